@@ -1,0 +1,28 @@
+# `make demo` sets up and runs the main job; `make test` sets up and runs the tests. PYTHON=python3.12 picks another Python.
+PYTHON ?= python3
+
+demo: .venv/demo.done
+	.venv/bin/radiokit demo
+
+test: .venv/test.done
+	.venv/bin/pytest
+
+lint: .venv/test.done
+	.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/lint-imports && .venv/bin/mypy
+
+docs: .venv/docs.done
+	.venv/bin/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+bench: .venv/test.done
+	for script in benchmarks/bench_*.py; do .venv/bin/python $$script || exit 1; done
+
+.venv/demo.done: pyproject.toml
+	$(PYTHON) -m venv .venv && .venv/bin/pip install -q -e . && touch $@
+
+.venv/test.done: pyproject.toml
+	$(PYTHON) -m venv .venv && .venv/bin/pip install -q -e ".[test,lint]" && touch $@
+
+.venv/docs.done: pyproject.toml
+	$(PYTHON) -m venv .venv && .venv/bin/pip install -q -e ".[docs]" && touch $@
+
+.PHONY: demo test lint docs bench

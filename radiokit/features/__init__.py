@@ -1,0 +1,1 @@
+"""Handcrafted radiomics: from an image and a mask to one row of named numbers."""

@@ -1,0 +1,5 @@
+"""Files in, files out: volumes, masks, case tables, parameter files."""
+
+from radiokit.io._volume import Grid, Mask, Volume
+
+__all__ = ["Grid", "Mask", "Volume"]

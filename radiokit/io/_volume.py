@@ -1,0 +1,109 @@
+"""The two things every reader returns: an image on its grid, and a mask on its grid. Axis order z, y, x; millimetres."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiokit.exceptions import InputError
+
+IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Voxels in patient space.
+
+    Parameters
+    ----------
+    array : ndarray of shape (z, y, x)
+        Voxel values.
+    spacing : tuple of 3 float
+        Distance between voxel centres in mm, (z, y, x).
+    origin : tuple of 3 float
+        Patient coordinates of the centre of voxel (0, 0, 0) in mm, (z, y, x).
+    direction : tuple of 9 float
+        Direction cosines, row-major, in (z, y, x) order of both rows and columns.
+    metadata : mapping
+        What the file said beside (modality, unit, path); never patient names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Volume(np.zeros((2, 3, 4)), spacing=(3.0, 1.0, 1.0)).shape
+    (2, 3, 4)
+    """
+
+    array: NDArray[Any]
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    direction: tuple[float, ...] = IDENTITY
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        array = np.asarray(self.array)
+        if array.ndim != 3:
+            raise InputError(
+                f"The array has {array.ndim} dimensions; required: 3 (z, y, x). For one slice use array[None]."
+            )
+        object.__setattr__(self, "array", array)
+        for name, length in (("spacing", 3), ("origin", 3), ("direction", 9)):
+            values = tuple(float(v) for v in getattr(self, name))
+            if len(values) != length or not np.isfinite(values).all():
+                raise InputError(f"{name} is {values}; required: {length} finite numbers in (z, y, x) order.")
+            object.__setattr__(self, name, values)
+        if min(self.spacing) <= 0:
+            raise InputError(f"spacing is {self.spacing}; required: 3 positive numbers of mm in (z, y, x) order.")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Number of voxels along z, y, x."""
+        z, y, x = self.array.shape
+        return (z, y, x)
+
+    def with_array(self, array: NDArray[Any]) -> Any:
+        """Return the same grid with other voxel values.
+
+        Parameters
+        ----------
+        array : ndarray of shape (z, y, x)
+            The new values, of the same shape.
+
+        Returns
+        -------
+        Grid
+            A new object of the same class; this one is unchanged.
+
+        Raises
+        ------
+        InputError
+            If the shape differs.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> Volume(np.zeros((1, 1, 1))).with_array(np.ones((1, 1, 1))).array.item()
+        1.0
+        """
+        if np.shape(array) != self.array.shape:
+            raise InputError(f"The new array has shape {np.shape(array)}; required: {self.array.shape}.")
+        return replace(self, array=array)
+
+
+class Volume(Grid):
+    """An image on its grid; see `Grid` for the fields."""
+
+
+class Mask(Grid):
+    """A region on its grid: a boolean array (True inside); see `Grid` for the other fields."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.array.dtype != bool:
+            raise InputError(
+                f"The mask has dtype {self.array.dtype}; required: bool. For label 1 use Mask(array == 1, ...)."
+            )

@@ -1,0 +1,1 @@
+"""Logistic models, radiomics signatures and their fusion."""

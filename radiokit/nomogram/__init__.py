@@ -1,0 +1,1 @@
+"""A fitted logistic or Cox model as a points table that a clinician can read."""

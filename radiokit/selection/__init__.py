@@ -1,0 +1,1 @@
+"""Feature selection as scikit-learn transformers, so that it can only happen inside a fold."""

@@ -1,0 +1,1 @@
+"""The statistics as pure functions: ROC, calibration, decision curves, agreement, survival curves."""

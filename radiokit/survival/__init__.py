@@ -1,0 +1,1 @@
+"""Cox models, risk groups and cut-points."""

@@ -1,0 +1,24 @@
+"""What every room needs: target checks, seeds, parallel loops, optional imports."""
+
+from radiokit.utils._optional import import_optional
+from radiokit.utils._parallel import parallel_map, track
+from radiokit.utils._random import spawn_seeds
+from radiokit.utils._targets import (
+    SURVIVAL_DTYPE,
+    as_survival_target,
+    check_binary_target,
+    check_survival_target,
+    is_survival_target,
+)
+
+__all__ = [
+    "SURVIVAL_DTYPE",
+    "as_survival_target",
+    "check_binary_target",
+    "check_survival_target",
+    "import_optional",
+    "is_survival_target",
+    "parallel_map",
+    "spawn_seeds",
+    "track",
+]

@@ -1,0 +1,99 @@
+"""One parallel loop for the whole library: joblib outside, one thread inside, a progress bar if asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sized
+from typing import Any, TypeVar
+
+from joblib import Parallel, delayed
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def parallel_map(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    n_jobs: int | None = None,
+    progress: bool = False,
+    description: str = "",
+) -> list[Result]:
+    """Apply `function` to each item, in order, on `n_jobs` joblib workers.
+
+    Parameters
+    ----------
+    function : callable
+        Takes one item; must be picklable for more than one worker.
+    items : iterable
+        What to work on. Give it a length if `progress` is to show a total.
+    n_jobs : int or None
+        As in joblib: None is 1 unless in a ``joblib.parallel_config`` context, -1 is all cores.
+    progress : bool
+        Show a bar on standard error.
+    description : str
+        Text before the bar.
+
+    Returns
+    -------
+    list
+        The results, in the order of `items`.
+
+    Examples
+    --------
+    >>> parallel_map(abs, [-1, 2, -3])
+    [1, 2, 3]
+    """
+    total = len(items) if isinstance(items, Sized) else None
+    tasks = (delayed(function)(item) for item in items)
+    results = Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
+    return list(track(results, total=total, description=description, disable=not progress))
+
+
+def track(items: Iterable[Any], *, total: int | None, description: str, disable: bool) -> Iterator[Any]:
+    """Pass items through while a bar on standard error shows how far it is.
+
+    Parameters
+    ----------
+    items : iterable
+        What to pass through.
+    total : int or None
+        How many are expected.
+    description : str
+        Text before the bar.
+    disable : bool
+        Show nothing.
+
+    Yields
+    ------
+    object
+        Each item.
+
+    Examples
+    --------
+    >>> list(track("ab", total=2, description="", disable=True))
+    ['a', 'b']
+    """
+    if disable:
+        yield from items
+        return
+    # rich loads in 50 ms; only those who look at the bar pay for it.
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        yield from bar.track(items, total=total, description=description)

@@ -1,0 +1,162 @@
+"""The outcome at the door: binary labels and survival targets, checked once and in one way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from radiokit.exceptions import OutcomeError
+
+SURVIVAL_DTYPE = np.dtype([("event", bool), ("time", float)])
+
+
+def check_binary_target(y: ArrayLike, *, name: str = "y_true", both_classes: bool = True) -> NDArray[np.bool_]:
+    """Return a binary outcome as a boolean array.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,)
+        Booleans, or numbers that are all 0 or 1.
+    name : str
+        What the caller calls it, for the message.
+    both_classes : bool
+        Whether an outcome with one class only is an error.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+        True where the outcome is positive.
+
+    Raises
+    ------
+    OutcomeError
+        If `y` is not one-dimensional, is empty, has missing values, holds anything but 0 and 1, or holds one class only.
+
+    Examples
+    --------
+    >>> check_binary_target([0, 1, 1])
+    array([False,  True,  True])
+    """
+    values = np.asarray(y)
+    if values.ndim != 1 or values.size == 0:
+        raise OutcomeError(f"{name} has shape {values.shape}; required: one outcome a case, shape (n,) with n >= 1.")
+    missing = pd.isna(values)
+    if missing.any():
+        raise OutcomeError(f"{name} has {int(missing.sum())} missing values of {values.size}; drop those cases first.")
+    if values.dtype != bool:
+        found = list(pd.unique(values))
+        if not all(v in (0, 1) for v in found):
+            raise OutcomeError(
+                f"{name} holds {found[:5]!r}; required: 0 and 1 (or booleans). Recode it, for example (y == 'yes')."
+            )
+        values = values == 1
+    if both_classes and values.all() | (~values).all():
+        raise OutcomeError(
+            f"{name} holds one class only ({int(values.sum())} positive of {values.size}); "
+            "required: at least one positive and one negative case."
+        )
+    return values
+
+
+def as_survival_target(event: ArrayLike, time: ArrayLike) -> NDArray[np.void]:
+    """Build the structured survival target from an event indicator and a time.
+
+    Parameters
+    ----------
+    event : array-like of shape (n,)
+        True or 1 where the event was observed, False or 0 where follow-up ended without it.
+    time : array-like of shape (n,)
+        Time to event or censoring, in any one unit, not negative.
+
+    Returns
+    -------
+    ndarray of dtype ``[("event", bool), ("time", float)]``, shape (n,)
+        The target that every survival function and estimator takes.
+
+    Raises
+    ------
+    OutcomeError
+        If lengths differ, values are missing or infinite, a time is negative, or events are not 0/1.
+
+    Examples
+    --------
+    >>> as_survival_target([1, 0], [5.0, 8.0])["time"]
+    array([5., 8.])
+    """
+    events = check_binary_target(event, name="event", both_classes=False)
+    times = np.asarray(time, dtype=float)
+    if times.shape != events.shape:
+        raise OutcomeError(
+            f"event has {events.size} values and time has shape {times.shape}; required: one time a case."
+        )
+    if not np.isfinite(times).all():
+        raise OutcomeError(f"time has {int((~np.isfinite(times)).sum())} missing or infinite values; drop those cases.")
+    if (times < 0).any():
+        raise OutcomeError(
+            f"time has {int((times < 0).sum())} negative values (smallest {times.min():g}); required: >= 0."
+        )
+    target = np.empty(events.size, dtype=SURVIVAL_DTYPE)
+    target["event"], target["time"] = events, times
+    return target
+
+
+def check_survival_target(y: Any) -> NDArray[np.void]:
+    """Return a survival target as the structured array, from that array or from a DataFrame with the same two fields.
+
+    Parameters
+    ----------
+    y : structured array or DataFrame with `event` and `time`
+        The survival outcome of n cases.
+
+    Returns
+    -------
+    ndarray of dtype ``[("event", bool), ("time", float)]``, shape (n,)
+        The checked target.
+
+    Raises
+    ------
+    OutcomeError
+        If `y` has not these two fields, or their values are not valid (see `as_survival_target`).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> check_survival_target(pd.DataFrame({"event": [True], "time": [3]}))["time"]
+    array([3.])
+    """
+    names = (
+        list(y.columns)
+        if isinstance(y, pd.DataFrame)
+        else list(getattr(getattr(y, "dtype", None), "names", None) or ())
+    )
+    if not {"event", "time"} <= set(map(str, names)):
+        raise OutcomeError(
+            f"The survival outcome has fields {names}; required: `event` and `time`, as a structured array or a DataFrame. "
+            "radiokit.survival.as_target(event, time) builds it."
+        )
+    return as_survival_target(y["event"], y["time"])
+
+
+def is_survival_target(y: Any) -> bool:
+    """Tell whether `y` looks like a survival target (has fields or columns `event` and `time`).
+
+    Parameters
+    ----------
+    y : object
+        Any outcome.
+
+    Returns
+    -------
+    bool
+        True for a structured array or DataFrame with `event` and `time`.
+
+    Examples
+    --------
+    >>> is_survival_target([0, 1])
+    False
+    """
+    names = y.columns if isinstance(y, pd.DataFrame) else getattr(getattr(y, "dtype", None), "names", None)
+    return names is not None and {"event", "time"} <= set(map(str, names))

@@ -1,0 +1,1 @@
+"""How good is it, honestly: nested cross-validation, optimism bootstrap, external cohorts."""
