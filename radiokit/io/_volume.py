@@ -1,4 +1,4 @@
-"""The two things every reader returns: an image on its grid, and a mask on its grid. Axis order z, y, x; millimetres."""
+"""The two things every reader returns: an image and a mask, each on its grid. Axis order z, y, x; millimetres."""
 
 from __future__ import annotations
 
