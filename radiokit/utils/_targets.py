@@ -33,7 +33,7 @@ def check_binary_target(y: ArrayLike, *, name: str = "y_true", both_classes: boo
     Raises
     ------
     OutcomeError
-        If `y` is not one-dimensional, is empty, has missing values, holds anything but 0 and 1, or holds one class only.
+        If `y` is not one-dimensional, is empty, has missing values, holds anything but 0 and 1, or has one class only.
 
     Examples
     --------
@@ -127,15 +127,10 @@ def check_survival_target(y: Any) -> NDArray[np.void]:
     >>> check_survival_target(pd.DataFrame({"event": [True], "time": [3]}))["time"]
     array([3.])
     """
-    names = (
-        list(y.columns)
-        if isinstance(y, pd.DataFrame)
-        else list(getattr(getattr(y, "dtype", None), "names", None) or ())
-    )
-    if not {"event", "time"} <= set(map(str, names)):
+    if not is_survival_target(y):
         raise OutcomeError(
-            f"The survival outcome has fields {names}; required: `event` and `time`, as a structured array or a DataFrame. "
-            "radiokit.survival.as_target(event, time) builds it."
+            f"The survival outcome has fields {_field_names(y)}; required: `event` and `time`, as a structured array "
+            "or a DataFrame. radiokit.survival.as_target(event, time) builds it."
         )
     return as_survival_target(y["event"], y["time"])
 
@@ -158,5 +153,9 @@ def is_survival_target(y: Any) -> bool:
     >>> is_survival_target([0, 1])
     False
     """
+    return {"event", "time"} <= set(_field_names(y))
+
+
+def _field_names(y: Any) -> list[str]:
     names = y.columns if isinstance(y, pd.DataFrame) else getattr(getattr(y, "dtype", None), "names", None)
-    return names is not None and {"event", "time"} <= set(map(str, names))
+    return [str(name) for name in names] if names is not None else []
