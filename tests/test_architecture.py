@@ -1,0 +1,47 @@
+"""What the layout promises: light imports, no side effects at import, two halves that never load each other."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+STATISTICS = ("stats", "selection", "harmonization", "models", "survival", "nomogram", "validation")
+IMAGING = ("io", "datasets", "preprocessing", "filters", "features")
+
+
+def modules_after(code: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", f"{code}\nimport sys; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stdout.split())
+
+
+def test_import_radiokit_loads_nothing_heavy() -> None:
+    loaded = modules_after("import radiokit")
+    assert not loaded & {"numpy", "pandas", "SimpleITK", "torch", "matplotlib", "sklearn", "numba"}
+
+
+@pytest.mark.parametrize("room", STATISTICS)
+def test_a_statistician_loads_no_image_reader(room: str) -> None:
+    assert not modules_after(f"import radiokit.{room}") & {"SimpleITK", "matplotlib", "torch", "pydicom"}
+
+
+@pytest.mark.parametrize("room", IMAGING)
+def test_a_physicist_loads_no_survival_model(room: str) -> None:
+    assert not modules_after(f"import radiokit.{room}") & {"lifelines", "statsmodels", "xgboost", "matplotlib", "torch"}
+
+
+def test_import_leaves_the_process_as_it_was() -> None:
+    code = (
+        "import warnings, logging, os\n"
+        "before = (list(warnings.filters), logging.getLogger().handlers[:], dict(os.environ))\n"
+        "import radiokit.study, radiokit.plotting, radiokit.features, radiokit.validation\n"
+        "ours = [f for f in warnings.filters if f not in before[0] and 'radiokit' in str(f)]\n"
+        "assert not ours and logging.getLogger().handlers == before[1]"
+    )
+    modules_after(code)
