@@ -1,8 +1,10 @@
 """What every room needs: target checks, seeds, parallel loops, optional imports."""
 
+from radiokit.utils._cache import CaseResult, content_hash
 from radiokit.utils._optional import import_optional
 from radiokit.utils._parallel import parallel_map, track
 from radiokit.utils._random import spawn_seeds
+from radiokit.utils._runner import Extraction, run_cases
 from radiokit.utils._targets import (
     SURVIVAL_DTYPE,
     as_survival_target,
@@ -13,12 +15,16 @@ from radiokit.utils._targets import (
 
 __all__ = [
     "SURVIVAL_DTYPE",
+    "CaseResult",
+    "Extraction",
     "as_survival_target",
     "check_binary_target",
     "check_survival_target",
+    "content_hash",
     "import_optional",
     "is_survival_target",
     "parallel_map",
+    "run_cases",
     "spawn_seeds",
     "track",
 ]

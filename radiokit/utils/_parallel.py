@@ -44,10 +44,25 @@ def parallel_map(
     >>> parallel_map(abs, [-1, 2, -3])
     [1, 2, 3]
     """
+    return list(parallel_iter(function, items, n_jobs=n_jobs, progress=progress, description=description))
+
+
+def parallel_iter(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    n_jobs: int | None,
+    progress: bool,
+    description: str,
+) -> Iterator[Result]:
+    """Yield what `parallel_map` would return, in order, as it is done; closing the iterator drops the rest."""
     total = len(items) if isinstance(items, Sized) else None
     tasks = (delayed(function)(item) for item in items)
     results = Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
-    return list(track(results, total=total, description=description, disable=not progress))
+    try:
+        yield from track(results, total=total, description=description, disable=not progress)
+    finally:
+        results.close()
 
 
 def track(items: Iterable[Any], *, total: int | None, description: str, disable: bool) -> Iterator[Any]:
