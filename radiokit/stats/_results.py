@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from numbers import Number
+from numbers import Integral, Number
 
 import pandas as pd
 
@@ -22,7 +22,7 @@ class Result:
         Examples
         --------
         >>> from radiokit.stats import Test
-        >>> Test(statistic=4.0, df=1.0, p_value=0.0455).to_frame().columns.tolist()
+        >>> Test(statistic=4.0, df=1, p_value=0.0455).to_frame().columns.tolist()
         ['statistic', 'df', 'p_value']
         """
         return pd.DataFrame([{name: value for name, value in self._items() if _is_scalar(value)}])
@@ -66,6 +66,6 @@ def _is_scalar(value: object) -> bool:
 
 
 def _short(value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, Number):
+    if isinstance(value, Integral) or not isinstance(value, Number):
         return repr(value) if _is_scalar(value) else f"<{type(value).__name__}>"
     return f"{value:.4g}"

@@ -1,0 +1,420 @@
+"""DeLong's placements in O(n log n): the one computation under every AUC, its variance and its tests."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from radiokit.exceptions import InputError
+from radiokit.stats._inputs import (
+    FloatArray,
+    check_choice,
+    check_level,
+    check_named_columns,
+    check_score,
+    normal_quantile,
+)
+from radiokit.stats._multiplicity import adjust_pvalues
+from radiokit.stats._results import Result
+from radiokit.utils import check_binary_target
+
+
+@dataclass(frozen=True, repr=False)
+class AUC(Result):
+    """An area under the ROC curve with DeLong's standard error.
+
+    Parameters
+    ----------
+    auc : float
+        Area under the curve: the probability that a positive case scores higher than a negative one, ties one half.
+    se : float
+        DeLong's standard error; NaN with one positive or one negative case only.
+    ci_low, ci_high : float
+        Normal confidence limits, clipped to [0, 1].
+    n_positive, n_negative : int
+        Numbers of cases.
+    confidence_level : float
+        Level of the interval.
+    method : str
+        How the interval was made.
+
+    Examples
+    --------
+    >>> from radiokit.stats import auc
+    >>> auc([0, 0, 1, 1], [1, 3, 2, 4]).auc
+    0.75
+    """
+
+    auc: float
+    se: float
+    ci_low: float
+    ci_high: float
+    n_positive: int
+    n_negative: int
+    confidence_level: float
+    method: str = "delong"
+
+
+@dataclass(frozen=True, repr=False)
+class DeLongTest(Result):
+    """A comparison of two areas under ROC curves.
+
+    Parameters
+    ----------
+    auc_a, auc_b : float
+        The two areas.
+    difference : float
+        ``auc_a - auc_b``.
+    se : float
+        Standard error of the difference.
+    ci_low, ci_high : float
+        Confidence limits of the difference.
+    statistic : float
+        ``difference / se``; 0 where both are 0.
+    p_value : float
+        Of the alternative asked for.
+    df : float
+        Degrees of freedom of the t distribution; NaN where the normal one is used (paired test).
+    confidence_level : float
+        Level of the interval.
+
+    Examples
+    --------
+    >>> from radiokit.stats import delong_test
+    >>> delong_test([0, 0, 1, 1], [1, 3, 2, 4], [1, 3, 2, 4]).p_value
+    1.0
+    """
+
+    auc_a: float
+    auc_b: float
+    difference: float
+    se: float
+    ci_low: float
+    ci_high: float
+    statistic: float
+    p_value: float
+    df: float
+    confidence_level: float
+
+
+def auc(y_true: ArrayLike, score: ArrayLike, *, confidence_level: float = 0.95) -> AUC:
+    r"""Area under the ROC curve with DeLong's standard error and interval.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        Outcome, 0/1 or boolean.
+    score : array-like of shape (n,)
+        Higher means more likely positive. The direction is never flipped: an AUC below 0.5 is reported as such.
+    confidence_level : float
+        Level of the interval.
+
+    Returns
+    -------
+    AUC
+        ``auc, se, ci_low, ci_high, n_positive, n_negative, confidence_level, method``.
+
+    Raises
+    ------
+    OutcomeError
+        If the outcome has one class only, missing values, or more than two values.
+    InputError
+        If scores are missing, infinite, or of another length.
+
+    Notes
+    -----
+    With :math:`\psi(a, b) = 1, \tfrac12, 0` for :math:`a > b, a = b, a < b`, the placements are
+    :math:`V_i = \frac1n \sum_j \psi(x_i, y_j)` of the :math:`m` positives and
+    :math:`W_j = \frac1m \sum_i \psi(x_i, y_j)` of the :math:`n` negatives; the AUC is their mean and its variance
+    :math:`s_V^2/m + s_W^2/n` with denominators :math:`m-1` and :math:`n-1` (doi:10.2307/2531595). Placements are read
+    from sorted scores (doi:10.1109/LSP.2014.2337313), so that a million cases take about a second. The interval is
+    normal on the AUC scale and clipped to [0, 1]. As pROC ``ci.auc(method="delong")`` with ``direction="<"``.
+
+    *How to read it.* 0.5 is a coin, 1 is perfect ranking. The AUC says how well cases are ordered, not whether the
+    probabilities are right (see `calibration`) nor whether a decision gains from them (see `decision_curve`). An AUC of
+    exactly 0 or 1 has standard error 0: the interval is then empty of meaning, not proof of certainty.
+
+    Examples
+    --------
+    >>> result = auc([0, 0, 0, 1, 1, 1], [1, 2, 4, 3, 5, 6])
+    >>> round(result.auc, 4), round(result.se, 4), result.ci_high
+    (0.8889, 0.1571, 1.0)
+    """
+    positive = check_binary_target(y_true)
+    cases, controls = placements(positive, check_score(score, positive.size))
+    value, se = float(cases.mean()), math.sqrt(_mean_variance(cases) + _mean_variance(controls))
+    margin = normal_quantile(confidence_level) * se
+    return AUC(
+        auc=value,
+        se=se,
+        ci_low=_clip(value - margin),
+        ci_high=_clip(value + margin),
+        n_positive=cases.size,
+        n_negative=controls.size,
+        confidence_level=float(confidence_level),
+    )
+
+
+def delong_test(
+    y_true: ArrayLike,
+    score_a: ArrayLike,
+    score_b: ArrayLike,
+    *,
+    alternative: str = "two-sided",
+    confidence_level: float = 0.95,
+) -> DeLongTest:
+    r"""Compare the AUCs of two scores measured on the same cases (paired DeLong test).
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        Outcome, 0/1 or boolean.
+    score_a, score_b : array-like of shape (n,)
+        The two scores; higher means more likely positive.
+    alternative : {"two-sided", "less", "greater"}
+        ``"greater"``: the AUC of `score_a` is greater.
+    confidence_level : float
+        Level of the interval of the difference (always two-sided).
+
+    Returns
+    -------
+    DeLongTest
+        ``difference = auc_a - auc_b`` with its standard error, interval, z statistic and p-value.
+
+    Raises
+    ------
+    OutcomeError
+        If the outcome has one class only, missing values, or more than two values.
+    InputError
+        If scores are missing, infinite, or of another length.
+
+    Notes
+    -----
+    :math:`z = (A_a - A_b)/\sqrt{\operatorname{var}(V_a - V_b)/m + \operatorname{var}(W_a - W_b)/n}` with the placements
+    of `auc` (doi:10.2307/2531595). Curves that are equal case by case give z = 0 and p = 1, as in pROC
+    ``roc.test(paired=TRUE, method="delong")``.
+
+    *How to read it.* A small p-value says that the two scores rank these patients differently well. Do not use it to
+    compare a model with one nested in it on the training data: there the test is too conservative
+    (doi:10.1002/sim.5328).
+
+    Examples
+    --------
+    >>> y = [0, 0, 0, 0, 1, 1, 1, 1]
+    >>> test = delong_test(y, [1, 2, 3, 5, 4, 6, 7, 8], [2, 1, 7, 4, 3, 5, 6, 8])
+    >>> round(test.difference, 4), round(test.p_value, 4)
+    (0.1875, 0.3428)
+    """
+    positive = check_binary_target(y_true)
+    curves = [
+        placements(positive, check_score(score, positive.size, name=name))
+        for score, name in ((score_a, "score_a"), (score_b, "score_b"))
+    ]
+    return _paired(curves[0], curves[1], alternative, confidence_level)
+
+
+def delong_test_unpaired(
+    y_a: ArrayLike,
+    score_a: ArrayLike,
+    y_b: ArrayLike,
+    score_b: ArrayLike,
+    *,
+    alternative: str = "two-sided",
+    confidence_level: float = 0.95,
+) -> DeLongTest:
+    r"""Compare the AUCs of scores measured on two independent samples (unpaired DeLong test).
+
+    Parameters
+    ----------
+    y_a, score_a : array-like of shape (n_a,)
+        Outcome and score of the first sample.
+    y_b, score_b : array-like of shape (n_b,)
+        Outcome and score of the second sample.
+    alternative : {"two-sided", "less", "greater"}
+        ``"greater"``: the AUC of the first sample is greater.
+    confidence_level : float
+        Level of the interval of the difference (always two-sided).
+
+    Returns
+    -------
+    DeLongTest
+        ``difference = auc_a - auc_b`` with its standard error, interval, t statistic, degrees of freedom and p-value.
+
+    Raises
+    ------
+    OutcomeError
+        If an outcome has one class only, missing values, or more than two values.
+    InputError
+        If scores are missing, infinite, or of another length.
+
+    Notes
+    -----
+    :math:`t = (A_a - A_b)/\sqrt{s_a^2 + s_b^2}` on Welch-Satterthwaite degrees of freedom
+    :math:`(s_a^2 + s_b^2)^2 / (s_a^4/(N_a-1) + s_b^4/(N_b-1))`, :math:`s` DeLong's standard errors and :math:`N` the
+    numbers of cases, as pROC ``roc.test(paired=FALSE, method="delong")`` (doi:10.1186/1471-2105-12-77).
+
+    *How to read it.* Use it for two cohorts, for example training and external test. For two scores of the same
+    patients use `delong_test`: treating them as independent throws power away.
+
+    Examples
+    --------
+    >>> test = delong_test_unpaired([0, 0, 1, 1], [1, 3, 2, 4], [0, 0, 1, 1, 1], [2, 1, 3, 4, 1.5])
+    >>> round(test.difference, 4), round(test.df, 3)
+    (-0.0833, 5.452)
+    """
+    check_choice(alternative, tuple(_TAILS), name="alternative")
+    curves = []
+    for y, score, suffix in ((y_a, score_a, "a"), (y_b, score_b, "b")):
+        positive = check_binary_target(y, name=f"y_{suffix}")
+        curves.append(placements(positive, check_score(score, positive.size, name=f"score_{suffix}")))
+    areas = [float(cases.mean()) for cases, _ in curves]
+    variances = [_mean_variance(cases) + _mean_variance(controls) for cases, controls in curves]
+    sizes = [cases.size + controls.size for cases, controls in curves]
+    total = sum(variances)
+    spread = sum(v**2 / (n - 1) for v, n in zip(variances, sizes, strict=True))
+    df = total**2 / spread if spread > 0 else float(sum(sizes) - 2)
+    return _test(areas, math.sqrt(total), stats.t(df), df, alternative, confidence_level)
+
+
+def compare_aucs(
+    y_true: ArrayLike,
+    scores: pd.DataFrame | dict[str, ArrayLike],
+    *,
+    adjust: str = "holm",
+    confidence_level: float = 0.95,
+) -> pd.DataFrame:
+    """Compare the AUCs of several scores of the same cases, pair by pair.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        Outcome, 0/1 or boolean.
+    scores : DataFrame or dict of name -> array-like of shape (n,)
+        The scores, two or more.
+    adjust : str
+        Adjustment for the number of pairs, a method of `adjust_pvalues`.
+    confidence_level : float
+        Level of the intervals, which are not adjusted.
+
+    Returns
+    -------
+    DataFrame
+        A row a pair in column order: ``model_a, model_b, auc_a, auc_b, difference, se, ci_low, ci_high, statistic,
+        p_value, p_adjusted, confidence_level``.
+
+    Raises
+    ------
+    OutcomeError
+        If the outcome has one class only, missing values, or more than two values.
+    InputError
+        If there are fewer than two scores, or scores are missing, infinite, or of another length.
+
+    Notes
+    -----
+    Each row is the paired `delong_test` (doi:10.2307/2531595). *How to read it.* Judge by ``p_adjusted``, which bounds
+    the chance of any false claim among all pairs (with ``"holm"``).
+
+    Examples
+    --------
+    >>> y = [0, 0, 0, 1, 1, 1]
+    >>> table = compare_aucs(y, {"a": [1, 2, 4, 3, 5, 6], "b": [3, 1, 2, 5, 4, 6], "c": [6, 5, 1, 2, 3, 4]})
+    >>> table[["model_a", "model_b"]].values.tolist()
+    [['a', 'b'], ['a', 'c'], ['b', 'c']]
+    """
+    positive = check_binary_target(y_true)
+    columns = check_named_columns(scores, positive.size, name="scores")
+    if len(columns) < 2:
+        raise InputError(f"scores holds {len(columns)} score ({', '.join(columns)}); required: two or more to compare.")
+    curves = {name: placements(positive, score) for name, score in columns.items()}
+    names = list(curves)
+    rows = [
+        {"model_a": a, "model_b": b, **vars(_paired(curves[a], curves[b], "two-sided", confidence_level))}
+        for i, a in enumerate(names)
+        for b in names[i + 1 :]
+    ]
+    table = pd.DataFrame(rows)
+    return table.assign(p_adjusted=adjust_pvalues(table["p_value"], method=adjust))[_PAIR_COLUMNS]
+
+
+_PAIR_COLUMNS = [
+    "model_a",
+    "model_b",
+    "auc_a",
+    "auc_b",
+    "difference",
+    "se",
+    "ci_low",
+    "ci_high",
+    "statistic",
+    "p_value",
+    "p_adjusted",
+    "confidence_level",
+]
+
+
+def placements(positive: NDArray[np.bool_], score: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Share of negatives below each positive, and of positives above each negative; ties count one half."""
+    cases, controls = score[positive], score[~positive]
+    return _share_below(cases, controls), 1.0 - _share_below(controls, cases)
+
+
+def _share_below(values: FloatArray, reference: FloatArray) -> FloatArray:
+    # Sorted queries keep the binary searches in cache: four times faster on a million cases.
+    order = np.argsort(values, kind="stable")
+    queries, steps = values[order], np.sort(reference)
+    counts = np.searchsorted(steps, queries, side="left") + np.searchsorted(steps, queries, side="right")
+    shares = np.empty(values.size)
+    shares[order] = counts / (2 * reference.size)
+    return shares
+
+
+_TAILS = {
+    "two-sided": lambda law, z: 2 * law.sf(abs(z)),
+    "less": lambda law, z: law.cdf(z),
+    "greater": lambda law, z: law.sf(z),
+}
+
+
+def _paired(
+    a: tuple[FloatArray, FloatArray], b: tuple[FloatArray, FloatArray], alternative: str, confidence_level: float
+) -> DeLongTest:
+    check_choice(alternative, tuple(_TAILS), name="alternative")
+    variance = _mean_variance(a[0] - b[0]) + _mean_variance(a[1] - b[1])
+    areas = [float(a[0].mean()), float(b[0].mean())]
+    return _test(areas, math.sqrt(variance), stats.norm(), math.nan, alternative, confidence_level)
+
+
+def _test(
+    areas: list[float], se: float, law: stats.rv_continuous, df: float, alternative: str, confidence_level: float
+) -> DeLongTest:
+    difference = areas[0] - areas[1]
+    if se > 0 or math.isnan(se):
+        statistic = difference / se
+    else:
+        statistic = math.copysign(math.inf, difference) if difference else 0.0
+    margin = float(law.ppf(0.5 + check_level(confidence_level) / 2)) * se
+    return DeLongTest(
+        auc_a=areas[0],
+        auc_b=areas[1],
+        difference=difference,
+        se=se,
+        ci_low=difference - margin,
+        ci_high=difference + margin,
+        statistic=statistic,
+        p_value=float(min(_TAILS[alternative](law, statistic), 1.0)),
+        df=float(df),
+        confidence_level=float(confidence_level),
+    )
+
+
+def _mean_variance(values: FloatArray) -> float:
+    return float(values.var(ddof=1) / values.size) if values.size > 1 else math.nan
+
+
+def _clip(value: float) -> float:
+    return min(max(value, 0.0), 1.0) if not math.isnan(value) else math.nan

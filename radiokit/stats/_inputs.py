@@ -1,0 +1,86 @@
+"""Scores, probabilities and levels at the door of every statistic, checked in one way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
+
+from radiokit.exceptions import InputError
+
+FloatArray = NDArray[np.float64]
+
+
+def check_score(score: ArrayLike, n: int | None, *, name: str = "score") -> FloatArray:
+    """Return a score as finite floats, one a case."""
+    try:
+        values = np.asarray(score, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} holds values that are not numbers ({error}); required: one number a case.") from error
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1 or (n is not None and values.size != n):
+        wanted = "(n,)" if n is None else f"({n},), one value an outcome"
+        raise InputError(f"{name} has shape {values.shape}; required: {wanted}.")
+    bad = ~np.isfinite(values)
+    if bad.any():
+        raise InputError(
+            f"{name} has {int(bad.sum())} missing or infinite values of {values.size} (first at position "
+            f"{int(np.flatnonzero(bad)[0])}); drop or impute those cases first."
+        )
+    return values
+
+
+def check_probability(probability: ArrayLike, n: int | None, *, name: str = "probability") -> FloatArray:
+    """Return probabilities as floats in [0, 1], one a case."""
+    values = check_score(probability, n, name=name)
+    outside = (values < 0) | (values > 1)
+    if outside.any():
+        raise InputError(
+            f"{name} has {int(outside.sum())} values outside [0, 1] (range {values.min():g} to {values.max():g}); "
+            "required: probabilities. Turn a score into one first, for example with a logistic model."
+        )
+    return values
+
+
+def check_named_columns(values: Any, n: int, *, name: str) -> dict[str, FloatArray]:
+    """Return a dict or DataFrame of scores as name -> finite floats."""
+    if isinstance(values, pd.DataFrame):
+        values = {column: values[column].to_numpy() for column in values.columns}
+    if not isinstance(values, Mapping) or not values:
+        raise InputError(
+            f"{name} is {type(values).__name__}; required: a DataFrame or a dict, name -> one value a case."
+        )
+    return {str(key): check_score(column, n, name=f"{name}[{key!r}]") for key, column in values.items()}
+
+
+def check_level(confidence_level: float) -> float:
+    """Return a confidence level between 0 and 1."""
+    if not 0 < confidence_level < 1:
+        raise InputError(f"confidence_level is {confidence_level!r}; required: between 0 and 1, for example 0.95.")
+    return float(confidence_level)
+
+
+def normal_quantile(confidence_level: float) -> float:
+    """Return the two-sided normal quantile of a confidence level: 1.96 for 0.95."""
+    return float(ndtri(0.5 + check_level(confidence_level) / 2))
+
+
+def check_choice(value: object, choices: tuple[str, ...], *, name: str) -> str:
+    """Return `value` if it is one of `choices`."""
+    if value not in choices:
+        raise InputError(f"{name} is {value!r}; required: one of {', '.join(map(repr, choices))}.")
+    return str(value)
+
+
+def type7_quantiles(values: ArrayLike, probabilities: ArrayLike) -> FloatArray:
+    """Quantiles of type 7 with R's order of operations, so that a case that equals a quantile falls on R's side."""
+    x = np.sort(np.asarray(values, dtype=float))
+    index = (x.size - 1) * np.asarray(probabilities, dtype=float)
+    low, high = np.floor(index).astype(int), np.ceil(index).astype(int)
+    share = index - low
+    return np.where((share > 0) & (x[high] != x[low]), (1 - share) * x[low] + share * x[high], x[low])

@@ -1,0 +1,219 @@
+"""A score cut in two: where to cut it, and what the cut achieves."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from radiokit.exceptions import InputError
+from radiokit.stats._inputs import FloatArray, check_choice, check_score, normal_quantile
+from radiokit.stats._proportions import proportion_ci
+from radiokit.stats._results import Result
+from radiokit.stats._roc import operating_points
+from radiokit.utils import check_binary_target
+
+
+@dataclass(frozen=True, repr=False)
+class Threshold(Result):
+    """A threshold chosen on a ROC curve.
+
+    Parameters
+    ----------
+    value : float
+        The threshold: a case is positive if its score is at or above it.
+    sensitivity, specificity : float
+        At this threshold, on the cases it was chosen on.
+    criterion : str
+        What was optimised.
+    ties : tuple of float
+        All thresholds with the same optimum; the first is `value`.
+
+    Examples
+    --------
+    >>> from radiokit.stats import optimal_threshold
+    >>> optimal_threshold([0, 1, 0, 1], [1, 2, 3, 4]).ties
+    (1.5, 3.5)
+    """
+
+    value: float
+    sensitivity: float
+    specificity: float
+    criterion: str
+    ties: tuple[float, ...] = ()
+
+
+def optimal_threshold(
+    y_true: ArrayLike,
+    score: ArrayLike,
+    *,
+    criterion: str = "youden",
+    cost: float = 1.0,
+    prevalence: float = 0.5,
+) -> Threshold:
+    r"""Threshold that is best by a criterion.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        Outcome, 0/1 or boolean.
+    score : array-like of shape (n,)
+        Higher means more likely positive.
+    criterion : {"youden", "closest_topleft"}
+        Maximise :math:`\mathrm{se} + r\,\mathrm{sp}`, or minimise :math:`(1-\mathrm{se})^2 + r (1-\mathrm{sp})^2`.
+    cost : float
+        Cost of a false negative relative to a false positive.
+    prevalence : float
+        Share of positives where the threshold will be used. With the defaults r = 1: Youden's index.
+
+    Returns
+    -------
+    Threshold
+        ``value, sensitivity, specificity, criterion, ties``.
+
+    Raises
+    ------
+    OutcomeError
+        If the outcome has one class only, missing values, or more than two values.
+    InputError
+        If the criterion is unknown, the weights are out of range, or scores are not finite.
+
+    Notes
+    -----
+    :math:`r = (1-\pi)/(c\,\pi)` (doi:10.1002/sim.2993). Thresholds are midpoints between adjacent distinct scores, and
+    -inf and inf; of several optima the lowest is used, and all are in ``ties``. As pROC ``coords("best",
+    best.method=, best.weights=c(cost, prevalence))``. Youden:
+    doi:10.1002/1097-0142(1950)3:1<32::aid-cncr2820030106>3.0.co;2-3.
+
+    *How to read it.* Learn the threshold on the training data and keep it: chosen on the test data it makes sensitivity
+    and specificity look better than they are. A threshold of -inf or inf says that the score separates nothing.
+
+    Examples
+    --------
+    >>> best = optimal_threshold([0, 0, 0, 1, 1, 1], [1, 2, 4, 3, 5, 6])
+    >>> best.value, round(best.sensitivity, 4), best.specificity
+    (2.5, 1.0, 0.6666666666666666)
+    """
+    check_choice(criterion, ("youden", "closest_topleft"), name="criterion")
+    if not 0 < prevalence < 1 or cost <= 0:
+        raise InputError(f"cost is {cost!r}, prevalence {prevalence!r}; required: cost > 0, 0 < prevalence < 1.")
+    positive = check_binary_target(y_true)
+    points = operating_points(positive, check_score(score, positive.size))
+    r = (1 - prevalence) / (cost * prevalence)
+    se, sp = points.sensitivity, points.specificity
+    loss = -(se + r * sp) if criterion == "youden" else (1 - se) ** 2 + r * (1 - sp) ** 2
+    best = np.flatnonzero(loss == loss.min())
+    return Threshold(
+        value=float(points.threshold[best[0]]),
+        sensitivity=float(se[best[0]]),
+        specificity=float(sp[best[0]]),
+        criterion=criterion,
+        ties=tuple(points.threshold[best].tolist()),
+    )
+
+
+def threshold_metrics(
+    y_true: ArrayLike,
+    score: ArrayLike,
+    threshold: float,
+    *,
+    confidence_level: float = 0.95,
+    ci: str = "wilson",
+) -> pd.DataFrame:
+    r"""Measure what calling every score at or above a threshold positive achieves.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        Outcome, 0/1 or boolean. One class only is allowed: what cannot be estimated is NaN.
+    score : array-like of shape (n,)
+        Higher means more likely positive.
+    threshold : float
+        A case is positive if ``score >= threshold``.
+    confidence_level : float
+        Level of the intervals.
+    ci : {"wilson", "clopper-pearson"}
+        Interval of the proportions.
+
+    Returns
+    -------
+    DataFrame
+        Index ``sensitivity, specificity, ppv, npv, accuracy, f1, mcc, lr_positive, lr_negative``; columns ``estimate,
+        ci_low, ci_high``. NaN where nobody is in the denominator.
+
+    Raises
+    ------
+    OutcomeError
+        If the outcome has missing values or more than two values.
+    InputError
+        If scores are not finite, the threshold is NaN, or `ci` is unknown.
+
+    Notes
+    -----
+    Proportions have Wilson or Clopper-Pearson limits (see `proportion_ci`). Likelihood ratios
+    :math:`\mathrm{se}/(1-\mathrm{sp})` and :math:`(1-\mathrm{se})/\mathrm{sp}` have limits by the log method
+    (doi:10.1016/0895-4356(91)90128-V). F1 is :math:`2J/(1+J)` with :math:`J = tp/(tp+fp+fn)`, a proportion, so that its
+    limits are those of J carried over. Matthews' correlation has limits by the delta method of the multinomial
+    (Bishop, Fienberg & Holland 1975, 11.3-10), cut to [-1, 1].
+
+    *How to read it.* Sensitivity and specificity belong to the test, predictive values also to the prevalence of this
+    cohort: they do not travel to a clinic where the disease is rarer.
+
+    Examples
+    --------
+    >>> table = threshold_metrics([0, 0, 0, 1, 1, 1], [1, 2, 4, 3, 5, 6], 4)
+    >>> table.loc["sensitivity"].round(4).tolist()
+    [0.6667, 0.2077, 0.9385]
+    """
+    positive = check_binary_target(y_true, both_classes=False)
+    if math.isnan(threshold):
+        raise InputError("threshold is NaN; required: a number.")
+    called = check_score(score, positive.size) >= threshold
+    tp, fp = int((called & positive).sum()), int((called & ~positive).sum())
+    fn, tn = int((~called & positive).sum()), int((~called & ~positive).sum())
+    counts = np.array([tp, tn, tp, tn, tp + tn, tp])
+    sizes = np.array([tp + fn, tn + fp, tp + fp, tn + fn, positive.size, tp + fp + fn])
+    low, high = proportion_ci(counts, sizes, confidence_level=confidence_level, method=ci)
+    estimate = np.divide(counts, sizes, out=np.full(6, np.nan), where=sizes > 0)
+    rows = np.column_stack([estimate, low, high])
+    rows[5] = 2 * rows[5] / (1 + rows[5])
+    z = normal_quantile(confidence_level)
+    return pd.DataFrame(
+        [*rows, _mcc(tp, fp, fn, tn, z), _ratio(tp, tp + fn, fp, fp + tn, z), _ratio(fn, tp + fn, tn, fp + tn, z)],
+        index=pd.Index(_METRICS, name="metric"),
+        columns=["estimate", "ci_low", "ci_high"],
+    )
+
+
+_METRICS = ("sensitivity", "specificity", "ppv", "npv", "accuracy", "f1", "mcc", "lr_positive", "lr_negative")
+
+
+def _ratio(a: int, n_a: int, b: int, n_b: int, z: float) -> FloatArray:
+    """Ratio of two proportions with limits on the log scale (Simel, Samsa & Matchar)."""
+    if not n_a or not n_b or (not a and not b):
+        return np.full(3, np.nan)
+    if not b:
+        return np.array([math.inf, math.nan, math.inf])
+    ratio = (a / n_a) / (b / n_b)
+    if not a:
+        return np.array([0.0, 0.0, math.nan])
+    se = math.sqrt(1 / a - 1 / n_a + 1 / b - 1 / n_b)
+    return ratio * np.exp([0.0, -z * se, z * se])
+
+
+def _mcc(tp: int, fp: int, fn: int, tn: int, z: float) -> FloatArray:
+    """Matthews' (phi) correlation with limits by the delta method."""
+    n = tp + fp + fn + tn
+    p_row, p_col = (tp + fp) / n, (tp + fn) / n
+    spread_row, spread_col = p_row * (1 - p_row), p_col * (1 - p_col)
+    if not spread_row or not spread_col:
+        return np.full(3, np.nan)
+    phi = (tp * tn - fp * fn) / n**2 / math.sqrt(spread_row * spread_col)
+    skew_row, skew_col = (2 * p_row - 1) ** 2 / spread_row, (2 * p_col - 1) ** 2 / spread_col
+    cross = (2 * p_row - 1) * (2 * p_col - 1) / math.sqrt(spread_row * spread_col)
+    variance = (1 - phi**2 + phi * (1 + phi**2 / 2) * cross - 0.75 * phi**2 * (skew_row + skew_col)) / n
+    margin = z * math.sqrt(max(variance, 0.0))
+    return np.array([phi, max(phi - margin, -1.0), min(phi + margin, 1.0)])
