@@ -1,6 +1,22 @@
 """Files in, files out: volumes, masks, case tables, parameter files."""
 
+from radiokit.io._geometry import check_geometry
+from radiokit.io._mask import read_mask
+from radiokit.io._pair import read_pair
+from radiokit.io._read import read_volume
 from radiokit.io._sitk import from_sitk, to_sitk
 from radiokit.io._volume import Grid, Mask, Volume
+from radiokit.io._write import write_volume
 
-__all__ = ["Grid", "Mask", "Volume", "from_sitk", "to_sitk"]
+__all__ = [
+    "Grid",
+    "Mask",
+    "Volume",
+    "check_geometry",
+    "from_sitk",
+    "read_mask",
+    "read_pair",
+    "read_volume",
+    "to_sitk",
+    "write_volume",
+]

@@ -1,0 +1,129 @@
+"""Masks: which label is meant, said or inferred, never guessed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from radiokit.exceptions import FileError, MaskError, ParameterError
+from radiokit.io._geometry import on_grid_of
+from radiokit.io._read import existing, is_dicom, load
+from radiokit.io._volume import Grid, Mask, Volume
+
+# A scale factor in the header may turn the label 255 into 1.00000006.
+ROUNDING = 1e-5
+
+
+def read_mask(
+    path: str | os.PathLike[str],
+    *,
+    label: int | str | float | None = None,
+    roi: int | str | None = None,
+    reference: Grid | None = None,
+) -> Mask:
+    """Read a region.
+
+    Parameters
+    ----------
+    path : path
+        Label map in any format of `read_volume`.
+    label : int, optional
+        The label that marks the region. Without it the mask must hold one label, whatever its number: 1 and 255 are
+        both fine. Text that spells a number is accepted, as tables hold it.
+    roi : str or int, optional
+        Name or number of a region in a DICOM structure set or segmentation.
+    reference : Volume, optional
+        Put the region on this grid: each of its voxels takes the nearest mask voxel. Without it the mask stays on the
+        grid of its file.
+
+    Returns
+    -------
+    Mask
+        Boolean array (z, y, x); the label is in ``metadata["label"]``.
+
+    Raises
+    ------
+    FileError
+        As `read_volume`.
+    MaskError
+        If the mask is empty, lacks `label` (the message lists the labels present), holds several labels and none is
+        asked for, or holds fractions.
+    ParameterError
+        If `label` is no number or 0, or `roi` is asked of a label map.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np
+    >>> from radiokit.io import Volume, write_volume
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_volume(Volume(np.array([[[0, 255]]], dtype="u1")), f"{folder}/mask.nii.gz")
+    ...     read_mask(f"{folder}/mask.nii.gz").array
+    array([[[False,  True]]])
+    """
+    path = existing(path)
+    wanted = as_label(label)
+    if is_dicom(path):
+        raise FileError(f"{path} is DICOM, which this version does not read; convert the region to a NIfTI label map.")
+    if roi is not None:
+        raise ParameterError(f"roi={roi!r} is for DICOM structure sets and segmentations; use label= for {path}.")
+    labels = load(path)
+    found, region = select_label(labels, wanted, path)
+    metadata = {**labels.metadata, "label": found}
+    mask = Mask(region, labels.spacing, labels.origin, labels.direction, metadata)
+    return mask if reference is None else on_grid_of(mask, reference)
+
+
+def as_label(label: Any) -> int | None:
+    """Read a label as tables hold it: an int, 1.0, "1", or nothing."""
+    if label is None or (np.ndim(label) == 0 and pd.isna(label)) or label == "":
+        return None
+    try:
+        number = float(label)
+    except (TypeError, ValueError):
+        number = np.nan
+    if not np.isfinite(number) or number != round(number) or number == 0:
+        raise ParameterError(f"The label is {label!r}; required: a whole number other than 0 (0 is the background).")
+    return int(number)
+
+
+def select_label(labels: Volume, label: int | None, path: Path) -> tuple[int, np.ndarray]:
+    """Return the label and its region in a label map."""
+    array = _whole_numbers(labels.array, path)
+    if label is not None:
+        region = array == label
+        if region.any():
+            return label, region
+    present = [int(v) for v in np.unique(array[array != 0])]
+    if not present:
+        raise MaskError(f"{path} holds no labelled voxel: the mask is empty. Draw the region, or take the case out.")
+    if label is not None:
+        raise MaskError(f"{path} does not hold label {label}; labels present: {_some(present)}. Ask for one of them.")
+    if len(present) > 1:
+        raise MaskError(
+            f"{path} holds several labels: {_some(present)}. Say which one is meant: label=, or a column `label` in "
+            "the case table."
+        )
+    return present[0], array == present[0]
+
+
+def _whole_numbers(array: np.ndarray, path: Path) -> np.ndarray:
+    if array.dtype.kind != "f":
+        return array
+    if not np.isfinite(array).all():
+        raise MaskError(f"{path} holds NaN or infinite voxels; a mask needs whole numbers.")
+    rounded = np.rint(array)
+    off = np.abs(array - rounded) > ROUNDING
+    if off.any():
+        raise MaskError(
+            f"{path} holds fractions ({int(off.sum())} voxels, for example {float(array[off][0]):.4g}); a mask needs "
+            "whole numbers. Cut a probability map at a threshold, and resample masks by nearest neighbour."
+        )
+    return rounded
+
+
+def _some(labels: list[int], most: int = 20) -> str:
+    return ", ".join(map(str, labels[:most])) + (f", ... ({len(labels)} in all)" if len(labels) > most else "")

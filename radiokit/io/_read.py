@@ -1,0 +1,115 @@
+"""One door for images: the format is told from the name, each format has its own file."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from radiokit.exceptions import DataWarning, FileError, ParameterError
+from radiokit.io._itk import FORMATS, read_itk
+from radiokit.io._nifti import read_nifti
+from radiokit.io._volume import Volume
+
+READERS: dict[str, Callable[[Path], Volume]] = {
+    ".nii": read_nifti,
+    ".nii.gz": read_nifti,
+    **dict.fromkeys(FORMATS, read_itk),
+}
+
+
+def suffix_of(path: Path) -> str:
+    """Return the suffix in lower case, ``.nii.gz`` as one."""
+    name = path.name.lower()
+    return ".nii.gz" if name.endswith(".nii.gz") else path.suffix.lower()
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a path is a folder, or a file with the DICOM prefix or suffix."""
+    if path.is_dir() or path.suffix.lower() in (".dcm", ".ima"):
+        return True
+    if suffix_of(path) in READERS or not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return stream.read(132)[128:] == b"DICM"
+
+
+def read_volume(path: str | os.PathLike[str], *, suv: str | None = None) -> Volume:
+    """Read an image.
+
+    Parameters
+    ----------
+    path : path
+        NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr) or MetaImage (.mha, .mhd) file of one scalar volume.
+    suv : {"bw", "lbm", "bsa"}, optional
+        Turn PET DICOM into standardised uptake values; other formats do not say what that needs.
+
+    Returns
+    -------
+    Volume
+        Array (z, y, x) in the file's own numbers (its scale applied), spacing and origin in mm, (z, y, x).
+
+    Raises
+    ------
+    FileError
+        If the file is missing, cut off, damaged (the compressed part's checksum is verified), of an unknown format, or
+        holds anything but one scalar volume.
+    ParameterError
+        If `suv` is asked of a format that cannot give it.
+
+    Warns
+    -----
+    DataWarning
+        If voxels are NaN or infinite. They are returned as they are; whoever computes with them has to decide.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np
+    >>> from radiokit.io import Volume, write_volume
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_volume(Volume(np.ones((2, 3, 4)), spacing=(3, 1, 1)), f"{folder}/image.nii.gz")
+    ...     read_volume(f"{folder}/image.nii.gz").spacing
+    (3.0, 1.0, 1.0)
+    """
+    path = existing(path)
+    if is_dicom(path):
+        raise FileError(f"{path} is DICOM, which this version does not read; convert the series to NIfTI.")
+    if suv is not None:
+        raise ParameterError(f"suv={suv!r} needs a PET series in DICOM; {path} does not hold dose, weight and times.")
+    volume = load(path)
+    _warn_not_finite(volume, path)
+    return volume
+
+
+def load(path: Path) -> Volume:
+    """Read a file of one volume with the reader of its suffix."""
+    suffix = suffix_of(path)
+    if suffix not in READERS:
+        raise FileError(f"{path} has the suffix {suffix!r}; known are {', '.join(READERS)} and DICOM folders.")
+    return READERS[suffix](path)
+
+
+def existing(path: str | os.PathLike[str]) -> Path:
+    """Return the path, or say that nothing is there."""
+    found = Path(path)
+    if not found.exists():
+        raise FileError(f"{found} does not exist.")
+    if found.is_file() and found.stat().st_size == 0:
+        raise FileError(f"{found} is empty (0 bytes). Copy it again from its source.")
+    return found
+
+
+def _warn_not_finite(volume: Volume, path: Path) -> None:
+    if volume.array.dtype.kind != "f":
+        return
+    bad = int(volume.array.size - np.count_nonzero(np.isfinite(volume.array)))
+    if bad:
+        warnings.warn(
+            f"{path}: {bad} of {volume.array.size} voxels are NaN or infinite. They are kept as they are; features of "
+            "a region that holds one cannot be computed. Export the image again, or give these voxels a value.",
+            DataWarning,
+            stacklevel=3,
+        )
