@@ -1,5 +1,6 @@
 """Files in, files out: volumes, masks, case tables, parameter files."""
 
+from radiokit.io._cases import read_cases
 from radiokit.io._geometry import check_geometry
 from radiokit.io._mask import read_mask
 from radiokit.io._pair import read_pair
@@ -14,6 +15,7 @@ __all__ = [
     "Volume",
     "check_geometry",
     "from_sitk",
+    "read_cases",
     "read_mask",
     "read_pair",
     "read_volume",

@@ -1,0 +1,110 @@
+"""Cases in folders: `images/` and `masks/` with equal names, or one folder a patient."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from radiokit.exceptions import CaseTableError
+from radiokit.io._read import READERS, suffix_of
+from radiokit.io._tables import TABLES
+
+IMAGE_FOLDERS = ("images", "image", "imagestr")
+MASK_FOLDERS = ("masks", "mask", "labels", "labelstr", "segmentations")
+IMAGE_WORDS = {"image", "img", "scan", "volume", "0000"}
+MASK_WORDS = {"mask", "seg", "segmentation", "label", "labels", "labelmap", "roi", "contour"}
+Row = dict[str, str]
+
+
+def table_in(folder: Path) -> Path | None:
+    """Return the case table that lies in a folder under the name ``cases``, if there is one."""
+    found = [folder / f"cases{suffix}" for suffix in TABLES if (folder / f"cases{suffix}").is_file()]
+    if len(found) > 1:
+        raise CaseTableError(f"{folder} holds {', '.join(p.name for p in found)}; name the one that is meant.")
+    return found[0] if found else None
+
+
+def cases_in_folder(folder: Path) -> tuple[pd.DataFrame, list[str]]:
+    """Return what was found (a row a case) and what is wrong with the rest."""
+    folders = {path.name.lower(): path for path in _entries(folder) if path.is_dir()}
+    images = next((folders[name] for name in IMAGE_FOLDERS if name in folders), None)
+    masks = next((folders[name] for name in MASK_FOLDERS if name in folders), None)
+    if images is not None and masks is not None:
+        rows, problems = _side_by_side(images, masks)
+    else:
+        rows, problems = {}, []
+        for patient in folders.values():
+            try:
+                rows[patient.name] = _of_patient(patient)
+            except CaseTableError as error:
+                problems.append(str(error))
+    if not rows and not problems:
+        raise CaseTableError(
+            f"{folder} holds neither folders `images` and `masks` nor one folder a patient with an image and a mask "
+            f"({', '.join(READERS)})."
+        )
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    return table.rename_axis("case_id").reset_index(), problems
+
+
+def _side_by_side(images: Path, masks: Path) -> tuple[dict[str, Row], list[str]]:
+    by_name = [{_bare(path): path for path in _volumes(folder)} for folder in (images, masks)]
+    names = sorted(by_name[0].keys() & by_name[1].keys())
+    problems = [f"{by_name[0][n]}: no mask of this name in {masks}" for n in sorted(by_name[0].keys() - set(names))]
+    problems += [f"{by_name[1][n]}: no image of this name in {images}" for n in sorted(by_name[1].keys() - set(names))]
+    return {name: {"image": str(by_name[0][name]), "mask": str(by_name[1][name])} for name in names}, problems
+
+
+def _of_patient(folder: Path) -> Row:
+    volumes = _volumes(folder)
+    masks = [path for path in volumes if MASK_WORDS & {word.lower() for word in _words(path)}]
+    images = [path for path in volumes if path not in masks]
+    if len(images) == len(masks) == 1:
+        return {"image": str(images[0]), "mask": str(masks[0])}
+    by_name = {_sequence(path, folder): path for path in images}
+    regions = {_sequence(path, folder): path for path in masks}
+    if len(masks) == 1:
+        regions = dict.fromkeys(by_name, masks[0])
+    if not images or not masks or by_name.keys() != regions.keys():
+        raise CaseTableError(
+            f"{folder}: images {_listed(images)} and masks {_listed(masks)} cannot be paired by name (a mask has one "
+            f"of the words {', '.join(sorted(MASK_WORDS))} in its name); write a case table"
+        )
+    row: Row = {}
+    for name in sorted(by_name):
+        row |= {f"image_{name}": str(by_name[name]), f"mask_{name}": str(regions[name])}
+    return row
+
+
+def _entries(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def _volumes(folder: Path) -> list[Path]:
+    return [path for path in _entries(folder) if path.is_file() and suffix_of(path) in READERS]
+
+
+def _words(path: Path) -> list[str]:
+    return [word for word in re.split(r"[\s_.-]+", path.name[: len(path.name) - len(suffix_of(path))]) if word]
+
+
+def _bare(path: Path) -> str:
+    """Name of a file without its suffix and without a last word that only says image or mask."""
+    stem = path.name[: len(path.name) - len(suffix_of(path))]
+    last = _words(path)[-1] if _words(path) else ""
+    if last != stem and last.lower() in IMAGE_WORDS | MASK_WORDS:
+        stem = re.sub(rf"[\s_.-]+{re.escape(last)}$", "", stem)
+    return stem
+
+
+def _sequence(path: Path, folder: Path) -> str:
+    """Name of the sequence: the words of the file's name that say neither patient nor image nor mask."""
+    own = [word for word in _words(path) if word.lower() not in IMAGE_WORDS | MASK_WORDS]
+    patient = _words(folder / f"{folder.name}.nii")
+    return "_".join(own[len(patient) :] if own[: len(patient)] == patient else own) or "image"
+
+
+def _listed(paths: list[Path]) -> str:
+    return "[" + ", ".join(path.name for path in paths) + "]"
