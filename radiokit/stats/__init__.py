@@ -1,6 +1,10 @@
 """The statistics as pure functions: ROC, calibration, decision curves, agreement, survival curves."""
 
+from radiokit.stats._brier import BrierDecomposition, brier_decomposition, brier_score, scaled_brier_score
+from radiokit.stats._calibration import Calibration, CalibrationInTheLarge, calibration, calibration_in_the_large
+from radiokit.stats._calibration_table import calibration_curve, calibration_table
 from radiokit.stats._delong import AUC, DeLongTest, auc, compare_aucs, delong_test, delong_test_unpaired
+from radiokit.stats._hosmer_lemeshow import hosmer_lemeshow
 from radiokit.stats._multiplicity import adjust_pvalues
 from radiokit.stats._partial_auc import partial_auc, sensitivity_at_specificity, specificity_at_sensitivity
 from radiokit.stats._proportions import proportion_ci
@@ -10,18 +14,29 @@ from radiokit.stats._thresholds import Threshold, optimal_threshold, threshold_m
 
 __all__ = [
     "AUC",
+    "BrierDecomposition",
+    "Calibration",
+    "CalibrationInTheLarge",
     "DeLongTest",
     "Test",
     "Threshold",
     "adjust_pvalues",
     "auc",
+    "brier_decomposition",
+    "brier_score",
+    "calibration",
+    "calibration_curve",
+    "calibration_in_the_large",
+    "calibration_table",
     "compare_aucs",
     "delong_test",
     "delong_test_unpaired",
+    "hosmer_lemeshow",
     "optimal_threshold",
     "partial_auc",
     "proportion_ci",
     "roc_curve",
+    "scaled_brier_score",
     "sensitivity_at_specificity",
     "specificity_at_sensitivity",
     "threshold_metrics",
