@@ -2,9 +2,280 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import argparse
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from radiokit._version import __version__
+from radiokit.exceptions import RadiokitError, RadiokitWarning
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Each command imports what it needs when it runs, so that --help answers at once.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line."""
-    raise SystemExit(f"not wired yet: {arguments}")
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Default: those of the process.
+
+    Returns
+    -------
+    int
+        Exit status: 0, or 2 after a line ``error: ...`` on standard error.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        with _plain_warnings():
+            options.run(options)
+            sys.stdout.flush()
+    except RadiokitError as error:
+        return _failed(str(error))
+    except BrokenPipeError:  # the reader of a pipe has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        return _failed(f"{error.strerror or error}: {error.filename}" if error.filename else str(error))
+    except KeyboardInterrupt:
+        _say("stopped; with --cache a new run goes on where this one was")
+        return 130
+    return 0
+
+
+def _failed(message: str) -> int:
+    _say(f"error: {message}")
+    return 2
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        _say(f"warning: {message}")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", RadiokitWarning)
+        warnings.showwarning = show
+        yield
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="radiokit", description="Radiomics studies from segmented tumours to a report. Try: radiokit demo"
+    )
+    parser.add_argument("--version", action="version", version=f"radiokit {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_demo(commands)
+    _add_extract(commands)
+    _add_study(commands)
+    _add_predict(commands)
+    _add_params(commands)
+    return parser
+
+
+def _command(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], None], summary: str, example: str
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_running(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--jobs", type=int, metavar="N", help="worker processes; -1: all cores (default: 1)")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def _add_columns(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--root", metavar="FOLDER", help="where relative paths start (default: the table's folder)")
+    parser.add_argument("--id", metavar="COLUMN", help="column of case ids, if it has an unusual name")
+    parser.add_argument("--image", metavar="COLUMN", help="column of images, if it has an unusual name")
+    parser.add_argument("--mask", metavar="COLUMN", help="column of masks, if it has an unusual name")
+
+
+def _cases(options: argparse.Namespace) -> pd.DataFrame:
+    from radiokit.io import read_cases
+
+    return read_cases(options.cases, root=options.root, id=options.id, image=options.image, mask=options.mask)
+
+
+def _out_table(text: str) -> Path:
+    from radiokit.io._write import check_table_path
+
+    path = Path(text)
+    check_table_path(path)
+    return path
+
+
+# ---------------------------------------------------------------------------------------------------------------- demo
+
+
+def _add_demo(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "demo",
+        _demo,
+        "run a whole study on an embedded cohort, and write its report",
+        "radiokit demo my-demo",
+    )
+    parser.add_argument("folder", nargs="?", default="radiokit-demo", help="where to write (default: %(default)s)")
+    _add_running(parser)
+
+
+def _demo(options: argparse.Namespace) -> None:
+    from radiokit.study import run_demo
+
+    report = run_demo(options.folder, n_jobs=options.jobs, progress=not options.quiet)
+    print(f"report: {Path(report).absolute()}")
+
+
+# ------------------------------------------------------------------------------------------------------------- extract
+
+
+def _add_extract(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "extract",
+        _extract,
+        "compute the features of all cases of a table or folder",
+        "radiokit extract cases.csv -o features.csv --params params.yaml --jobs 4 --cache cache --on-error nan",
+    )
+    parser.add_argument("cases", help="case table (csv, tsv, xlsx, parquet; columns case_id, image, mask), or folder")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="FILE", help="table to write: .csv, .tsv, .xlsx, .parquet"
+    )
+    parser.add_argument("--params", metavar="FILE", help="parameter file in pyradiomics' format (see radiokit params)")
+    parser.add_argument("--cache", metavar="FOLDER", help="keep finished cases here; a new run does only the others")
+    parser.add_argument(
+        "--on-error",
+        choices=("raise", "nan"),
+        default="raise",
+        help="stop with the first case that fails (default), or keep its row empty and go on",
+    )
+    _add_columns(parser)
+    _add_running(parser)
+
+
+def _extract(options: argparse.Namespace) -> None:
+    from radiokit.features import RadiomicsExtractor
+    from radiokit.io import write_table
+
+    output = _out_table(options.output)
+    extractor = RadiomicsExtractor() if options.params is None else RadiomicsExtractor.from_params(options.params)
+    extractor.set_params(
+        n_jobs=options.jobs, cache=options.cache, on_error=options.on_error, progress=not options.quiet
+    )
+    done = extractor.extract(_cases(options))
+    failures = _beside(output, "failures")
+    write_table(done.provenance, _beside(output, "provenance"))
+    if len(done.failures):
+        write_table(done.failures.set_index("case_id"), failures)
+    else:
+        failures.unlink(missing_ok=True)  # of an earlier run on the same output
+    write_table(done.features, output)
+    cases, features = done.features.shape
+    print(f"{output}: {features} features of {cases} cases")
+    if len(done.failures):
+        _say(f"warning: {len(done.failures)} of {cases} cases failed and have no values: see {failures}")
+
+
+def _beside(path: Path, what: str) -> Path:
+    return path.with_name(f"{path.stem}.{what}.csv")
+
+
+# --------------------------------------------------------------------------------------------------- study and predict
+
+
+def _add_study(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "study",
+        _study,
+        "run the study that a file describes: tables, figures, frozen models, report.html",
+        "radiokit study study.yaml -o results --jobs 2",
+    )
+    parser.add_argument("file", help="study file (YAML)")
+    parser.add_argument("-o", "--output", metavar="FOLDER", help="where to write (default: FILE without .yaml)")
+    _add_running(parser)
+
+
+def _study(options: argparse.Namespace) -> None:
+    from radiokit.study import Study
+
+    folder = Path(options.output) if options.output else Path(options.file).with_suffix("")
+    result = Study.from_yaml(options.file).run(n_jobs=options.jobs, progress=not options.quiet)
+    result.save(folder)
+    result.report(folder / "report.html")
+    print(f"report: {(folder / 'report.html').absolute()}")
+
+
+def _add_predict(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "predict",
+        _predict,
+        "apply a frozen model to new cases",
+        "radiokit predict results/combined.rk cases.csv -o predictions.csv",
+    )
+    parser.add_argument("signature", help="frozen model (.rk) of a study")
+    parser.add_argument("cases", help="case table or folder, as for extract")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="FILE", help="predictions: .csv, .tsv, .xlsx or .parquet"
+    )
+    _add_columns(parser)
+    _add_running(parser)
+
+
+def _predict(options: argparse.Namespace) -> None:
+    from radiokit.io import write_table
+    from radiokit.study import load_signature
+
+    output = _out_table(options.output)
+    signature = load_signature(options.signature)
+    predictions = signature.predict(_cases(options), n_jobs=options.jobs, progress=not options.quiet)
+    write_table(predictions, output)
+    print(f"{output}: predictions of {len(predictions)} cases")
+
+
+# -------------------------------------------------------------------------------------------------------------- params
+
+
+def _add_params(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "params",
+        _params,
+        "print the default parameter file, or check one and print what it comes to",
+        "radiokit params > params.yaml; radiokit params params.yaml",
+    )
+    parser.add_argument("file", nargs="?", help="parameter file to check")
+
+
+def _params(options: argparse.Namespace) -> None:
+    from radiokit.features import RadiomicsExtractor
+    from radiokit.io import write_params
+
+    extractor = RadiomicsExtractor() if options.file is None else RadiomicsExtractor.from_params(options.file)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "params.yaml")
+        write_params(extractor, path)
+        print(path.read_text(), end="")

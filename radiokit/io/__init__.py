@@ -7,7 +7,7 @@ from radiokit.io._pair import read_pair
 from radiokit.io._read import read_volume
 from radiokit.io._sitk import from_sitk, to_sitk
 from radiokit.io._volume import Grid, Mask, Volume
-from radiokit.io._write import write_volume
+from radiokit.io._write import write_table, write_volume
 
 __all__ = [
     "Grid",
@@ -20,5 +20,6 @@ __all__ = [
     "read_pair",
     "read_volume",
     "to_sitk",
+    "write_table",
     "write_volume",
 ]

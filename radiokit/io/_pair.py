@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+import numpy as np
+
+from radiokit.exceptions import FileError
 from radiokit.io._geometry import check_geometry
 from radiokit.io._mask import read_mask
 from radiokit.io._read import read_volume
@@ -45,8 +48,10 @@ def read_pair(
 
     Raises
     ------
-    FileError, MaskError, GeometryError, ParameterError
-        As the functions that do the work.
+    FileError
+        As `read_volume`; or if voxels of the region are NaN or infinite.
+    MaskError, GeometryError, ParameterError
+        As `read_mask` and `check_geometry`.
 
     Examples
     --------
@@ -60,5 +65,12 @@ def read_pair(
     4
     """
     volume = read_volume(image, suv=suv)
-    region = read_mask(mask, label=label, roi=roi)
-    return volume, check_geometry(volume, region, case_id)
+    region = check_geometry(volume, read_mask(mask, label=label, roi=roi), case_id)
+    bad = int(np.count_nonzero(~np.isfinite(volume.array[region.array])))
+    if bad:
+        who = "" if case_id is None else f"Case {case_id}: "
+        raise FileError(
+            f"{who}{bad} of {int(region.array.sum())} voxels of the region are NaN or infinite in {image}; required: "
+            "numbers. Export the image again, or draw the region without them."
+        )
+    return volume, region

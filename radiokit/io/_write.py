@@ -1,11 +1,13 @@
-"""Volumes to files: whole, or not at all."""
+"""Volumes and tables to files: whole, or not at all."""
 
 from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import SimpleITK as sitk
 
 from radiokit.exceptions import FileError
@@ -56,3 +58,57 @@ def write_volume(volume: Grid, path: str | os.PathLike[str]) -> None:
         raise FileError(f"{path} cannot be written: {reason} Does the folder exist, and has it room?") from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    r"""Write a table with its index, at full precision, whole or not at all.
+
+    Parameters
+    ----------
+    table : DataFrame
+        What to write.
+    path : path
+        Target; its suffix decides the format: .csv, .tsv, .parquet or .xlsx. A file there is replaced.
+
+    Raises
+    ------
+    FileError
+        If the suffix is another, or the file cannot be written; nothing half-written stays behind.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import pandas as pd
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_table(pd.DataFrame({"a": [0.1]}, index=pd.Index(["007"], name="case_id")), f"{folder}/table.csv")
+    ...     Path(folder, "table.csv").read_text()
+    'case_id,a\n007,0.1\n'
+    """
+    path = Path(path)
+    write = check_table_path(path)
+    draft = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
+    try:
+        write(table, draft)
+        draft.replace(path)
+    except OSError as error:
+        raise FileError(f"{path} cannot be written: {error.strerror or error}.") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def check_table_path(path: Path) -> Callable[[pd.DataFrame, Path], None]:
+    """Return the writer for a path, before a long computation is made for nothing."""
+    if path.suffix.lower() not in WRITERS:
+        raise FileError(f"{path} has the suffix {path.suffix!r}; a table can be written as {', '.join(WRITERS)}.")
+    if not path.absolute().parent.is_dir():
+        raise FileError(f"{path} cannot be written: the folder {path.absolute().parent} does not exist.")
+    return WRITERS[path.suffix.lower()]
+
+
+WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
+    ".csv": lambda table, path: table.to_csv(path),
+    ".tsv": lambda table, path: table.to_csv(path, sep="\t"),
+    ".parquet": lambda table, path: table.to_parquet(path),
+    ".xlsx": lambda table, path: table.to_excel(path),
+}

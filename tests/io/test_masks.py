@@ -132,6 +132,21 @@ def test_a_pair_shares_one_grid(tmp_path: Path) -> None:
         read_pair(tmp_path / "image.nii.gz", tmp_path / "mask.nii.gz", case_id="P1")
 
 
+@pytest.mark.filterwarnings("ignore::radiokit.exceptions.DataWarning")
+def test_voxels_that_are_not_finite_matter_inside_the_region(tmp_path: Path) -> None:
+    image, mask = pair()
+    write_volume(mask, tmp_path / "mask.nii.gz")
+    for place, matters in (((1, 1, 2), True), ((0, 0, 0), False)):
+        array = np.zeros(image.shape)
+        array[place] = np.nan
+        write_volume(image.with_array(array), tmp_path / "image.nii.gz")
+        if matters:
+            with pytest.raises(FileError, match="Case P1: 1 of 4 voxels of the region are NaN"):
+                read_pair(tmp_path / "image.nii.gz", tmp_path / "mask.nii.gz", case_id="P1")
+        else:
+            read_pair(tmp_path / "image.nii.gz", tmp_path / "mask.nii.gz", case_id="P1")
+
+
 @pytest.mark.shared
 def test_the_broken_inputs_of_the_shared_data(shared: Path) -> None:
     folder = shared / "data" / "bad"
