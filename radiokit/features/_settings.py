@@ -54,8 +54,8 @@ class Resampling:
     anti_aliasing : bool
         Smooth with a Gaussian before the grid becomes coarser (IBSI standard only).
     round_intensities : bool, optional
-        Round the new values to whole numbers. None leaves it to the standard: pyradiomics keeps the type of the image, so
-        an image of integers stays one; IBSI does not round.
+        Make whole numbers of the new values. None leaves it to the standard: pyradiomics keeps the type of the image,
+        so an image of integers stays one (ITK drops the fraction); IBSI keeps fractions.
 
     Examples
     --------

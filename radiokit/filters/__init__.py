@@ -1,1 +1,30 @@
 """Image filters, one a file."""
+
+from radiokit.filters._base import Filter
+from radiokit.filters._gradient import Gradient
+from radiokit.filters._lbp2d import LBP2D
+from radiokit.filters._lbp3d import LBP3D
+from radiokit.filters._log import LoG
+from radiokit.filters._original import Original
+from radiokit.filters._pointwise import Exponential, Logarithm, Square, SquareRoot
+from radiokit.filters._pyradiomics import Scene, pyradiomics_images, pyradiomics_names
+from radiokit.filters._registry import as_filter
+from radiokit.filters._wavelet import Wavelet
+
+__all__ = [
+    "LBP2D",
+    "LBP3D",
+    "Exponential",
+    "Filter",
+    "Gradient",
+    "LoG",
+    "Logarithm",
+    "Original",
+    "Scene",
+    "Square",
+    "SquareRoot",
+    "Wavelet",
+    "as_filter",
+    "pyradiomics_images",
+    "pyradiomics_names",
+]
