@@ -1,0 +1,1 @@
+"""Texture matrices: counted in numba, kept sparse, one builder a file."""
