@@ -3,6 +3,8 @@
 from radiokit.stats._brier import BrierDecomposition, brier_decomposition, brier_score, scaled_brier_score
 from radiokit.stats._calibration import Calibration, CalibrationInTheLarge, calibration, calibration_in_the_large
 from radiokit.stats._calibration_table import calibration_curve, calibration_table
+from radiokit.stats._decision import decision_curve
+from radiokit.stats._decision_bootstrap import decision_curve_band, decision_curve_difference
 from radiokit.stats._delong import AUC, DeLongTest, auc, compare_aucs, delong_test, delong_test_unpaired
 from radiokit.stats._hosmer_lemeshow import hosmer_lemeshow
 from radiokit.stats._multiplicity import adjust_pvalues
@@ -29,6 +31,9 @@ __all__ = [
     "calibration_in_the_large",
     "calibration_table",
     "compare_aucs",
+    "decision_curve",
+    "decision_curve_band",
+    "decision_curve_difference",
     "delong_test",
     "delong_test_unpaired",
     "hosmer_lemeshow",

@@ -133,8 +133,8 @@ def calibration_curve(
     -----
     The loess curve is :math:`\hat f(x) = \sum_i l_i(x) y_i` and its band
     :math:`\hat f \pm z \sqrt{\sum_i l_i(x)^2 \hat f(p_i)(1-\hat f(p_i))}`, the binomial variance of the outcomes
-    carried through (R's ``predict(se=TRUE)`` assumes one Gaussian variance). The spline's band is Wald on the logit scale.
-    Sources: doi:10.1002/sim.5941 (loess and its interpolation), doi:10.1002/sim.8281.
+    carried through (R's ``predict(se=TRUE)`` assumes one Gaussian variance). The spline's band is Wald on the logit
+    scale. Sources: doi:10.1002/sim.5941 (loess and its interpolation), doi:10.1002/sim.8281.
 
     *How to read it.* Below the diagonal risks are overestimated, above it underestimated. The band is for each point,
     not for the whole curve; at the ends, where cases are few, it says how little is known.
