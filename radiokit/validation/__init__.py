@@ -1,1 +1,20 @@
 """How good is it, honestly: nested cross-validation, optimism bootstrap, external cohorts."""
+
+from radiokit.validation._calibration_curve import calibration_curve_corrected
+from radiokit.validation._cross_validation import CrossValidation, leave_one_center_out, nested_cv
+from radiokit.validation._evaluate import compare_models, evaluate, net_benefit, performance
+from radiokit.validation._optimism import optimism_bootstrap
+from radiokit.validation._predictions import Predictions
+
+__all__ = [
+    "CrossValidation",
+    "Predictions",
+    "calibration_curve_corrected",
+    "compare_models",
+    "evaluate",
+    "leave_one_center_out",
+    "nested_cv",
+    "net_benefit",
+    "optimism_bootstrap",
+    "performance",
+]

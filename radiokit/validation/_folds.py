@@ -1,0 +1,154 @@
+"""Folds by patient, outside and inside, and one seed for everything random in a replicate."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, clone
+from sklearn.model_selection import PredefinedSplit
+from sklearn.pipeline import Pipeline
+
+from radiokit.exceptions import InputError, LeakageError, OutcomeError
+from radiokit.utils import check_binary_target, check_survival_target, is_survival_target
+
+
+def check_data(X: Any, y: Any, groups: Any) -> tuple[Any, NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Return X as a DataFrame, the checked outcome, the patients and the ids; rows must mean the same in all."""
+    frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
+    if frame.index.has_duplicates:
+        raise InputError("The index of X repeats ids; required: one id a row. Use X.reset_index() or add the lesion.")
+    for name, value in (("y", y), ("groups", groups)):
+        labelled = isinstance(X, pd.DataFrame) and isinstance(value, pd.Series | pd.DataFrame)
+        if labelled and len(value) == len(frame) and not value.index.equals(frame.index):
+            raise InputError(f"{name} and X have different indexes; align them first: {name}.loc[X.index].")
+    target = check_survival_target(y) if is_survival_target(y) else check_binary_target(y, name="y")
+    patients = frame.index.to_numpy() if groups is None else np.asarray(groups)
+    for name, size in (("y", target.size), ("groups", patients.size)):
+        if size != len(frame):
+            raise InputError(f"{name} has {size} values and X has {len(frame)} rows; required: one a row.")
+    if pd.isna(patients).any():
+        raise InputError(f"groups has {int(pd.isna(patients).sum())} missing values; required: a patient for each row.")
+    return frame, target, patients, frame.index.to_numpy()
+
+
+def events_of(y: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return True where the outcome is positive or the event was observed."""
+    return y["event"] if y.dtype.names else y
+
+
+def patient_folds(y: NDArray[Any], groups: NDArray[Any], n_splits: int, seed: int) -> NDArray[np.intp]:
+    """Fold of each row: whole patients, dealt out at random, patients with and without the event evenly."""
+    patients, codes = np.unique(groups, return_inverse=True)
+    event = np.zeros(patients.size, dtype=bool)
+    np.logical_or.at(event, codes, events_of(y))
+    smaller = _smallest_class(y, groups)
+    if n_splits < 2 or n_splits > smaller:
+        raise OutcomeError(
+            f"{n_splits} folds need at least {max(n_splits, 2)} patients with the event"
+            f"{'' if y.dtype.names else ' and as many without'}; found {int(event.sum())} with and "
+            f"{int((~event).sum())} without. Use fewer folds, or more patients."
+        )
+    rng = np.random.default_rng(seed)
+    shuffled = rng.permutation(patients.size)
+    order = shuffled[np.argsort(event[shuffled], kind="stable")]
+    fold = np.empty(patients.size, dtype=int)
+    fold[order] = np.arange(patients.size) % n_splits
+    return rng.permutation(n_splits)[fold][codes]
+
+
+def _smallest_class(y: NDArray[Any], groups: NDArray[Any]) -> int:
+    """Number of patients of the rarer class; a patient with lesions of both counts in both."""
+    event = events_of(y)
+    positive, negative = np.unique(groups[event]).size, np.unique(groups[~event]).size
+    return positive if y.dtype.names else min(positive, negative)
+
+
+def outer_splits(
+    outer: Any, X: pd.DataFrame, y: NDArray[Any], groups: NDArray[Any], seeds: list[int]
+) -> list[tuple[NDArray[np.intp], NDArray[np.intp], int, int]]:
+    """All (train, test, repeat, fold); no patient is in train and test."""
+    if isinstance(outer, int):
+        return [
+            (np.flatnonzero(folds != k), np.flatnonzero(folds == k), repeat, k)
+            for repeat, folds in enumerate(patient_folds(y, groups, outer, seed) for seed in seeds)
+            for k in range(outer)
+        ]
+    with warnings.catch_warnings():
+        # Splitters that know no groups say so; whether patients are kept whole is checked below.
+        warnings.filterwarnings("ignore", "The groups parameter is ignored")
+        splits = list(outer.split(X, events_of(y).astype(int), groups) if hasattr(outer, "split") else outer)
+    seen = np.zeros(len(X), dtype=int)
+    placed = []
+    for k, (train, test) in enumerate(splits):
+        refuse_shared_patients(groups[train], groups[test])
+        # How often its cases were tested before is the repeat of a fold, whatever splitter made it.
+        placed.append((np.asarray(train), np.asarray(test), int(seen[test].min(initial=0)), k))
+        seen[test] += 1
+    return placed
+
+
+def refuse_shared_patients(train: NDArray[Any], test: NDArray[Any]) -> None:
+    """Raise LeakageError where a patient is on both sides of a split."""
+    shared = pd.unique(pd.Series(train)[pd.Series(train).isin(test)])
+    if len(shared):
+        raise LeakageError(
+            f"{len(shared)} patients are in training and test at once ({', '.join(map(str, shared[:5]))}); required: "
+            "whole patients on one side. Use an integer number of folds, or a splitter by group."
+        )
+
+
+def prepare(estimator: BaseEstimator, y: NDArray[Any], groups: NDArray[Any], inner: Any, seed: int) -> BaseEstimator:
+    """Clone of the estimator with its seeds set and its inner folds made by patient.
+
+    The parameter `cv` of the estimator, or of the steps of a pipeline, becomes folds of whole patients of this training
+    set wherever it counts folds and either `inner` is given or a patient has several rows (a bootstrap repeats them).
+    """
+    model = clone(estimator)
+    unset = [k for k, v in model.get_params().items() if k.split("__")[-1] == "random_state" and v is None]
+    model.set_params(**dict.fromkeys(unset, seed))
+    repeated = len(np.unique(groups)) < len(groups)
+    if inner is None and not repeated:
+        return model
+    for name in _cv_parameters(model):
+        wanted = inner if inner is not None else model.get_params()[name]
+        if wanted is None:
+            wanted = 5
+        if isinstance(wanted, int):
+            wanted = PredefinedSplit(patient_folds(y, groups, _fitting(wanted, y, groups), seed))
+        model.set_params(**{name: wanted})
+    return model
+
+
+def _cv_parameters(model: BaseEstimator) -> list[str]:
+    if isinstance(model, Pipeline):
+        return [f"{name}__cv" for name, step in model.steps if "cv" in _own(step)]
+    return ["cv"] if "cv" in _own(model) else []
+
+
+def _own(step: Any) -> dict[str, Any]:
+    return step.get_params(deep=False) if hasattr(step, "get_params") else {}
+
+
+def _fitting(wanted: int, y: NDArray[Any], groups: NDArray[Any]) -> int:
+    return max(2, min(wanted, _smallest_class(y, groups)))
+
+
+def fit(model: Any, X: pd.DataFrame, y: NDArray[Any]) -> Any:
+    """Fit to a checked outcome; a binary one is given as 0 and 1, as scikit-learn's own data are."""
+    return model.fit(X, y if y.dtype.names else y.astype(int))
+
+
+def score(model: Any, X: pd.DataFrame, survival: bool) -> NDArray[np.float64]:
+    """Probability of the positive class, or the predicted log risk."""
+    if survival:
+        return np.asarray(model.predict(X), dtype=float)
+    if not hasattr(model, "predict_proba"):
+        raise InputError(
+            f"{type(model).__name__} has no predict_proba; required: probabilities, so that calibration can be judged. "
+            "Wrap it in scikit-learn's CalibratedClassifierCV."
+        )
+    return np.asarray(model.predict_proba(X), dtype=float)[:, 1]

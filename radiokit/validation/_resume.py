@@ -1,0 +1,84 @@
+"""A parallel loop over replicates whose finished ones survive a kill."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from radiokit.utils import content_hash, parallel_map
+from radiokit.utils._cache import CaseCache, Entry
+
+
+@dataclass(frozen=True)
+class Replicate:
+    """What one replicate found, and what its fits warned of."""
+
+    values: NDArray[np.float64]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Compute one item, or read it where it is stored."""
+
+    compute: Callable[[Any], NDArray[np.float64]]
+    key: str
+    store: CaseCache | None
+
+    def __call__(self, numbered: tuple[int, Any]) -> Replicate:
+        number, item = numbered
+        name = f"{self.key}-{number}"
+        entry = self.store.read(name) if self.store else None
+        if entry is not None:
+            return Replicate(entry.values, tuple(text for _, text in entry.warnings))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            values = np.asarray(self.compute(item), dtype=float)
+        heard = [(w.category.__name__, f"{w.category.__name__}: {w.message}") for w in caught]
+        heard = list(dict.fromkeys(heard))
+        if self.store:
+            names = tuple(map(str, range(values.size)))
+            self.store.write(name, Entry(names, values, {}, heard, 0.0))
+        return Replicate(values, tuple(text for _, text in heard))
+
+
+def replicate_map(
+    compute: Callable[[Any], NDArray[np.float64]],
+    items: Sequence[Any],
+    *,
+    key: str,
+    cache: str | os.PathLike[str] | None,
+    n_jobs: int | None,
+    progress: bool,
+    description: str,
+) -> list[Replicate]:
+    """Apply `compute` to each item in parallel; with `cache`, each result is stored as soon as it is there."""
+    store = CaseCache(cache) if cache is not None else None
+    if store is not None:
+        store.prepare()
+    task = _Task(compute, key, store)
+    return parallel_map(task, list(enumerate(items)), n_jobs=n_jobs, progress=progress, description=description)
+
+
+def data_key(what: str, estimator: Any, X: pd.DataFrame, y: NDArray[Any], *more: Any) -> str:
+    """Hash of everything that decides the replicates."""
+    rows = pd.util.hash_pandas_object(X, index=True).to_numpy().tobytes().hex()
+    text = "|".join([what, joblib.hash(estimator), "\t".join(map(str, X.columns)), rows, y.tobytes().hex()])
+    return content_hash(text + "|" + "|".join(joblib.hash(item) for item in more))
+
+
+def summarise_warnings(replicates: Sequence[Replicate]) -> tuple[str, ...]:
+    """Each kind of warning once, with the number of replicates that gave it and one of its texts."""
+    seen: dict[str, list[str]] = {}
+    for replicate in replicates:
+        for kind, text in {w.split(":", 1)[0]: w for w in replicate.warnings}.items():
+            seen.setdefault(kind, []).append(text)
+    return tuple(f"In {len(texts)} of {len(replicates)} fits: {texts[0]}" for texts in seen.values())
