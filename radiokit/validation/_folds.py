@@ -61,7 +61,7 @@ def patient_folds(y: NDArray[Any], groups: NDArray[Any], n_splits: int, seed: in
 
 
 def _smallest_class(y: NDArray[Any], groups: NDArray[Any]) -> int:
-    """Number of patients of the rarer class; a patient with lesions of both counts in both."""
+    """Count patients of the rarer class; a patient with lesions of both counts in both."""
     event = events_of(y)
     positive, negative = np.unique(groups[event]).size, np.unique(groups[~event]).size
     return positive if y.dtype.names else min(positive, negative)
@@ -86,7 +86,7 @@ def outer_splits(
     for k, (train, test) in enumerate(splits):
         refuse_shared_patients(groups[train], groups[test])
         # How often its cases were tested before is the repeat of a fold, whatever splitter made it.
-        placed.append((np.asarray(train), np.asarray(test), int(seen[test].min(initial=0)), k))
+        placed.append((np.asarray(train), np.asarray(test), int(seen[test].min()), k))
         seen[test] += 1
     return placed
 
