@@ -1,1 +1,32 @@
 """Displays in scikit-learn's style; the only place that imports matplotlib."""
+
+from radiokit.plotting._calibration import CalibrationDisplay
+from radiokit.plotting._coefficients import CoefficientDisplay
+from radiokit.plotting._correlation import CorrelationDisplay
+from radiokit.plotting._decision import DecisionCurveDisplay
+from radiokit.plotting._display import Display
+from radiokit.plotting._flow import FlowDisplay, FunnelDisplay
+from radiokit.plotting._forest import ForestDisplay
+from radiokit.plotting._kaplan_meier import KaplanMeierDisplay
+from radiokit.plotting._lasso import LassoPathDisplay
+from radiokit.plotting._nomogram import NomogramDisplay
+from radiokit.plotting._roc import RocDisplay
+from radiokit.plotting._score import ScoreDisplay
+from radiokit.plotting._style import style
+
+__all__ = [
+    "CalibrationDisplay",
+    "CoefficientDisplay",
+    "CorrelationDisplay",
+    "DecisionCurveDisplay",
+    "Display",
+    "FlowDisplay",
+    "ForestDisplay",
+    "FunnelDisplay",
+    "KaplanMeierDisplay",
+    "LassoPathDisplay",
+    "NomogramDisplay",
+    "RocDisplay",
+    "ScoreDisplay",
+    "style",
+]

@@ -1,0 +1,195 @@
+"""Calibration: the smooth curve, groups with intervals, and where the predictions lie."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+from numpy.typing import ArrayLike
+
+from radiokit.plotting._display import Display, check_columns
+from radiokit.plotting._scores import named_scores, positive_probability
+from radiokit.plotting._style import GREY, color_of, dash_of, plain, style
+from radiokit.stats import calibration_curve, calibration_table
+
+STRIP = 0.16  # height of the histogram's strip, in units of the probability axis
+
+
+class CalibrationDisplay(Display):
+    """Observed proportion against predicted probability.
+
+    Parameters
+    ----------
+    curves : DataFrame
+        ``model, predicted, observed``: smooth curves. ``model`` is the name in the legend.
+    groups : DataFrame, optional
+        ``model, predicted, observed, ci_low, ci_high``: groups of similar prediction.
+    predictions : DataFrame, optional
+        ``model, y_true, probability``: drawn as a histogram below, cases with the outcome upwards.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> p = np.linspace(0.05, 0.95, 40)
+    >>> display = CalibrationDisplay.from_predictions(p > np.tile([0.3, 0.7], 20), {"radiomics": p}, bins=4).plot()
+    >>> display.close()
+    """
+
+    def __init__(
+        self, curves: pd.DataFrame, groups: pd.DataFrame | None = None, predictions: pd.DataFrame | None = None
+    ) -> None:
+        self.curves = check_columns(curves, ("model", "predicted", "observed"), what="curves")
+        self.groups = groups
+        self.predictions = predictions
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: ArrayLike,
+        probabilities: ArrayLike | Mapping[str, ArrayLike] | pd.DataFrame,
+        *,
+        bins: int = 5,
+        confidence_level: float = 0.95,
+    ) -> Self:
+        """Compute lowess curves and groups of equal size from frozen predictions.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n,)
+            Binary outcome.
+        probabilities : array-like, mapping or DataFrame
+            Predicted probabilities, by model.
+        bins : int
+            Number of groups.
+        confidence_level : float
+            Level of the groups' intervals (Wilson).
+
+        Returns
+        -------
+        CalibrationDisplay
+        """
+        curves, groups, predictions = [], [], []
+        for name, p in named_scores(probabilities).items():
+            table = calibration_table(y_true, p, bins=bins, confidence_level=confidence_level)
+            # Fewer than four distinct predictions leave no room for a smooth curve: the groups are the curve.
+            smooth = calibration_curve(y_true, p, method="lowess") if np.unique(p).size >= 4 else table
+            curves.append(smooth[["predicted", "observed"]].assign(model=name))
+            groups.append(table.assign(model=name))
+            predictions.append(pd.DataFrame({"model": name, "y_true": np.asarray(y_true), "probability": p}))
+        return cls(pd.concat(curves), pd.concat(groups), pd.concat(predictions))
+
+    @classmethod
+    def from_frame(cls, curve: pd.DataFrame) -> Self:
+        """Take the apparent and the bias-corrected curve of `radiokit.validation.calibration_curve_corrected`.
+
+        Parameters
+        ----------
+        curve : DataFrame
+            ``predicted, apparent, corrected``.
+
+        Returns
+        -------
+        CalibrationDisplay
+        """
+        check_columns(curve, ("predicted", "apparent", "corrected"), what="The corrected curve")
+        names = {"apparent": "Apparent", "corrected": "Bias-corrected"}
+        parts = [
+            pd.DataFrame({"model": label, "predicted": curve["predicted"], "observed": curve[column]})
+            for column, label in names.items()
+        ]
+        return cls(pd.concat(parts))
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, X: Any, y: ArrayLike, *, name: str | None = None, bins: int = 5) -> Self:
+        """Compute the curve of a fitted classifier.
+
+        Parameters
+        ----------
+        estimator : classifier
+            Fitted, with ``predict_proba``.
+        X : array-like of shape (n, p)
+            Cases it was not trained on.
+        y : array-like of shape (n,)
+            Binary outcome.
+        name : str, optional
+            Name in the legend; the class if absent.
+        bins : int
+            Number of groups.
+
+        Returns
+        -------
+        CalibrationDisplay
+        """
+        score = positive_probability(estimator, X)
+        return cls.from_predictions(y, {name or type(estimator).__name__: score}, bins=bins)
+
+    def plot(self, *, ax: Axes | None = None, colors: dict[str, str] | None = None) -> Self:
+        """Draw the curves, and below them the histogram of the predictions.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Where to draw; a new figure if absent.
+        colors : dict, optional
+            Colour by model, to be the same across figures.
+
+        Returns
+        -------
+        CalibrationDisplay
+            Itself, with ``ax_`` and ``figure_``.
+        """
+        with style():
+            ax = self._open(ax, 3.6, 3.5 if self.predictions is None else 4.0)
+            ax.plot([0, 1], [0, 1], color=GREY, lw=0.7, ls=(0, (2, 2)), zorder=0, label="Ideal")
+            curves = {str(name): part for name, part in self.curves.groupby("model", sort=False)}
+            names = list(curves)
+            for i, name in enumerate(names):
+                color = color_of(name, names, colors)
+                ax.plot(
+                    curves[name]["predicted"], curves[name]["observed"],
+                    color=color, ls=dash_of(name, names), label=plain(name),
+                )  # fmt: skip
+                if self.groups is not None and (self.groups["model"] == name).any():
+                    _draw_groups(ax, self.groups[self.groups["model"] == name], color, "osD^vP"[i % 6])
+            ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel="Observed proportion")
+            ax.set_aspect("equal")
+            ax.legend(loc="upper left")
+            if self.predictions is not None:
+                _draw_histogram(ax, self.predictions, names, colors)
+            ax.set_xlabel("Predicted probability")
+            ax.set_yticks(np.linspace(0, 1, 6))
+            for axis in (ax.xaxis, ax.yaxis):
+                axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        return self
+
+
+def _draw_groups(ax: Axes, groups: pd.DataFrame, color: str, marker: str) -> None:
+    observed = groups["observed"]
+    reach = np.vstack([observed - groups["ci_low"], groups["ci_high"] - observed]).clip(min=0)
+    ax.errorbar(
+        groups["predicted"], observed, yerr=reach,
+        fmt=marker, ms=4, mfc="white", mec=color, ecolor=color, elinewidth=0.7, mew=1,
+    )  # fmt: skip
+
+
+def _draw_histogram(ax: Axes, predictions: pd.DataFrame, names: list[str], colors: dict[str, str] | None) -> None:
+    """Draw the predictions in a strip under the curve: cases with the outcome upwards, the others downwards."""
+    edges = np.linspace(0, 1, 41)
+    counts = {
+        (name, outcome): np.histogram(part["probability"], edges)[0]
+        for name in names
+        for outcome, part in predictions[predictions["model"] == name].groupby("y_true")
+    }
+    tallest = max(1, *(int(n.max()) for n in counts.values()))
+    for (name, outcome), n in counts.items():
+        height = (STRIP / 2 - 0.02) * n / tallest * (1 if outcome else -1)
+        look: dict[str, Any] = {"fill": True, "alpha": 0.85} if len(names) == 1 else {"lw": 0.8}
+        ax.stairs(height - STRIP / 2, edges, baseline=-STRIP / 2, color=color_of(name, names, colors), **look)
+    ax.axhline(-STRIP / 2, color=GREY, lw=0.5)
+    for text, at in (("yes", -STRIP / 4), ("no", -3 * STRIP / 4)):
+        ax.text(1.03, at, text, fontsize=6, color=GREY, va="center")
+    ax.set_ylim(-STRIP - 0.01, 1.02)

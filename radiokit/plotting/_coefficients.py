@@ -1,0 +1,82 @@
+"""Coefficients of a signature as bars."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from radiokit.plotting._display import Display, check_columns
+from radiokit.plotting._style import COLORS, GREY, plain, style
+
+
+class CoefficientDisplay(Display):
+    """Coefficients of standardised features, the largest on top; beside them how often each was selected.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``feature, coef`` and optionally ``selection_frequency`` (share of resamples that selected the feature).
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"feature": ["a", "b"], "coef": [0.4, -1.2]})
+    >>> display = CoefficientDisplay.from_frame(table).plot()
+    >>> display.table["feature"].tolist()
+    ['b', 'a']
+    >>> display.close()
+    """
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        check_columns(table, ("feature", "coef"), what="The table of coefficients")
+        self.table = table.sort_values("coef", key=np.abs, ascending=False, kind="stable")
+
+    @classmethod
+    def from_frame(cls, table: pd.DataFrame) -> Self:
+        """Take a table of coefficients; names in the index serve as ``feature``.
+
+        Parameters
+        ----------
+        table : DataFrame
+            ``feature, coef``, or a Series-like frame indexed by feature.
+
+        Returns
+        -------
+        CoefficientDisplay
+        """
+        if "feature" not in table:
+            table = table.rename_axis("feature").reset_index()
+        return cls(table[table["feature"] != "Intercept"])
+
+    def plot(self, *, ax: Axes | None = None) -> Self:
+        """Draw the bars.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Where to draw; a new figure if absent.
+
+        Returns
+        -------
+        CoefficientDisplay
+            Itself, with ``ax_`` and ``figure_``.
+        """
+        with style():
+            n = len(self.table)
+            ax = self._open(ax, 5.6, 0.8 + 0.22 * n)
+            coef = self.table["coef"].to_numpy(dtype=float)
+            ax.barh(range(n), coef, height=0.66, color=np.where(coef > 0, COLORS[1], COLORS[0]))
+            ax.axvline(0, color=GREY, lw=0.8)
+            ax.set_yticks(range(n), [plain(name) for name in self.table["feature"]])
+            ax.set(ylim=(n - 0.4, -0.6), xlabel="Coefficient (standardised feature)")
+            ax.tick_params(axis="y", length=0)
+            ax.spines["left"].set_visible(False)
+            if "selection_frequency" in self.table and self.table["selection_frequency"].notna().any():
+                shares = ["" if np.isnan(f) else f"selected {f:.0%}" for f in self.table["selection_frequency"]]
+                beside = ax.secondary_yaxis("right")
+                beside.set_yticks(range(n), shares)
+                beside.tick_params(length=0, labelcolor=GREY)
+                beside.spines["right"].set_visible(False)
+        return self

@@ -1,0 +1,173 @@
+"""ROC curves of several models or cohorts, with their areas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import pandas as pd
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
+
+from radiokit.plotting._display import Display, check_columns
+from radiokit.plotting._scores import named_scores, positive_score
+from radiokit.plotting._style import GREY, color_of, dash_of, estimate_text, plain, style
+from radiokit.stats import auc, roc_curve
+
+
+class RocDisplay(Display):
+    """ROC curves; the legend holds the AUC with DeLong's interval.
+
+    Parameters
+    ----------
+    curves : DataFrame
+        ``model, fpr, sensitivity``, the points of each curve in order.
+    areas : DataFrame
+        ``model, auc, ci_low, ci_high``, a row a curve, in the order of the legend.
+    points : DataFrame, optional
+        ``model, fpr, sensitivity``: operating points at frozen thresholds.
+
+    Examples
+    --------
+    >>> display = RocDisplay.from_predictions([0, 0, 1, 1], {"radiomics": [0.1, 0.6, 0.4, 0.9]}).plot()
+    >>> display.areas["auc"].tolist()
+    [0.75]
+    >>> display.close()
+    """
+
+    def __init__(self, curves: pd.DataFrame, areas: pd.DataFrame, points: pd.DataFrame | None = None) -> None:
+        self.curves = check_columns(curves, ("model", "fpr", "sensitivity"), what="curves")
+        self.areas = check_columns(areas, ("model", "auc", "ci_low", "ci_high"), what="areas")
+        self.points = points
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: ArrayLike,
+        scores: ArrayLike | Mapping[str, ArrayLike] | pd.DataFrame,
+        *,
+        thresholds: Mapping[str, float] | None = None,
+        confidence_level: float = 0.95,
+    ) -> Self:
+        """Compute the curves of one or more scores of the same cases.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n,)
+            Binary outcome.
+        scores : array-like, mapping or DataFrame
+            One score, or scores by model; higher means more likely positive.
+        thresholds : mapping of str to float, optional
+            A frozen threshold by model, marked on its curve.
+        confidence_level : float
+            Level of the intervals.
+
+        Returns
+        -------
+        RocDisplay
+        """
+        parts = {name: (y_true, score) for name, score in named_scores(scores).items()}
+        return cls._from_parts(parts, thresholds or {}, confidence_level)
+
+    @classmethod
+    def from_frame(
+        cls, predictions: pd.DataFrame, *, by: str = "model", score: str = "probability", confidence_level: float = 0.95
+    ) -> Self:
+        """Compute the curves from a long table of predictions; the cases may differ between curves.
+
+        Parameters
+        ----------
+        predictions : DataFrame
+            Columns ``y_true``, `score`, `by`, and optionally ``threshold`` (the same in all rows of a curve).
+        by : str
+            The column that names the curve: ``model``, ``cohort`` or another.
+        score : str
+            The column that holds the score.
+        confidence_level : float
+            Level of the intervals.
+
+        Returns
+        -------
+        RocDisplay
+        """
+        check_columns(predictions, (by, "y_true", score), what="predictions")
+        groups = {str(name): part for name, part in predictions.groupby(by, sort=False)}
+        thresholds = {}
+        if "threshold" in predictions:
+            values = {name: part["threshold"].dropna().unique() for name, part in groups.items()}
+            thresholds = {name: float(found[0]) for name, found in values.items() if len(found) == 1}
+        parts = {name: (part["y_true"].to_numpy(), part[score].to_numpy()) for name, part in groups.items()}
+        return cls._from_parts(parts, thresholds, confidence_level)
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, X: Any, y: ArrayLike, *, name: str | None = None) -> Self:
+        """Compute the curve of a fitted classifier.
+
+        Parameters
+        ----------
+        estimator : classifier
+            Fitted; ``predict_proba`` or ``decision_function`` is used.
+        X : array-like of shape (n, p)
+            Cases it was not trained on.
+        y : array-like of shape (n,)
+            Binary outcome.
+        name : str, optional
+            Name in the legend; the class if absent.
+
+        Returns
+        -------
+        RocDisplay
+        """
+        return cls.from_predictions(y, {name or type(estimator).__name__: positive_score(estimator, X)})
+
+    @classmethod
+    def _from_parts(
+        cls, parts: Mapping[str, tuple[Any, Any]], thresholds: Mapping[str, float], confidence_level: float
+    ) -> Self:
+        curves, areas, points = [], [], []
+        for name, (y, score) in parts.items():
+            curve = roc_curve(y, score)
+            curves.append(curve[["fpr", "sensitivity"]].assign(model=name))
+            area = auc(y, score, confidence_level=confidence_level)
+            areas.append(area.to_frame().assign(model=name))
+            if name in thresholds:
+                # The curve's last point at or above the threshold: positive is score >= threshold.
+                at = curve[curve["threshold"] >= thresholds[name]].iloc[[-1]]
+                points.append(at[["fpr", "sensitivity"]].assign(model=name))
+        return cls(pd.concat(curves), pd.concat(areas), pd.concat(points) if points else None)
+
+    def plot(self, *, ax: Axes | None = None, colors: dict[str, str] | None = None) -> Self:
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Where to draw; a new figure if absent.
+        colors : dict, optional
+            Colour by model, to be the same across figures.
+
+        Returns
+        -------
+        RocDisplay
+            Itself, with ``ax_`` and ``figure_``.
+        """
+        with style():
+            ax = self._open(ax, 3.6, 3.6)
+            ax.plot([0, 1], [0, 1], color=GREY, lw=0.7, ls=(0, (2, 2)), zorder=0)
+            names = [str(name) for name in self.areas["model"]]
+            numbers = self.areas[["auc", "ci_low", "ci_high"]].to_numpy(dtype=float)
+            for name, area in zip(names, numbers, strict=True):
+                curve = self.curves[self.curves["model"] == name]
+                label = f"{plain(name)}  {estimate_text(*area)}"
+                color = color_of(name, names, colors)
+                ax.plot(curve["fpr"], curve["sensitivity"], color=color, ls=dash_of(name, names), label=label)
+                if self.points is not None:
+                    point = self.points[self.points["model"] == name]
+                    ax.plot(point["fpr"], point["sensitivity"], "o", ms=5, mfc="white", mec=color, mew=1.2)
+            ax.set(xlabel="1 − specificity", ylabel="Sensitivity", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+            ax.set_aspect("equal")
+            ax.legend(loc="lower right", title="AUC (95% CI)" if self._is_95() else "AUC (CI)", alignment="left")
+        return self
+
+    def _is_95(self) -> bool:
+        return "confidence_level" not in self.areas or bool((self.areas["confidence_level"] == 0.95).all())

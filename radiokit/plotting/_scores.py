@@ -1,0 +1,41 @@
+"""Scores at the door: one array, or several by name, or what a fitted classifier says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from radiokit.exceptions import InputError
+
+
+def named_scores(scores: ArrayLike | Mapping[str, ArrayLike] | pd.DataFrame) -> dict[str, NDArray[np.float64]]:
+    """Return scores by model; a single array is called ``model``."""
+    if isinstance(scores, Mapping | pd.DataFrame):
+        named = {str(name): np.asarray(score, dtype=float) for name, score in scores.items()}
+    else:
+        named = {"model": np.asarray(scores, dtype=float)}
+    if not named:
+        raise InputError("There are no scores; required: at least one model.")
+    return named
+
+
+def positive_score(estimator: Any, X: Any) -> NDArray[np.float64]:
+    """Return the probability of the second class, or the decision function where there is none."""
+    if hasattr(estimator, "predict_proba"):
+        return np.asarray(estimator.predict_proba(X))[:, 1]
+    if hasattr(estimator, "decision_function"):
+        return np.asarray(estimator.decision_function(X))
+    raise InputError(
+        f"{type(estimator).__name__} has neither predict_proba nor decision_function; required: a fitted classifier."
+    )
+
+
+def positive_probability(estimator: Any, X: Any) -> NDArray[np.float64]:
+    """Return the probability of the second class; a score is no probability."""
+    if not hasattr(estimator, "predict_proba"):
+        raise InputError(f"{type(estimator).__name__} has no predict_proba; required: a classifier with probabilities.")
+    return np.asarray(estimator.predict_proba(X))[:, 1]
