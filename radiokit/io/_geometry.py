@@ -117,6 +117,16 @@ def on_grid_of(mask: Mask, reference: Grid) -> Mask:
     return found
 
 
+def coincide(mask: Grid, image: Grid, tolerance: float = 0.01) -> bool:
+    """Whether each voxel of the mask's grid is a voxel of the image's lattice, which it may cover in part."""
+    if np.abs(np.sort(np.array(mask.spacing)) - np.sort(np.array(image.spacing))).max() > tolerance * min(
+        image.spacing
+    ):
+        return False
+    index = indices_at(image, corner_positions(mask))
+    return bool(np.abs(index - np.rint(index)).max() <= tolerance)
+
+
 def _report_loss(mask: Mask, reference: Grid, found: Mask) -> None:
     inside = np.argwhere(mask.array)
     index = indices_at(reference, positions(mask, inside))

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from radiokit.exceptions import FileError, MaskError, ParameterError
+from radiokit.exceptions import MaskError, ParameterError
 from radiokit.io._geometry import on_grid_of
-from radiokit.io._read import existing, is_dicom, load
+from radiokit.io._read import existing, is_dicom, load, load_dicom
 from radiokit.io._volume import Grid, Mask, Volume
 
 # A scale factor in the header may turn the label 255 into 1.00000006.
@@ -30,15 +30,18 @@ def read_mask(
     Parameters
     ----------
     path : path
-        Label map in any format of `read_volume`.
+        Label map in any format of `read_volume`; DICOM structure set (RTSTRUCT) or segmentation (SEG), or a folder with
+        one of these.
     label : int, optional
         The label that marks the region. Without it the mask must hold one label, whatever its number: 1 and 255 are
         both fine. Text that spells a number is accepted, as tables hold it.
     roi : str or int, optional
-        Name or number of a region in a DICOM structure set or segmentation.
+        Region of a DICOM structure set or segmentation: number, name (in any case), or pattern as ``"GTV*"``. Without
+        it the file must hold one region.
     reference : Volume, optional
         Put the region on this grid: each of its voxels takes the nearest mask voxel. Without it the mask stays on the
-        grid of its file.
+        grid of its file. A structure set has no grid and needs the image here: a voxel belongs to the region if its
+        centre lies inside of the contours (even-odd rule, so holes stay holes).
 
     Returns
     -------
@@ -51,9 +54,9 @@ def read_mask(
         As `read_volume`.
     MaskError
         If the mask is empty, lacks `label` (the message lists the labels present), holds several labels and none is
-        asked for, or holds fractions.
+        asked for, or holds fractions; the same for regions of DICOM files, with their names.
     ParameterError
-        If `label` is no number or 0, or `roi` is asked of a label map.
+        If `label` is no number or 0, `roi` is asked of a label map, or a structure set is read without `reference`.
 
     Examples
     --------
@@ -67,14 +70,30 @@ def read_mask(
     path = existing(path)
     wanted = as_label(label)
     if is_dicom(path):
-        raise FileError(f"{path} is DICOM, which this version does not read; convert the region to a NIfTI label map.")
+        return _from_dicom(path, wanted, roi, reference)
     if roi is not None:
         raise ParameterError(f"roi={roi!r} is for DICOM structure sets and segmentations; use label= for {path}.")
-    labels = load(path)
+    return _from_labels(load(path), wanted, path, reference)
+
+
+def _from_labels(labels: Volume, wanted: int | None, path: Path, reference: Grid | None) -> Mask:
     found, region = select_label(labels, wanted, path)
     metadata = {**labels.metadata, "label": found}
     mask = Mask(region, labels.spacing, labels.origin, labels.direction, metadata)
     return mask if reference is None else on_grid_of(mask, reference)
+
+
+def _from_dicom(path: Path, label: int | None, roi: int | str | None, reference: Grid | None) -> Mask:
+    from radiokit.io._dicom_masks import dicom_mask_of, read_rtstruct, read_seg
+
+    file, modality = dicom_mask_of(path)
+    region = label if roi is None else roi
+    if modality == "RTSTRUCT":
+        return read_rtstruct(file, region, reference)
+    if modality == "SEG":
+        mask = read_seg(file, region)
+        return mask if reference is None else on_grid_of(mask, reference)
+    return _from_labels(load_dicom(file), label, file, reference)
 
 
 def as_label(label: Any) -> int | None:

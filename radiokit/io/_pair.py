@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from radiokit.exceptions import FileError
-from radiokit.io._geometry import check_geometry
+from radiokit.io._geometry import check_geometry, coincide, on_grid_of
 from radiokit.io._mask import read_mask
-from radiokit.io._read import read_volume
+from radiokit.io._read import is_dicom, read_volume
 from radiokit.io._volume import Mask, Volume
 
 
@@ -20,6 +22,7 @@ def read_pair(
     label: int | str | float | None = None,
     roi: int | str | None = None,
     suv: str | None = None,
+    series: int | str | None = None,
     case_id: str | None = None,
 ) -> tuple[Volume, Mask]:
     """Read an image and its mask, and see that they share one grid.
@@ -34,7 +37,7 @@ def read_pair(
         The label in a label map.
     roi : str or int, optional
         The region in a structure set or segmentation.
-    suv : str, optional
+    suv, series : str, optional
         As `read_volume`.
     case_id : str, optional
         For the message.
@@ -64,8 +67,8 @@ def read_pair(
     >>> int(region.array.sum())
     4
     """
-    volume = read_volume(image, suv=suv)
-    region = check_geometry(volume, read_mask(mask, label=label, roi=roi), case_id)
+    volume = read_volume(image, suv=suv, series=series)
+    region = check_geometry(volume, _mask_for(volume, Path(mask), label, roi), case_id)
     bad = int(np.count_nonzero(~np.isfinite(volume.array[region.array])))
     if bad:
         who = "" if case_id is None else f"Case {case_id}: "
@@ -74,3 +77,16 @@ def read_pair(
             "numbers. Export the image again, or draw the region without them."
         )
     return volume, region
+
+
+def _mask_for(image: Volume, path: Path, label: Any, roi: int | str | None) -> Mask:
+    """Read a mask without resampling: contours are filled on the image, a SEG may cover a part of its slices."""
+    if path.exists() and is_dicom(path):
+        from radiokit.io._dicom_masks import dicom_mask_of
+
+        modality = dicom_mask_of(path)[1]
+        if modality == "RTSTRUCT":
+            return read_mask(path, label=label, roi=roi, reference=image)
+        mask = read_mask(path, label=label, roi=roi)
+        return on_grid_of(mask, image) if modality == "SEG" and coincide(mask, image) else mask
+    return read_mask(path, label=label, roi=roi)

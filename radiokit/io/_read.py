@@ -37,15 +37,19 @@ def is_dicom(path: Path) -> bool:
         return stream.read(132)[128:] == b"DICM"
 
 
-def read_volume(path: str | os.PathLike[str], *, suv: str | None = None) -> Volume:
+def read_volume(path: str | os.PathLike[str], *, suv: str | None = None, series: int | str | None = None) -> Volume:
     """Read an image.
 
     Parameters
     ----------
     path : path
-        NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr) or MetaImage (.mha, .mhd) file of one scalar volume.
+        NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr) or MetaImage (.mha, .mhd) file of one scalar volume; a folder with a
+        DICOM series; or a DICOM file (one slice, or enhanced multi-frame).
     suv : {"bw", "lbm", "bsa"}, optional
-        Turn PET DICOM into standardised uptake values; other formats do not say what that needs.
+        Turn PET DICOM into standardised uptake values by body weight (g/ml), lean body mass (Janmahasatian, g/ml) or
+        body surface (Du Bois, cm²/ml), corrected for decay. Other formats do not say what that needs.
+    series : int or str, optional
+        Number or UID of the series, for a DICOM folder that holds several.
 
     Returns
     -------
@@ -56,9 +60,10 @@ def read_volume(path: str | os.PathLike[str], *, suv: str | None = None) -> Volu
     ------
     FileError
         If the file is missing, cut off, damaged (the compressed part's checksum is verified), of an unknown format, or
-        holds anything but one scalar volume.
+        holds anything but one scalar volume. DICOM: also if slices are missing, double, not parallel or shifted, and if
+        `suv` needs a tag that is missing or implausible (the message names it).
     ParameterError
-        If `suv` is asked of a format that cannot give it.
+        If `suv` is asked of a format or modality that cannot give it.
 
     Warns
     -----
@@ -76,7 +81,7 @@ def read_volume(path: str | os.PathLike[str], *, suv: str | None = None) -> Volu
     """
     path = existing(path)
     if is_dicom(path):
-        raise FileError(f"{path} is DICOM, which this version does not read; convert the series to NIfTI.")
+        return load_dicom(path, suv=suv, series=series)
     if suv is not None:
         raise ParameterError(f"suv={suv!r} needs a PET series in DICOM; {path} does not hold dose, weight and times.")
     volume = load(path)
@@ -90,6 +95,13 @@ def load(path: Path) -> Volume:
     if suffix not in READERS:
         raise FileError(f"{path} has the suffix {suffix!r}; known are {', '.join(READERS)} and DICOM folders.")
     return READERS[suffix](path)
+
+
+def load_dicom(path: Path, *, suv: str | None = None, series: int | str | None = None) -> Volume:
+    """Read DICOM; its package is loaded here, when it is needed."""
+    from radiokit.io._dicom import read_dicom
+
+    return read_dicom(path, suv=suv, series=series)
 
 
 def existing(path: str | os.PathLike[str]) -> Path:
