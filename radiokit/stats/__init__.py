@@ -1,17 +1,21 @@
 """The statistics as pure functions: ROC, calibration, decision curves, agreement, survival curves."""
 
+from radiokit.stats._auc import AUC, auc
 from radiokit.stats._brier import BrierDecomposition, brier_decomposition, brier_score, scaled_brier_score
 from radiokit.stats._calibration import Calibration, CalibrationInTheLarge, calibration, calibration_in_the_large
 from radiokit.stats._calibration_table import calibration_curve, calibration_table
+from radiokit.stats._contingency import chi_squared_test, fisher_exact_test
 from radiokit.stats._decision import decision_curve
 from radiokit.stats._decision_bootstrap import decision_curve_band, decision_curve_difference
-from radiokit.stats._delong import AUC, DeLongTest, auc, compare_aucs, delong_test, delong_test_unpaired
+from radiokit.stats._delong import DeLongTest, compare_aucs, delong_test, delong_test_unpaired
 from radiokit.stats._hosmer_lemeshow import hosmer_lemeshow
 from radiokit.stats._multiplicity import adjust_pvalues
 from radiokit.stats._partial_auc import partial_auc, sensitivity_at_specificity, specificity_at_sensitivity
 from radiokit.stats._proportions import proportion_ci
 from radiokit.stats._results import Test
 from radiokit.stats._roc import roc_curve
+from radiokit.stats._table_one import table_one
+from radiokit.stats._table_one_format import format_table_one
 from radiokit.stats._thresholds import Threshold, optimal_threshold, threshold_metrics
 
 __all__ = [
@@ -30,12 +34,15 @@ __all__ = [
     "calibration_curve",
     "calibration_in_the_large",
     "calibration_table",
+    "chi_squared_test",
     "compare_aucs",
     "decision_curve",
     "decision_curve_band",
     "decision_curve_difference",
     "delong_test",
     "delong_test_unpaired",
+    "fisher_exact_test",
+    "format_table_one",
     "hosmer_lemeshow",
     "optimal_threshold",
     "partial_auc",
@@ -44,5 +51,6 @@ __all__ = [
     "scaled_brier_score",
     "sensitivity_at_specificity",
     "specificity_at_sensitivity",
+    "table_one",
     "threshold_metrics",
 ]

@@ -12,7 +12,7 @@ from scipy.special import chdtrc, logit
 from scipy.stats import norm
 
 from radiokit.exceptions import DataWarning, InputError
-from radiokit.stats._delong import auc
+from radiokit.stats._auc import auc
 from radiokit.stats._inputs import FloatArray, check_probability, normal_quantile
 from radiokit.stats._loess import fit_loess
 from radiokit.stats._lowess import lowess

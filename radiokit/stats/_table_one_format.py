@@ -1,0 +1,102 @@
+"""Table 1 as papers print it."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from radiokit.exceptions import InputError
+from radiokit.stats._table_one import TABLE_ONE_COLUMNS
+
+
+def format_table_one(table: pd.DataFrame, *, decimals: int = 1, show_missing: bool = True) -> pd.DataFrame:
+    """Lay a table from `table_one` out as papers print it: one column a group, text in the cells.
+
+    Parameters
+    ----------
+    table : DataFrame
+        What `table_one` returned.
+    decimals : int
+        Decimals of means, medians and percentages. P-values and SMDs have three.
+    show_missing : bool
+        Add a row with the number of missing values to variables that have any.
+
+    Returns
+    -------
+    DataFrame
+        Text: ``Characteristic``, a column a group with its number of patients, and with two groups or more ``p``,
+        ``Test`` and ``SMD``. Use ``to_html``, ``to_latex`` or `write_table` on it.
+
+    Raises
+    ------
+    InputError
+        If `table` does not come from `table_one`.
+
+    Notes
+    -----
+    Mean (SD), median [q1, q3], or n (%); of a two-level variable with levels no/yes, 0/1 or False/True only the second
+    is shown, as R's tableone does. *How to read it.* See `table_one`.
+
+    Examples
+    --------
+    >>> from radiokit.stats import table_one
+    >>> data = pd.DataFrame({"age": [50, 60, 70, 80], "sex": list("fmfm"), "dead": [0, 0, 1, 1]})
+    >>> print(format_table_one(table_one(data, by="dead")).iloc[:, :4].to_string(index=False))
+    Characteristic overall (n = 4)   0 (n = 2)   1 (n = 2)
+    age, mean (SD)     65.0 (12.9)  55.0 (7.1)  75.0 (7.1)
+        sex, n (%)
+                 f        2 (50.0)    1 (50.0)    1 (50.0)
+                 m        2 (50.0)    1 (50.0)    1 (50.0)
+    """
+    if not set(TABLE_ONE_COLUMNS) <= set(table.columns):
+        raise InputError("table lacks columns of table_one; required: what table_one returned.")
+    groups = list(dict.fromkeys(table["group"]))
+    sizes = (table["n"] + table["n_missing"]).groupby(table["group"]).first()
+    rows: list[dict[str, str]] = []
+    for variable, part in table.groupby("variable", sort=False):
+        rows += _format_variable(str(variable), part, groups, decimals, show_missing)
+    printed = pd.DataFrame(rows).fillna("").rename(columns={g: f"{g} (n = {sizes[g]})" for g in groups})
+    return printed if len(groups) > 2 else printed.drop(columns=["p", "Test", "SMD"])
+
+
+def _format_variable(
+    variable: str, part: pd.DataFrame, groups: list[str], decimals: int, show_missing: bool
+) -> list[dict[str, str]]:
+    first = part.iloc[0]
+    tail = {
+        "p": _p_text(first["p_value"]),
+        "Test": first["test"],
+        "SMD": "" if pd.isna(first["smd"]) else f"{first['smd']:.3f}",
+    }
+    levels = list(dict.fromkeys(part["level"]))
+    cells = {(row["level"], row["group"]): _cell(row, decimals) for _, row in part.iterrows()}
+    label = {"mean (sd)": "mean (SD)", "n (%)": "n (%)"}.get(first["statistic"], first["statistic"])
+    if first["statistic"] != "n (%)" or not levels[0]:
+        rows = [{"Characteristic": f"{variable}, {label}", **{g: cells["", g] for g in groups}, **tail}]
+    elif [level.lower() for level in levels] in (["no", "yes"], ["0", "1"], ["false", "true"], ["0.0", "1.0"]):
+        name = f"{variable} = {levels[1]}, {label}"
+        rows = [{"Characteristic": name, **{g: cells[levels[1], g] for g in groups}, **tail}]
+    else:
+        rows = [{"Characteristic": f"{variable}, {label}", **tail}]
+        rows += [{"Characteristic": f"  {level}", **{g: cells[level, g] for g in groups}} for level in levels]
+    missing = part.groupby("group")["n_missing"].first()
+    if show_missing and missing.any():
+        rows.append({"Characteristic": "  missing", **{g: str(missing[g]) for g in groups}})
+    return rows
+
+
+def _cell(row: pd.Series, decimals: int) -> str:
+    if row["n"] == 0:
+        return ""
+    if row["statistic"] == "n (%)":
+        return f"{int(row['count'])} ({row['percent']:.{decimals}f})"
+    if row["statistic"] == "mean (sd)":
+        return f"{row['mean']:.{decimals}f} ({row['sd']:.{decimals}f})"
+    return f"{row['median']:.{decimals}f} [{row['q1']:.{decimals}f}, {row['q3']:.{decimals}f}]"
+
+
+def _p_text(p: float) -> str:
+    if math.isnan(p):
+        return ""
+    return "<0.001" if p < 0.001 else f"{p:.3f}"

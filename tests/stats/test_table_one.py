@@ -1,0 +1,144 @@
+"""Table 1 against tableone, its tests against R, and odd tables."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from radiokit.exceptions import DataWarning, InputError
+from radiokit.stats import chi_squared_test, fisher_exact_test, format_table_one, table_one
+
+TABLES = pd.read_csv(Path(__file__).parents[1] / "golden" / "fisher.csv", float_precision="round_trip")
+
+
+@pytest.fixture(scope="module")
+def oracle(shared: Path) -> dict[str, Any]:
+    return json.loads((shared / "oracles/values/shared_09_table1.json").read_text())["results"]
+
+
+@pytest.fixture(scope="module", params=["table1", "table1_multi"])
+def cohort(request: pytest.FixtureRequest, shared: Path) -> tuple[str, pd.DataFrame]:
+    return request.param, pd.read_csv(shared / f"oracles/data/shared_{request.param}.csv", float_precision="round_trip")
+
+
+@pytest.mark.parametrize("row", list(TABLES.itertuples(index=False)), ids=lambda row: f"{row.r}x{row.k}")
+def test_tests_of_counts_are_rs(row: Any) -> None:
+    counts = np.array(row.counts.split(), dtype=int).reshape(row.r, row.k)
+    assert fisher_exact_test(counts).p_value == pytest.approx(row.fisher, rel=1e-9)
+    assert fisher_exact_test(counts.T[::-1]).p_value == pytest.approx(row.fisher, rel=1e-9)
+    assert chi_squared_test(counts).p_value == pytest.approx(row.chisq, rel=1e-9)
+
+
+def test_statistics_are_tableones(oracle: dict[str, Any], cohort: tuple[str, pd.DataFrame]) -> None:
+    name, data = cohort
+    table = table_one(data, by="strata")
+    names = {"n": "n", "mean": "mean", "sd": "sd", "median": "median", "q1": "p25", "q3": "p75", "maximum": "max"}
+    for group, values in oracle[f"{name}.continuous"]["value"].items():
+        if group == "pValues":
+            continue
+        want = pd.DataFrame(np.reshape(values["data"], (len(values["rows"]), -1)), values["rows"], values["cols"])
+        got = table[table["group"] == group].set_index("variable").loc[values["rows"]]
+        for ours, theirs in names.items():
+            np.testing.assert_allclose(got[ours].astype(float), want[theirs], rtol=1e-12)
+    for group, variables in oracle[f"{name}.categorical"]["value"].items():
+        for variable, want in variables.items() if group != "pValues" else ():
+            got = table[(table["group"] == group) & (table["variable"] == variable)]
+            assert got["level"].tolist() == want["level"]
+            assert got["count"].tolist() == want["freq"]
+            np.testing.assert_allclose(got["percent"], want["percent"], rtol=1e-12)
+
+
+def test_printed_cells_are_tableones(oracle: dict[str, Any], cohort: tuple[str, pd.DataFrame]) -> None:
+    name, data = cohort
+    want = oracle[f"{name}.print"]["value"]
+    nonnormal, exact = (["age", "ftv"], ["ht", "ui"]) if name == "table1" else (["diagtime"], [])
+    printed = format_table_one(table_one(data, by="strata", nonnormal=nonnormal, exact=exact), decimals=2)
+    labels = printed["Characteristic"].str.split(r"[,=]| \(", regex=True).str[0].str.strip()
+    for label, cells in zip(want["rows"], want["data"], strict=True):
+        key = label.split(" (")[0].split(" =")[0].strip()
+        if key == "n" or "%" in label or label.startswith("  "):
+            continue
+        row = printed[labels == key].iloc[0]
+        assert row.iloc[2 : 2 + len(cells) - 3].tolist() == cells[:-3]
+        assert row["p"] == cells[-3]
+        assert row["SMD"] == cells[-1]
+
+
+def test_missing_values_are_counted_not_hidden() -> None:
+    data = pd.DataFrame({"g": ["a", "a", "b", "b"], "x": [1.0, np.nan, 3, 4], "s": ["u", None, "u", "v"]})
+    table = table_one(data, by="g")
+    first = table[(table["group"] == "a")].set_index("variable")
+    assert first["n_missing"].tolist() == [1, 1, 1]
+    printed = format_table_one(table)
+    assert (printed["Characteristic"] == "  missing").sum() == 2
+    assert "missing" not in "".join(format_table_one(table, show_missing=False)["Characteristic"])
+
+
+def test_patients_without_a_group_are_left_out_and_said() -> None:
+    data = pd.DataFrame({"g": ["a", "b", None, "b"], "x": [1.0, 2, 3, 4]})
+    with pytest.warns(DataWarning, match="1 of 4"):
+        table = table_one(data, by="g")
+    assert table.loc[table["group"] == "overall", "n"].tolist() == [3]
+
+
+def test_degenerate_variables() -> None:
+    data = pd.DataFrame(
+        {
+            "g": [0, 0, 1, 1],
+            "constant": 1.0,
+            "apart": [0.0, 0, 1, 1],
+            "empty": [np.nan] * 4,
+            "none": [None] * 4,
+            "one": ["k"] * 4,
+            "split": list("aabb"),
+        }
+    )
+    table = table_one(data, by="g", nonnormal=["empty"]).drop_duplicates("variable").set_index("variable")
+    assert table.loc[["constant", "empty", "one", "none"], "p_value"].isna().all()
+    assert table.loc["constant", "smd"] == 0
+    assert (table.loc["apart", "p_value"], table.loc["apart", "smd"]) == (0, math.inf)
+    assert table.loc["split", "smd"] == math.inf
+    assert not format_table_one(table_one(data, by="g")).empty
+
+
+def test_one_group_and_no_group() -> None:
+    data = pd.DataFrame({"g": ["a", "a"], "x": [1.0, 2.0], "flag": [True, False]})
+    whole = table_one(data)
+    assert whole["p_value"].isna().all()
+    assert format_table_one(whole).columns.tolist() == ["Characteristic", "overall (n = 2)"]
+    assert table_one(data, by="g")["p_value"].isna().all()
+
+
+def test_caller_keeps_the_frame_and_order_of_patients_does_not_matter(cohort: tuple[str, pd.DataFrame]) -> None:
+    _, data = cohort
+    before = data.copy()
+    left = table_one(data, by="strata")
+    pd.testing.assert_frame_equal(data, before)
+    right = table_one(data.sample(frac=1, random_state=0), by="strata")
+    pd.testing.assert_frame_equal(left, right, rtol=1e-9)
+
+
+def test_bad_input() -> None:
+    data = pd.DataFrame({"g": ["a", "b"], "x": [1.0, np.inf], "d": pd.to_datetime(["2020-01-01", "2020-01-02"])})
+    with pytest.raises(InputError, match="no column z"):
+        table_one(data, by="z")
+    with pytest.raises(InputError, match="dates"):
+        table_one(data, by="g")
+    with pytest.raises(InputError, match="infinite"):
+        table_one(data, by="g", variables=["x"])
+    with pytest.raises(InputError, match="lists of column names"):
+        table_one(data, variables="x")
+    with pytest.raises(InputError, match="overall"):
+        table_one(data.assign(g=["overall", "b"]), by="g", variables=["g"])
+    with pytest.raises(InputError, match="counts"):
+        chi_squared_test([[0.5, 1], [1, 2]])
+    with pytest.raises(InputError, match="too many tables"):
+        fisher_exact_test(np.full((5, 5), 40))
+    with pytest.raises(InputError, match="table_one"):
+        format_table_one(data)
