@@ -12,7 +12,9 @@ from matplotlib.patches import FancyBboxPatch
 from radiokit.plotting._display import Display, check_columns
 from radiokit.plotting._style import COLORS, GREY, INK, color_of, plain, style
 
-ROW, BOX = 1.0, 0.62  # inches from box to box, height of a box
+BOX, GAP, LINE = 0.55, 0.42, 0.17  # inches: height of a box, space between boxes, one line beside an arrow
+WIDTH, LEFT_OUT_WIDTH = 6.6, 56  # inches of the figure; characters of a line beside an arrow
+COHORTS = ("training", "train", "test", "external")
 
 
 class FlowDisplay(Display):
@@ -21,12 +23,14 @@ class FlowDisplay(Display):
     Parameters
     ----------
     flow : DataFrame
-        ``step, n_patients`` and optionally ``n_cases, reason, cohort``. A row is a stage with what remains; ``reason``
-        says why fewer remain than before. Rows with a ``cohort`` are the parts into which the last stage is split.
+        ``step, n_patients`` and optionally ``n_cases, reason, cohort``. A row is a stage with what remains, except that
+        rows with the step ``excluded`` hold what left, with its ``reason``. Rows with a ``cohort``, or with the steps
+        ``training``, ``test`` and ``external``, are the parts into which the last stage is divided.
 
     Examples
     --------
-    >>> flow = pd.DataFrame({"step": ["Read", "Outcome known"], "n_patients": [120, 117], "reason": ["", "no outcome"]})
+    >>> steps, reasons = ["read", "excluded", "training", "test"], ["", "no outcome", "", ""]
+    >>> flow = pd.DataFrame({"step": steps, "n_patients": [120, 3, 80, 37], "reason": reasons})
     >>> FlowDisplay.from_frame(flow).plot().close()
     """
 
@@ -62,69 +66,92 @@ class FlowDisplay(Display):
             Itself, with ``ax_`` and ``figure_``.
         """
         with style():
-            split = self.flow["cohort"].notna() if "cohort" in self.flow else pd.Series(False, index=self.flow.index)
-            trunk, branches = self.flow[~split], self.flow[split]
-            rows = len(trunk) + (1 if len(branches) else 0)
-            ax = self._open(ax, 6.4, ROW * rows + 0.1)
-            ax.set(xlim=(0, 6.4), ylim=(-ROW * rows, 0.05), xticks=[], yticks=[])
+            stages, beside, branches = self._parts()
+            gaps = [GAP + LINE * max(0, len(lines) - 1) for lines in beside]
+            height = BOX * (len(stages) + bool(branches)) + sum(gaps[: len(stages) - 1 + bool(branches)]) + 0.1
+            ax = self._open(ax, WIDTH, height)
+            ax.set(xlim=(0, WIDTH), ylim=(-height, 0.05), xticks=[], yticks=[])
             ax.spines[:].set_visible(False)
-            middle = 1.9 if trunk["n_patients"].diff().lt(0).any() or len(branches) < 2 else 3.2
-            y = 0.0
-            for i, (_, stage) in enumerate(trunk.iterrows()):
-                y = -ROW * i - BOX / 2
-                _box(ax, middle, y, 3.2, _stage_text(stage))
-                if i:
-                    _arrow(ax, (middle, y + ROW - BOX / 2), (middle, y + BOX / 2))
-                    _left_out(ax, trunk.iloc[i - 1], stage, middle, y + ROW / 2)
-            self._plot_branches(ax, branches, middle, y)
+            middle = 1.9 if any(beside) or len(branches) < 2 else WIDTH / 2
+            top = 0.0
+            for i, stage in enumerate(stages):
+                _box(ax, middle, top, 3.2, str(stage["step"]), _counts(stage))
+                top -= BOX
+                if i < len(stages) - 1 or branches:
+                    _write_beside(ax, middle, top - gaps[i] / 2, beside[i])
+                if i < len(stages) - 1:
+                    _arrow(ax, (middle, top), (middle, top - gaps[i]))
+                    top -= gaps[i]
+            for k, branch in enumerate(branches):
+                x, turn = WIDTH * (k + 0.5) / len(branches), top - gaps[-1] * 0.72
+                ax.plot([middle, middle, x], [top, turn, turn], color=GREY, lw=0.8)
+                _arrow(ax, (x, turn), (x, top - gaps[-1]))
+                _box(
+                    ax, x, top - gaps[-1], min(3.2, (WIDTH - 0.2) / len(branches)), str(branch["step"]), _counts(branch)
+                )
         return self
 
-    def _plot_branches(self, ax: Axes, branches: pd.DataFrame, middle: float, y: float) -> None:
-        n = len(branches)
-        for k, (_, branch) in enumerate(branches.iterrows()):
-            x = 6.4 * (k + 0.5) / n
-            below = y - ROW
-            turn = y - ROW / 2
-            ax.plot([middle, middle, x, x], [y - BOX / 2, turn, turn, turn - 0.05], color=GREY, lw=0.8)
-            _arrow(ax, (x, turn), (x, below + BOX / 2))
-            _box(ax, x, below, min(3.2, 6.2 / n), _stage_text(branch))
+    def _parts(self) -> tuple[list[pd.Series], list[list[str]], list[pd.Series]]:
+        """Return the stages, what is written beside the arrow under each, and the cohorts."""
+        stages: list[pd.Series] = []
+        beside: list[list[str]] = []
+        branches: list[pd.Series] = []
+        for _, row in self.flow.iterrows():
+            step = str(row["step"]).strip().lower()
+            if pd.notna(row.get("cohort")) or (stages and step in COHORTS):
+                branches.append(row)
+            elif step == "excluded" and stages:
+                beside[-1] += _lines(f"Excluded: {_counts(row, always=True)}", row.get("reason"))
+            else:
+                if stages and not beside[-1]:
+                    beside[-1] = _difference(stages[-1], row)
+                stages.append(row)
+                beside.append([])
+        return stages, beside, branches
 
 
-def _stage_text(stage: pd.Series) -> str:
-    return f"{stage['step']}\n{_counts(stage)}"
-
-
-def _counts(stage: pd.Series) -> str:
-    patients = _counted(int(stage["n_patients"]), "patients")
-    cases = stage.get("n_cases")
-    return (
-        patients if pd.isna(cases) or cases == stage["n_patients"] else f"{patients}, {_counted(int(cases), 'cases')}"
-    )
+def _counts(row: pd.Series, *, always: bool = False) -> str:
+    patients = _counted(int(row["n_patients"]), "patients")
+    cases = row.get("n_cases")
+    if pd.isna(cases) or (cases == row["n_patients"] and not always):
+        return patients
+    return f"{patients}, {_counted(int(cases), 'cases')}"
 
 
 def _counted(n: int, what: str) -> str:
     return f"{n} {what[:-1] if n == 1 else what}"
 
 
-def _left_out(ax: Axes, before: pd.Series, after: pd.Series, x: float, y: float) -> None:
-    lost = {name: int(before[name] - after[name]) for name in ("n_patients", "n_cases") if pd.notna(after.get(name))}
+def _difference(before: pd.Series, after: pd.Series) -> list[str]:
+    """Say what a stage without a row of its own left out."""
+    names = [n for n in ("n_patients", "n_cases") if pd.notna(before.get(n)) and pd.notna(after.get(n))]
+    lost = {name: int(before[name] - after[name]) for name in names}
     if not any(n > 0 for n in lost.values()):
-        return
+        return []
     counted = ", ".join(_counted(n, name[2:]) for name, n in lost.items() if n > 0)
-    reason = "" if pd.isna(after.get("reason")) else str(after["reason"])
-    text = "\n".join(textwrap.wrap(f"Left out: {counted}" + (f" ({reason})" if reason else ""), 56)[:3])
+    return _lines(f"Not carried on: {counted}", after.get("reason"))
+
+
+def _lines(text: str, reason: object) -> list[str]:
+    known = reason is not None and not pd.isna(reason) and str(reason) != ""  # type: ignore[call-overload]
+    return textwrap.wrap(f"{text} ({reason})" if known else text, LEFT_OUT_WIDTH)[:3]
+
+
+def _write_beside(ax: Axes, x: float, y: float, lines: list[str]) -> None:
+    if not lines:
+        return
     ax.annotate(
-        plain(text), (x, y), (x + 0.55, y), va="center", fontsize=7.5, color=INK,
+        plain("\n".join(lines)), (x, y), (x + 0.5, y), va="center", fontsize=7.5, color=INK,
         arrowprops={"arrowstyle": "<-", "color": GREY, "lw": 0.8, "shrinkA": 2, "shrinkB": 0},
     )  # fmt: skip
 
 
-def _box(ax: Axes, x: float, y: float, width: float, text: str) -> None:
+def _box(ax: Axes, x: float, top: float, width: float, title: str, counts: str) -> None:
     frame: dict[str, Any] = {"boxstyle": "round,pad=0,rounding_size=0.06", "fc": "#f4f6f8", "ec": GREY, "lw": 0.8}
-    ax.add_patch(FancyBboxPatch((x - width / 2, y - BOX / 2), width, BOX, **frame))
-    first, _, second = text.rpartition("\n")
-    wrapped = "\n".join(textwrap.wrap(first, int(width * 15))[:2])
-    ax.text(x, y, plain(f"{wrapped}\n{second}"), ha="center", va="center", fontsize=7.5, linespacing=1.25)
+    ax.add_patch(FancyBboxPatch((x - width / 2, top - BOX), width, BOX, **frame))
+    wrapped = "\n".join(textwrap.wrap(title[:1].upper() + title[1:], int(width * 15))[:2])
+    text = plain(f"{wrapped}\n{counts}")
+    ax.text(x, top - BOX / 2, text, ha="center", va="center", fontsize=7.5, linespacing=1.2)
 
 
 def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
