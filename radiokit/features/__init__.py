@@ -1,1 +1,27 @@
 """Handcrafted radiomics: from an image and a mask to one row of named numbers."""
+
+from radiokit.features._extractor import RadiomicsExtractor
+from radiokit.features._measure import TextureOptions
+from radiokit.features._plan import Measured
+from radiokit.features._settings import (
+    FixedBinCount,
+    FixedBinWidth,
+    Normalization,
+    RegionRules,
+    Resampling,
+    Resegmentation,
+)
+from radiokit.utils import Extraction
+
+__all__ = [
+    "Extraction",
+    "FixedBinCount",
+    "FixedBinWidth",
+    "Measured",
+    "Normalization",
+    "RadiomicsExtractor",
+    "RegionRules",
+    "Resampling",
+    "Resegmentation",
+    "TextureOptions",
+]

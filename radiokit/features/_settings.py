@@ -214,6 +214,8 @@ class RegionRules:
         Voxels around the region that filters see after resampling or `pre_crop` (pyradiomics' ``padDistance``).
     pre_crop : bool
         Cut the image to the region and its padding before filtering, where it is not resampled.
+    geometry_tolerance : float
+        How far a voxel of the mask may lie from its partner in the image, as a part of the smallest voxel edge.
 
     Examples
     --------
@@ -227,9 +229,11 @@ class RegionRules:
     minimum_size: int | None = None
     padding: int = 5
     pre_crop: bool = False
+    geometry_tolerance: float = 0.01
 
     def __post_init__(self) -> None:
         if self.minimum_dimensions not in (1, 2, 3):
             raise ParameterError(f"RegionRules(minimum_dimensions={self.minimum_dimensions!r}); required: 1, 2 or 3.")
         if self.padding < 0:
             raise ParameterError(f"RegionRules(padding={self.padding!r}); required: 0 or more voxels.")
+        _positive("RegionRules", "geometry_tolerance", self.geometry_tolerance)

@@ -4,6 +4,7 @@ from radiokit.io._cases import read_cases
 from radiokit.io._geometry import check_geometry
 from radiokit.io._mask import read_mask
 from radiokit.io._pair import read_pair
+from radiokit.io._params import read_params, write_params
 from radiokit.io._read import read_volume
 from radiokit.io._sitk import from_sitk, to_sitk
 from radiokit.io._volume import Grid, Mask, Volume
@@ -18,8 +19,10 @@ __all__ = [
     "read_cases",
     "read_mask",
     "read_pair",
+    "read_params",
     "read_volume",
     "to_sitk",
+    "write_params",
     "write_table",
     "write_volume",
 ]

@@ -1,0 +1,129 @@
+"""One door for images and masks: paths, volumes, SimpleITK images, arrays."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from radiokit.exceptions import InputError, ParameterError
+from radiokit.io import Grid, Mask, Volume, from_sitk, read_mask, read_volume
+from radiokit.io._mask import as_label, select_label
+
+Spacing = Sequence[float] | None
+
+
+def as_volume(image: Any, spacing: Spacing = None) -> Volume:
+    """Return an image as a Volume.
+
+    Parameters
+    ----------
+    image : path, Volume, SimpleITK.Image or ndarray
+        The image; arrays are (z, y, x) or one slice (y, x).
+    spacing : sequence of float, optional
+        For arrays, and only for them: mm between voxel centres, in the order of the axes.
+
+    Returns
+    -------
+    Volume
+        The image.
+
+    Raises
+    ------
+    ParameterError
+        If an array comes without spacing, or anything else with.
+    InputError
+        If `image` is none of these, or not numeric.
+
+    Examples
+    --------
+    >>> as_volume(np.zeros((4, 4)), spacing=(0.5, 0.5)).spacing
+    (1.0, 0.5, 0.5)
+    """
+    if isinstance(image, np.ndarray):
+        return _volume_of_array("image", image, spacing)
+    if spacing is not None:
+        raise ParameterError("spacing= is for arrays; files, volumes and SimpleITK images have their own.")
+    if isinstance(image, str | os.PathLike):
+        return read_volume(image)
+    if isinstance(image, Volume):
+        return image
+    if _is_sitk(image):
+        return from_sitk(image)
+    raise InputError(f"The image is {type(image).__name__}; required: a path, a Volume, a SimpleITK image or an array.")
+
+
+def as_mask(mask: Any, image: Volume, label: Any = None, spacing: Spacing = None) -> Mask:
+    """Return a region as a Mask.
+
+    Parameters
+    ----------
+    mask : path, Mask, Volume, SimpleITK.Image or ndarray
+        The region, or a label map; an array lies on the grid of the image.
+    image : Volume
+        The image it belongs to.
+    label : int, optional
+        The label of the region in a label map. None takes the only one.
+    spacing : sequence of float, optional
+        As given with the image.
+
+    Returns
+    -------
+    Mask
+        The region, on its own grid.
+
+    Raises
+    ------
+    MaskError
+        If the region is empty, or the label is not there.
+    InputError
+        If `mask` is none of these.
+
+    Examples
+    --------
+    >>> image = as_volume(np.zeros((1, 2, 2)), spacing=(1, 1, 1))
+    >>> as_mask(np.array([[[0, 2], [2, 2]]]), image).metadata["label"]
+    2
+    """
+    if isinstance(mask, str | os.PathLike):
+        return read_mask(mask, label=label)
+    if isinstance(mask, Mask):
+        return mask
+    if isinstance(mask, np.ndarray):
+        grid: Grid = _volume_of_array("mask", mask, spacing if spacing is not None else image.spacing[-mask.ndim :])
+        if grid.shape == image.shape:
+            grid = image.with_array(grid.array)
+    elif isinstance(mask, Grid):
+        grid = mask
+    elif _is_sitk(mask):
+        grid = from_sitk(mask)
+    else:
+        raise InputError(f"The mask is {type(mask).__name__}; required: a path, a Mask, a SimpleITK image or an array.")
+    labels = Volume(grid.array.astype(np.uint8) if grid.array.dtype == bool else grid.array)
+    found, region = select_label(labels, as_label(label), Path("The mask"))
+    return Mask(region, grid.spacing, grid.origin, grid.direction, {"label": found})
+
+
+def _volume_of_array(name: str, array: np.ndarray, spacing: Spacing) -> Volume:
+    if array.ndim not in (2, 3) or array.dtype.kind not in "biuf":
+        raise InputError(
+            f"The {name} is an array of shape {array.shape} and type {array.dtype}; "
+            "required: numbers, (z, y, x) or (y, x)."
+        )
+    if spacing is None or len(spacing) != array.ndim:
+        raise ParameterError(
+            f"spacing={spacing!r} with an array of {array.ndim} axes; required: {array.ndim} numbers of mm in "
+            f"the order {'z, y, x' if array.ndim == 3 else 'y, x'}."
+        )
+    if array.ndim == 2:
+        y, x = spacing
+        return Volume(array[None], (1.0, y, x))
+    z, y, x = spacing
+    return Volume(array, (z, y, x))
+
+
+def _is_sitk(thing: Any) -> bool:
+    return type(thing).__module__.startswith("SimpleITK") and type(thing).__name__ == "Image"

@@ -1,0 +1,359 @@
+"""From images and masks to one table of features: the transformer that users meet."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from radiokit.exceptions import ParameterError
+from radiokit.features._cases import CaseTask, case_key, case_table
+from radiokit.features._measure import TextureOptions
+from radiokit.features._plan import (
+    STANDARDS,
+    Pipeline,
+    Plan,
+    as_discretization,
+    as_families,
+    as_measured,
+    as_optional,
+    build_pipeline,
+)
+from radiokit.features._pyradiomics_params import arguments_of, load_params, params_of
+from radiokit.features._reference import ReferencePipeline
+from radiokit.features._settings import FixedBinWidth, Normalization, RegionRules, Resampling, Resegmentation
+from radiokit.utils import Extraction, run_cases
+
+ENGINES = ("radiokit", "pyradiomics")
+NOT_IN_RESULT = ("n_jobs", "on_error", "cache", "progress")
+
+
+class RadiomicsExtractor(TransformerMixin, BaseEstimator):
+    """Radiomics features of segmented images, as a scikit-learn transformer of case tables.
+
+    Parameters
+    ----------
+    standard : {"pyradiomics", "ibsi"}
+        Whose names, definitions and processing chain: pyradiomics 3.0.1 (``original_glcm_Contrast``) or the IBSI
+        reference manual.
+    filters : sequence of str, Filter or Measured
+        Images that are measured: names (``"original"``, ``"wavelet"``), filters of `radiokit.filters`, or `Measured`,
+        a filter with its own discretisation.
+    families : "all", sequence of str, or dict
+        Feature families (classes); a dict gives chosen features of each, None is all of them. ``"all"`` leaves out
+        pyradiomics' shape2D.
+    resampling : Resampling, optional
+        New grid.
+    discretization : FixedBinWidth, FixedBinCount or dict by family
+        Grey levels; a dict has the key ``"default"``.
+    resegmentation : Resegmentation, optional
+        Which intensities stay in the region.
+    normalization : Normalization, optional
+        Z-scores of the whole image.
+    aggregation : {"2D_avg", "2D_merge", "2.5D_avg", "2.5D_merge", "3D_avg", "3D_merge"}, optional
+        How IBSI texture matrices are combined.
+    engine : {"radiokit", "pyradiomics"}
+        ``"pyradiomics"`` runs the reference package, where it is installed.
+    n_jobs : int, optional
+        joblib workers over cases; never changes a value.
+    on_error : {"raise", "nan"}
+        Stop with the first case that fails, or keep its row as NaN and record it in `Extraction.failures`.
+    cache : path, optional
+        Folder of finished cases: a run that was killed goes on where it was, and a second run computes what changed.
+    progress : bool
+        Show a bar on standard error.
+    texture : TextureOptions, optional
+        Neighbourhoods of the pyradiomics standard: distances, force2D, weighting.
+    region : RegionRules, optional
+        Label, padding, and what a region has to be before it is measured.
+    voxel_array_shift : float
+        Added to intensities before Energy, TotalEnergy and RootMeanSquared (pyradiomics standard).
+
+    Notes
+    -----
+    The extractor learns nothing from the cases: `fit` only returns it. A label of the case table counts before that of
+    `region`; without either the mask has to hold one label.
+
+    Examples
+    --------
+    >>> values = np.arange(64.0).reshape(4, 4, 4)
+    >>> extractor = RadiomicsExtractor(families=["firstorder"], discretization=FixedBinWidth(10))
+    >>> row = extractor.extract_case(values, values > 31, spacing=(1, 1, 1))
+    >>> float(row["original_firstorder_Mean"])
+    47.5
+    """
+
+    def __init__(
+        self,
+        *,
+        standard: str = "pyradiomics",
+        filters: Any = ("original",),
+        families: Any = "all",
+        resampling: Resampling | None = None,
+        discretization: Any = FixedBinWidth(25),  # noqa: B008 - frozen
+        resegmentation: Resegmentation | None = None,
+        normalization: Normalization | None = None,
+        aggregation: str | None = None,
+        engine: str = "radiokit",
+        n_jobs: int | None = None,
+        on_error: str = "raise",
+        cache: str | os.PathLike[str] | None = None,
+        progress: bool = False,
+        texture: TextureOptions | None = None,
+        region: RegionRules | None = None,
+        voxel_array_shift: float = 0.0,
+    ) -> None:
+        self.standard = standard
+        self.filters = filters
+        self.families = families
+        self.resampling = resampling
+        self.discretization = discretization
+        self.resegmentation = resegmentation
+        self.normalization = normalization
+        self.aggregation = aggregation
+        self.engine = engine
+        self.n_jobs = n_jobs
+        self.on_error = on_error
+        self.cache = cache
+        self.progress = progress
+        self.texture = texture
+        self.region = region
+        self.voxel_array_shift = voxel_array_shift
+
+    @classmethod
+    def from_params(cls, path: str | os.PathLike[str] | Mapping[str, Any], **kwargs: Any) -> Self:
+        """Make an extractor from a pyradiomics parameter file.
+
+        Parameters
+        ----------
+        path : path or mapping
+            YAML or JSON file, or its content. Nothing in it is executed.
+        **kwargs : object
+            Further arguments of `RadiomicsExtractor`, such as ``n_jobs``; they count before the file.
+
+        Returns
+        -------
+        RadiomicsExtractor
+            With the settings of the file.
+
+        Raises
+        ------
+        ParameterError
+            If the file holds an entry that pyradiomics 3.0.1 does not know, or a value it does not accept.
+        FileError
+            If the file is missing or not YAML.
+
+        Examples
+        --------
+        >>> RadiomicsExtractor.from_params({"setting": {"binWidth": 10}}).discretization
+        FixedBinWidth(width=10, origin=None)
+        """
+        params = path if isinstance(path, Mapping) else load_params(path)
+        return cls(**{**arguments_of(params), **kwargs})
+
+    def to_params(self) -> dict[str, Any]:
+        """Return the content of the pyradiomics parameter file that describes this extractor.
+
+        Returns
+        -------
+        dict
+            Sections ``setting``, ``imageType``, ``featureClass``.
+
+        Raises
+        ------
+        ParameterError
+            If a setting has no counterpart there.
+
+        Examples
+        --------
+        >>> RadiomicsExtractor().to_params()["setting"]
+        {'binWidth': 25}
+        """
+        return params_of(self)
+
+    def plan(self) -> Plan:
+        """Return the settings after checks."""
+        return Plan(
+            filters=as_measured(self.filters),
+            families=as_families(self.families),
+            resampling=as_optional("resampling", self.resampling, Resampling),
+            discretization=as_discretization(self.discretization),
+            resegmentation=as_optional("resegmentation", self.resegmentation, Resegmentation),
+            normalization=as_optional("normalization", self.normalization, Normalization),
+            aggregation=self.aggregation,
+            texture=as_optional("texture", self.texture, TextureOptions) or TextureOptions(),
+            region=as_optional("region", self.region, RegionRules) or RegionRules(),
+            voxel_array_shift=self.voxel_array_shift,
+        )
+
+    def _pipeline(self) -> Pipeline:
+        if self.standard not in STANDARDS:
+            raise ParameterError(f"standard={self.standard!r}; required: one of {', '.join(map(repr, STANDARDS))}.")
+        if self.engine not in ENGINES:
+            raise ParameterError(f"engine={self.engine!r}; required: one of {', '.join(map(repr, ENGINES))}.")
+        pipeline = build_pipeline(self.standard, self.plan())
+        return pipeline if self.engine == "radiokit" else ReferencePipeline(self.to_params(), pipeline.names)
+
+    def fit(self, X: Any = None, y: Any = None) -> Self:
+        """Check the settings; nothing is learnt from the cases.
+
+        Parameters
+        ----------
+        X : DataFrame, optional
+            Case table; not looked at.
+        y : object, optional
+            Not looked at.
+
+        Returns
+        -------
+        RadiomicsExtractor
+            This object.
+        """
+        _ = self._pipeline().names
+        return self
+
+    def transform(self, X: Any) -> pd.DataFrame:
+        """Extract the features of each case.
+
+        Parameters
+        ----------
+        X : DataFrame or path
+            Case table, as for `extract`.
+
+        Returns
+        -------
+        DataFrame of shape (n_cases, n_features)
+            Index ``case_id``.
+        """
+        return self.extract(X).features
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Names of the columns, known before any case is seen.
+
+        Parameters
+        ----------
+        input_features : object, optional
+            Not looked at; scikit-learn passes it.
+
+        Returns
+        -------
+        ndarray of str
+            One name a column.
+
+        Examples
+        --------
+        >>> RadiomicsExtractor(families={"glcm": ["Contrast"]}).get_feature_names_out()
+        array(['original_glcm_Contrast'], dtype=object)
+        """
+        return np.array(self._pipeline().names, dtype=object)
+
+    def extract(self, cases: Any) -> Extraction:
+        """Extract the features of each case, with what failed and where every row comes from.
+
+        Parameters
+        ----------
+        cases : DataFrame or path
+            A row a case: columns ``image`` and ``mask`` (paths, volumes or SimpleITK images) and, where masks hold
+            several labels, ``label``; the index is the case id. A path, and any other table, goes through
+            `radiokit.io.read_cases`.
+
+        Returns
+        -------
+        Extraction
+            Features, failures and provenance.
+
+        Raises
+        ------
+        CaseTableError
+            If the table lacks columns or repeats ids.
+        RadiokitError
+            With ``on_error="raise"``: the error of the first case that fails, with its id.
+
+        Examples
+        --------
+        >>> from radiokit.io import Mask, Volume
+        >>> image = Volume(np.arange(64.0).reshape(4, 4, 4))
+        >>> cases = pd.DataFrame({"image": [image], "mask": [Mask(image.array > 31)]}, index=["P01"])
+        >>> RadiomicsExtractor(families=["firstorder"]).extract(cases)
+        Extraction(1 cases, 18 features, 0 failures)
+        """
+        table = case_table(cases)
+        pipeline = self._pipeline()
+        rules = self.plan().region
+        task = CaseTask(pipeline, rules, corrects_by_resampling=self.resampling is not None)
+        return run_cases(
+            table,
+            task,
+            columns=pipeline.names,
+            key=partial(case_key, settings=self._settings(), label=rules.label),
+            n_jobs=self.n_jobs,
+            on_error=self.on_error,
+            cache=self.cache,
+            progress=self.progress,
+            description="Features",
+        )
+
+    def extract_case(
+        self, image: Any, mask: Any, *, label: Any = None, spacing: Sequence[float] | None = None
+    ) -> pd.Series:
+        """Extract the features of one image and mask.
+
+        Parameters
+        ----------
+        image : path, Volume, SimpleITK.Image or ndarray
+            The image; arrays are (z, y, x), or (y, x) for one slice.
+        mask : path, Mask, SimpleITK.Image or ndarray
+            The region, or a label map, on the grid of the image.
+        label : int, optional
+            Label of the region in a label map.
+        spacing : sequence of float, optional
+            For arrays: mm between voxel centres in the order of the axes.
+
+        Returns
+        -------
+        Series
+            One value a feature.
+
+        Raises
+        ------
+        GeometryError
+            If image and mask do not share one grid.
+        MaskError
+            If the mask is empty, lacks the label (the message lists those present), or the region is too small.
+        InputError
+            If voxels of the region are NaN or infinite.
+
+        Examples
+        --------
+        >>> values = np.arange(16.0).reshape(4, 4)
+        >>> row = RadiomicsExtractor(families=["firstorder"]).extract_case(values, values > 7, spacing=(0.5, 0.5))
+        >>> float(row["original_firstorder_TotalEnergy"])
+        275.0
+        """
+        pipeline = self._pipeline()
+        task = CaseTask(pipeline, self.plan().region, corrects_by_resampling=self.resampling is not None)
+        found = task.measure(image, mask, label=label, spacing=spacing).features
+        return pd.Series([found[name] for name in pipeline.names], index=list(pipeline.names), dtype=float)
+
+    def _settings(self) -> str:
+        """Everything that decides a value, in one spelling."""
+        params = self.get_params(deep=False)
+        return repr([self.plan(), *((k, params[k]) for k in sorted(params) if k not in NOT_IN_RESULT)])
+
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn that the input is a table of files and nothing is learnt."""
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.no_validation = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """There is nothing to fit."""
+        return True
