@@ -12,6 +12,13 @@ from radiokit.stats._hosmer_lemeshow import hosmer_lemeshow
 from radiokit.stats._multiplicity import adjust_pvalues
 from radiokit.stats._partial_auc import partial_auc, sensitivity_at_specificity, specificity_at_sensitivity
 from radiokit.stats._proportions import proportion_ci
+from radiokit.stats._reclassification import (
+    IDI,
+    NRI,
+    integrated_discrimination,
+    net_reclassification,
+    reclassification_table,
+)
 from radiokit.stats._results import Test
 from radiokit.stats._roc import roc_curve
 from radiokit.stats._table_one import table_one
@@ -20,6 +27,8 @@ from radiokit.stats._thresholds import Threshold, optimal_threshold, threshold_m
 
 __all__ = [
     "AUC",
+    "IDI",
+    "NRI",
     "BrierDecomposition",
     "Calibration",
     "CalibrationInTheLarge",
@@ -44,9 +53,12 @@ __all__ = [
     "fisher_exact_test",
     "format_table_one",
     "hosmer_lemeshow",
+    "integrated_discrimination",
+    "net_reclassification",
     "optimal_threshold",
     "partial_auc",
     "proportion_ci",
+    "reclassification_table",
     "roc_curve",
     "scaled_brier_score",
     "sensitivity_at_specificity",

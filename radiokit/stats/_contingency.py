@@ -131,8 +131,8 @@ def _tables(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> tuple[FloatA
 
 def _too_many(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> InputError:
     return InputError(
-        f"Fisher's exact test of a {len(rows)} x {len(columns)} table of {int(rows.sum())} cases has too many tables to "
-        "enumerate; use the chi-squared test, or merge levels."
+        f"Fisher's exact test of a {len(rows)} x {len(columns)} table of {int(rows.sum())} cases has too many tables "
+        "to enumerate; use the chi-squared test, or merge levels."
     )
 
 

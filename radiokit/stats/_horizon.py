@@ -36,6 +36,10 @@ class FollowUp:
         """
         if not self.time[cases].size or self.time[cases].max() < self.horizon:
             return math.nan
+        return self.risk_carried_forward(cases)
+
+    def risk_carried_forward(self, cases: NDArray[Any]) -> float:
+        """Return the risk as `risk`, from the last follow-up where it ends before the horizon."""
         rank, bins = self.rank[cases], self.n_times + 1
         at_risk = np.cumsum(np.bincount(rank, minlength=bins)[::-1])[::-1][1:]
         events = np.bincount(rank[self.event[cases]], minlength=bins)[1:]
