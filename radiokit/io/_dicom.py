@@ -6,6 +6,7 @@ each slice (C.11.1). Nothing that names a person leaves this file.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,13 +20,42 @@ from pydicom.config import disable_value_validation
 from pydicom.errors import InvalidDicomError
 from pydicom.pixels import apply_modality_lut
 
-from radiokit.exceptions import FileError
+from radiokit.exceptions import FileError, RadiokitError
 from radiokit.io._suv import suv_factor
 from radiokit.io._volume import Volume
 
 # Part of the distance between slices by which one may lie off its place before the series counts as irregular.
 IRREGULAR = 0.05
 PARALLEL = 1e-3
+# What pydicom raises on damaged bytes.
+DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    InvalidDicomError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+NO_IMAGE = (
+    "RTSTRUCT",
+    "RTPLAN",
+    "RTDOSE",
+    "RTRECORD",
+    "SEG",
+    "SR",
+    "PR",
+    "KO",
+    "REG",
+    "FID",
+    "DOC",
+    "ECG",
+    "RWV",
+    "PLAN",
+)
 DICOM_SUFFIXES = (".dcm", ".ima", "")
 
 
@@ -67,8 +97,10 @@ def reading(path: Path) -> Iterator[None]:
     try:
         with disable_value_validation():
             yield
-    except (AttributeError, KeyError, TypeError, EOFError, InvalidDicomError, OSError) as error:
-        raise FileError(f"{path} is damaged, or lacks what its kind of DICOM must have: {error}.") from error
+    except RadiokitError:
+        raise
+    except DAMAGE as error:
+        raise FileError(f"{path} is damaged, or lacks what its kind of DICOM must have: {error!r}.") from error
 
 
 def header(path: Path) -> pydicom.Dataset:
@@ -87,7 +119,9 @@ def one_series(folder: Path, series: int | str | None) -> list[tuple[Path, pydic
     """Return the files of one series of images, each instance once."""
     groups: dict[str, list[tuple[Path, pydicom.Dataset]]] = {}
     for path, head in dicom_files(folder):
-        if "Rows" in head and head.get("Modality") not in ("SEG", "RTSTRUCT", "RTDOSE", "PR", "KO"):
+        if str(head.get("Modality", "")) not in NO_IMAGE:
+            if "Rows" not in head:
+                raise FileError(f"{path} is cut off, or no image: it does not say how many rows it has.")
             groups.setdefault(str(head.get("SeriesInstanceUID", "")), []).append((path, head))
     if not groups:
         raise FileError(f"{folder} holds no DICOM image.")

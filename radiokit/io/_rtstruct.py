@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 
-from radiokit.exceptions import DataWarning, MaskError, ParameterError
+from radiokit.exceptions import DataWarning, FileError, MaskError, ParameterError
 from radiokit.io._dicom import reading
 from radiokit.io._regions import select_region
 from radiokit.io._sitk import indices_at
@@ -33,6 +33,8 @@ def read_rtstruct(path: Path, roi: int | str | None, reference: Grid | None) -> 
         number = select_region(names, roi, path)
         contours = [indices_at(reference, points[:, ::-1]) for points in _contours(data, number)]
     region = f"{path}: region {names[number]!r}"
+    if not all(np.isfinite(points).all() for points in contours):
+        raise FileError(f"{region} has contours with coordinates that are no numbers.")
     if not contours:
         raise MaskError(
             f"{region} has no closed contour: it is empty. Draw it, or name another of {list(names.values())}."

@@ -14,6 +14,8 @@ from radiokit.io._volume import Mask
 
 # Frames of several segments at one place differ by rounding only, mm.
 SAME_PLACE = 0.01
+# Empty slices a frame, at most: more are no segmentation but a damaged position.
+MOST_EMPTY = 1000
 
 
 def read_seg(path: Path, roi: int | str | None) -> Mask:
@@ -31,9 +33,9 @@ def read_seg(path: Path, roi: int | str | None) -> Mask:
         frames = _frames(data, number, path)
         places, grid_planes = _slices(planes, path)
         _, (spacing, origin, direction) = arrange(grid_planes, path)
-    array = np.zeros((len(grid_planes), int(data.Rows), int(data.Columns)), dtype=bool)
-    for i, frame in frames.items():
-        array[places[i]] |= frame
+        array = np.zeros((len(grid_planes), int(data.Rows), int(data.Columns)), dtype=bool)
+        for i, frame in frames.items():
+            array[places[i]] |= frame
     if not array.any():
         raise MaskError(f"{path}: segment {number} {names[number]!r} holds no voxel: it is empty.")
     return Mask(array, spacing, origin, direction, {"format": "SEG", "path": str(path), "label": number})
@@ -77,6 +79,10 @@ def _slices(planes: list[Plane], path: Path) -> tuple[np.ndarray, list[Plane]]:
     gaps = gaps[gaps > SAME_PLACE]
     step = float(gaps.min()) if len(gaps) else first.thickness or 1.0
     index = (along - along.min()) / step
+    if index.max() > MOST_EMPTY * len(planes):
+        raise FileError(
+            f"{path}: its {len(planes)} frames are spread over {np.ptp(along):.4g} mm; their places are wrong."
+        )
     if np.abs(index - np.rint(index)).max() > IRREGULAR * max(1.0, index.max() / 10):
         raise FileError(f"{path}: its frames are not evenly spaced (smallest distance {step:.4g} mm).")
     places = np.rint(index).astype(int)
