@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from radiokit.exceptions import InputError, ParameterError
-from radiokit.io import Grid, Mask, Volume, from_sitk, read_mask, read_volume
+from radiokit.io import Grid, Mask, Volume, from_sitk, read_volume
 from radiokit.io._mask import as_label, select_label
+from radiokit.io._pair import mask_for
 
 Spacing = Sequence[float] | None
 
@@ -56,7 +57,7 @@ def as_volume(image: Any, spacing: Spacing = None) -> Volume:
     raise InputError(f"The image is {type(image).__name__}; required: a path, a Volume, a SimpleITK image or an array.")
 
 
-def as_mask(mask: Any, image: Volume, label: Any = None, spacing: Spacing = None) -> Mask:
+def as_mask(mask: Any, image: Volume, label: Any = None, spacing: Spacing = None, roi: Any = None) -> Mask:
     """Return a region as a Mask.
 
     Parameters
@@ -69,6 +70,8 @@ def as_mask(mask: Any, image: Volume, label: Any = None, spacing: Spacing = None
         The label of the region in a label map. None takes the only one.
     spacing : sequence of float, optional
         As given with the image.
+    roi : str or int, optional
+        The region in a DICOM structure set or segmentation.
 
     Returns
     -------
@@ -89,7 +92,7 @@ def as_mask(mask: Any, image: Volume, label: Any = None, spacing: Spacing = None
     2
     """
     if isinstance(mask, str | os.PathLike):
-        return read_mask(mask, label=label)
+        return mask_for(image, mask, label=label, roi=roi)
     if isinstance(mask, Mask):
         return mask
     if isinstance(mask, np.ndarray):

@@ -29,14 +29,16 @@ class CaseTask:
 
     def __call__(self, case_id: str, row: pd.Series) -> CaseResult:
         """Return the row of one case of a table."""
-        return self.measure(row["image"], row["mask"], label=_cell(row, "label"), case_id=case_id)
+        return self.measure(
+            row["image"], row["mask"], label=_cell(row, "label"), roi=_cell(row, "roi"), case_id=case_id
+        )
 
     def measure(
-        self, image: Any, mask: Any, *, label: Any, spacing: Any = None, case_id: str | None = None
+        self, image: Any, mask: Any, *, label: Any, roi: Any = None, spacing: Any = None, case_id: str | None = None
     ) -> CaseResult:
         """Read, see that image and mask share one grid, and measure."""
         volume = as_volume(image, spacing)
-        region = as_mask(mask, volume, self.rules.label if label is None else label, spacing)
+        region = as_mask(mask, volume, self.rules.label if label is None else label, spacing, roi)
         if not self.rules.correct_mask:
             region = check_geometry(volume, region, case_id, tolerance=self.rules.geometry_tolerance)
         elif not self.corrects_by_resampling:
@@ -71,7 +73,9 @@ def case_key(row: pd.Series, *, settings: str, label: int | None) -> str:
     """Name a result by what decides it: settings, label, and the content of image and mask."""
     parts = [row["image"], row["mask"]]
     paths = [part for part in parts if isinstance(part, str | os.PathLike)]
-    text = "|".join([settings, repr(_cell(row, "label") or label), *(_digest(part) for part in parts)])
+    text = "|".join(
+        [settings, repr(_cell(row, "label") or label), repr(_cell(row, "roi")), *(_digest(part) for part in parts)]
+    )
     return content_hash(text, paths)
 
 

@@ -68,7 +68,7 @@ def read_pair(
     4
     """
     volume = read_volume(image, suv=suv, series=series)
-    region = check_geometry(volume, _mask_for(volume, Path(mask), label, roi), case_id)
+    region = check_geometry(volume, mask_for(volume, mask, label=label, roi=roi), case_id)
     bad = int(np.count_nonzero(~np.isfinite(volume.array[region.array])))
     if bad:
         who = "" if case_id is None else f"Case {case_id}: "
@@ -79,14 +79,17 @@ def read_pair(
     return volume, region
 
 
-def _mask_for(image: Volume, path: Path, label: Any, roi: int | str | None) -> Mask:
-    """Read a mask without resampling: contours are filled on the image, a SEG may cover a part of its slices."""
-    if path.exists() and is_dicom(path):
-        from radiokit.io._dicom_masks import dicom_mask_of
+def mask_for(image: Volume, path: str | os.PathLike[str], *, label: Any = None, roi: int | str | None = None) -> Mask:
+    """Read the mask of an image without resampling; `check_geometry` then says whether it lies on the image's grid.
 
-        modality = dicom_mask_of(path)[1]
-        if modality == "RTSTRUCT":
-            return read_mask(path, label=label, roi=roi, reference=image)
-        mask = read_mask(path, label=label, roi=roi)
-        return on_grid_of(mask, image) if modality == "SEG" and coincide(mask, image) else mask
-    return read_mask(path, label=label, roi=roi)
+    Contours are filled on the image, and a DICOM segmentation may cover a part of its slices.
+    """
+    if not (os.path.exists(path) and is_dicom(Path(path))):
+        return read_mask(path, label=label, roi=roi)
+    from radiokit.io._dicom_masks import dicom_mask_of
+
+    modality = dicom_mask_of(Path(path))[1]
+    if modality == "RTSTRUCT":
+        return read_mask(path, label=label, roi=roi, reference=image)
+    mask = read_mask(path, label=label, roi=roi)
+    return on_grid_of(mask, image) if modality == "SEG" and coincide(mask, image) else mask
