@@ -2,67 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
 from radiokit.exceptions import ParameterError
+from radiokit.features import _firstorder, _glcm, _gldm, _glrlm, _glszm, _ngtdm
+from radiokit.features._binning import bin_values
+from radiokit.features._firstorder import Intensities
 from radiokit.features._names import ALL_FEATURES, DEPRECATED_FEATURES
+from radiokit.features._options import TextureOptions
 from radiokit.features._region import Region
+from radiokit.features._shape import SHAPE_FEATURES, Shape
+from radiokit.features._shape2d import SHAPE2D_FEATURES, PlaneShape
+from radiokit.features._texture import Texture
 
 __all__ = ["ALL_FEATURES", "DEPRECATED_FEATURES", "Binning", "TextureOptions", "measure_image", "measure_shape"]
 
-WEIGHTING_NORMS = (None, "manhattan", "euclidean", "infinity", "no_weighting")
 Classes = Mapping[str, Sequence[str] | None]
+FORMULAS: dict[str, Mapping[str, Callable[[Any], Any]]] = {
+    "firstorder": _firstorder.FEATURES,
+    "glcm": _glcm.FEATURES,
+    "glrlm": _glrlm.FEATURES,
+    "glszm": _glszm.FEATURES,
+    "gldm": _gldm.FEATURES,
+    "ngtdm": _ngtdm.FEATURES,
+}
 
 
 class Binning(Protocol):
     """Anything with a `width` (bin width) or a `count` (number of bins): `FixedBinWidth`, `FixedBinCount`."""
-
-
-@dataclass(frozen=True)
-class TextureOptions:
-    """How neighbours are chosen and counted, as pyradiomics names it.
-
-    Parameters
-    ----------
-    distances : tuple of int
-        Chebyshev distances in voxels between neighbours, for GLCM, NGTDM and GLDM.
-    force2d : bool
-        Only neighbours in the plane perpendicular to axis `force2d_dimension`.
-    force2d_dimension : {0, 1, 2}
-        Axis (z, y, x) that is left out.
-    symmetrical_glcm : bool
-        Count each pair in both directions.
-    weighting_norm : {None, "manhattan", "euclidean", "infinity", "no_weighting"}
-        None: GLCM and GLRLM features are averaged over directions. Otherwise the matrices are summed with weights that
-        come from the length in mm of the direction in this norm.
-    gldm_alpha : float
-        Neighbours are dependent whose grey level differs by no more than this.
-
-    Examples
-    --------
-    >>> TextureOptions(distances=(1, 2)).force2d
-    False
-    """
-
-    distances: tuple[int, ...] = (1,)
-    force2d: bool = False
-    force2d_dimension: int = 0
-    symmetrical_glcm: bool = True
-    weighting_norm: str | None = None
-    gldm_alpha: float = 0.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "distances", tuple(int(d) for d in self.distances))
-        if not self.distances or min(self.distances) < 1:
-            raise ParameterError(f"distances={self.distances!r}; required: whole numbers of at least 1.")
-        if self.force2d_dimension not in (0, 1, 2):
-            raise ParameterError(f"force2d_dimension={self.force2d_dimension!r}; required: 0, 1 or 2 (z, y, x).")
-        if self.weighting_norm not in WEIGHTING_NORMS:
-            raise ParameterError(f"weighting_norm={self.weighting_norm!r}; required: one of {WEIGHTING_NORMS}.")
 
 
 def measure_shape(region: Region, *, classes: Classes, force2d_dimension: int = 0) -> dict[str, float]:
@@ -89,8 +59,22 @@ def measure_shape(region: Region, *, classes: Classes, force2d_dimension: int = 
         If shape2D is asked of a region that is thicker than one voxel along that axis.
     ParameterError
         If a feature is unknown.
+
+    Examples
+    --------
+    >>> region = Region(np.ones((3, 3, 3), bool), (1.0, 1.0, 1.0))
+    >>> measure_shape(region, classes={"shape": ["VoxelVolume"]})
+    {'shape_VoxelVolume': 27.0}
     """
-    raise NotImplementedError
+    values: dict[str, float] = {}
+    for name, names in _chosen(classes):
+        if name == "shape":
+            shape = Shape(region)
+            values |= {f"shape_{f}": float(SHAPE_FEATURES[f](shape)) for f in names}
+        elif name == "shape2D":
+            plane = PlaneShape(region, force2d_dimension)
+            values |= {f"shape2D_{f}": float(SHAPE2D_FEATURES[f](plane)) for f in names}
+    return values
 
 
 def measure_image(
@@ -128,7 +112,48 @@ def measure_image(
 
     Raises
     ------
+    InputError
+        If an intensity inside the region is not finite.
     ParameterError
         If a class or a feature is unknown.
+
+    Examples
+    --------
+    >>> from radiokit.features._settings import FixedBinWidth
+    >>> region = Region(np.ones((1, 2, 2), bool), (1.0, 1.0, 1.0))
+    >>> image = np.array([[[0, 30], [60, 90]]])
+    >>> measure_image(region, image, classes={"firstorder": ["Mean"]}, binning=FixedBinWidth(25))
+    {'firstorder_Mean': 45.0}
     """
-    raise NotImplementedError
+    x = region.pick(values)
+    levels = bin_values(x, width=getattr(binning, "width", None), count=getattr(binning, "count", None))
+    texture = Texture(region, levels, options or TextureOptions())
+    row: dict[str, float] = {}
+    for name, names in _chosen(classes):
+        if name.startswith("shape"):
+            continue
+        if name == "firstorder":
+            subject: Any = Intensities(x.astype(float), levels, region.voxel_volume, voxel_array_shift)
+        else:
+            subject = getattr(texture, name)
+        row |= {f"{name}_{f}": _average(FORMULAS[name][f](subject), subject) for f in names}
+    return row
+
+
+def _average(value: float | np.ndarray, subject: Any) -> float:
+    """Mean over directions, leaving out those without a value or without a count."""
+    if isinstance(value, float):
+        return value
+    known = value[~(np.isnan(value) | np.isnan(subject.total))]
+    return float(known.mean()) if known.size else float("nan")
+
+
+def _chosen(classes: Classes) -> Iterator[tuple[str, Sequence[str]]]:
+    for name, names in classes.items():
+        if name not in ALL_FEATURES:
+            raise ParameterError(f"Unknown feature class {name!r}; required: one of {', '.join(ALL_FEATURES)}.")
+        known = ALL_FEATURES[name] + DEPRECATED_FEATURES.get(name, ())
+        unknown = [f for f in names or () if f not in known]
+        if unknown:
+            raise ParameterError(f"Class {name!r} has no feature {unknown[0]!r}; it has: {', '.join(known)}.")
+        yield name, names or ALL_FEATURES[name]

@@ -2,90 +2,69 @@
 
 from __future__ import annotations
 
+# fmt: off
 # In the order in which pyradiomics returns them.
 ALL_FEATURES: dict[str, tuple[str, ...]] = {
-    "shape": tuple(
-        """
-        Elongation Flatness LeastAxisLength MajorAxisLength Maximum2DDiameterColumn Maximum2DDiameterRow
-        Maximum2DDiameterSlice Maximum3DDiameter MeshVolume MinorAxisLength Sphericity SurfaceArea
-        SurfaceVolumeRatio VoxelVolume
-        """.split()
+    "shape": (
+        "Elongation", "Flatness", "LeastAxisLength", "MajorAxisLength", "Maximum2DDiameterColumn",
+        "Maximum2DDiameterRow", "Maximum2DDiameterSlice", "Maximum3DDiameter", "MeshVolume", "MinorAxisLength",
+        "Sphericity", "SurfaceArea", "SurfaceVolumeRatio", "VoxelVolume",
     ),
-    "shape2D": tuple(
-        """
-        Elongation MajorAxisLength MaximumDiameter MeshSurface MinorAxisLength Perimeter
-        PerimeterSurfaceRatio PixelSurface Sphericity
-        """.split()
+    "shape2D": (
+        "Elongation", "MajorAxisLength", "MaximumDiameter", "MeshSurface", "MinorAxisLength", "Perimeter",
+        "PerimeterSurfaceRatio", "PixelSurface", "Sphericity",
     ),
-    "firstorder": tuple(
-        """
-        10Percentile 90Percentile Energy Entropy InterquartileRange Kurtosis Maximum MeanAbsoluteDeviation
-        Mean Median Minimum Range RobustMeanAbsoluteDeviation RootMeanSquared Skewness TotalEnergy
-        Uniformity Variance
-        """.split()
+    "firstorder": (
+        "10Percentile", "90Percentile", "Energy", "Entropy", "InterquartileRange", "Kurtosis", "Maximum",
+        "MeanAbsoluteDeviation", "Mean", "Median", "Minimum", "Range", "RobustMeanAbsoluteDeviation",
+        "RootMeanSquared", "Skewness", "TotalEnergy", "Uniformity", "Variance",
     ),
-    "glcm": tuple(
-        """
-        Autocorrelation ClusterProminence ClusterShade ClusterTendency Contrast Correlation
-        DifferenceAverage DifferenceEntropy DifferenceVariance Id Idm Idmn Idn Imc1 Imc2 InverseVariance
-        JointAverage JointEnergy JointEntropy MCC MaximumProbability SumAverage SumEntropy SumSquares
-        """.split()
+    "glcm": (
+        "Autocorrelation", "ClusterProminence", "ClusterShade", "ClusterTendency", "Contrast", "Correlation",
+        "DifferenceAverage", "DifferenceEntropy", "DifferenceVariance", "Id", "Idm", "Idmn", "Idn", "Imc1",
+        "Imc2", "InverseVariance", "JointAverage", "JointEnergy", "JointEntropy", "MCC", "MaximumProbability",
+        "SumAverage", "SumEntropy", "SumSquares",
     ),
-    "glrlm": tuple(
-        """
-        GrayLevelNonUniformity GrayLevelNonUniformityNormalized GrayLevelVariance HighGrayLevelRunEmphasis
-        LongRunEmphasis LongRunHighGrayLevelEmphasis LongRunLowGrayLevelEmphasis LowGrayLevelRunEmphasis
-        RunEntropy RunLengthNonUniformity RunLengthNonUniformityNormalized RunPercentage RunVariance
-        ShortRunEmphasis ShortRunHighGrayLevelEmphasis ShortRunLowGrayLevelEmphasis
-        """.split()
+    "glrlm": (
+        "GrayLevelNonUniformity", "GrayLevelNonUniformityNormalized", "GrayLevelVariance",
+        "HighGrayLevelRunEmphasis", "LongRunEmphasis", "LongRunHighGrayLevelEmphasis",
+        "LongRunLowGrayLevelEmphasis", "LowGrayLevelRunEmphasis", "RunEntropy", "RunLengthNonUniformity",
+        "RunLengthNonUniformityNormalized", "RunPercentage", "RunVariance", "ShortRunEmphasis",
+        "ShortRunHighGrayLevelEmphasis", "ShortRunLowGrayLevelEmphasis",
     ),
-    "glszm": tuple(
-        """
-        GrayLevelNonUniformity GrayLevelNonUniformityNormalized GrayLevelVariance HighGrayLevelZoneEmphasis
-        LargeAreaEmphasis LargeAreaHighGrayLevelEmphasis LargeAreaLowGrayLevelEmphasis
-        LowGrayLevelZoneEmphasis SizeZoneNonUniformity SizeZoneNonUniformityNormalized SmallAreaEmphasis
-        SmallAreaHighGrayLevelEmphasis SmallAreaLowGrayLevelEmphasis ZoneEntropy ZonePercentage ZoneVariance
-        """.split()
+    "glszm": (
+        "GrayLevelNonUniformity", "GrayLevelNonUniformityNormalized", "GrayLevelVariance",
+        "HighGrayLevelZoneEmphasis", "LargeAreaEmphasis", "LargeAreaHighGrayLevelEmphasis",
+        "LargeAreaLowGrayLevelEmphasis", "LowGrayLevelZoneEmphasis", "SizeZoneNonUniformity",
+        "SizeZoneNonUniformityNormalized", "SmallAreaEmphasis", "SmallAreaHighGrayLevelEmphasis",
+        "SmallAreaLowGrayLevelEmphasis", "ZoneEntropy", "ZonePercentage", "ZoneVariance",
     ),
-    "gldm": tuple(
-        """
-        DependenceEntropy DependenceNonUniformity DependenceNonUniformityNormalized DependenceVariance
-        GrayLevelNonUniformity GrayLevelVariance HighGrayLevelEmphasis LargeDependenceEmphasis
-        LargeDependenceHighGrayLevelEmphasis LargeDependenceLowGrayLevelEmphasis LowGrayLevelEmphasis
-        SmallDependenceEmphasis SmallDependenceHighGrayLevelEmphasis SmallDependenceLowGrayLevelEmphasis
-        """.split()
+    "gldm": (
+        "DependenceEntropy", "DependenceNonUniformity", "DependenceNonUniformityNormalized",
+        "DependenceVariance", "GrayLevelNonUniformity", "GrayLevelVariance", "HighGrayLevelEmphasis",
+        "LargeDependenceEmphasis", "LargeDependenceHighGrayLevelEmphasis",
+        "LargeDependenceLowGrayLevelEmphasis", "LowGrayLevelEmphasis", "SmallDependenceEmphasis",
+        "SmallDependenceHighGrayLevelEmphasis", "SmallDependenceLowGrayLevelEmphasis",
     ),
-    "ngtdm": tuple(
-        """
-        Busyness Coarseness Complexity Contrast Strength
-        """.split()
+    "ngtdm": (
+        "Busyness", "Coarseness", "Complexity", "Contrast", "Strength",
     ),
 }
-# Equal to another feature up to a constant factor or exactly; measured only when named.
+# Equal to another feature, up to a constant or a function of it; measured only when named.
 DEPRECATED_FEATURES: dict[str, tuple[str, ...]] = {
-    "shape": tuple(
-        """
-        Compactness1 Compactness2 SphericalDisproportion
-        """.split()
+    "shape": (
+        "Compactness1", "Compactness2", "SphericalDisproportion",
     ),
-    "shape2D": tuple(
-        """
-        SphericalDisproportion
-        """.split()
+    "shape2D": (
+        "SphericalDisproportion",
     ),
-    "firstorder": tuple(
-        """
-        StandardDeviation
-        """.split()
+    "firstorder": (
+        "StandardDeviation",
     ),
-    "glcm": tuple(
-        """
-        Dissimilarity Homogeneity1 Homogeneity2 SumVariance
-        """.split()
+    "glcm": (
+        "Dissimilarity", "Homogeneity1", "Homogeneity2", "SumVariance",
     ),
-    "gldm": tuple(
-        """
-        DependencePercentage GrayLevelNonUniformityNormalized
-        """.split()
+    "gldm": (
+        "DependencePercentage", "GrayLevelNonUniformityNormalized",
     ),
 }

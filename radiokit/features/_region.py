@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 
 import numpy as np
 
 from radiokit.exceptions import MaskError, ParameterError
+from radiokit.features._matrices._lattice import Lattice, directions
 
 
 class Region:
@@ -56,6 +58,9 @@ class Region:
         self.box = _bounding_box(mask)
         self.mask = np.ascontiguousarray(mask[self.box])
         self.n_voxels = int(np.count_nonzero(self.mask))
+        self._lattices: dict[int, Lattice] = {}
+        self._neighbours: dict[tuple[tuple[int, ...], int | None], np.ndarray] = {}
+        self._lines: dict[int | None, np.ndarray] = {}
 
     @property
     def voxel_volume(self) -> float:
@@ -66,6 +71,31 @@ class Region:
     def coordinates(self) -> np.ndarray:
         """Voxel indices inside the bounding box, shape (n_voxels, 3), in the order z, y, x."""
         return np.argwhere(self.mask)
+
+    def lattice(self, reach: int) -> Lattice:
+        """Return the flat layout with `reach` empty voxels around; worked out once."""
+        if reach not in self._lattices:
+            self._lattices[reach] = Lattice(self.mask, reach)
+        return self._lattices[reach]
+
+    def directions(self, distances: Iterable[int] = (1,), flat_axis: int | None = None) -> np.ndarray:
+        """Return the neighbour offsets that fit into the bounding box, one of each pair of opposites."""
+        return directions(self.mask.shape, distances, flat_axis=flat_axis)
+
+    def line_directions(self, flat_axis: int | None = None) -> np.ndarray:
+        """Return the directions in which at least two voxels lie on one line; worked out once."""
+        if flat_axis not in self._lines:
+            offsets = self.directions((1,), flat_axis)
+            self._lines[flat_axis] = offsets[[self.lattice(1).has_lines(o) for o in offsets]]
+        return self._lines[flat_axis]
+
+    def neighbours(self, distances: tuple[int, ...], flat_axis: int | None = None) -> np.ndarray:
+        """Return how many neighbours of each voxel belong to the region; worked out once."""
+        key = (distances, flat_axis)
+        if key not in self._neighbours:
+            offsets = self.directions(distances, flat_axis)
+            self._neighbours[key] = self.lattice(max(distances)).count_neighbours(offsets)
+        return self._neighbours[key]
 
     def pick(self, values: np.ndarray) -> np.ndarray:
         """Return the intensities inside the region, z slowest, from an array on the grid of the mask given."""

@@ -1,0 +1,98 @@
+"""Neighbours: directions, and a padded layout in which a neighbour is one addition away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+
+
+def directions(shape: tuple[int, ...], distances: Iterable[int] = (1,), *, flat_axis: int | None = None) -> np.ndarray:
+    """Return one of each pair of opposite neighbour offsets.
+
+    Parameters
+    ----------
+    shape : tuple of 3 int
+        Bounding box of the region: offsets that leave it everywhere are left out, as pyradiomics does.
+    distances : iterable of int
+        Chebyshev lengths of the offsets, in voxels.
+    flat_axis : int, optional
+        Axis along which no offset moves.
+
+    Returns
+    -------
+    ndarray of int, shape (n_directions, 3)
+        Offsets (z, y, x) whose first component that is not zero is positive.
+    """
+    wanted = set(distances)
+    reach = range(max(wanted), -max(wanted) - 1, -1)
+    chosen = [
+        offset
+        for offset in product(reach, repeat=3)
+        if offset > (0, 0, 0)
+        and max(map(abs, offset)) in wanted
+        and all(abs(step) < size for step, size in zip(offset, shape, strict=True))
+        and (flat_axis is None or offset[flat_axis] == 0)
+    ]
+    return np.array(chosen, dtype=np.int64).reshape(-1, 3)
+
+
+class Lattice:
+    """A region in a flat array with `reach` empty voxels around it.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, shape (z, y, x)
+        The region.
+    reach : int
+        Longest step that must stay inside the array.
+
+    Attributes
+    ----------
+    index : ndarray of int64
+        Flat places of the voxels of the region, ascending.
+    """
+
+    def __init__(self, mask: np.ndarray, reach: int) -> None:
+        self.mask = mask
+        self.shape = tuple(size + 2 * reach for size in mask.shape)
+        self.strides = np.array([self.shape[1] * self.shape[2], self.shape[2], 1], dtype=np.int64)
+        self.index = np.flatnonzero(np.pad(mask, reach))
+        self.starts = np.concatenate(([0], np.cumsum(mask.sum(axis=(1, 2)))))
+
+    def steps(self, offsets: np.ndarray) -> np.ndarray:
+        """Return the flat distance of each offset (z, y, x)."""
+        return np.asarray(offsets, dtype=np.int64).reshape(-1, 3) @ self.strides
+
+    def place(self, levels: np.ndarray) -> np.ndarray:
+        """Return a flat array with the grey levels of the region in place and 0 elsewhere, in the smallest type."""
+        top = int(levels.max())
+        dtype = np.uint8 if top < 2**8 else np.uint16 if top < 2**16 else np.int32
+        field = np.zeros(int(np.prod(self.shape)), dtype=dtype)
+        field[self.index] = levels
+        return field
+
+    @cached_property
+    def _inside(self) -> np.ndarray:
+        return self.place(np.ones(len(self.index), dtype=np.uint8))
+
+    def count_neighbours(self, offsets: np.ndarray) -> np.ndarray:
+        """Return how many of the offsets and their opposites lead each voxel to another of the region."""
+        total = np.zeros(len(self.index), dtype=np.int64)
+        for step in self.steps(offsets):
+            total += self._inside[self.index + step]
+            total += self._inside[self.index - step]
+        return total
+
+    def has_lines(self, offset: np.ndarray) -> bool:
+        """Say whether any straight line along `offset` holds more than one voxel of the region."""
+        step = int(self.steps(offset)[0])
+        if self._inside[self.index + step].any():
+            return True
+        coordinates = np.argwhere(self.mask)
+        axis = int(np.flatnonzero(offset)[0])
+        along = coordinates[:, axis] * offset[axis]
+        feet = coordinates - along[:, None] * np.asarray(offset)
+        return len(np.unique(feet, axis=0)) < len(feet)

@@ -1,0 +1,111 @@
+"""The texture matrices of one discretised image, as pyradiomics chooses neighbours, directions and weights."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from radiokit.features._binning import GreyLevels
+from radiokit.features._glcm import JointProbability
+from radiokit.features._matrices._counts import CountMatrix
+from radiokit.features._matrices._neighbours import dependence, neighbour_sum
+from radiokit.features._matrices._pairs import cooccurrence
+from radiokit.features._matrices._runs import run_lengths
+from radiokit.features._matrices._zones import label_zones
+from radiokit.features._ngtdm import ToneDifference
+from radiokit.features._options import TextureOptions
+from radiokit.features._region import Region
+
+
+class Texture:
+    """Matrices that are counted when they are asked for.
+
+    Parameters
+    ----------
+    region : Region
+        The region.
+    levels : GreyLevels
+        Its grey levels.
+    options : TextureOptions
+        How neighbours are chosen.
+    """
+
+    def __init__(self, region: Region, levels: GreyLevels, options: TextureOptions) -> None:
+        self.region, self.levels, self.options = region, levels, options
+        flat_axis = options.force2d_dimension if options.force2d else None
+        self.flat_axis = flat_axis
+        self.offsets = region.directions(options.distances, flat_axis)
+        self.lattice = region.lattice(max(options.distances))
+        self.steps = self.lattice.steps(self.offsets)
+
+    @cached_property
+    def field(self) -> np.ndarray:
+        """Grey levels in the lattice."""
+        return self.lattice.place(self.levels.level)
+
+    @cached_property
+    def near_offsets(self) -> np.ndarray:
+        """Offsets of distance 1, for runs and zones, which know no other."""
+        return self.region.directions((1,), self.flat_axis)
+
+    @cached_property
+    def glcm(self) -> JointProbability:
+        """Co-occurrence, a matrix for each direction that has pairs, or one weighted sum."""
+        pairs = cooccurrence(self.field, self.lattice.index, self.steps, self.levels.n_levels)
+        if self.options.symmetrical_glcm:
+            pairs = pairs.symmetrical()
+        if self.options.weighting_norm is not None:
+            pairs = pairs.merged(pair_weights(self.offsets, self.region.spacing, self.options.weighting_norm))
+        return JointProbability(pairs.without_empty(), self.levels.n_levels, len(self.levels.histogram[0]))
+
+    @cached_property
+    def glrlm(self) -> CountMatrix:
+        """Runs, a matrix for each direction in which two voxels share a line, or one weighted sum."""
+        offsets = self.region.line_directions(self.flat_axis)
+        steps = self.lattice.steps(offsets)
+        longest = max(self.region.mask.shape)
+        runs = run_lengths(self.field, self.lattice.index, steps, self.levels.n_levels, longest)
+        if self.options.weighting_norm is not None:
+            runs = runs.merged(direction_lengths(offsets, self.region.spacing, self.options.weighting_norm))
+        return runs
+
+    @cached_property
+    def glszm(self) -> CountMatrix:
+        """Sizes of zones."""
+        steps = self.lattice.steps(self.near_offsets)
+        zone, first = label_zones(self.field, self.lattice.index, steps)
+        return CountMatrix.from_events([(self.levels.level[first], np.bincount(zone))])
+
+    @cached_property
+    def gldm(self) -> CountMatrix:
+        """Numbers of dependent neighbours, plus one."""
+        alpha = int(np.floor(self.options.gldm_alpha))
+        found = dependence(self.field, self.lattice.index, self.steps, alpha)
+        return CountMatrix.from_events([(self.levels.level, found + 1)])
+
+    @cached_property
+    def ngtdm(self) -> ToneDifference:
+        """Distances to the mean of the neighbours."""
+        around = neighbour_sum(self.field, self.lattice.index, self.steps)
+        neighbours = self.region.neighbours(self.options.distances, self.flat_axis)
+        return ToneDifference.count(self.levels.level, around, neighbours)
+
+
+def pair_weights(offsets: np.ndarray, spacing: np.ndarray, norm: str) -> np.ndarray:
+    """Return exp(-length²) for each offset; 1 for ``"no_weighting"``."""
+    if norm == "no_weighting":
+        return np.ones(len(offsets))
+    return np.exp(-(direction_lengths(offsets, spacing, norm) ** 2))
+
+
+def direction_lengths(offsets: np.ndarray, spacing: np.ndarray, norm: str) -> np.ndarray:
+    """Return the length of each offset in mm in a norm; 1 for ``"no_weighting"``."""
+    steps = np.abs(offsets) * spacing
+    if norm == "no_weighting":
+        return np.ones(len(offsets))
+    if norm == "infinity":
+        return steps.max(axis=1, initial=0)
+    if norm == "manhattan":
+        return steps.sum(axis=1)
+    return np.sqrt((steps**2).sum(axis=1))
