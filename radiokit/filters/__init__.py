@@ -1,14 +1,19 @@
 """Image filters, one a file."""
 
 from radiokit.filters._base import Filter
+from radiokit.filters._gabor import Gabor
 from radiokit.filters._gradient import Gradient
+from radiokit.filters._laws import Laws
 from radiokit.filters._lbp2d import LBP2D
 from radiokit.filters._lbp3d import LBP3D
 from radiokit.filters._log import LoG
+from radiokit.filters._mean import Mean
 from radiokit.filters._original import Original
 from radiokit.filters._pointwise import Exponential, Logarithm, Square, SquareRoot
 from radiokit.filters._pyradiomics import Scene, pyradiomics_images, pyradiomics_names
 from radiokit.filters._registry import as_filter
+from radiokit.filters._riesz import Riesz
+from radiokit.filters._simoncelli import NonSeparableWavelet
 from radiokit.filters._wavelet import Wavelet
 
 __all__ = [
@@ -16,10 +21,15 @@ __all__ = [
     "LBP3D",
     "Exponential",
     "Filter",
+    "Gabor",
     "Gradient",
+    "Laws",
     "LoG",
     "Logarithm",
+    "Mean",
+    "NonSeparableWavelet",
     "Original",
+    "Riesz",
     "Scene",
     "Square",
     "SquareRoot",

@@ -34,8 +34,8 @@ class LBP3D(Filter):
     -----
     With s(v) = 1 where the sample v is not below the centre, and c(n, m) = sum over v of s(v) Y(n, m, v), image
     ``lbp-3D-m<n+1>`` is the root of the sum over v of (sum over m of c(n, m) Y(n, m, v))². Image ``lbp-3D-k`` is the
-    excess kurtosis of the samples. Banerjee et al. 2013, doi 10.1007/978-3-642-37410-4_3, as in pyradiomics, which gives
-    polar angle and azimuth in exchanged places, keeps samples in the type of the image, and sees the region alone.
+    excess kurtosis of the samples. Banerjee et al. 2013, doi 10.1007/978-3-642-37410-4_3, as in pyradiomics, which
+    exchanges polar angle and azimuth, keeps samples in the type of the image, and sees the region alone.
 
     Examples
     --------

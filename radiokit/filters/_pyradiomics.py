@@ -136,8 +136,8 @@ def _log(kind: LoG, scene: Scene) -> Images:
     size, spacing = np.array(scene.image.shape), np.array(scene.image.spacing)
     if size.min() < 4 or (size < np.ceil(kind.sigma / spacing) + 1).any():
         warnings.warn(
-            f"The image has {scene.image.shape} voxels (z, y, x): too few for {name}, which needs 4, and sigma / spacing "
-            "+ 1, along each axis. Its features are NaN.",
+            f"The image has {scene.image.shape} voxels (z, y, x): too few for {name}, which needs 4, and "
+            "sigma / spacing + 1, along each axis. Its features are NaN.",
             DataWarning,
             stacklevel=2,
         )

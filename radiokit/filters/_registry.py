@@ -7,12 +7,17 @@ from dataclasses import MISSING, fields
 
 from radiokit.exceptions import ParameterError
 from radiokit.filters._base import Filter
+from radiokit.filters._gabor import Gabor
 from radiokit.filters._gradient import Gradient
+from radiokit.filters._laws import Laws
 from radiokit.filters._lbp2d import LBP2D
 from radiokit.filters._lbp3d import LBP3D
 from radiokit.filters._log import LoG
+from radiokit.filters._mean import Mean
 from radiokit.filters._original import Original
 from radiokit.filters._pointwise import Exponential, Logarithm, Square, SquareRoot
+from radiokit.filters._riesz import Riesz
+from radiokit.filters._simoncelli import NonSeparableWavelet
 from radiokit.filters._wavelet import Wavelet
 
 KINDS: tuple[type[Filter], ...] = (
@@ -26,6 +31,11 @@ KINDS: tuple[type[Filter], ...] = (
     Gradient,
     LBP2D,
     LBP3D,
+    Mean,
+    Laws,
+    Gabor,
+    NonSeparableWavelet,
+    Riesz,
 )
 
 

@@ -36,13 +36,18 @@ def _parity(order: Sequence[int]) -> int:
     return -1 if swaps % 2 else 1
 
 
+def centred(kernel: Array) -> Array:
+    """Append a zero to an even kernel, so that its centre, the sample len // 2, stays the centre when it is reversed."""
+    return kernel if kernel.size % 2 else np.append(kernel, 0.0)
+
+
 def turned(kernels: Sequence[Array], rotation: Rotation) -> tuple[Array, ...]:
     """Return the kernel of each axis after a rotation."""
     return tuple(kernels[source][::sign] for source, sign in rotation)
 
 
 def convolve(array: Array, kernels: Sequence[Array], axes: Sequence[int], boundary: str) -> Array:
-    """Convolve each axis of `axes` with its kernel; an even kernel is centred on its sample len // 2."""
+    """Convolve each axis of `axes` with its odd kernel."""
     for kernel, axis in zip(kernels, axes, strict=True):
         array = ndimage.convolve1d(array, kernel, axis=axis, mode=SCIPY_MODES[boundary])
     return array

@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from radiokit.exceptions import ParameterError
 from radiokit.filters._base import BOUNDARIES, DIMENSIONS, POOLINGS, Filter, check_choice, check_positive
-from radiokit.filters._separable import Array, convolve, pool, rotations, turned
+from radiokit.filters._separable import Array, centred, convolve, pool, rotations, turned
 from radiokit.filters._stationary import band_names
 from radiokit.io import Volume
 
@@ -135,13 +135,13 @@ class Wavelet(Filter):
         axes = (2, 1, 0)[: len(band)]  # letters are for x, y, z
         for level in range(1, self.level + 1):
             letters = band if level == self.level else "L" * len(band)
-            kernels = [upsampled(taps[letter], 2 ** (level - 1)) for letter in letters]
+            kernels = [centred(upsampled(taps[letter], 2 ** (level - 1))) for letter in letters]
             array = convolve(array, turned(kernels, turn), axes, self.boundary)
         return array
 
 
 def upsampled(kernel: Array, step: int) -> Array:
-    """Put step - 1 zeros after each tap (the last zeros keep the centre of an even kernel where it was)."""
+    """Put step - 1 zeros after each tap."""
     out = np.zeros(kernel.size * step)
     out[::step] = kernel
     return out

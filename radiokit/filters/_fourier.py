@@ -1,0 +1,67 @@
+"""Filters that are defined in the frequency domain, on images that are continued by their boundary rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiokit.filters._separable import Array
+from radiokit.io import Volume
+
+NUMPY_MODES = {"zero": "constant", "nearest": "edge", "periodic": "wrap", "mirror": "symmetric"}
+Transfer = Callable[[tuple[Array, ...]], NDArray[np.float64] | NDArray[np.complex128]]
+
+
+def apply_transfer(volume: Volume, transfer: Transfer, dimension: str, boundary: str, reach: int) -> Volume:
+    """Multiply the spectrum of an image with a transfer function.
+
+    Parameters
+    ----------
+    volume : Volume
+        The image.
+    transfer : callable
+        From frequencies in units of Nyquist's (one broadcastable array an axis) to the transfer function.
+    dimension : {"3D", "2D"}
+        In space, or within each axial slice.
+    boundary : str
+        How the image goes on; periodic needs no padding.
+    reach : int
+        Voxels of padding otherwise.
+    """
+    axes = (0, 1, 2) if dimension == "3D" else (1, 2)
+    pad = [0 if boundary == "periodic" or axis not in axes else reach for axis in range(3)]
+    padded = continued(volume.array, pad, boundary)
+    spectrum = np.fft.fftn(padded, axes=axes)
+    spectrum *= transfer(frequencies(padded.shape, axes))
+    response = np.fft.ifftn(spectrum, axes=axes).real
+    return volume.with_array(response[tuple(slice(p, p + n) for p, n in zip(pad, volume.shape, strict=True))])
+
+
+def continued(array: NDArray[np.generic], pad: Sequence[int], boundary: str) -> Array:
+    """Continue an array beyond its border by `pad` voxels an axis, on both sides."""
+    widths = [(p, p) for p in pad]
+    return np.pad(array.astype(np.float64), widths, mode=NUMPY_MODES[boundary])  # type: ignore[call-overload]
+
+
+def frequencies(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[Array, ...]:
+    """Frequencies along each of `axes` in units of the Nyquist frequency, each of a shape that broadcasts.
+
+    The samples run evenly from -1 to 1. An even axis has no sample at 0 then, half a step beside the grid of the
+    discrete Fourier transform: this is the grid on which the consensus maps of IBSI 2 were made (they differ by up to
+    8 % of their range on the other).
+    """
+    found = []
+    for axis in axes:
+        view = [1] * len(shape)
+        view[axis] = shape[axis]
+        samples = np.linspace(-1.0, 1.0, shape[axis]) if shape[axis] > 1 else np.zeros(1)
+        found.append(np.fft.ifftshift(samples).reshape(view))
+    return tuple(found)
+
+
+def radius(axes: tuple[Array, ...]) -> Array:
+    """Length of the frequency vector."""
+    total: Array = sum((f**2 for f in axes), np.zeros(()))
+    return np.sqrt(total)

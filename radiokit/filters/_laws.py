@@ -1,0 +1,116 @@
+"""Laws kernels and their energy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from radiokit.exceptions import ParameterError
+from radiokit.filters._base import BOUNDARIES, DIMENSIONS, POOLINGS, Filter, check_choice
+from radiokit.filters._separable import SCIPY_MODES, convolve, pool, rotations, turned
+from radiokit.io import Volume
+
+# Level, edge, spot, wave, ripple; each is divided by its Euclidean norm (IBSI 2, table of section JTXT).
+TAPS = {
+    "L3": (1, 2, 1),
+    "L5": (1, 4, 6, 4, 1),
+    "E3": (-1, 0, 1),
+    "E5": (-1, -2, 0, 2, 1),
+    "S3": (-1, 2, -1),
+    "S5": (-1, 0, 2, 0, -1),
+    "W5": (-1, 2, 0, -2, 1),
+    "R5": (1, -4, 6, -4, 1),
+}
+
+
+@dataclass(frozen=True)
+class Laws(Filter):
+    """Product of short kernels that respond to levels, edges, spots, waves and ripples.
+
+    Parameters
+    ----------
+    kernel : str
+        One name for x, y and z, such as ``"L5E5E5"``; two for 2D. Known are L3, L5, E3, E5, S3, S5, W5, R5.
+    rotation_invariant : bool
+        Pool over the rotations of the grid by right angles.
+    pooling : {"max", "mean", "min"}
+        How.
+    energy_distance : int, optional
+        Return the energy: the mean of the absolute response within this Chebyshev distance, in voxels. None returns
+        the response.
+    dimension : {"3D", "2D"}
+        In space, or within each axial slice.
+    boundary : {"mirror", "nearest", "periodic", "zero"}
+        How the image goes on beyond its border.
+
+    Notes
+    -----
+    IBSI 2, JTXT and PQSD, arXiv 2006.05470; Laws 1980, doi 10.1117/12.959169.
+
+    Examples
+    --------
+    >>> ramp = Volume(np.arange(9.0) * np.ones((9, 9, 1)))
+    >>> round(float(Laws("E3L3L3").apply(ramp).array[4, 4, 4]), 9)
+    -3.771236166
+    """
+
+    kernel: str
+    rotation_invariant: bool = False
+    pooling: str = "max"
+    energy_distance: int | None = None
+    dimension: str = "3D"
+    boundary: str = "mirror"
+
+    def __post_init__(self) -> None:
+        check_choice("Laws", "pooling", self.pooling, POOLINGS)
+        check_choice("Laws", "dimension", self.dimension, DIMENSIONS)
+        check_choice("Laws", "boundary", self.boundary, BOUNDARIES)
+        n_axes = 3 if self.dimension == "3D" else 2
+        parts = self._parts
+        if "".join(parts) != self.kernel or len(parts) != n_axes or not set(parts) <= set(TAPS):
+            raise ParameterError(f"Laws(kernel={self.kernel!r}); required: {n_axes} of {', '.join(TAPS)}, one an axis.")
+        if self.energy_distance is not None and self.energy_distance < 1:
+            raise ParameterError(f"Laws(energy_distance={self.energy_distance!r}); required: 1 or more voxels.")
+
+    @property
+    def _parts(self) -> list[str]:
+        return re.findall("[A-Z][0-9]", str(self.kernel))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name of the image."""
+        turned_ = f"-rotated-{self.pooling}" if self.rotation_invariant else ""
+        energy = "" if self.energy_distance is None else f"-energy-{self.energy_distance}"
+        return (f"laws-{self.kernel}{turned_}{energy}",)
+
+    def images(self, volume: Volume) -> Iterator[tuple[str, Volume]]:
+        """Yield the response, or its energy.
+
+        Parameters
+        ----------
+        volume : Volume
+            The image.
+
+        Yields
+        ------
+        name : str
+            The name of the image.
+        image : Volume
+            The response, float64.
+        """
+        kernels = [np.array(TAPS[part], dtype=float) for part in self._parts]
+        kernels = [kernel / np.linalg.norm(kernel) for kernel in kernels]
+        axes = (2, 1, 0)[: len(kernels)]  # names are for x, y, z
+        turns = rotations(len(kernels)) if self.rotation_invariant else rotations(len(kernels))[:1]
+        array = volume.array.astype(np.float64)
+        response = pool((convolve(array, turned(kernels, t), axes, self.boundary) for t in turns), self.pooling)
+        if self.energy_distance is not None:
+            from scipy import ndimage
+
+            edge = 2 * self.energy_distance + 1
+            size = (edge if self.dimension == "3D" else 1, edge, edge)
+            response = ndimage.uniform_filter(np.abs(response), size, mode=SCIPY_MODES[self.boundary])
+        yield self.names[0], volume.with_array(response)

@@ -1,0 +1,75 @@
+"""Mean filter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from radiokit.exceptions import ParameterError
+from radiokit.filters._base import BOUNDARIES, DIMENSIONS, Filter, check_choice, check_positive
+from radiokit.filters._separable import SCIPY_MODES
+from radiokit.io import Volume
+
+
+@dataclass(frozen=True)
+class Mean(Filter):
+    """Mean of the voxels around each voxel.
+
+    Parameters
+    ----------
+    support : int
+        Edge of the cube (or square) in voxels, odd.
+    dimension : {"3D", "2D"}
+        In space, or within each axial slice.
+    boundary : {"mirror", "nearest", "periodic", "zero"}
+        How the image goes on beyond its border.
+
+    Notes
+    -----
+    h(k) = 1 / M^D inside the support (IBSI 2, S60F, arXiv 2006.05470).
+
+    Examples
+    --------
+    >>> impulse = np.zeros((3, 3, 3)); impulse[1, 1, 1] = 27.0
+    >>> float(Mean(support=3, boundary="zero").apply(Volume(impulse)).array[0, 0, 0])
+    1.0
+    """
+
+    support: int
+    dimension: str = "3D"
+    boundary: str = "mirror"
+
+    def __post_init__(self) -> None:
+        check_positive("Mean", "support", self.support)
+        if self.support % 2 != 1:
+            raise ParameterError(f"Mean(support={self.support!r}); required: an odd number of voxels.")
+        check_choice("Mean", "dimension", self.dimension, DIMENSIONS)
+        check_choice("Mean", "boundary", self.boundary, BOUNDARIES)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name of the image."""
+        return (f"mean-{self.support}-{self.dimension}",)
+
+    def images(self, volume: Volume) -> Iterator[tuple[str, Volume]]:
+        """Yield the response.
+
+        Parameters
+        ----------
+        volume : Volume
+            The image.
+
+        Yields
+        ------
+        name : str
+            The name of the image.
+        image : Volume
+            The response, float64.
+        """
+        from scipy import ndimage
+
+        size = (self.support if self.dimension == "3D" else 1, self.support, self.support)
+        array = volume.array.astype(np.float64)
+        yield self.names[0], volume.with_array(ndimage.uniform_filter(array, size, mode=SCIPY_MODES[self.boundary]))
