@@ -37,7 +37,7 @@ def _parity(order: Sequence[int]) -> int:
 
 
 def centred(kernel: Array) -> Array:
-    """Append a zero to an even kernel, so that its centre, the sample len // 2, stays the centre when it is reversed."""
+    """Append a zero to an even kernel, so that its centre, the sample len // 2, stays it when reversed."""
     return kernel if kernel.size % 2 else np.append(kernel, 0.0)
 
 
