@@ -1,6 +1,7 @@
 """Files in, files out: volumes, masks, case tables, parameter files."""
 
 from radiokit.io._cases import read_cases
+from radiokit.io._dicom_index import index_dicom
 from radiokit.io._geometry import check_geometry
 from radiokit.io._mask import read_mask
 from radiokit.io._pair import read_pair
@@ -16,6 +17,7 @@ __all__ = [
     "Volume",
     "check_geometry",
     "from_sitk",
+    "index_dicom",
     "read_cases",
     "read_mask",
     "read_pair",

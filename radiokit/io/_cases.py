@@ -16,6 +16,8 @@ from radiokit.io._read import READERS
 from radiokit.io._tables import cell_text, read_table, texts
 
 ID_NAMES = ("case_id", "case", "id", "patient_id", "patient", "subject_id", "subject")
+# How the files of a case are to be read, where that has to be said.
+READING = ("label", "roi", "series")
 MOST_PROBLEMS = 100
 
 
@@ -34,7 +36,8 @@ def read_cases(
     source : path or DataFrame
         A table (.csv or .tsv with any separator and encoding, .xlsx, .parquet, or a DataFrame); or a folder with a
         table ``cases.csv`` (or .tsv, .xlsx, .parquet) in it, with folders ``images`` and ``masks`` of files with equal
-        names, or with one folder a patient.
+        names, or with one folder a patient: image and mask files, or a tree of DICOM series and the structure sets and
+        segmentations that refer to them.
     root : path, optional
         Folder that relative paths start from. Default: the folder of the table; the working directory for a DataFrame.
     id, image, mask : str, optional
@@ -46,7 +49,7 @@ def read_cases(
     DataFrame
         Index ``case_id`` (text, as written: 007 stays 007). Columns `image` and `mask` with absolute paths, or
         `image_<name>` and `mask_<name>` for several sequences (one column `mask` beside several images serves all);
-        `label` (integer) and `roi` (text) where given; every other column as it was.
+        `label` (integer), `roi` and `series` (text) where given; every other column as it was.
 
     Raises
     ------
@@ -78,6 +81,8 @@ def read_cases(
         inside = table_in(path) if path.is_dir() else path
         if inside is None:
             table, problems = cases_in_folder(path)
+            if table.empty:
+                raise CaseTableError(_report(str(path), problems))
         else:
             table = read_table(inside, named.is_text)
         base, what = (inside or path).absolute().parent, str(inside or path)
@@ -103,7 +108,9 @@ class _Named:
     def is_text(self, column: str) -> bool:
         if column in (self.id, self.image, self.mask):
             return True
-        return column.lower() in (*ID_NAMES, "roi") or re.match(r"(image|mask)(_|$)", column.lower()) is not None
+        return (
+            column.lower() in (*ID_NAMES, "roi", "series") or re.match(r"(image|mask)(_|$)", column.lower()) is not None
+        )
 
 
 def _from_frame(source: pd.DataFrame, named: _Named) -> pd.DataFrame:
@@ -128,12 +135,12 @@ def _canonical(table: pd.DataFrame, named: _Named, what: str) -> dict[str, str]:
     lower = {column.lower(): column for column in reversed(columns)}
     identity = named.id or next((lower[name] for name in ID_NAMES if name in lower), None)
     parts = {identity: "case_id"} if identity is not None else {}
-    for own, name in ((named.image, "image"), (named.mask, "mask"), (None, "label"), (None, "roi")):
+    for own, name in ((named.image, "image"), (named.mask, "mask"), *((None, name) for name in READING)):
         found = own or lower.get(name)
         if found is not None:
             parts[found] = name
     for column in columns:
-        match = re.match(r"(image|mask|label|roi)_(.+)", column, re.IGNORECASE)
+        match = re.match(rf"(image|mask|{'|'.join(READING)})_(.+)", column, re.IGNORECASE)
         if match and column not in parts and f"image_{match[2]}".lower() in lower:
             parts[column] = f"{match[1].lower()}_{match[2]}"
     clash = [column for column in columns if column not in parts and column in parts.values()]
@@ -181,10 +188,8 @@ def _share_mask(table: pd.DataFrame, sequences: list[str]) -> None:
         )
     for name in lacking:
         table.insert(list(table.columns).index(f"image{name}") + 1, f"mask{name}", table["mask"])
-        if "label" in table.columns and f"label{name}" not in table.columns:
-            table[f"label{name}"] = table["label"]
     if lacking and "" not in sequences:
-        table.drop(columns=["mask", *(["label"] if "label" in table.columns else [])], inplace=True)
+        table.drop(columns="mask", inplace=True)
 
 
 def _restore_numbers(table: pd.DataFrame, sequences: list[str]) -> None:

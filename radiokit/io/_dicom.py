@@ -21,6 +21,7 @@ from pydicom.errors import InvalidDicomError
 from pydicom.pixels import apply_modality_lut
 
 from radiokit.exceptions import FileError, RadiokitError
+from radiokit.io._regions import NO_IMAGE
 from radiokit.io._suv import suv_factor
 from radiokit.io._volume import Volume
 
@@ -39,22 +40,6 @@ DAMAGE = (
     TypeError,
     ValueError,
     struct.error,
-)
-NO_IMAGE = (
-    "RTSTRUCT",
-    "RTPLAN",
-    "RTDOSE",
-    "RTRECORD",
-    "SEG",
-    "SR",
-    "PR",
-    "KO",
-    "REG",
-    "FID",
-    "DOC",
-    "ECG",
-    "RWV",
-    "PLAN",
 )
 DICOM_SUFFIXES = (".dcm", ".ima", "")
 

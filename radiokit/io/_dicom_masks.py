@@ -6,12 +6,11 @@ from pathlib import Path
 
 from radiokit.exceptions import FileError
 from radiokit.io._dicom import dicom_files, header, reading
+from radiokit.io._regions import REGIONS
 from radiokit.io._rtstruct import read_rtstruct
 from radiokit.io._seg import read_seg
 
 __all__ = ["dicom_mask_of", "read_rtstruct", "read_seg"]
-
-REGIONS = ("RTSTRUCT", "SEG")
 
 
 def dicom_mask_of(path: Path) -> tuple[Path, str]:

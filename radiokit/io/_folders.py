@@ -59,6 +59,8 @@ def _side_by_side(images: Path, masks: Path) -> tuple[dict[str, Row], list[str]]
 
 def _of_patient(folder: Path) -> Row:
     volumes = _volumes(folder)
+    if not volumes:
+        return _of_dicom(folder)
     masks = [path for path in volumes if MASK_WORDS & {word.lower() for word in _words(path)}]
     images = [path for path in volumes if path not in masks]
     if len(images) == len(masks) == 1:
@@ -76,6 +78,36 @@ def _of_patient(folder: Path) -> Row:
     for name in sorted(by_name):
         row |= {f"image_{name}": str(by_name[name]), f"mask_{name}": str(regions[name])}
     return row
+
+
+def _of_dicom(folder: Path) -> Row:
+    """Pair the regions in a tree of DICOM files with the series that they were drawn on."""
+    from radiokit.io._dicom_index import index_dicom
+
+    index = index_dicom(folder)
+    regions = index[index["modality"].isin(("RTSTRUCT", "SEG"))]
+    images = index.drop(regions.index)
+    if images.empty or regions.empty:
+        raise CaseTableError(
+            f"{folder}: {len(images)} image series and {len(regions)} files of regions; required: both"
+        )
+    rows: dict[str, Row] = {}
+    for region in regions.itertuples():
+        drawn_on = images[images["series"] == region.refers_to] if region.refers_to else images
+        if len(drawn_on) != 1:
+            raise CaseTableError(
+                f"{region.path} refers to a series that is not in {folder}, or to none; write a case table"
+            )
+        image = drawn_on.iloc[0]
+        if image["modality"] in rows:
+            raise CaseTableError(
+                f"{folder}: several files of regions, or several series, of {image['modality']}; write a case table"
+            )
+        rows[image["modality"]] = {"image": image["path"], "mask": str(region.path)}
+        rows[image["modality"]] |= {} if image["alone"] else {"series": image["series"]}
+    if len(rows) == 1:
+        return next(iter(rows.values()))
+    return {f"{part}_{name}": value for name, row in rows.items() for part, value in row.items()}
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -8,6 +8,10 @@ from pathlib import Path
 
 from radiokit.exceptions import MaskError
 
+# Modalities of DICOM: those that hold regions, and those that hold no image.
+REGIONS = ("RTSTRUCT", "SEG")
+NO_IMAGE = (*REGIONS, "RTPLAN", "RTDOSE", "RTRECORD", "SR", "PR", "KO", "REG", "FID", "DOC", "ECG", "RWV", "PLAN")
+
 
 def select_region(names: Mapping[int, str], roi: int | str | None, path: Path) -> int:
     """Return the number of the one region that `roi` means; more or none is an error that lists what there is."""

@@ -83,6 +83,7 @@ def _read_delimited(text: str, is_text: IsText) -> pd.DataFrame:
         header=0,
         names=_unique(names),
         index_col=False,
+        float_precision="round_trip",
         skipinitialspace=True,
         converters={name: str.strip for name in names if is_text(name)},
         decimal="," if separator == ";" and _decimal_commas(text) else ".",

@@ -100,7 +100,7 @@ def test_one_mask_serves_several_images(folder: Path) -> None:
     text = "ID,image_T1,image_T2,mask,label\na,files/1_image.nii.gz,files/2_image.nii.gz,files/2_mask.nii.gz,2\n"
     cases = read_cases(table(folder, text))
     assert cases["mask_T1"].tolist() == cases["mask_T2"].tolist()
-    assert cases[["label_T1", "label_T2"]].to_numpy().tolist() == [[2, 2]] and "mask" not in cases
+    assert cases["label"].tolist() == [2] and "mask" not in cases
 
 
 def test_a_sequence_without_its_mask_is_not_lost_silently(folder: Path) -> None:
