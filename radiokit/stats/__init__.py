@@ -1,5 +1,6 @@
 """The statistics as pure functions: ROC, calibration, decision curves, agreement, survival curves."""
 
+from radiokit.stats._agreement import BlandAltman, ConcordanceCorrelation, bland_altman, concordance_correlation
 from radiokit.stats._auc import AUC, auc
 from radiokit.stats._brier import BrierDecomposition, brier_decomposition, brier_score, scaled_brier_score
 from radiokit.stats._calibration import Calibration, CalibrationInTheLarge, calibration, calibration_in_the_large
@@ -9,6 +10,8 @@ from radiokit.stats._decision import decision_curve
 from radiokit.stats._decision_bootstrap import decision_curve_band, decision_curve_difference
 from radiokit.stats._delong import DeLongTest, compare_aucs, delong_test, delong_test_unpaired
 from radiokit.stats._hosmer_lemeshow import hosmer_lemeshow
+from radiokit.stats._icc import icc
+from radiokit.stats._kappa import FleissKappa, Kappa, cohen_kappa, fleiss_kappa
 from radiokit.stats._multiplicity import adjust_pvalues
 from radiokit.stats._partial_auc import partial_auc, sensitivity_at_specificity, specificity_at_sensitivity
 from radiokit.stats._proportions import proportion_ci
@@ -21,22 +24,30 @@ from radiokit.stats._reclassification import (
 )
 from radiokit.stats._results import Test
 from radiokit.stats._roc import roc_curve
+from radiokit.stats._sample_size import SampleSize, sample_size_binary, sample_size_survival
 from radiokit.stats._table_one import table_one
 from radiokit.stats._table_one_format import format_table_one
 from radiokit.stats._thresholds import Threshold, optimal_threshold, threshold_metrics
+from radiokit.stats._vif import vif
 
 __all__ = [
     "AUC",
     "IDI",
     "NRI",
+    "BlandAltman",
     "BrierDecomposition",
     "Calibration",
     "CalibrationInTheLarge",
+    "ConcordanceCorrelation",
     "DeLongTest",
+    "FleissKappa",
+    "Kappa",
+    "SampleSize",
     "Test",
     "Threshold",
     "adjust_pvalues",
     "auc",
+    "bland_altman",
     "brier_decomposition",
     "brier_score",
     "calibration",
@@ -44,15 +55,19 @@ __all__ = [
     "calibration_in_the_large",
     "calibration_table",
     "chi_squared_test",
+    "cohen_kappa",
     "compare_aucs",
+    "concordance_correlation",
     "decision_curve",
     "decision_curve_band",
     "decision_curve_difference",
     "delong_test",
     "delong_test_unpaired",
     "fisher_exact_test",
+    "fleiss_kappa",
     "format_table_one",
     "hosmer_lemeshow",
+    "icc",
     "integrated_discrimination",
     "net_reclassification",
     "optimal_threshold",
@@ -60,9 +75,12 @@ __all__ = [
     "proportion_ci",
     "reclassification_table",
     "roc_curve",
+    "sample_size_binary",
+    "sample_size_survival",
     "scaled_brier_score",
     "sensitivity_at_specificity",
     "specificity_at_sensitivity",
     "table_one",
     "threshold_metrics",
+    "vif",
 ]
