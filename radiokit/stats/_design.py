@@ -1,7 +1,7 @@
 """Formulas and design matrices: linear terms, factors ``C()`` and restricted cubic splines ``rcs()``, as R and rms.
 
-``design, frame = model_frame("y ~ age + C(stage) + rcs(cea, 4)", data)`` learns levels, knots and ranges from the complete
-rows; ``design.matrix(new_data)`` applies them to any later table. Everything learnt is plain numbers and text.
+``design, frame = model_frame("y ~ age + C(stage) + rcs(cea, 4)", data)`` learns levels, knots and ranges from the
+complete rows; ``design.matrix(new_data)`` applies them to any later table. All that is learnt is numbers and text.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 import warnings
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -111,7 +112,7 @@ class Design:
     def slices(self) -> list[slice]:
         """Where the columns of each term lie."""
         edges = np.cumsum([0, *(len(term.names) for term in self.terms)])
-        return [slice(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        return [slice(int(a), int(b)) for a, b in pairwise(edges)]
 
     def matrix(self, data: pd.DataFrame) -> pd.DataFrame:
         """Design columns of raw columns; missing values are refused."""
@@ -162,7 +163,7 @@ def model_frame(formula: str, data: pd.DataFrame) -> tuple[Design, pd.DataFrame]
     frame = data.loc[data[used].notna().all(axis=1)]
     if len(frame) < len(data):
         warnings.warn(
-            f"{len(data) - len(frame)} of {len(data)} rows have missing values in the model's columns and are left out.",
+            f"{len(data) - len(frame)} of {len(data)} rows miss a value in the model's columns and are left out.",
             DataWarning,
             stacklevel=3,
         )
@@ -227,9 +228,7 @@ def _term(text: str) -> tuple[str, Any, Any]:
     name, *options = _split(call.group(2), ",")
     if call.group(1) == "C":
         if options:
-            raise ParameterError(
-                f"{text!r}: C() takes one name; the order of levels comes from an ordered categorical."
-            )
+            raise ParameterError(f"{text!r}: C() takes one name; an ordered categorical sets the order of levels.")
         return ("C", _name(name), None)
     if len(options) > 1:
         raise ParameterError(f"{text!r}: required: rcs(name, number of knots) or rcs(name, [knot, knot, knot]).")
@@ -288,7 +287,7 @@ def _numeric(values: pd.Series) -> FloatArray:
         x = values.to_numpy(dtype=float)
     except (TypeError, ValueError):
         raise InputError(
-            f"{values.name!r} holds text; required: numbers, or C({values.name}) for categories."
+            f"{values.name!r} holds text; required: numbers, or C({values.name}) in the formula."
         ) from None
     if not np.isfinite(x).all():
         raise InputError(f"{values.name!r} has missing or infinite values; impute or drop those rows first.")
@@ -324,33 +323,33 @@ def spline_knots(x: ArrayLike, n_knots: int) -> FloatArray:
     -----
     Harrell, Regression Modeling Strategies (doi:10.1007/978-3-319-19425-7), section 2.4.
     """
-    x = np.sort(np.asarray(x, dtype=float))
-    distinct, counts = np.unique(x, return_counts=True)
-    if n_knots < 3 or x.size < 6 or distinct.size < 5:
+    values = np.sort(np.asarray(x, dtype=float))
+    distinct, counts = np.unique(values, return_counts=True)
+    if n_knots < 3 or values.size < 6 or distinct.size < 5:
         raise InputError(
-            f"rcs with {n_knots} knots on {x.size} cases with {distinct.size} distinct values; required: 3 knots or more, "
-            "6 cases and 5 distinct values. Use the variable as it is, or as C()."
+            f"rcs with {n_knots} knots on {values.size} cases with {distinct.size} distinct values; required: 3 knots or "
+            "more, 6 cases and 5 distinct values. Use the variable as it is, or as C()."
         )
     if distinct.size - 2 <= n_knots:
         return distinct[1:-1]
-    share = counts / x.size
+    share = counts / values.size
     first, last = [], []
     if share[1:-1].max() < TIED_SHARE:
         if share[0] >= TIED_SHARE:
             first = [distinct[1]]
-            x = x[x > first[0]]
+            values = values[values > first[0]]
         if share[-1] >= TIED_SHARE:
             last = [distinct[-2]]
-            x = x[x < last[0]]
+            values = values[values < last[0]]
     inner = n_knots - len(first) - len(last)
     outer = 0.1 if n_knots == 3 else 0.05 if n_knots <= 6 else 0.025
     if inner == 1:
-        knots = np.array([np.median(x)])
+        knots = np.array([np.median(values)])
     else:
-        knots = np.quantile(x, np.linspace(0.5 if inner == 2 else outer, 1 - outer, inner))
-    if x.size < 100 and inner > 1:
-        knots[0] = knots[0] if first else x[min(4, x.size - 1)]
-        knots[-1] = knots[-1] if last else x[max(x.size - 5, 0)]
+        knots = np.quantile(values, np.linspace(0.5 if inner == 2 else outer, 1 - outer, inner))
+    if values.size < 100 and inner > 1:
+        knots[0] = knots[0] if first else values[min(4, values.size - 1)]
+        knots[-1] = knots[-1] if last else values[max(values.size - 5, 0)]
     knots = np.unique([*first, *knots, *last])
     if knots.size < 3:
         raise InputError(f"rcs: ties leave {knots.size} different knots of {n_knots}; use the variable as it is.")
