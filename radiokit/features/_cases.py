@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import ThreadpoolController
 
 from radiokit.exceptions import CaseTableError
 from radiokit.features._arrays import as_mask, as_volume
@@ -43,7 +45,14 @@ class CaseTask:
             region = check_geometry(volume, region, case_id, tolerance=self.rules.geometry_tolerance)
         elif not self.corrects_by_resampling:
             region = on_grid_of(volume, region)
-        return self.pipeline.measure(volume, region)
+        # Sums of several threads depend on their number; with one, no value depends on the machine or on n_jobs.
+        with _thread_pools().limit(limits=1):
+            return self.pipeline.measure(volume, region)
+
+
+@cache
+def _thread_pools() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def _cell(row: pd.Series, name: str) -> Any:
