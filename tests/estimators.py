@@ -51,6 +51,8 @@ def with_survival_target(estimator: BaseEstimator) -> BaseEstimator:
         if y is None or is_survival_target(y):
             return y
         values = np.asarray(y)
+        if values.dtype == object and all(isinstance(v, int | float) for v in values.ravel()):
+            values = values.astype(float)
         if values.dtype.kind not in "buif" or values.ndim != 1 or not np.isfinite(values.astype(float)).all():
             return y
         values = values.astype(float)
@@ -63,10 +65,17 @@ def with_survival_target(estimator: BaseEstimator) -> BaseEstimator:
     def fit_transform(self: Any, X: Any, y: Any = None, **kwargs: Any) -> Any:
         return self.fit(X, y, **kwargs).transform(X)
 
-    body: dict[str, Any] = {"fit": fit, "__init__": kind.__init__, "__module__": kind.__module__}
+    def score(self: Any, X: Any, y: Any = None, **kwargs: Any) -> float:
+        return kind.score(self, X, to_target(y), **kwargs)
+
+    body: dict[str, Any] = {"fit": fit, "__init__": kind.__init__, "__module__": __name__}
+    if hasattr(kind, "score"):
+        body["score"] = score
     if hasattr(kind, "fit_transform"):
         body["fit_transform"] = fit_transform
+    # Under its own name in this module, so that pickle finds it again.
     shim = type(kind.__name__, (kind,), body)
+    globals()[kind.__name__] = shim
     return shim(**estimator.get_params(deep=False))
 
 
@@ -75,3 +84,11 @@ def _make(room: str, name: str, **parameters: Any) -> Callable[[], Any]:
 
 
 ESTIMATORS: list[Entry] = []
+ESTIMATORS += [
+    Entry("survival.CoxModel", _make("survival", "CoxModel"), survival=True),
+    Entry(
+        "survival.RiskStratifier",
+        lambda: radiokit.survival.RiskStratifier(radiokit.survival.CoxModel()),
+        survival=True,
+    ),
+]

@@ -5,13 +5,17 @@ from radiokit.stats._auc import AUC, auc
 from radiokit.stats._brier import BrierDecomposition, brier_decomposition, brier_score, scaled_brier_score
 from radiokit.stats._calibration import Calibration, CalibrationInTheLarge, calibration, calibration_in_the_large
 from radiokit.stats._calibration_table import calibration_curve, calibration_table
+from radiokit.stats._concordance import Concordance, ConcordanceTest, compare_concordance, concordance_index
 from radiokit.stats._contingency import chi_squared_test, fisher_exact_test
+from radiokit.stats._cox_univariable import cox_univariable
 from radiokit.stats._decision import decision_curve
 from radiokit.stats._decision_bootstrap import decision_curve_band, decision_curve_difference
 from radiokit.stats._delong import DeLongTest, compare_aucs, delong_test, delong_test_unpaired
 from radiokit.stats._hosmer_lemeshow import hosmer_lemeshow
 from radiokit.stats._icc import icc
+from radiokit.stats._kaplan_meier import kaplan_meier, median_survival
 from radiokit.stats._kappa import FleissKappa, Kappa, cohen_kappa, fleiss_kappa
+from radiokit.stats._logrank import logrank_test, pairwise_logrank
 from radiokit.stats._multiplicity import adjust_pvalues
 from radiokit.stats._partial_auc import partial_auc, sensitivity_at_specificity, specificity_at_sensitivity
 from radiokit.stats._proportions import proportion_ci
@@ -23,6 +27,7 @@ from radiokit.stats._reclassification import (
     reclassification_table,
 )
 from radiokit.stats._results import Test
+from radiokit.stats._rmst import RMSTDifference, rmst, rmst_difference
 from radiokit.stats._roc import roc_curve
 from radiokit.stats._sample_size import SampleSize, sample_size_binary, sample_size_survival
 from radiokit.stats._table_one import table_one
@@ -38,10 +43,13 @@ __all__ = [
     "BrierDecomposition",
     "Calibration",
     "CalibrationInTheLarge",
+    "Concordance",
     "ConcordanceCorrelation",
+    "ConcordanceTest",
     "DeLongTest",
     "FleissKappa",
     "Kappa",
+    "RMSTDifference",
     "SampleSize",
     "Test",
     "Threshold",
@@ -57,7 +65,10 @@ __all__ = [
     "chi_squared_test",
     "cohen_kappa",
     "compare_aucs",
+    "compare_concordance",
     "concordance_correlation",
+    "concordance_index",
+    "cox_univariable",
     "decision_curve",
     "decision_curve_band",
     "decision_curve_difference",
@@ -69,11 +80,17 @@ __all__ = [
     "hosmer_lemeshow",
     "icc",
     "integrated_discrimination",
+    "kaplan_meier",
+    "logrank_test",
+    "median_survival",
     "net_reclassification",
     "optimal_threshold",
+    "pairwise_logrank",
     "partial_auc",
     "proportion_ci",
     "reclassification_table",
+    "rmst",
+    "rmst_difference",
     "roc_curve",
     "sample_size_binary",
     "sample_size_survival",

@@ -1,1 +1,16 @@
-"""Cox models, risk groups and cut-points."""
+"""Survival models as estimators: Cox, risk groups, cut-points, the test of proportional hazards."""
+
+from radiokit.survival._cox import CoxModel
+from radiokit.survival._cutpoint import Cutpoint, optimal_cutpoint
+from radiokit.survival._proportional_hazards import proportional_hazards_test
+from radiokit.survival._risk_groups import RiskStratifier
+from radiokit.survival._target import as_target
+
+__all__ = [
+    "CoxModel",
+    "Cutpoint",
+    "RiskStratifier",
+    "as_target",
+    "optimal_cutpoint",
+    "proportional_hazards_test",
+]

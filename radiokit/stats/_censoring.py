@@ -1,0 +1,72 @@
+"""Step functions of time, and the Kaplan-Meier estimate of staying uncensored that weights by it need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from radiokit.stats._inputs import FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class StepFunction:
+    """A right-continuous step function: `values[k]` from `times[k]` on, `start` ahead of the first time."""
+
+    times: FloatArray
+    values: FloatArray
+    start: float = 1.0
+
+    def at(self, t: ArrayLike) -> FloatArray:
+        """Values at t."""
+        return self._at(t, "right")
+
+    def before(self, t: ArrayLike) -> FloatArray:
+        """Limits from the left at t."""
+        return self._at(t, "left")
+
+    def _at(self, t: ArrayLike, side: str) -> FloatArray:
+        padded = np.append(self.start, self.values)
+        return padded[np.searchsorted(self.times, np.asarray(t, dtype=float), side=side)]  # type: ignore[call-overload]
+
+
+@dataclass(frozen=True, eq=False)
+class LifeTable:
+    """Numbers at risk, with an event and censored at each distinct time."""
+
+    time: FloatArray
+    at_risk: NDArray[np.int_]
+    events: NDArray[np.int_]
+    censored: NDArray[np.int_]
+
+
+def life_table(time: FloatArray, event: NDArray[np.bool_]) -> LifeTable:
+    """Count who is at risk, dies and is censored at every distinct time."""
+    times, place = np.unique(time, return_inverse=True)
+    total = np.bincount(place, minlength=times.size)
+    events = np.bincount(place[event], minlength=times.size)
+    return LifeTable(times, np.cumsum(total[::-1])[::-1], events, total - events)
+
+
+def kaplan_meier_product(events: NDArray[np.int_], at_risk: NDArray[np.int_]) -> FloatArray:
+    """Product over times of one minus the share that has the event."""
+    return np.cumprod(1 - events.astype(float) / at_risk)
+
+
+def survival_function(time: FloatArray, event: NDArray[np.bool_]) -> StepFunction:
+    """Kaplan-Meier estimate of being free of the event."""
+    table = life_table(time, event)
+    return StepFunction(table.time, kaplan_meier_product(table.events, table.at_risk))
+
+
+def censoring_function(time: FloatArray, event: NDArray[np.bool_]) -> StepFunction:
+    r"""Kaplan-Meier estimate G of being uncensored; at a tied time, events leave the risk set first.
+
+    .. math:: G(t) = \prod_{u \le t} \left(1 - \frac{c_u}{n_u - d_u}\right)
+
+    This is the convention of R's prodlim, and of survival::concordance for its weights.
+    """
+    table = life_table(time, event)
+    exposed = np.maximum(table.at_risk - table.events, 1)
+    return StepFunction(table.time, kaplan_meier_product(table.censored, exposed))

@@ -1,0 +1,141 @@
+"""One Cox model a feature, thousands of features at once."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from radiokit.exceptions import InputError, SeparationWarning
+from radiokit.stats._cox_fit import ALIASED, DIVERGENT_STEP, MAX_ITERATIONS, TOLERANCE, RiskSets, risk_sets
+from radiokit.stats._inputs import FloatArray
+from radiokit.stats._survival_inputs import check_times_events
+
+# Features a batch: a few megabytes for each array of cases by features.
+BATCH_CELLS = 400_000
+
+
+def cox_univariable(X: pd.DataFrame | ArrayLike, y: Any, *, ties: str = "efron") -> pd.DataFrame:
+    """Fit a Cox model to each feature alone, with Wald tests.
+
+    Parameters
+    ----------
+    X : DataFrame or array of shape (n, p)
+        Finite features.
+    y : structured array or DataFrame with `event` and `time`
+        The survival outcome of n cases.
+    ties : {"efron", "breslow"}
+        Treatment of tied deaths.
+
+    Returns
+    -------
+    DataFrame
+        A row a feature: ``feature, coef, se, statistic, p_value`` (Wald). NaN for a constant feature.
+
+    Raises
+    ------
+    OutcomeError
+        If there are no events.
+    InputError
+        If X has another number of cases than y, or values that are missing.
+
+    Notes
+    -----
+    The partial likelihood of `radiokit.stats._cox_fit`, its Newton steps taken for all features together; as
+    survival::coxph on one covariate after the other (doi:10.1111/j.2517-6161.1972.tb00899.x).
+
+    Examples
+    --------
+    >>> y = pd.DataFrame({"event": [1, 1, 1, 0], "time": [1.0, 2.0, 3.0, 4.0]})
+    >>> cox_univariable(pd.DataFrame({"a": [3.0, 1.0, 2.0, 0.0]}), y)["feature"].tolist()
+    ['a']
+    """
+    time, event = check_times_events(y, events=True)
+    values = np.asarray(X, dtype=float)
+    if values.ndim != 2 or len(values) != time.size:
+        raise InputError(f"X has shape {values.shape}; required: ({time.size}, p), a row a case.")
+    names: list[Any] = list(X.columns) if isinstance(X, pd.DataFrame) else [*range(values.shape[1])]
+    missing = ~np.isfinite(values).all(axis=0)
+    if missing.any():
+        some = [names[i] for i in np.flatnonzero(missing)[:5]]
+        raise InputError(f"{int(missing.sum())} features have missing or infinite values ({some}); impute them first.")
+    sets = risk_sets(time, event, ties=ties)
+    size = max(1, BATCH_CELLS // time.size)
+    parts = [_fit(sets, values[sets.order, start : start + size]) for start in range(0, len(names), size)]
+    coef, se, diverged = (np.concatenate(column) for column in zip(*parts, strict=True)) if parts else [np.zeros(0)] * 3
+    if diverged.any():
+        some = [names[i] for i in np.flatnonzero(diverged)[:5]]
+        warnings.warn(
+            f"{int(diverged.sum())} features order the events perfectly ({some}): their coefficients run to infinity "
+            "and their Wald tests mean nothing.",
+            SeparationWarning,
+            stacklevel=2,
+        )
+    z = coef / se
+    return pd.DataFrame(
+        {"feature": names, "coef": coef, "se": se, "statistic": z, "p_value": 2 * stats.norm.sf(np.abs(z))}
+    )
+
+
+def _fit(sets: RiskSets, X: FloatArray) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
+    """Coefficients, standard errors and what still diverges, of every column of X (rows as in `sets`)."""
+    mean, scale = X.mean(axis=0), X.std(axis=0)
+    Z = (X - mean) / np.where(scale > 0, scale, 1.0)
+    beta, step = np.zeros(X.shape[1]), np.zeros(X.shape[1])
+    value, score, information = _derivatives(sets, Z, beta)
+    known = (information > ALIASED * sets.step_weight.sum()) & (scale > 1e-12 * np.abs(mean))
+    open_ = known.copy()
+    for _ in range(MAX_ITERATIONS):
+        # Features that have converged leave the arrays.
+        rows = np.flatnonzero(open_)
+        if not rows.size:
+            break
+        proposal = score[rows] / information[rows]
+        last = score[rows] * proposal < TOLERANCE
+        step[rows], value[rows], score[rows], information[rows] = _ascend(
+            sets, Z[:, rows], beta[rows], value[rows], information[rows], proposal
+        )
+        beta[rows] += step[rows]
+        open_[rows[last]] = False
+    with np.errstate(divide="ignore", invalid="ignore"):
+        coef = np.where(known, beta / scale, np.nan)
+        se = np.where(known, 1 / (scale * np.sqrt(information)), np.nan)
+    return coef, se, known & (np.abs(step) > DIVERGENT_STEP)
+
+
+def _ascend(
+    sets: RiskSets, Z: FloatArray, beta: FloatArray, value: FloatArray, information: FloatArray, step: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Take each feature's step, halved until its likelihood does not fall by more than rounding."""
+    slack = 1e-12 * (1 + np.abs(value))
+    for _ in range(30):
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            reached, score, curvature = _derivatives(sets, Z, beta + step)
+        worse = ~((reached >= value - slack) & (curvature > 0))
+        if not worse.any():
+            return step, reached, score, curvature
+        step = np.where(worse, step / 2, step)
+    # Flat to rounding: stay there, with no slope left to follow.
+    return (
+        np.where(worse, 0.0, step),
+        np.where(worse, value, reached),
+        np.where(worse, 0.0, score),
+        np.where(worse, information, curvature),
+    )
+
+
+def _derivatives(sets: RiskSets, Z: FloatArray, beta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Log partial likelihood of each column alone, its slope and its negative curvature."""
+    eta = Z * beta
+    risk = sets.weight[:, None] * np.exp(eta)
+    total = sets.at_steps(risk)
+    mean = sets.at_steps(risk * Z) / total
+    square = sets.at_steps(risk * Z**2) / total
+    dead = sets.event
+    value = sets.weight[dead] @ eta[dead] - sets.step_weight @ np.log(total)
+    score = sets.weight[dead] @ Z[dead] - sets.step_weight @ mean
+    return value, score, sets.step_weight @ (square - mean**2)

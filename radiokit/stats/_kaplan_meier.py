@@ -1,0 +1,189 @@
+"""Kaplan-Meier curves with Greenwood's variance, and medians by inverting the band."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from radiokit.stats._censoring import LifeTable, kaplan_meier_product, life_table
+from radiokit.stats._inputs import FloatArray, check_choice, normal_quantile
+from radiokit.stats._survival_inputs import check_groups, check_times_events, each_group
+
+INTERVALS = ("log", "log-log", "plain")
+
+
+def kaplan_meier(
+    y: Any, *, groups: ArrayLike | None = None, ci: str = "log", confidence_level: float = 0.95
+) -> pd.DataFrame:
+    r"""Kaplan-Meier estimate of survival, overall or by group.
+
+    Parameters
+    ----------
+    y : structured array or DataFrame with `event` and `time`
+        The survival outcome of n cases.
+    groups : array-like of shape (n,), optional
+        Group of each case; a curve is estimated in each. A Categorical keeps its order, else groups are sorted.
+    ci : {"log", "log-log", "plain"}
+        Scale on which the interval is symmetric. ``"log"`` is R's default.
+    confidence_level : float
+        Level of the pointwise interval.
+
+    Returns
+    -------
+    DataFrame
+        A row a group and distinct time (of event or censoring): ``group, time, n_at_risk, n_events, n_censored,
+        survival, se, ci_low, ci_high``. Without `groups`, ``group`` is "all". Where survival is 0, se and interval are
+        NaN.
+
+    Raises
+    ------
+    OutcomeError
+        If times are negative or missing, or events are not 0/1.
+    InputError
+        If groups are missing or `ci` is unknown.
+
+    Notes
+    -----
+    With d events among n at risk at each time :math:`t_i`,
+
+    .. math:: \hat S(t) = \prod_{t_i \le t} (1 - d_i/n_i), \qquad
+        \widehat{se}(\log \hat S) = \Big\{\sum_{t_i \le t} \frac{d_i}{n_i (n_i - d_i)}\Big\}^{1/2}
+
+    (Greenwood). ``"plain"`` is :math:`\hat S \pm z\,\hat S\,se(\log \hat S)`, ``"log"`` the exponential of
+    :math:`\log \hat S \pm z\,se`, ``"log-log"`` is symmetric in :math:`\log(-\log S)`; limits are clipped to [0, 1].
+    As R's survival::survfit, whose `std.err` is that of log S; here `se` is that of S.
+
+    How to read it: `survival` is the estimated share of patients still free of the event at `time`. A curve is only as
+    good as `n_at_risk`: where few remain, its end says little. Curves that cross do not differ by one hazard ratio.
+
+    Sources: Kaplan and Meier 1958, doi:10.1080/01621459.1958.10501452; Kalbfleisch and Prentice 2002,
+    doi:10.1002/9781118032985 (intervals).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> y = pd.DataFrame({"event": [1, 0, 1, 1], "time": [3.0, 4.0, 5.0, 9.0]})
+    >>> kaplan_meier(y)[["time", "n_at_risk", "n_events", "survival"]]
+       time  n_at_risk  n_events  survival
+    0   3.0          4         1     0.750
+    1   4.0          3         0     0.750
+    2   5.0          2         1     0.375
+    3   9.0          1         1     0.000
+    """
+    z = normal_quantile(confidence_level)
+    check_choice(ci, INTERVALS, name="ci")
+    time, event = check_times_events(y)
+    codes, labels = check_groups(groups, time.size)
+    parts = [_curve(label, life_table(time[mask], event[mask]), ci, z) for label, mask in each_group(codes, labels)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def median_survival(
+    y: Any, *, groups: ArrayLike | None = None, ci: str = "log", confidence_level: float = 0.95
+) -> pd.DataFrame:
+    """Median survival time with the interval that inverts the band of the Kaplan-Meier curve.
+
+    Parameters
+    ----------
+    y : structured array or DataFrame with `event` and `time`
+        The survival outcome of n cases.
+    groups : array-like of shape (n,), optional
+        Group of each case.
+    ci : {"log", "log-log", "plain"}
+        Scale of the band, as in `kaplan_meier`.
+    confidence_level : float
+        Level of the interval.
+
+    Returns
+    -------
+    DataFrame
+        A row a group: ``group, n, n_events, median, ci_low, ci_high``; NaN where a curve does not fall to one half.
+
+    Raises
+    ------
+    OutcomeError
+        If times are negative or missing, or events are not 0/1.
+
+    Notes
+    -----
+    The median is the first time at which the curve is at or below 0.5; where the curve is flat at exactly 0.5, it is
+    the midpoint of the flat part. The limits are read in the same way off the lower and the upper limit of the band
+    (Brookmeyer and Crowley 1982, doi:10.2307/2530286), as R's ``summary(survfit(...))``.
+
+    How to read it: a NaN median says that more than half of the group is free of the event at the end of follow-up; a
+    NaN upper limit, that the data cannot exclude a very long median. The median follow-up by reverse Kaplan-Meier is
+    this function with events and censorings exchanged.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> y = pd.DataFrame({"event": [1, 0, 1, 1], "time": [3.0, 4.0, 5.0, 9.0]})
+    >>> float(median_survival(y).loc[0, "median"])
+    5.0
+    """
+    curve = kaplan_meier(y, groups=groups, ci=ci, confidence_level=confidence_level)
+    rows = [
+        {
+            "group": label,
+            "n": int(part["n_at_risk"].iloc[0]),
+            "n_events": int(part["n_events"].sum()),
+            "median": _crosses_half(part, "survival"),
+            "ci_low": _crosses_half(part, "ci_low"),
+            "ci_high": _crosses_half(part, "ci_high"),
+        }
+        for label, part in curve.groupby("group", sort=False)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _curve(label: Any, table: LifeTable, ci: str, z: float) -> pd.DataFrame:
+    survival = kaplan_meier_product(table.events, table.at_risk)
+    with np.errstate(divide="ignore"):
+        se_log = np.sqrt(np.cumsum(table.events / (table.at_risk * (table.at_risk - table.events).astype(float))))
+    low, high = confidence_band(survival, se_log, ci, z)
+    with np.errstate(invalid="ignore"):
+        se = survival * se_log
+    return pd.DataFrame(
+        {
+            "group": [label] * table.time.size,
+            "time": table.time,
+            "n_at_risk": table.at_risk,
+            "n_events": table.events,
+            "n_censored": table.censored,
+            "survival": survival,
+            "se": se,
+            "ci_low": low,
+            "ci_high": high,
+        }
+    )
+
+
+def confidence_band(survival: FloatArray, se_log: FloatArray, ci: str, z: float) -> tuple[FloatArray, FloatArray]:
+    """Pointwise limits of survival from the standard error of its logarithm, clipped to [0, 1]; NaN at 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if ci == "plain":
+            low, high = survival * (1 - z * se_log), survival * (1 + z * se_log)
+        elif ci == "log":
+            low, high = survival * np.exp(-z * se_log), survival * np.exp(z * se_log)
+        else:
+            half = z * se_log / np.log(survival)
+            low, high = survival ** np.exp(-half), survival ** np.exp(half)
+    untouched, gone = survival == 1, survival == 0
+    low, high = np.where(untouched, 1.0, low), np.where(untouched, 1.0, high)
+    return np.where(gone, np.nan, np.clip(low, 0, 1)), np.where(gone, np.nan, np.clip(high, 0, 1))
+
+
+def _crosses_half(curve: pd.DataFrame, column: str) -> float:
+    tolerance = np.sqrt(np.finfo(float).eps)
+    level, time = curve[column].to_numpy(dtype=float), curve["time"].to_numpy(dtype=float)
+    below = np.flatnonzero(level < 0.5 + tolerance)
+    if not below.size:
+        return np.nan
+    first = below[0]
+    lower = np.flatnonzero(level < level[first])
+    if abs(level[first] - 0.5) < tolerance and lower.size:
+        return float((time[first] + time[lower[0]]) / 2)
+    return float(time[first])

@@ -1,0 +1,78 @@
+"""Survival outcomes and groups at the door of every survival statistic, checked in one way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from radiokit.exceptions import InputError, OutcomeError
+from radiokit.stats._inputs import FloatArray
+from radiokit.utils import check_survival_target
+
+ALL = "all"
+
+
+def check_times_events(y: Any, *, events: bool = False) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Return time and event of a survival target; with `events`, at least one event is required."""
+    target = check_survival_target(y)
+    if events and not target["event"].any():
+        raise OutcomeError(
+            f"The survival outcome has no events among {target.size} cases; required: at least one. "
+            "Is the event indicator coded 1 for the event?"
+        )
+    return target["time"].astype(float), target["event"].astype(bool)
+
+
+def check_groups(groups: ArrayLike | None, n: int, *, at_least: int = 1) -> tuple[NDArray[np.intp], list[Any]]:
+    """Return the number of each case's group and the labels, in sorted order or in that of a Categorical."""
+    if groups is None:
+        return np.zeros(n, dtype=np.intp), [ALL]
+    given: Any = groups
+    values = pd.Categorical(given).remove_unused_categories()
+    if len(values) != n:
+        raise InputError(f"groups has {len(values)} values for {n} cases; required: one group a case.")
+    if (values.codes < 0).any():
+        raise InputError(
+            f"groups has {int((values.codes < 0).sum())} missing values; drop those cases or name a group for them."
+        )
+    if len(values.categories) < at_least:
+        raise InputError(
+            f"groups holds {len(values.categories)} group ({list(values.categories)}); required: at least {at_least}."
+        )
+    return values.codes.astype(np.intp), list(values.categories)
+
+
+def each_group(codes: NDArray[np.intp], labels: list[Any]) -> Iterator[tuple[Any, NDArray[np.bool_]]]:
+    """Yield every label with the mask of its cases."""
+    for code, label in enumerate(labels):
+        yield label, codes == code
+
+
+def check_survival_matrix(survival_probability: ArrayLike, n: int, times: FloatArray) -> FloatArray:
+    """Return survival probabilities as floats of shape (n, times)."""
+    values = np.asarray(survival_probability, dtype=float)
+    if values.ndim == 1 and times.size == 1:
+        values = values[:, None]
+    if values.shape != (n, times.size):
+        raise InputError(
+            f"survival_probability has shape {values.shape}; required: {(n, times.size)}, a row a case and a column "
+            "a time."
+        )
+    if not np.isfinite(values).all() or values.min() < 0 or values.max() > 1:
+        raise InputError(
+            "survival_probability holds values that are missing or outside [0, 1]; required: the probability of being "
+            "free of the event at each time (not the risk)."
+        )
+    return values
+
+
+def check_times(times: ArrayLike, *, name: str = "times") -> FloatArray:
+    """Return times as a vector of finite, non-negative floats."""
+    values = np.atleast_1d(np.asarray(times, dtype=float))
+    if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all() or (values < 0).any():
+        raise InputError(f"{name} is {times!r}; required: one or more finite times >= 0, in the unit of the follow-up.")
+    return values

@@ -1,0 +1,396 @@
+"""The Cox model as an estimator, with the numbers that R's coxph prints."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+from sklearn.base import BaseEstimator
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from radiokit.exceptions import DataWarning, InputError, ParameterError, SeparationWarning
+from radiokit.stats import Test, concordance_index
+from radiokit.stats._censoring import StepFunction
+from radiokit.stats._cox_fit import CoxFit, fit_cox
+from radiokit.stats._cox_residuals import baseline_hazard, robust_covariance
+from radiokit.stats._design import Design, model_frame
+from radiokit.stats._inputs import FloatArray, check_choice, normal_quantile
+from radiokit.stats._survival_inputs import check_groups, check_times
+from radiokit.survival._inputs import check_outcome, check_weights
+from radiokit.utils import as_survival_target
+
+
+class CoxModel(BaseEstimator):
+    r"""Cox proportional hazards model.
+
+    Parameters
+    ----------
+    ties : {"efron", "breslow"}
+        Treatment of tied deaths; Efron's is R's default and the better one.
+    strata : str or sequence of str, optional
+        Column(s) of X (a DataFrame) whose values get a baseline hazard each instead of a coefficient.
+    robust : bool
+        Standard errors from the sandwich of Lin and Wei instead of the information matrix. Also where `fit` is given
+        a `cluster`.
+    confidence_level : float
+        Level of the intervals.
+
+    Attributes
+    ----------
+    summary_ : DataFrame
+        A row a covariate (index ``feature``): ``coef, se, statistic, p_value, hazard_ratio, ci_low, ci_high`` (Wald;
+        interval of the hazard ratio). NaN for a covariate that is constant or linear in those before it.
+    coef_ : ndarray of shape (p,)
+        Log hazard ratios.
+    covariance_ : ndarray of shape (p, p)
+        Their covariance: inverse information, or the sandwich.
+    likelihood_ratio_, score_test_, wald_ : Test
+        Tests of all coefficients together.
+    log_likelihood_, log_likelihood_null_ : float
+        Log partial likelihood at the estimate and at zero.
+    aic_ : float
+        ``-2 log_likelihood_ + 2 df``.
+    baseline_ : DataFrame
+        ``time, cumulative_hazard, survival`` (and ``stratum`` in a stratified model) of a case whose covariates are
+        `center_`: Efron's or Breslow's estimator, as `ties`.
+    center_ : ndarray of shape (p,)
+        Means of the covariates in the training set; `predict` is 0 there.
+    n_, n_events_ : int
+        Cases and events.
+    design_ : Design or None
+        Terms, levels and knots of a model from a formula.
+    n_features_in_ : int
+        Number of covariates (without strata).
+    feature_names_in_ : ndarray of str
+        Their names, where X has any.
+
+    See Also
+    --------
+    proportional_hazards_test : Tests the assumption of the model.
+    CoxElasticNet : For more covariates than the events can bear.
+
+    Notes
+    -----
+    The hazard of a case is :math:`h(t \mid x) = h_0(t) \exp(\beta^\top x)`; :math:`\beta` maximises the partial
+    likelihood (Newton's method, until the log-likelihood gains less than 1e-10), survival is
+    :math:`S(t \mid x) = \exp\{-H_0(t)\,e^{\beta^\top (x - \bar x)}\}`. As R's survival::coxph and survfit.
+
+    How to read it: a hazard ratio of 1.5 multiplies the rate of the event by 1.5, at every time, for each unit of the
+    covariate with the others fixed; it is neither a ratio of risks nor one of survival times. It says nothing if
+    hazards are not proportional. With fewer than about 10 events a coefficient the estimates are fragile. Where a
+    covariate orders the events perfectly the coefficient is infinite: a SeparationWarning says so, and its interval
+    and p-value mean nothing.
+
+    Sources: Cox 1972, doi:10.1111/j.2517-6161.1972.tb00899.x; Efron 1977, doi:10.1080/01621459.1977.10480613; Lin and
+    Wei 1989, doi:10.1080/01621459.1989.10478874.
+
+    Examples
+    --------
+    >>> from radiokit.survival import CoxModel, as_target
+    >>> X = pd.DataFrame({"age": [50.0, 61.0, 58.0, 70.0, 66.0, 47.0]})
+    >>> y = as_target([1, 1, 0, 1, 1, 1], [9.0, 8.0, 7.0, 2.0, 6.0, 4.0])
+    >>> model = CoxModel().fit(X, y)
+    >>> model.summary_[["coef", "hazard_ratio"]].round(3)
+              coef  hazard_ratio
+    feature
+    age      0.381         1.464
+    >>> model.predict_survival(X.iloc[:1], [5.0]).round(3)
+    array([[0.998]])
+    """
+
+    def __init__(
+        self,
+        *,
+        ties: str = "efron",
+        strata: str | list[str] | tuple[str, ...] | None = None,
+        robust: bool = False,
+        confidence_level: float = 0.95,
+    ) -> None:
+        self.ties = ties
+        self.strata = strata
+        self.robust = robust
+        self.confidence_level = confidence_level
+
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None, cluster: ArrayLike | None = None) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n, p)
+            Covariates, finite.
+        y : structured array or DataFrame with `event` and `time`
+            The survival outcome.
+        sample_weight : array-like of shape (n,), optional
+            Positive case weights.
+        cluster : array-like of shape (n,), optional
+            Cases of one cluster (a patient with two lesions) may be correlated; standard errors become robust.
+
+        Returns
+        -------
+        CoxModel
+            Itself.
+        """
+        self.design_: Design | None = None
+        return self._fit(X, y, sample_weight, cluster)
+
+    @classmethod
+    def from_formula(cls, formula: str, data: pd.DataFrame, **parameters: Any) -> Self:
+        """Fit a model that a formula describes.
+
+        Parameters
+        ----------
+        formula : str
+            ``"Surv(time, event) ~ age + C(stage) + rcs(cea, 4)"``: names of columns, factors ``C()`` with indicators
+            of every level but the first, restricted cubic splines ``rcs()`` with knots as in R's rms.
+        data : DataFrame
+            The table with the outcome, the variables and the strata. Rows with missing values in the columns that the
+            formula names are left out, with a warning.
+        **parameters : dict
+            Arguments of the constructor.
+
+        Returns
+        -------
+        CoxModel
+            A fitted model; `predict` and `predict_survival` take tables with the raw variables, and ``design_`` holds
+            the levels and knots.
+
+        Raises
+        ------
+        ParameterError
+            If the formula cannot be read, or has no ``Surv(time, event)`` on its left.
+        InputError
+            If a column is absent.
+        """
+        design, frame = model_frame(formula, data)
+        if len(design.response) != 2:
+            raise ParameterError(f"The formula is {formula!r}; required on its left: Surv(time, event).")
+        time, event = design.response
+        model = cls(**parameters)
+        model.design_ = design
+        return model._fit(frame, as_survival_target(frame[event], frame[time]), None, None)
+
+    def _fit(self, X: Any, y: Any, sample_weight: ArrayLike | None, cluster: ArrayLike | None) -> Self:
+        check_choice(self.ties, ("efron", "breslow"), name="ties")
+        covariates, layer = self._split(X, fitting=True)
+        matrix = self._matrix(covariates, reset=True)
+        time, event = check_outcome(y, len(matrix))
+        weights = check_weights(sample_weight, len(matrix))
+        codes, self._strata_labels = check_groups(layer, len(matrix))
+        fit = fit_cox(matrix, time, event, ties=self.ties, strata=codes, weights=weights)
+        self._fill(fit, None if cluster is None else check_groups(cluster, len(matrix))[0])
+        self._last_time = np.array([time[codes == k].max() for k in range(len(self._strata_labels))])
+        self.n_, self.n_events_ = len(matrix), int(event.sum())
+        return self
+
+    def predict(self, X: Any) -> FloatArray:
+        """Log relative risk of cases, against one whose covariates are `center_`.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n, p)
+            Covariates; for a model from a formula, the table with its variables.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            The linear predictor: higher means an earlier event. In a stratified model it ranks within strata only.
+        """
+        check_is_fitted(self)
+        return self._linear_predictor(self._split(X)[0])
+
+    def predict_survival(self, X: Any, times: ArrayLike) -> FloatArray:
+        """Probability of being free of the event at given times.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n, p)
+            Covariates, with the strata if the model has any.
+        times : array-like of shape (m,)
+            Times, in the unit of the outcome.
+
+        Returns
+        -------
+        ndarray of shape (n, m)
+            Survival probabilities; NaN beyond the last follow-up of the training set (of the stratum).
+        """
+        check_is_fitted(self)
+        grid = check_times(times)
+        covariates, layer = self._split(X)
+        risk = np.exp(self._linear_predictor(covariates))
+        hazard = np.array([step.at(grid) for step in self._hazards()])
+        hazard[grid[None, :] > self._last_time[:, None]] = np.nan
+        return np.exp(-hazard[self._strata_codes(layer, risk.size)] * risk[:, None])
+
+    def predict_median(self, X: Any) -> FloatArray:
+        """Median survival time of cases.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n, p)
+            Covariates, with the strata if the model has any.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            First event time of the training set at which the predicted survival is at most one half; NaN if none is.
+        """
+        check_is_fitted(self)
+        covariates, layer = self._split(X)
+        risk = np.exp(self._linear_predictor(covariates))
+        median = np.full(risk.size, np.nan)
+        codes = self._strata_codes(layer, risk.size)
+        for k, step in enumerate(self._hazards()):
+            cases = np.flatnonzero(codes == k)
+            padded = np.append(step.times, np.nan)
+            median[cases] = padded[np.searchsorted(step.values, np.log(2) / risk[cases] * (1 - 1e-12))]
+        return median
+
+    def score(self, X: Any, y: Any) -> float:
+        """Harrell's concordance index of `predict`.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n, p)
+            Covariates.
+        y : structured array or DataFrame with `event` and `time`
+            The survival outcome.
+
+        Returns
+        -------
+        float
+            Concordance, pairs across strata included.
+        """
+        return concordance_index(y, self.predict(X)).estimate
+
+    def covariates(self, X: Any) -> tuple[FloatArray, NDArray[np.intp]]:
+        """Covariates as the model sees them, and the number of each row's stratum.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n, p)
+            What `predict_survival` takes.
+
+        Returns
+        -------
+        matrix : ndarray of shape (n, p)
+            A column a coefficient.
+        strata : ndarray of int, shape (n,)
+            Numbers from 0, in the order of the training set's strata.
+        """
+        check_is_fitted(self)
+        columns, layer = self._split(X)
+        matrix = self._matrix(columns, reset=False)
+        return matrix, self._strata_codes(layer, len(matrix))
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
+
+    def _split(self, X: Any, *, fitting: bool = False) -> tuple[Any, Any]:
+        """Covariates and the stratum of each row (None without strata)."""
+        if self.strata is None:
+            return X, None
+        names = [self.strata] if isinstance(self.strata, str) else list(self.strata)
+        if not isinstance(X, pd.DataFrame):
+            raise InputError(f"strata={self.strata!r} names columns of X; required: X as a DataFrame.")
+        lacking = [name for name in names if name not in X.columns]
+        if lacking and (fitting or len(lacking) < len(names)):
+            raise InputError(f"strata names {lacking}, which X lacks; it has {list(map(str, X.columns))[:10]}.")
+        if lacking:
+            return X, None
+        layer = X[names[0]] if len(names) == 1 else pd.Series(list(zip(*(X[n] for n in names), strict=True)))
+        return X.drop(columns=names), layer.to_numpy()
+
+    def _strata_codes(self, layer: Any, n: int) -> NDArray[np.intp]:
+        if self.strata is None:
+            return np.zeros(n, dtype=np.intp)
+        if layer is None:
+            raise InputError(f"X lacks the strata {self.strata!r}; survival depends on them.")
+        codes = pd.Index(self._strata_labels).get_indexer(pd.Index(layer))
+        if (codes < 0).any():
+            unknown = list(pd.unique(pd.Series(layer)[codes < 0]))[:5]
+            raise InputError(f"Strata {unknown} were not in the training set, which had {self._strata_labels[:10]}.")
+        return codes
+
+    def _matrix(self, covariates: Any, *, reset: bool) -> FloatArray:
+        columns = covariates if self.design_ is None else self.design_.matrix(covariates)
+        return validate_data(self, columns, dtype=np.float64, reset=reset, ensure_min_samples=2 if reset else 1)
+
+    def _linear_predictor(self, covariates: Any) -> FloatArray:
+        return (self._matrix(covariates, reset=False) - self.center_) @ np.nan_to_num(self.coef_)
+
+    def _hazards(self) -> list[StepFunction]:
+        column = self.baseline_["stratum"] if self.strata is not None else pd.Series(0, index=self.baseline_.index)
+        labels = self._strata_labels if self.strata is not None else [0]
+        parts = [self.baseline_[[value == label for value in column]] for label in labels]
+        return [
+            StepFunction(part["time"].to_numpy(), part["cumulative_hazard"].to_numpy(), start=0.0) for part in parts
+        ]
+
+    def _fill(self, fit: CoxFit, cluster: NDArray[np.intp] | None) -> None:
+        names = list(getattr(self, "feature_names_in_", [f"x{i}" for i in range(fit.coef.size)]))
+        self._warn(fit, names)
+        robust = self.robust or cluster is not None
+        self.coef_ = fit.coef
+        self.covariance_ = robust_covariance(fit, cluster) if robust else fit.covariance
+        self.center_ = fit.centre
+        self.log_likelihood_, self.log_likelihood_null_ = fit.log_likelihood, fit.log_likelihood_null
+        df = int(fit.used.sum())
+        self.aic_ = -2 * fit.log_likelihood + 2 * df
+        self.likelihood_ratio_ = _chi_square(2 * (fit.log_likelihood - fit.log_likelihood_null), df)
+        self.score_test_ = _chi_square(fit.score_statistic, df)
+        b, v = fit.coef[fit.used], self.covariance_[np.ix_(fit.used, fit.used)]
+        self.wald_ = _chi_square(float(b @ np.linalg.lstsq(v, b, rcond=None)[0]), df)
+        self.summary_ = wald_table(names, fit.coef, np.sqrt(self.covariance_.diagonal()), self.confidence_level)
+        table = baseline_hazard(fit)
+        table["survival"] = np.exp(-table["cumulative_hazard"])
+        labels = pd.Series(self._strata_labels, dtype=object)
+        table["stratum"] = labels[table["stratum"]].to_numpy()
+        self.baseline_ = table if self.strata is not None else table.drop(columns="stratum")
+
+    @staticmethod
+    def _warn(fit: CoxFit, names: list[str]) -> None:
+        aliased = [name for name, used in zip(names, fit.used, strict=True) if not used]
+        if aliased:
+            warnings.warn(
+                f"{len(aliased)} covariates are constant or linear in those before them and get no coefficient: "
+                f"{aliased[:5]}. Leave them out.",
+                DataWarning,
+                stacklevel=4,
+            )
+        infinite = [name for name, bad in zip(names, fit.infinite, strict=True) if bad]
+        if infinite:
+            warnings.warn(
+                f"Complete or quasi-complete separation: the likelihood has no maximum, and the coefficients of "
+                f"{infinite[:5]} run to infinity. Their intervals and p-values mean nothing; merge rare categories, "
+                "drop covariates, or penalise (CoxElasticNet).",
+                SeparationWarning,
+                stacklevel=4,
+            )
+
+
+def wald_table(names: list[str], coef: FloatArray, se: FloatArray, confidence_level: float) -> pd.DataFrame:
+    """Coefficients with Wald tests and intervals of the hazard ratio, a row a covariate."""
+    z = normal_quantile(confidence_level)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        statistic = coef / se
+        columns = {
+            "coef": coef,
+            "se": se,
+            "statistic": statistic,
+            "p_value": 2 * stats.norm.sf(np.abs(statistic)),
+            "hazard_ratio": np.exp(coef),
+            "ci_low": np.exp(coef - z * se),
+            "ci_high": np.exp(coef + z * se),
+        }
+    return pd.DataFrame(columns, index=pd.Index(names, name="feature"))
+
+
+def _chi_square(statistic: float, df: int) -> Test:
+    return Test(statistic=float(statistic), df=df, p_value=float(stats.chi2.sf(statistic, df)))

@@ -1,0 +1,37 @@
+"""What every survival estimator checks before it fits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from radiokit.exceptions import InputError, OutcomeError
+from radiokit.stats._inputs import FloatArray
+from radiokit.stats._survival_inputs import check_times_events
+
+
+def check_outcome(y: Any, n: int) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Return time and event of the outcome of n cases, with an event at least."""
+    if y is None:
+        raise OutcomeError(
+            "This estimator requires y to be passed, but the target y is None; give a survival outcome "
+            "(radiokit.survival.as_target(event, time))."
+        )
+    time, event = check_times_events(y, events=True)
+    if time.size != n:
+        raise InputError(f"X has {n} cases and y has {time.size}; required: one outcome a case.")
+    return time, event
+
+
+def check_weights(sample_weight: ArrayLike | None, n: int) -> FloatArray | None:
+    """Return case weights as positive floats."""
+    if sample_weight is None:
+        return None
+    weights = np.asarray(sample_weight, dtype=float)
+    if weights.shape != (n,) or not np.isfinite(weights).all() or (weights <= 0).any():
+        raise InputError(
+            f"sample_weight has shape {weights.shape}; required: ({n},), finite and positive. Drop cases of weight 0."
+        )
+    return weights
