@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_info
 
 from radiokit.exceptions import DataWarning, GeometryError
 from radiokit.utils import CaseResult, content_hash
@@ -29,3 +30,9 @@ def key_of(row: pd.Series, settings: str = "") -> str:
 def counted(case_id: str, row: pd.Series, *, folder: Path) -> dict[str, float]:
     (folder / f"{case_id}-{time.monotonic_ns()}").touch()
     return {"third": float(row["value"]) / 3}
+
+
+def blas_threads(case_id: str, row: pd.Series) -> dict[str, float]:
+    return {
+        "threads": max([info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"], default=1)
+    }

@@ -9,11 +9,12 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import ThreadpoolController
 
 from radiokit import exceptions
 from radiokit.exceptions import (
@@ -183,7 +184,7 @@ def _run_case(
     case_id, row = item
     start = time.perf_counter()
     name = None
-    with warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings(record=True) as caught, _threads().limit(limits=1):
         warnings.simplefilter("always")
         try:
             if cache is not None and key is not None:
@@ -202,6 +203,12 @@ def _run_case(
     if cache is not None and name is not None:
         cache.write(name, entry)
     return _Outcome(case_id, entry, seconds=seconds, warnings=heard)
+
+
+@lru_cache(maxsize=1)
+def _threads() -> ThreadpoolController:
+    """Hold linear algebra to one thread: how a sum is split among threads changes its last bit."""
+    return ThreadpoolController()
 
 
 def _entry(result: CaseResult, columns: tuple[str, ...] | None) -> Entry:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from cohort_tasks import counted, features, key_of
+from cohort_tasks import blas_threads, counted, features, key_of
 
 from radiokit.exceptions import (
     CaseTableError,
@@ -232,3 +232,10 @@ def test_the_key_depends_on_bytes_not_on_names(tmp_path: Path) -> None:
     assert content_hash("x", [tmp_path]) != content_hash("x", [tmp_path / "a", tmp_path / "b", tmp_path / "c"])
     with pytest.raises(FileError, match="gone"):
         content_hash("x", [tmp_path / "gone"])
+
+
+def test_linear_algebra_runs_on_one_thread_whatever_n_jobs_is() -> None:
+    cases = table(2)
+    for n_jobs in (1, 2):
+        done = run_cases(cases, blas_threads, n_jobs=n_jobs)
+        assert (done.features["threads"] <= 1).all()
