@@ -1,7 +1,8 @@
 """The longest distances between corners of a mesh, exact without comparing all pairs.
 
 The corners of the mesh lie half way between a voxel inside and a neighbour outside. In a plane, the two ends of the
-longest distance are corners of the convex hull; in space, they are corners of the hulls of their planes.
+longest distance are corners of the convex hull; in space, they are corners of the hulls of their planes, whichever
+way the planes lie.
 """
 
 from __future__ import annotations
@@ -20,15 +21,17 @@ def longest_distances(mask: np.ndarray, spacing: np.ndarray) -> tuple[float, flo
     spacing : ndarray of shape (3,)
         In mm, (z, y, x).
     """
-    planar = []
-    hulls = np.empty((0, 3))
-    for axis, order in ((2, (2, 0, 1)), (1, (1, 0, 2)), (0, (0, 1, 2))):
+    half = np.asarray(spacing, dtype=float) / 2
+    planar, corners = [], []
+    for order in ((0, 1, 2), (1, 0, 2), (2, 0, 1)):
         turned = np.ascontiguousarray(mask.transpose(order))
         low, high = row_ends(np.pad(turned, 1))
-        longest, hulls = _plane_hulls(low, high, np.asarray(spacing, dtype=float)[list(order)] / 2)
-        planar.append((axis, longest))
-    distances = dict(planar)
-    return distances[0], distances[1], distances[2], _longest_between(hulls)
+        longest, hull = _plane_hulls(low, high, half[list(order)])
+        planar.append(float(longest))
+        corners.append(np.ravel_multi_index(hull[:, np.argsort(order)].T, [2 * size + 4 for size in mask.shape]))
+    common = np.intersect1d(np.intersect1d(corners[0], corners[1]), corners[2])
+    points = np.stack(np.unravel_index(common, [2 * size + 4 for size in mask.shape]), axis=1) * half
+    return planar[0], planar[1], planar[2], _longest_between(points)
 
 
 @njit(cache=True, nogil=True)
@@ -64,45 +67,58 @@ def _turn(a, b, c):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _plane_hulls(low, high, half):  # type: ignore[no-untyped-def]
-    # Longest distance within a plane, and the corners of all hulls in mm. Rows come in order, so each side of a hull
-    # is a monotone chain over the row ends.
+    # Longest distance within a plane in mm, and the corners of all hulls in half voxels. Rows come in order, so each
+    # side of a hull is a monotone chain over the row ends.
     longest = 0.0
-    hulls = np.empty((2 * low.size, 3))
+    hulls = np.empty((2 * low.size, 3), dtype=np.int64)
     n_hulls = 0
-    chain = np.empty((low.shape[1], 2))
+    chain = np.empty((low.shape[1], 2), dtype=np.int64)
     for plane in range(low.shape[0]):
         begin = n_hulls
-        for side in (1.0, -1.0):
+        for side in (1, -1):
             size = 0
             for row in range(low.shape[1]):
                 if low[plane, row] < 0:
                     continue
-                point = (row * half[1], (low[plane, row] if side > 0 else high[plane, row]) * half[2])
+                point = (row, low[plane, row] if side > 0 else high[plane, row])
                 while size > 1 and side * _turn(chain[size - 2], chain[size - 1], point) <= 0:
                     size -= 1
                 chain[size, 0], chain[size, 1] = point
                 size += 1
             for k in range(size):
-                hulls[n_hulls, 0] = plane * half[0]
+                hulls[n_hulls, 0] = plane
                 hulls[n_hulls, 1] = chain[k, 0]
                 hulls[n_hulls, 2] = chain[k, 1]
                 n_hulls += 1
         for a in range(begin, n_hulls):
             for b in range(begin, a):
-                square = (hulls[a, 1] - hulls[b, 1]) ** 2 + (hulls[a, 2] - hulls[b, 2]) ** 2
-                longest = max(longest, square)
+                rows, columns = (hulls[a, 1] - hulls[b, 1]) * half[1], (hulls[a, 2] - hulls[b, 2]) * half[2]
+                longest = max(longest, rows**2 + columns**2)
     return np.sqrt(longest), hulls[:n_hulls].copy()
 
 
+def _longest_between(points: np.ndarray) -> float:
+    # From the outermost inwards: two points are no further apart than the sum of their distances to the middle.
+    radius = np.sqrt(((points - (points.min(axis=0) + points.max(axis=0)) / 2) ** 2).sum(axis=1))
+    order = np.argsort(-radius)
+    return float(_longest_pair(points[order], radius[order]))
+
+
 @njit(cache=True, nogil=True)
-def _longest_between(points):  # type: ignore[no-untyped-def]
+def _longest_pair(points, radius):  # type: ignore[no-untyped-def]
     longest = 0.0
     for a in range(len(points)):
-        for b in range(a):
-            square = (
+        if 2 * radius[a] <= longest:
+            break
+        square = longest**2
+        for b in range(a + 1, len(points)):
+            if radius[a] + radius[b] <= longest:
+                break
+            square = max(
+                square,
                 (points[a, 0] - points[b, 0]) ** 2
                 + (points[a, 1] - points[b, 1]) ** 2
-                + (points[a, 2] - points[b, 2]) ** 2
+                + (points[a, 2] - points[b, 2]) ** 2,
             )
-            longest = max(longest, square)
-    return np.sqrt(longest)
+        longest = np.sqrt(square)
+    return longest

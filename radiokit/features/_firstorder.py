@@ -15,8 +15,8 @@ class Intensities:
 
     Parameters
     ----------
-    x : ndarray of float, shape (n_voxels,)
-        Intensities.
+    values : ndarray, shape (n_voxels,)
+        Intensities, in the image's own type.
     levels : GreyLevels
         The same, discretised.
     voxel_volume : float
@@ -25,8 +25,9 @@ class Intensities:
         Added to x in the features of energy.
     """
 
-    def __init__(self, x: np.ndarray, levels: GreyLevels, voxel_volume: float, shift: float = 0.0) -> None:
-        self.x, self.levels, self.voxel_volume, self.shift = x, levels, voxel_volume, shift
+    def __init__(self, values: np.ndarray, levels: GreyLevels, voxel_volume: float, shift: float = 0.0) -> None:
+        self.x = np.sort(values).astype(float)  # ascending
+        self.levels, self.voxel_volume, self.shift = levels, voxel_volume, shift
 
     @cached_property
     def mean(self) -> float:
@@ -39,21 +40,26 @@ class Intensities:
         return self.x - self.mean
 
     @cached_property
-    def variance(self) -> float:
-        """Mean of (x - mean)²."""
-        return float(np.dot(self.centred, self.centred)) / self.x.size
+    def square(self) -> np.ndarray:
+        """(x - mean)²."""
+        return self.centred**2
 
     @cached_property
-    def percentiles(self) -> dict[int, float]:
-        """10th, 25th, 50th, 75th and 90th percentile, linearly interpolated."""
-        points = (10, 25, 50, 75, 90)
-        return dict(zip(points, map(float, np.percentile(self.x, points)), strict=True))
+    def variance(self) -> float:
+        """Mean of (x - mean)²."""
+        return float(self.square.mean())
+
+    def percentile(self, percent: float) -> float:
+        """Value below which `percent` of the intensities lie, linearly interpolated."""
+        place = (self.x.size - 1) * percent / 100
+        below = int(place)
+        low, high = self.x[below], self.x[min(below + 1, self.x.size - 1)]
+        return float(low + (high - low) * (place - below))
 
     @cached_property
     def energy(self) -> float:
         """Σ (x + shift)²."""
-        shifted = self.x + self.shift if self.shift else self.x
-        return float(np.dot(shifted, shifted))
+        return float(((self.x + self.shift) ** 2).sum())
 
 
 def entropy(v: Intensities) -> float:
@@ -69,14 +75,12 @@ def uniformity(v: Intensities) -> float:
 
 def skewness(v: Intensities) -> float:
     """Third central moment / variance^1.5; 0 for a constant region."""
-    square = v.centred**2
-    return float(np.dot(square, v.centred)) / v.x.size / v.variance**1.5 if v.variance else 0.0
+    return float((v.square * v.centred).mean()) / v.variance**1.5 if v.variance else 0.0
 
 
 def kurtosis(v: Intensities) -> float:
     """Fourth central moment / variance² (3 for a normal distribution); 0 for a constant region."""
-    square = v.centred**2
-    return float(np.dot(square, square)) / v.x.size / v.variance**2 if v.variance else 0.0
+    return float((v.square**2).mean()) / v.variance**2 if v.variance else 0.0
 
 
 def mean_absolute_deviation(v: Intensities) -> float:
@@ -86,23 +90,24 @@ def mean_absolute_deviation(v: Intensities) -> float:
 
 def robust_mean_absolute_deviation(v: Intensities) -> float:
     """Mean absolute deviation of the values from the 10th to the 90th percentile."""
-    middle = v.x[(v.x >= v.percentiles[10]) & (v.x <= v.percentiles[90])]
-    return float(np.abs(middle - middle.mean()).mean())
+    first, last = np.searchsorted(v.x, v.percentile(10)), np.searchsorted(v.x, v.percentile(90), side="right")
+    middle = v.x[first:last]
+    return float(np.abs(middle - middle.mean()).mean()) if middle.size else float("nan")
 
 
 FEATURES = {
-    "10Percentile": lambda v: v.percentiles[10],
-    "90Percentile": lambda v: v.percentiles[90],
+    "10Percentile": lambda v: v.percentile(10),
+    "90Percentile": lambda v: v.percentile(90),
     "Energy": lambda v: v.energy,
     "Entropy": entropy,
-    "InterquartileRange": lambda v: v.percentiles[75] - v.percentiles[25],
+    "InterquartileRange": lambda v: v.percentile(75) - v.percentile(25),
     "Kurtosis": kurtosis,
-    "Maximum": lambda v: float(v.x.max()),
+    "Maximum": lambda v: float(v.x[-1]),
     "MeanAbsoluteDeviation": mean_absolute_deviation,
     "Mean": lambda v: v.mean,
-    "Median": lambda v: v.percentiles[50],
-    "Minimum": lambda v: float(v.x.min()),
-    "Range": lambda v: float(v.x.max() - v.x.min()),
+    "Median": lambda v: v.percentile(50),
+    "Minimum": lambda v: float(v.x[0]),
+    "Range": lambda v: float(v.x[-1] - v.x[0]),
     "RobustMeanAbsoluteDeviation": robust_mean_absolute_deviation,
     "RootMeanSquared": lambda v: float(np.sqrt(v.energy / v.x.size)),
     "Skewness": skewness,

@@ -13,6 +13,7 @@ import numpy as np
 
 from radiokit.features._emphasis import EPS
 from radiokit.features._matrices._counts import CountMatrix, marginal
+from radiokit.features._matrices._spectrum import second_singular_value
 
 
 class JointProbability:
@@ -237,25 +238,17 @@ def maximal_correlation_coefficient(g: JointProbability) -> np.ndarray:
     if len(g.levels) < 2:
         return np.zeros(len(g.p))
     rows, columns = np.searchsorted(g.levels, g.i), np.searchsorted(g.levels, g.j)
-    scaled = np.zeros((len(g.levels), len(g.levels)))
-    values = np.empty(len(g.p))
-    for a, p in enumerate(g.p):
-        if np.isnan(p).any():
-            values[a] = np.nan
-            continue
-        filled = p > 0
-        scaled[:] = 0
-        r, c = rows[filled], columns[filled]
-        scaled[r, c] = p[filled] / np.sqrt(g.px[a, r] * g.py[a, c])
-        values[a] = _second_singular_value(scaled)
+    values = np.full(len(g.p), np.nan)
+    for a in np.flatnonzero(~np.isnan(g.total)):
+        scaled = np.zeros((len(g.levels), len(g.levels)))
+        product = g.px[a, rows] * g.py[a, columns]
+        scaled[rows, columns] = np.divide(g.p[a], np.sqrt(product), out=np.zeros_like(product), where=product > 0)
+        if np.array_equal(scaled, scaled.T):
+            values[a] = second_singular_value(scaled)
+        else:
+            square = second_singular_value(scaled @ scaled.T)
+            values[a] = np.sqrt(square) if square > EPS * len(scaled) else 0.0
     return values
-
-
-def _second_singular_value(matrix: np.ndarray) -> float:
-    if np.array_equal(matrix, matrix.T):
-        eigenvalues = np.linalg.eigvalsh(matrix)
-        return float(np.sort(np.abs(eigenvalues))[-2])
-    return float(np.linalg.svd(matrix, compute_uv=False)[1])
 
 
 FEATURES = {

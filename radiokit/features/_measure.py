@@ -133,7 +133,7 @@ def measure_image(
         if name.startswith("shape"):
             continue
         if name == "firstorder":
-            subject: Any = Intensities(x.astype(float), levels, region.voxel_volume, voxel_array_shift)
+            subject: Any = Intensities(x, levels, region.voxel_volume, voxel_array_shift)
         else:
             subject = getattr(texture, name)
         row |= {f"{name}_{f}": _average(FORMULAS[name][f](subject), subject) for f in names}

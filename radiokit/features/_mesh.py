@@ -80,17 +80,12 @@ def mesh_area_volume(mask: np.ndarray, spacing: np.ndarray, *, closed: bool = Fa
         Sum over triangles abc of |(b - a) x (c - a)| / 2 and of a · (b x c) / 6.
     """
     count, place = _count_cubes(np.pad(mask, 1).view(np.uint8))
-    area = volume = 0.0
-    for code in np.flatnonzero(count):
-        triangles = cube_triangles(int(code), closed)
-        if not len(triangles):
-            continue
-        a, b, c = np.moveaxis(triangles * spacing, 1, 0)
-        normal = np.cross(b - a, c - a)
-        area += count[code] * float(np.sqrt((normal**2).sum(axis=1)).sum()) / 2
-        here = float((a * np.cross(b, c)).sum())
-        volume += (count[code] * here + float((place[code] * spacing) @ normal.sum(axis=0))) / 6
-    return area, volume
+    codes, triangles = all_triangles(closed)
+    a, b, c = np.moveaxis(triangles * spacing, 1, 0)
+    normal = np.cross(b - a, c - a)
+    area = count[codes] @ np.sqrt((normal**2).sum(axis=1)) / 2
+    volume = count[codes] @ (a * np.cross(b, c)).sum(axis=1) + ((place[codes] * spacing) * normal).sum()
+    return float(area), float(volume / 6)
 
 
 @njit(cache=True, nogil=True)
@@ -121,6 +116,12 @@ def _count_cubes(mask):  # type: ignore[no-untyped-def]
 
 
 @cache
+def all_triangles(closed: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return the triangles of all cubes and the code of the cube each belongs to."""
+    pieces = [cube_triangles(code, closed) for code in range(1, 255)]
+    return np.repeat(np.arange(1, 255), [len(p) for p in pieces]), np.concatenate(pieces)
+
+
 def cube_triangles(code: int, closed: bool = False) -> np.ndarray:
     """Return the triangles of a cube, shape (n, 3 corners, 3 coordinates), in units of voxels, seen from outside."""
     if code >= 128 and not closed:

@@ -37,9 +37,7 @@ class ToneDifference:
 
         A voxel without neighbours counts in n with distance 0.
         """
-        distance = np.abs(level - np.divide(around, neighbours, out=level.astype(float), where=neighbours > 0))
-        n = np.bincount(level)
-        s = np.bincount(level, distance)
+        n, s = _sum_by_level(level, around, neighbours, int(level.max()) + 1)
         i = np.flatnonzero(n)
         return cls(i.astype(float), n[i].astype(float), s[i])
 
@@ -62,6 +60,18 @@ class ToneDifference:
     def pairs(self) -> tuple[float, float, float, float]:
         """Sums over pairs of levels, see `_sum_over_pairs`."""
         return _sum_over_pairs(self.i, self.p, self.s)
+
+
+@njit(cache=True, nogil=True)
+def _sum_by_level(level, around, neighbours, size):  # type: ignore[no-untyped-def]
+    n = np.zeros(size, dtype=np.int64)
+    s = np.zeros(size)
+    for k in range(level.size):
+        i = level[k]
+        n[i] += 1
+        if neighbours[k]:
+            s[i] += abs(i - around[k] / neighbours[k])
+    return n, s
 
 
 @njit(cache=True, nogil=True)

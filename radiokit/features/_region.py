@@ -9,6 +9,7 @@ import numpy as np
 
 from radiokit.exceptions import MaskError, ParameterError
 from radiokit.features._matrices._lattice import Lattice, directions
+from radiokit.features._matrices._neighbours import sum_neighbours
 
 
 class Region:
@@ -94,7 +95,8 @@ class Region:
         key = (distances, flat_axis)
         if key not in self._neighbours:
             offsets = self.directions(distances, flat_axis)
-            self._neighbours[key] = self.lattice(max(distances)).count_neighbours(offsets)
+            lattice = self.lattice(max(distances))
+            self._neighbours[key] = sum_neighbours(lattice.inside, lattice.rows, lattice.steps(offsets))
         return self._neighbours[key]
 
     def pick(self, values: np.ndarray) -> np.ndarray:
@@ -103,7 +105,7 @@ class Region:
 
 
 def _bounding_box(mask: np.ndarray) -> tuple[slice, slice, slice]:
-    z = np.flatnonzero(mask.any(axis=(1, 2)))
+    z = np.flatnonzero(mask.reshape(len(mask), -1).any(axis=1))
     plane = mask[z[0] : z[-1] + 1].any(axis=0)
     y = np.flatnonzero(plane.any(axis=1))
     x = np.flatnonzero(plane.any(axis=0))

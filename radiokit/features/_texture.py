@@ -9,7 +9,7 @@ import numpy as np
 from radiokit.features._binning import GreyLevels
 from radiokit.features._glcm import JointProbability
 from radiokit.features._matrices._counts import CountMatrix
-from radiokit.features._matrices._neighbours import dependence, neighbour_sum
+from radiokit.features._matrices._neighbours import count_dependent, sum_neighbours
 from radiokit.features._matrices._pairs import cooccurrence
 from radiokit.features._matrices._runs import run_lengths
 from radiokit.features._matrices._zones import label_zones
@@ -73,21 +73,20 @@ class Texture:
     @cached_property
     def glszm(self) -> CountMatrix:
         """Sizes of zones."""
-        steps = self.lattice.steps(self.near_offsets)
-        zone, first = label_zones(self.field, self.lattice.index, steps)
+        zone, first = label_zones(self.field, self.lattice, self.near_offsets)
         return CountMatrix.from_events([(self.levels.level[first], np.bincount(zone))])
 
     @cached_property
     def gldm(self) -> CountMatrix:
         """Numbers of dependent neighbours, plus one."""
         alpha = int(np.floor(self.options.gldm_alpha))
-        found = dependence(self.field, self.lattice.index, self.steps, alpha)
+        found = count_dependent(self.field, self.lattice.rows, self.steps, alpha)
         return CountMatrix.from_events([(self.levels.level, found + 1)])
 
     @cached_property
     def ngtdm(self) -> ToneDifference:
         """Distances to the mean of the neighbours."""
-        around = neighbour_sum(self.field, self.lattice.index, self.steps)
+        around = sum_neighbours(self.field, self.lattice.rows, self.steps)
         neighbours = self.region.neighbours(self.options.distances, self.flat_axis)
         return ToneDifference.count(self.levels.level, around, neighbours)
 

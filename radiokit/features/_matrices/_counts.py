@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numba import njit
 
 # Above this size a table of all cells gives way to sorting: thousands of grey levels need it.
 TABLE_BYTES = 32 * 2**20
@@ -40,6 +41,12 @@ class CountMatrix:
     def from_events(cls, events: Sequence[tuple[np.ndarray, np.ndarray]]) -> CountMatrix:
         """Count pairs (i, j), a sequence of pairs of arrays for each matrix; pairs with a 0 are no event."""
         width = 1 + max((int(j.max()) for _, j in events if j.size), default=0)
+        height = 1 + max((int(i.max()) for i, _ in events if i.size), default=0)
+        if width * height <= 4 * sum(i.size for i, _ in events):  # counting beats sorting
+            table = np.zeros((len(events), height, width), dtype=np.uint32)
+            for cells, (i, j) in zip(table, events, strict=True):
+                _tally(i, j, cells)
+            return cls.from_table(table)
         counted = []
         for i, j in events:
             keys = i.astype(np.int64) * width + j
@@ -86,6 +93,12 @@ class CountMatrix:
         if len(self.n) <= 1:
             return self
         return CountMatrix(self.i, self.j, self.n[self.n.any(axis=1)])
+
+
+@njit(cache=True, nogil=True)
+def _tally(i, j, table):  # type: ignore[no-untyped-def]
+    for n in range(i.size):
+        table[i[n], j[n]] += 1
 
 
 def marginal(index: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@ from functools import cached_property
 from itertools import product
 
 import numpy as np
+from numba import njit
 
 
 def directions(shape: tuple[int, ...], distances: Iterable[int] = (1,), *, flat_axis: int | None = None) -> np.ndarray:
@@ -75,24 +76,31 @@ class Lattice:
         return field
 
     @cached_property
-    def _inside(self) -> np.ndarray:
+    def inside(self) -> np.ndarray:
+        """1 in the region and 0 elsewhere, flat."""
         return self.place(np.ones(len(self.index), dtype=np.uint8))
 
-    def count_neighbours(self, offsets: np.ndarray) -> np.ndarray:
-        """Return how many of the offsets and their opposites lead each voxel to another of the region."""
-        total = np.zeros(len(self.index), dtype=np.int64)
-        for step in self.steps(offsets):
-            total += self._inside[self.index + step]
-            total += self._inside[self.index - step]
-        return total
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """Where each unbroken row of voxels starts and how long it is, shape (n_rows, 2)."""
+        first = np.flatnonzero(np.diff(self.index, prepend=-2) != 1)
+        return np.stack([self.index[first], np.diff(first, append=len(self.index))], axis=1)
 
     def has_lines(self, offset: np.ndarray) -> bool:
         """Say whether any straight line along `offset` holds more than one voxel of the region."""
         step = int(self.steps(offset)[0])
-        if self._inside[self.index + step].any():
+        if _touches(self.inside, self.index, step):
             return True
         coordinates = np.argwhere(self.mask)
         axis = int(np.flatnonzero(offset)[0])
         along = coordinates[:, axis] * offset[axis]
         feet = coordinates - along[:, None] * np.asarray(offset)
         return len(np.unique(feet, axis=0)) < len(feet)
+
+
+@njit(cache=True, nogil=True)
+def _touches(inside, index, step):  # type: ignore[no-untyped-def]
+    for place in index:  # noqa: SIM110 - a loop that stops early, compiled
+        if inside[place + step]:
+            return True
+    return False

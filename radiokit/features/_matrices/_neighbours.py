@@ -1,4 +1,7 @@
-"""What surrounds a voxel: the neighbours that resemble it (GLDM, NGLDM) and their mean (NGTDM)."""
+"""What surrounds a voxel: the neighbours that resemble it (GLDM, NGLDM) and their sum (NGTDM).
+
+The kernels go along unbroken rows of voxels, so that the machine takes many voxels at a time.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,15 @@ import numpy as np
 from numba import njit
 
 
-def dependence(field: np.ndarray, index: np.ndarray, steps: np.ndarray, alpha: int) -> np.ndarray:
+def count_dependent(field: np.ndarray, rows: np.ndarray, steps: np.ndarray, alpha: int) -> np.ndarray:
     """Count for each voxel the neighbours whose grey level differs by at most `alpha` (IBSI REK0).
 
     Parameters
     ----------
     field : ndarray, flat
         Grey levels of a lattice; 0 is outside the region.
-    index : ndarray of int64
-        Voxels of the region.
+    rows : ndarray of int64, shape (n_rows, 2)
+        First place and length of each row of voxels.
     steps : ndarray of int64
         Flat distances to the neighbours, one of each pair of opposites.
     alpha : int
@@ -22,39 +25,59 @@ def dependence(field: np.ndarray, index: np.ndarray, steps: np.ndarray, alpha: i
 
     Returns
     -------
-    ndarray of int64, shape (n_voxels,)
+    ndarray of int16, shape (n_voxels,)
         Numbers of neighbours, the voxel itself not included.
     """
-    count = np.zeros(len(index), dtype=np.int64)
-    _count_dependent(field, index, steps, alpha, count)
+    count = np.zeros(int(rows[:, 1].sum()), dtype=np.int16)
+    both = np.concatenate([steps, -steps])
+    if alpha == 0:
+        _count_equal(field, rows, both, count)
+    else:
+        _count_close(field, rows, both, alpha, count)
     return count
 
 
-def neighbour_sum(field: np.ndarray, index: np.ndarray, steps: np.ndarray) -> np.ndarray:
+def sum_neighbours(field: np.ndarray, rows: np.ndarray, steps: np.ndarray) -> np.ndarray:
     """Sum the grey levels around each voxel; outside the region they are 0 (for IBSI IPET)."""
-    total = np.zeros(len(index), dtype=np.int64)
-    _sum_levels(field, index, steps, total)
+    total = np.zeros(int(rows[:, 1].sum()), dtype=np.int32)
+    _sum_levels(field, rows, np.concatenate([steps, -steps]), total)
     return total
 
 
 @njit(cache=True, nogil=True)
-def _count_dependent(field, index, steps, alpha, count):  # type: ignore[no-untyped-def]
-    for n in range(index.size):
-        place = index[n]
-        here = np.int64(field[place])
-        found = 0
-        for a in range(steps.size):
-            for side in (place + steps[a], place - steps[a]):
-                there = np.int64(field[side])
-                found += (there != 0) & (abs(here - there) <= alpha)
-        count[n] = found
+def _count_equal(field, rows, steps, count):  # type: ignore[no-untyped-def]
+    done = 0
+    for start, length in rows:
+        here = field[start : start + length]
+        found = count[done : done + length]
+        for step in steps:
+            there = field[start + step : start + step + length]
+            for k in range(length):
+                found[k] += there[k] == here[k]
+        done += length
 
 
 @njit(cache=True, nogil=True)
-def _sum_levels(field, index, steps, total):  # type: ignore[no-untyped-def]
-    for n in range(index.size):
-        place = index[n]
-        around = 0
-        for a in range(steps.size):
-            around += np.int64(field[place + steps[a]]) + np.int64(field[place - steps[a]])
-        total[n] = around
+def _count_close(field, rows, steps, alpha, count):  # type: ignore[no-untyped-def]
+    done = 0
+    for start, length in rows:
+        here = field[start : start + length]
+        found = count[done : done + length]
+        for step in steps:
+            there = field[start + step : start + step + length]
+            for k in range(length):
+                gap = np.int64(there[k]) - np.int64(here[k])
+                found[k] += (there[k] != 0) & (abs(gap) <= alpha)
+        done += length
+
+
+@njit(cache=True, nogil=True)
+def _sum_levels(field, rows, steps, total):  # type: ignore[no-untyped-def]
+    done = 0
+    for start, length in rows:
+        around = total[done : done + length]
+        for step in steps:
+            there = field[start + step : start + step + length]
+            for k in range(length):
+                around[k] += there[k]
+        done += length
