@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from radiokit.exceptions import InputError
 from radiokit.stats._inputs import FloatArray
@@ -26,28 +27,33 @@ class Loess:
 
     def __call__(self, at: FloatArray) -> FloatArray:
         """Return the curve at `at`, points within the range of the data."""
-        return self._blend(at) @ np.concatenate([self.values, self.slopes])
+        cell, weights = self._hermite(at)
+        ends = (self.values[cell], self.values[cell + 1], self.slopes[cell], self.slopes[cell + 1])
+        return np.sum([weight * end for weight, end in zip(weights, ends, strict=True)], axis=0)
 
     def variance(self, at: FloatArray, noise: FloatArray) -> FloatArray:
         """Return the variance of the curve at `at` if the cases are independent with variances `noise`."""
         rows = np.concatenate([_local_quadratic(self.x, v, self.near) for v in self.vertices])
         rows = np.concatenate([rows[0::2], rows[1::2]])
-        blend = self._blend(at)
+        cell, weights = self._hermite(at)
+        size, row = self.vertices.size, np.arange(at.size)
+        blend = np.zeros((at.size, 2 * size))
+        for column, weight in zip((cell, cell + 1, size + cell, size + cell + 1), weights, strict=True):
+            blend[row, column] = weight
         return np.einsum("ij,ij->i", blend @ ((rows * noise) @ rows.T), blend)
 
-    def _blend(self, at: FloatArray) -> FloatArray:
-        """Cubic Hermite weights of all values, then of all slopes, a row a point."""
+    def _hermite(self, at: FloatArray) -> tuple[NDArray[np.intp], tuple[FloatArray, ...]]:
+        """Cell of each point, and the cubic Hermite weights of its two values and two slopes."""
         v = self.vertices
         cell = np.clip(np.searchsorted(v, at, side="right") - 1, 0, v.size - 2)
         width = v[cell + 1] - v[cell]
         h = (at - v[cell]) / width
-        weights = np.zeros((at.size, 2 * v.size))
-        row = np.arange(at.size)
-        weights[row, cell] = (1 - h) ** 2 * (1 + 2 * h)
-        weights[row, cell + 1] = h**2 * (3 - 2 * h)
-        weights[row, v.size + cell] = h * (1 - h) ** 2 * width
-        weights[row, v.size + cell + 1] = -(h**2) * (1 - h) * width
-        return weights
+        return cell, (
+            (1 - h) ** 2 * (1 + 2 * h),
+            h**2 * (3 - 2 * h),
+            h * (1 - h) ** 2 * width,
+            -(h**2) * (1 - h) * width,
+        )
 
 
 def fit_loess(x: FloatArray, y: FloatArray, *, span: float = 0.75, cell: float = 0.2) -> Loess:
@@ -103,12 +109,15 @@ def _local_quadratic(x: FloatArray, at: float, near: int) -> FloatArray:
             "The loess curve needs more distinct values: three quarters of them are equal. Use more cases, or a "
             "predictor with more than a few values."
         )
-    weight = np.sqrt(np.where(squared < reach, (1 - np.minimum(squared / reach, 1) ** 1.5) ** 3, 0.0))
-    inside = weight > 0
-    design = weight[inside, None] * offset[inside, None] ** np.arange(3)
+    inside = squared < reach
+    share = squared[inside] / reach
+    tricube = 1 - share * np.sqrt(share)
+    weight = tricube * np.sqrt(tricube)
+    design = np.column_stack([weight, weight * offset[inside], weight * squared[inside]])
     norms = np.linalg.norm(design, axis=0)
     norms[norms == 0] = 1.0
-    inverse = np.linalg.pinv(design / norms, rcond=100 * np.finfo(float).eps) / norms[:, None] * weight[inside]
+    q, r = np.linalg.qr(design / norms)
+    inverse = np.linalg.pinv(r, rcond=100 * np.finfo(float).eps) @ q.T / norms[:, None] * weight
     rows = np.zeros((2, x.size))
     rows[:, inside] = inverse[:2]
     return rows

@@ -50,7 +50,11 @@ def _local_line(xs: FloatArray, ys: FloatArray, at: float, left: int, size: int)
     stop = int(np.searchsorted(xs, at + reach, side="right"))
     window, values = xs[left:stop], ys[left:stop]
     distance = np.abs(window - at)
-    weight = np.where(distance > 0.001 * reach, (1 - np.minimum(distance / (reach or 1.0), 1) ** 3) ** 3, 1.0)
+    share = np.minimum(distance / (reach or 1.0), 1)
+    # Products, since numpy's third power is ten times slower.
+    weight = 1 - share * share * share
+    weight *= weight * weight
+    weight[distance <= 0.001 * reach] = 1.0
     weight[distance > 0.999 * reach] = 0.0
     total = weight.sum()
     if total <= 0:
