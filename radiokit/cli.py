@@ -18,6 +18,8 @@ from radiokit.exceptions import RadiokitError, RadiokitWarning
 if TYPE_CHECKING:
     import pandas as pd
 
+    from radiokit.features import RadiomicsExtractor
+
 # Each command imports what it needs when it runs, so that --help answers at once.
 
 
@@ -100,8 +102,8 @@ def _command(
     return parser
 
 
-def _add_running(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--jobs", type=int, metavar="N", help="worker processes; -1: all cores (default: 1)")
+def _add_running(parser: argparse.ArgumentParser, jobs: str = "1") -> None:
+    parser.add_argument("--jobs", type=int, metavar="N", help=f"worker processes; -1: all cores (default: {jobs})")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
@@ -138,7 +140,7 @@ def _add_demo(commands: Any) -> None:
         "radiokit demo my-demo",
     )
     parser.add_argument("folder", nargs="?", default="radiokit-demo", help="where to write (default: %(default)s)")
-    _add_running(parser)
+    _add_running(parser, jobs="up to 2")
 
 
 def _demo(options: argparse.Namespace) -> None:
@@ -171,6 +173,8 @@ def _add_extract(commands: Any) -> None:
         default="raise",
         help="stop with the first case that fails (default), or keep its row empty and go on",
     )
+    parser.add_argument("--roi", help="region in DICOM masks: number, name or pattern such as 'GTV*'")
+    parser.add_argument("--suv", choices=("bw", "lbm", "bsa"), help="turn PET DICOM into standardised uptake values")
     _add_columns(parser)
     _add_running(parser)
 
@@ -184,18 +188,49 @@ def _extract(options: argparse.Namespace) -> None:
     extractor.set_params(
         n_jobs=options.jobs, cache=options.cache, on_error=options.on_error, progress=not options.quiet
     )
-    done = extractor.extract(_cases(options))
-    failures = _beside(output, "failures")
-    write_table(done.provenance, _beside(output, "provenance"))
-    if len(done.failures):
-        write_table(done.failures.set_index("case_id"), failures)
+    features, failures, provenance = _all_sequences(extractor, _cases(options), options)
+    write_table(provenance, _beside(output, "provenance"))
+    if len(failures):
+        write_table(failures.set_index("case_id"), _beside(output, "failures"))
     else:
-        failures.unlink(missing_ok=True)  # of an earlier run on the same output
-    write_table(done.features, output)
-    cases, features = done.features.shape
-    print(f"{output}: {features} features of {cases} cases")
-    if len(done.failures):
-        _say(f"warning: {len(done.failures)} of {cases} cases failed and have no values: see {failures}")
+        _beside(output, "failures").unlink(missing_ok=True)  # of an earlier run on the same output
+    write_table(features, output)
+    print(f"{output}: {features.shape[1]} features of {len(features)} cases")
+    if len(failures):
+        failed = failures["case_id"].nunique()
+        _say(f"warning: {failed} of {len(features)} cases failed and have gaps: see {_beside(output, 'failures')}")
+
+
+def _all_sequences(
+    extractor: RadiomicsExtractor, cases: pd.DataFrame, options: argparse.Namespace
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Extract each sequence of the table; with several, columns begin with the name of theirs."""
+    import pandas as pd
+
+    names = [column.removeprefix("image") for column in cases if column == "image" or _is_sequence(column, cases)]
+    done = {}
+    for name in names:
+        parts = {part: _part(cases, part, name) for part in ("image", "mask", "label", "roi", "series")}
+        table = pd.DataFrame({part: column for part, column in parts.items() if column is not None})
+        told = {key: value for key, value in (("roi", options.roi), ("suv", options.suv)) if value is not None}
+        done[name.removeprefix("_")] = extractor.extract(table.assign(**told))
+    if len(done) == 1:
+        only = next(iter(done.values()))
+        return only.features, only.failures, only.provenance
+    return (
+        pd.concat([d.features.add_prefix(f"{name}_") for name, d in done.items()], axis="columns"),
+        pd.concat([d.failures.assign(sequence=name) for name, d in done.items()], ignore_index=True),
+        pd.concat([d.provenance.add_prefix(f"{name}_") for name, d in done.items()], axis="columns"),
+    )
+
+
+def _is_sequence(column: str, cases: pd.DataFrame) -> bool:
+    return column.startswith("image_") and column.replace("image", "mask", 1) in cases
+
+
+def _part(cases: pd.DataFrame, part: str, name: str) -> pd.Series | None:
+    column = next((c for c in (f"{part}{name}", part) if c in cases), None)
+    return None if column is None else cases[column]
 
 
 def _beside(path: Path, what: str) -> Path:
@@ -215,6 +250,7 @@ def _add_study(commands: Any) -> None:
     )
     parser.add_argument("file", help="study file (YAML)")
     parser.add_argument("-o", "--output", metavar="FOLDER", help="where to write (default: FILE without .yaml)")
+    parser.add_argument("--cache", metavar="FOLDER", help="keep finished work here; a new run does only the rest")
     _add_running(parser)
 
 
@@ -222,10 +258,9 @@ def _study(options: argparse.Namespace) -> None:
     from radiokit.study import Study
 
     folder = Path(options.output) if options.output else Path(options.file).with_suffix("")
-    result = Study.from_yaml(options.file).run(n_jobs=options.jobs, progress=not options.quiet)
+    result = Study.from_yaml(options.file).run(n_jobs=options.jobs, cache=options.cache, progress=not options.quiet)
     result.save(folder)
-    result.report(folder / "report.html")
-    print(f"report: {(folder / 'report.html').absolute()}")
+    print(f"report: {result.report(folder / 'report.html').absolute()}")
 
 
 def _add_predict(commands: Any) -> None:
@@ -237,7 +272,7 @@ def _add_predict(commands: Any) -> None:
         "radiokit predict results/combined.rk cases.csv -o predictions.csv",
     )
     parser.add_argument("signature", help="frozen model (.rk) of a study")
-    parser.add_argument("cases", help="case table or folder, as for extract")
+    parser.add_argument("cases", help="case table or folder, as for extract; or a table of the model's features")
     parser.add_argument(
         "-o", "--output", required=True, metavar="FILE", help="predictions: .csv, .tsv, .xlsx or .parquet"
     )
@@ -251,7 +286,9 @@ def _predict(options: argparse.Namespace) -> None:
 
     output = _out_table(options.output)
     signature = load_signature(options.signature)
-    predictions = signature.predict(_cases(options), n_jobs=options.jobs, progress=not options.quiet)
+    told = any((options.root, options.id, options.image, options.mask))
+    cases = _cases(options) if told else options.cases
+    predictions = signature.predict(cases, n_jobs=options.jobs, progress=not options.quiet)
     write_table(predictions, output)
     print(f"{output}: predictions of {len(predictions)} cases")
 

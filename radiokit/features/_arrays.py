@@ -17,7 +17,7 @@ from radiokit.io._pair import mask_for
 Spacing = Sequence[float] | None
 
 
-def as_volume(image: Any, spacing: Spacing = None) -> Volume:
+def as_volume(image: Any, spacing: Spacing = None, *, series: Any = None, suv: str | None = None) -> Volume:
     """Return an image as a Volume.
 
     Parameters
@@ -26,6 +26,8 @@ def as_volume(image: Any, spacing: Spacing = None) -> Volume:
         The image; arrays are (z, y, x) or one slice (y, x).
     spacing : sequence of float, optional
         For arrays, and only for them: mm between voxel centres, in the order of the axes.
+    series, suv : optional
+        For paths of DICOM: as `radiokit.io.read_volume`.
 
     Returns
     -------
@@ -49,7 +51,7 @@ def as_volume(image: Any, spacing: Spacing = None) -> Volume:
     if spacing is not None:
         raise ParameterError("spacing= is for arrays; files, volumes and SimpleITK images have their own.")
     if isinstance(image, str | os.PathLike):
-        return read_volume(image)
+        return read_volume(image, series=series, suv=suv)
     if isinstance(image, Volume):
         return image
     if _is_sitk(image):

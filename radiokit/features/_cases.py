@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import ThreadpoolController
 
 from radiokit.exceptions import CaseTableError
 from radiokit.features._arrays import as_mask, as_volume
@@ -18,7 +16,10 @@ from radiokit.features._plan import Pipeline
 from radiokit.features._settings import RegionRules
 from radiokit.io import Grid, check_geometry, read_cases
 from radiokit.preprocessing import on_grid_of
-from radiokit.utils import CaseResult, content_hash
+from radiokit.utils import CaseResult, content_hash, one_thread
+
+# Columns of a case table that say how its files are read.
+HOW = ("label", "roi", "series", "suv")
 
 
 @dataclass(frozen=True)
@@ -31,33 +32,37 @@ class CaseTask:
 
     def __call__(self, case_id: str, row: pd.Series) -> CaseResult:
         """Return the row of one case of a table."""
-        return self.measure(
-            row["image"], row["mask"], label=_cell(row, "label"), roi=_cell(row, "roi"), case_id=case_id
-        )
+        how = {name: _cell(row, name) for name in HOW}
+        return self.measure(row["image"], row["mask"], case_id=case_id, **how)
 
     def measure(
-        self, image: Any, mask: Any, *, label: Any, roi: Any = None, spacing: Any = None, case_id: str | None = None
+        self,
+        image: Any,
+        mask: Any,
+        *,
+        label: Any,
+        roi: Any = None,
+        series: Any = None,
+        suv: Any = None,
+        spacing: Any = None,
+        case_id: str | None = None,
     ) -> CaseResult:
         """Read, see that image and mask share one grid, and measure."""
-        volume = as_volume(image, spacing)
+        volume = as_volume(image, spacing, series=series, suv=suv)
         region = as_mask(mask, volume, self.rules.label if label is None else label, spacing, roi)
         if not self.rules.correct_mask:
             region = check_geometry(volume, region, case_id, tolerance=self.rules.geometry_tolerance)
         elif not self.corrects_by_resampling:
             region = on_grid_of(volume, region)
-        # Sums of several threads depend on their number; with one, no value depends on the machine or on n_jobs.
-        with _thread_pools().limit(limits=1):
+        with one_thread():
             return self.pipeline.measure(volume, region)
-
-
-@cache
-def _thread_pools() -> ThreadpoolController:
-    return ThreadpoolController()
 
 
 def _cell(row: pd.Series, name: str) -> Any:
     value = row.get(name)
-    return None if value is None or (np.ndim(value) == 0 and pd.isna(value)) else value
+    absent = value is None or (np.ndim(value) == 0 and pd.isna(value)) or value == ""
+    # A column `suv` of numbers is a clinical one.
+    return None if absent or (name == "suv" and not isinstance(value, str)) else value
 
 
 def case_table(cases: Any) -> pd.DataFrame:
@@ -82,9 +87,8 @@ def case_key(row: pd.Series, *, settings: str, label: int | None) -> str:
     """Name a result by what decides it: settings, label, and the content of image and mask."""
     parts = [row["image"], row["mask"]]
     paths = [part for part in parts if isinstance(part, str | os.PathLike)]
-    text = "|".join(
-        [settings, repr(_cell(row, "label") or label), repr(_cell(row, "roi")), *(_digest(part) for part in parts)]
-    )
+    how = [repr(_cell(row, name)) for name in HOW if name != "label"]
+    text = "|".join([settings, repr(_cell(row, "label") or label), *how, *(_digest(part) for part in parts)])
     return content_hash(text, paths)
 
 

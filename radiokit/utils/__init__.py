@@ -2,7 +2,7 @@
 
 from radiokit.utils._cache import CaseResult, content_hash
 from radiokit.utils._optional import import_optional
-from radiokit.utils._parallel import parallel_map, track
+from radiokit.utils._parallel import one_thread, parallel_map, track
 from radiokit.utils._random import spawn_seeds
 from radiokit.utils._runner import Extraction, run_cases
 from radiokit.utils._targets import (
@@ -23,6 +23,7 @@ __all__ = [
     "content_hash",
     "import_optional",
     "is_survival_target",
+    "one_thread",
     "parallel_map",
     "run_cases",
     "spawn_seeds",

@@ -3,12 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import AbstractContextManager
+from functools import cache
 from typing import Any, TypeVar
 
 from joblib import Parallel, delayed
+from threadpoolctl import ThreadpoolController
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+def one_thread() -> AbstractContextManager[Any]:
+    """Hold linear algebra to one thread: how a sum is split among threads changes its last bit.
+
+    Returns
+    -------
+    context manager
+        Inside of it BLAS runs on one thread, so that no value depends on the machine or on n_jobs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> with one_thread():
+    ...     float(np.ones(3) @ np.ones(3))
+    3.0
+    """
+    return _thread_pools().limit(limits=1)
+
+
+@cache
+def _thread_pools() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def parallel_map(

@@ -9,12 +9,11 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import ThreadpoolController
 
 from radiokit import exceptions
 from radiokit.exceptions import (
@@ -25,7 +24,7 @@ from radiokit.exceptions import (
     RadiokitWarning,
 )
 from radiokit.utils._cache import CaseCache, CaseResult, Entry
-from radiokit.utils._parallel import parallel_iter
+from radiokit.utils._parallel import one_thread, parallel_iter
 
 Compute = Callable[[str, pd.Series], Mapping[str, float] | CaseResult]
 
@@ -184,7 +183,7 @@ def _run_case(
     case_id, row = item
     start = time.perf_counter()
     name = None
-    with warnings.catch_warnings(record=True) as caught, _threads().limit(limits=1):
+    with warnings.catch_warnings(record=True) as caught, one_thread():
         warnings.simplefilter("always")
         try:
             if cache is not None and key is not None:
@@ -203,12 +202,6 @@ def _run_case(
     if cache is not None and name is not None:
         cache.write(name, entry)
     return _Outcome(case_id, entry, seconds=seconds, warnings=heard)
-
-
-@lru_cache(maxsize=1)
-def _threads() -> ThreadpoolController:
-    """Hold linear algebra to one thread: how a sum is split among threads changes its last bit."""
-    return ThreadpoolController()
 
 
 def _entry(result: CaseResult, columns: tuple[str, ...] | None) -> Entry:
