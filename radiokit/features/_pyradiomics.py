@@ -68,7 +68,7 @@ class PyradiomicsPipeline:
     def measure(self, image: Volume, mask: Mask) -> CaseResult:
         """Return one row; the mask may lie on another grid only if the region's rules correct it."""
         ready = self.prepare(image, mask)
-        found = dict.fromkeys(self.names, np.nan)
+        found: dict[str, float] = {}
         if any(c in self.classes for c in SHAPES):
             axis = self.plan.texture.force2d_dimension
             region = Region(ready.whole.array[ready.box], ready.whole.spacing)
@@ -82,7 +82,8 @@ class PyradiomicsPipeline:
                     row = self._measure_image(region, values, measured)
                     found.update({f"{name}_{feature}": value for feature, value in row.items()})
         _warn_undefined(found)
-        return CaseResult(found, _provenance(image, mask, ready))
+        # An image that could not be made has said so; its columns are NaN.
+        return CaseResult(dict.fromkeys(self.names, np.nan) | found, _provenance(image, mask, ready))
 
     def _measure_image(self, region: Region, values: np.ndarray, measured: Measured) -> dict[str, float]:
         plan = self.plan

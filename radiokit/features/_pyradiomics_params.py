@@ -11,7 +11,7 @@ from typing import Any
 
 from radiokit.exceptions import FileError, ParameterError
 from radiokit.features._measure import ALL_FEATURES, TextureOptions
-from radiokit.features._plan import Measured
+from radiokit.features._plan import Measured, Plan, build_pipeline
 from radiokit.features._settings import (
     INTERPOLATORS,
     FixedBinCount,
@@ -283,8 +283,8 @@ def params_of(extractor: Any) -> dict[str, Any]:
     """Return the content of a parameter file for an extractor; what a file cannot hold is an error."""
     if extractor.standard != "pyradiomics":
         raise ParameterError(f"standard={extractor.standard!r} has no pyradiomics parameter file.")
-    extractor.get_feature_names_out()  # says what pyradiomics has no counterpart of
     plan = extractor.plan()
+    _ = build_pipeline("pyradiomics", plan).names  # says what pyradiomics has no counterpart of
     setting = {
         **_written_binning(plan.discretization),
         **_written(plan.texture, TextureOptions(), TEXTURE),
@@ -293,7 +293,7 @@ def params_of(extractor: Any) -> dict[str, Any]:
         **_written_resegmentation(plan.resegmentation),
     }
     if plan.voxel_array_shift:
-        setting["voxelArrayShift"] = plan.voxel_array_shift
+        setting["voxelArrayShift"] = _plain(plan.voxel_array_shift)
     if plan.normalization is not None:
         setting |= {"normalize": True, "normalizeScale": plan.normalization.scale}
         if plan.normalization.outlier_sigma is not None:
@@ -303,17 +303,24 @@ def params_of(extractor: Any) -> dict[str, Any]:
         if plan.families == "all"
         else {name: list(features) if features else None for name, features in plan.families.items()}
     )
-    return {"setting": setting, "imageType": _written_filters(plan.filters), "featureClass": families}
+    return {"setting": setting, "imageType": _written_filters(plan), "featureClass": families}
 
 
 def _written(value: Any, default: Any, names: Mapping[str, str]) -> dict[str, Any]:
     changed = {t: getattr(value, o) for t, o in names.items() if getattr(value, o) != getattr(default, o)}
-    return {name: list(v) if isinstance(v, tuple) else v for name, v in changed.items()}
+    return {name: _plain(v) for name, v in changed.items()}
 
 
 def _every(value: Any, names: Mapping[str, str]) -> dict[str, Any]:
     found = {theirs: getattr(value, ours) for theirs, ours in names.items()}
-    return {name: list(v) if isinstance(v, tuple) else v for name, v in found.items() if v is not None}
+    return {name: _plain(v) for name, v in found.items() if v is not None}
+
+
+def _plain(value: Any) -> Any:
+    """Spell a value as pyradiomics' schema wants it: lists, and whole numbers without a point."""
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _written_binning(by_family: Mapping[str, Any]) -> dict[str, Any]:
@@ -354,16 +361,18 @@ def _written_resegmentation(how: Resegmentation | None) -> dict[str, Any]:
     }
 
 
-def _written_filters(filters: tuple[Measured, ...]) -> dict[str, Any]:
+def _written_filters(plan: Plan) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for measured in filters:
+    for measured in plan.filters:
         kind = measured.filter
         name = type(kind).__name__
         own = {
             **(_written_binning({"default": measured.discretization}) if measured.discretization else {}),
             **(_every(measured.texture, TEXTURE) if measured.texture else {}),
-            **({} if measured.voxel_array_shift is None else {"voxelArrayShift": measured.voxel_array_shift}),
+            **({} if measured.voxel_array_shift is None else {"voxelArrayShift": _plain(measured.voxel_array_shift)}),
         }
+        if measured.texture and plan.texture.weighting_norm and not measured.texture.weighting_norm:
+            raise ParameterError("A pyradiomics parameter file cannot take back weighting_norm for one image type.")
         if name not in IMAGE_TYPES:
             raise ParameterError(f"A pyradiomics parameter file cannot hold the filter {kind!r}.")
         if isinstance(kind, LoG):
