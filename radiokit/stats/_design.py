@@ -327,8 +327,8 @@ def spline_knots(x: ArrayLike, n_knots: int) -> FloatArray:
     distinct, counts = np.unique(values, return_counts=True)
     if n_knots < 3 or values.size < 6 or distinct.size < 5:
         raise InputError(
-            f"rcs with {n_knots} knots on {values.size} cases with {distinct.size} distinct values; required: 3 knots or "
-            "more, 6 cases and 5 distinct values. Use the variable as it is, or as C()."
+            f"rcs with {n_knots} knots on {values.size} cases with {distinct.size} distinct values; required: 3 knots "
+            "or more, 6 cases and 5 distinct values. Use the variable as it is, or as C()."
         )
     if distinct.size - 2 <= n_knots:
         return distinct[1:-1]
