@@ -17,7 +17,7 @@ from radiokit.datasets import _phantom as phantom
 from radiokit.datasets import _truth as planted
 from radiokit.datasets._truth import CohortTruth
 from radiokit.exceptions import ParameterError
-from radiokit.io import Mask, Volume, write_volume
+from radiokit.io import Mask, Volume, read_cases, write_volume
 from radiokit.utils import parallel_map, spawn_seeds
 
 CLINICAL = ["age", "sex", "cea", "stage"]
@@ -225,13 +225,6 @@ def _write_patient(
     for k, inside in enumerate(occupancies, start=1):
         mask = Mask(phantom.average_slices(inside, scanner.slices) >= 0.5, spacing=scanner.spacing)
         write_volume(mask, folder / _mask_path(f"{patient}_{k}"))
-
-
-def read_cases(path: Path) -> pd.DataFrame:
-    cases = pd.read_csv(path).set_index("case_id")
-    for column in cases.columns[cases.columns.str.match("image|mask")]:
-        cases[column] = [str(path.parent / name) for name in cases[column]]
-    return cases
 
 
 def _image_path(patient: str, sequence: str) -> str:

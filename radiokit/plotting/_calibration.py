@@ -143,7 +143,7 @@ class CalibrationDisplay(Display):
             Itself, with ``ax_`` and ``figure_``.
         """
         with style():
-            ax = self._open(ax, 3.6, 3.5 if self.predictions is None else 4.0)
+            ax = self._open(ax, 3.6, 3.5 if self.predictions is None else 3.8)
             ax.plot([0, 1], [0, 1], color=GREY, lw=0.7, ls=(0, (2, 2)), zorder=0, label="Ideal")
             curves = {str(name): part for name, part in self.curves.groupby("model", sort=False)}
             names = list(curves)
@@ -151,7 +151,7 @@ class CalibrationDisplay(Display):
                 color = color_of(name, names, colors)
                 ax.plot(
                     curves[name]["predicted"], curves[name]["observed"],
-                    color=color, ls=dash_of(name, names), label=plain(name),
+                    color=color, ls=dash_of(name, names, colors), label=plain(name),
                 )  # fmt: skip
                 if self.groups is not None and (self.groups["model"] == name).any():
                     _draw_groups(ax, self.groups[self.groups["model"] == name], color, "osD^vP"[i % 6])

@@ -126,7 +126,11 @@ class DecisionCurveDisplay(Display):
                     )
             for name in models:
                 part = curves[name]
-                line = {"color": color_of(name, models, colors), "ls": dash_of(name, models), "label": plain(name)}
+                line = {
+                    "color": color_of(name, models, colors),
+                    "ls": dash_of(name, models, colors),
+                    "label": plain(name),
+                }
                 ax.plot(part["threshold"], part["net_benefit"], **line)
             # Below zero only the sign matters: treating all soon falls out of any useful scale.
             top = float(self.curve["net_benefit"].max())

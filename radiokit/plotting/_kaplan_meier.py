@@ -107,7 +107,9 @@ class KaplanMeierDisplay(Display):
             names = list(groups)
             ax = self._open(ax, 4.6, 3.4 + 0.16 * len(names))
             for name, part in groups.items():
-                _draw_curve(ax, part, plain(name), color_of(name, names, colors), dash_of(name, names), band=band)
+                _draw_curve(
+                    ax, part, plain(name), color_of(name, names, colors), dash_of(name, names, colors), band=band
+                )
             end = float(self.curve["time"].max())
             unit = f" ({plain(self.time_unit)})" if self.time_unit else ""
             ax.set(ylim=(-0.02, 1.04), xlim=(-0.02 * end, 1.03 * end), ylabel="Survival")

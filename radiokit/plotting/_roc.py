@@ -160,7 +160,7 @@ class RocDisplay(Display):
                 curve = self.curves[self.curves["model"] == name]
                 label = f"{plain(name)}  {estimate_text(*area)}"
                 color = color_of(name, names, colors)
-                ax.plot(curve["fpr"], curve["sensitivity"], color=color, ls=dash_of(name, names), label=label)
+                ax.plot(curve["fpr"], curve["sensitivity"], color=color, ls=dash_of(name, names, colors), label=label)
                 if self.points is not None:
                     point = self.points[self.points["model"] == name]
                     ax.plot(point["fpr"], point["sensitivity"], "o", ms=5, mfc="white", mec=color, mew=1.2)

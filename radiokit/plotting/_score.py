@@ -108,7 +108,7 @@ class ScoreDisplay(Display):
             Itself, with ``ax_`` and ``figure_``.
         """
         with style():
-            ax = self._open(ax, 5.6, 2.6)
+            ax = self._open(ax, 4.7, 2.6)
             height = self.cases["score"].to_numpy() - self.threshold
             colors = np.where(self.cases["y_true"], COLORS[1], COLORS[0])
             ax.bar(np.arange(len(height)), height, bottom=self.threshold, width=0.86, color=colors, lw=0)

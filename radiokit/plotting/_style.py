@@ -88,9 +88,10 @@ def color_of(name: str, names: Sequence[str], colors: dict[str, str] | None) -> 
     return (colors or {}).get(name, COLORS[list(names).index(name) % len(COLORS)])
 
 
-def dash_of(name: str, names: Sequence[str]) -> Any:
-    """Return the dash of a model or group, by position."""
-    return DASHES[list(names).index(name) % len(DASHES)]
+def dash_of(name: str, names: Sequence[str], colors: dict[str, str] | None = None) -> Any:
+    """Return the dash that goes with the colour, so that a model looks the same in every figure."""
+    color = color_of(name, names, colors)
+    return DASHES[COLORS.index(color)] if color in COLORS else (0, (1, 1.2))
 
 
 def p_text(p: float) -> str:

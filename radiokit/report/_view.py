@@ -1,0 +1,184 @@
+"""Tables as a reader wants them: intervals beside their estimates, short numbers, plain headings."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+LABELS = {
+    "auc": "AUC", "auc_a": "AUC A", "auc_b": "AUC B", "brier": "Brier", "brier_scaled": "Scaled Brier",
+    "c_index": "C-index", "c_index_a": "C-index A", "c_index_b": "C-index B", "calibration_intercept": "Intercept",
+    "calibration_slope": "Slope", "calibration_in_the_large": "In the large", "case_id": "Case",
+    "center_p_value": "p between centres", "coef": "Coefficient", "e_avg": "E avg", "e_max": "E max", "e_50": "E 50",
+    "e_90": "E 90", "f1": "F1", "hazard_ratio": "Hazard ratio", "ici": "ICI", "lr_negative": "LR−",
+    "lr_positive": "LR+", "mcc": "MCC", "n": "n", "n_cases": "Cases", "n_events": "Events", "n_features": "Features",
+    "n_patients": "Patients", "npv": "NPV", "odds_ratio": "Odds ratio", "o_e": "O/E", "p": "p",
+    "p_adjusted": "p adjusted", "p_value": "p", "ppv": "PPV", "r2": "R²", "se": "SE", "smd": "SMD", "vif": "VIF",
+}  # fmt: skip
+ESTIMATES = ("estimate", "odds_ratio", "hazard_ratio", "difference", "auc", "c_index", "net_benefit", "survival")
+MISSING = "–"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Text, and smaller text under it."""
+
+    text: str
+    small: str = ""
+    number: bool = False
+
+
+@dataclass(frozen=True)
+class TableView:
+    """A table ready to print, with its data at full precision."""
+
+    header: list[str]
+    rows: list[list[Cell]]
+    caption: str
+    csv: str  # data URI
+    name: str
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def numeric(self) -> list[bool]:
+        """Whether each column holds numbers, to be set flush right."""
+        return [all(row[i].number for row in self.rows) if self.rows else False for i in range(len(self.header))]
+
+
+def view(
+    frame: pd.DataFrame, *, name: str, caption: str, columns: Sequence[str] | None = None, notes: Iterable[str] = ()
+) -> TableView:
+    """Present a table; `columns` chooses and orders, the file behind the link holds everything."""
+    full = with_index(frame)
+    shown = full if columns is None else full[[c for c in columns if c in full.columns]]
+    limits = _limits(full)
+    edges = {c for pair in limits.values() for c in pair}
+    kept = [c for c in shown.columns if c not in edges and not (shown[c].isna().all() and len(shown))]
+    places = {c: full.columns.get_loc(c) for c in {*kept, *edges}}
+    rows = []
+    for values in full.itertuples(index=False, name=None):
+        record = {c: values[place] for c, place in places.items()}
+        rows.append([_presented(c, record, limits) for c in kept])
+    return TableView([label(c) for c in kept], rows, caption, csv_uri(full), name, list(notes))
+
+
+def _limits(frame: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """Return the columns that hold the interval of another: `ci_low` of the estimate, `x_ci_low` of x."""
+    pairs = {c: (f"{c}_ci_low", f"{c}_ci_high") for c in map(str, frame.columns)}
+    estimate = next((c for c in ESTIMATES if c in frame.columns), None)
+    if estimate is not None:
+        pairs[estimate] = ("ci_low", "ci_high")
+    return {c: pair for c, pair in pairs.items() if set(pair) <= set(frame.columns)}
+
+
+def _presented(column: str, record: Mapping[str, Any], limits: Mapping[str, tuple[str, str]]) -> Cell:
+    if column not in limits:
+        return cell(column, record[column])
+    low, high = (record[c] for c in limits[column])
+    return estimate_cell(record[column], low, high)
+
+
+def with_index(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with a meaningful index as columns."""
+    if isinstance(frame.index, pd.RangeIndex) or (frame.index.name is None and frame.index.dtype.kind in "iu"):
+        return frame.reset_index(drop=True)
+    named = frame.rename_axis("feature") if frame.index.nlevels == 1 and frame.index.name is None else frame
+    return named.reset_index()
+
+
+def label(column: object) -> str:
+    """Return a heading for a column of the vocabulary; other names stay as they are, without underscores."""
+    name = str(column)
+    if name in LABELS:
+        return LABELS[name]
+    words = name.replace("_", " ") if name.islower() else name
+    return words[:1].upper() + words[1:]
+
+
+def cell(column: object, value: Any) -> Cell:
+    """Present one value."""
+    if isinstance(value, bool | np.bool_):
+        return Cell("yes" if value else "no")
+    if isinstance(value, int | float | np.integer | np.floating):
+        return Cell(number(value, p=str(column).startswith("p_") or str(column).endswith("p_value")), number=True)
+    if value is None or value is pd.NA or value is pd.NaT or str(value) == "":
+        return Cell("")
+    return Cell(str(value))
+
+
+def estimate_cell(estimate: float, low: float, high: float) -> Cell:
+    """Present an estimate with its interval under it."""
+    return Cell(number(estimate), interval_text(low, high), number=True)
+
+
+def interval_text(low: float, high: float) -> str:
+    """Return an interval: a dash between positive numbers, a word where there is a minus sign."""
+    if not np.isfinite([low, high]).any():
+        return ""
+    joined = "–" if np.nanmin([low, high]) >= 0 else " to "
+    return f"{number(low)}{joined}{number(high)}"
+
+
+def number(value: Any, *, p: bool = False) -> str:
+    """Return a number as papers print it: p-values to three decimals, others to two or three figures."""
+    if not np.isfinite(value):
+        return MISSING if np.isnan(value) else ("∞" if value > 0 else "−∞")
+    if p:
+        return "<0.001" if value < 0.001 else f"{value:.3f}"
+    if float(value).is_integer() and (abs(value) >= 10 or isinstance(value, int | np.integer)):
+        return f"{int(value):,}".replace("-", "−")
+    size = abs(value)
+    if 0 < size < 0.001 or size >= 1e6:
+        return f"{value:.2e}".replace("-", "−")
+    digits = 3 if size < 0.095 else (2 if size < 10 else (1 if size < 1000 else 0))
+    return f"{value:,.{digits}f}".replace("-", "−")
+
+
+def csv_uri(frame: pd.DataFrame) -> str:
+    """Return the whole table as a data URI, at full precision."""
+    text = frame.to_csv(index=False)
+    return "data:text/csv;charset=utf-8;base64," + base64.b64encode(text.encode()).decode()
+
+
+def performance_view(
+    performance: pd.DataFrame, metrics: Sequence[str], *, name: str, caption: str, note: str, sources: Mapping[str, str]
+) -> TableView:
+    """Present a long table of metrics as one row a model and cohort."""
+    present = [m for m in metrics if m in set(performance["metric"])]
+    rows: list[list[Cell]] = []
+    keys = [c for c in ("cohort", "source", "model") if c in performance.columns]
+    chosen = performance[performance["metric"].isin(present)]
+    ranks = {key: i for i, key in enumerate(sources)}
+    chosen = chosen.sort_values("source", key=lambda s: s.map(ranks).fillna(len(ranks)), kind="stable")
+    thresholds = "threshold" in chosen and chosen["threshold"].notna().any()
+    for found, part in chosen.groupby(keys, sort=False, dropna=False):
+        by_name = dict(zip(keys, found, strict=True))
+        cohort = cohort_label(by_name.get("cohort"), by_name.get("source"), sources)
+        known = part.set_index("metric")
+        first = part.iloc[0]
+        cells = [Cell(cohort), Cell(str(by_name.get("model", ""))), *(cell(c, first.get(c)) for c in ("n", "n_events"))]
+        if thresholds:
+            values = part["threshold"].dropna()
+            cells.append(cell("threshold", float(values.iloc[0]) if len(values) else np.nan))
+        for metric in present:
+            if metric in known.index:
+                row = known.loc[[metric]].iloc[0]
+                cells.append(estimate_cell(row["estimate"], row.get("ci_low", np.nan), row.get("ci_high", np.nan)))
+            else:
+                cells.append(Cell(MISSING, number=True))
+        rows.append(cells)
+    header = ["Cohort", "Model", "n", "Events", *(["Threshold"] if thresholds else []), *(label(m) for m in present)]
+    return TableView(header, rows, caption, csv_uri(performance), name, [note])
+
+
+def cohort_label(cohort: object, source: object, sources: Mapping[str, str]) -> str:
+    """Return the name of a cohort with what its predictions are."""
+    if source is None or source != source:
+        return str(cohort)
+    meaning = sources.get(str(source), str(source))
+    return meaning if cohort is None or meaning.startswith(str(cohort)) else f"{cohort} ({meaning})"

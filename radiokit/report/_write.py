@@ -1,0 +1,187 @@
+"""The report on disk: one page that needs nothing else, or a folder of tables and figures."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader
+
+from radiokit._version import __version__
+from radiokit.exceptions import FileError
+from radiokit.report._figures import Figure, figures
+from radiokit.report._headline import headline, outcome_name
+from radiokit.report._methods import methods_text, settings_rows
+from radiokit.report._result import Reportable, setting
+from radiokit.report._sections import sections
+from radiokit.report._view import csv_uri
+
+HERE = Path(__file__).parent
+
+
+def write_report(
+    result: Reportable, path: str | os.PathLike[str], *, figures_folder: str | os.PathLike[str] | None = None
+) -> Path:
+    """Write one self-contained HTML page: summary, tables, figures, methods text and provenance.
+
+    Parameters
+    ----------
+    result : StudyResult
+        What `radiokit.study.Study.run` returned.
+    path : path
+        Target, ``report.html`` in it where it is a folder.
+    figures_folder : path, optional
+        Where to write each figure as PNG and SVG besides; made if absent.
+
+    Returns
+    -------
+    Path
+        Where the page lies.
+
+    Raises
+    ------
+    FileError
+        If it cannot be written.
+
+    Notes
+    -----
+    The page loads nothing and runs nothing: figures, style and tables (as files behind links, at full precision) are
+    inside it. Every text that comes from data or settings is escaped.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from types import SimpleNamespace
+    >>> import pandas as pd
+    >>> tables = {"failures": pd.DataFrame({"case_id": ["P1"], "error": ["MaskError"], "message": ["empty mask"]})}
+    >>> result = SimpleNamespace(
+    ...     tables=tables, predictions=pd.DataFrame(), warnings=[], provenance={}, models={}, spec=None
+    ... )
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     "empty mask" in write_report(result, folder).read_text()
+    True
+    """
+    target = Path(path)
+    if target.is_dir():
+        target = target / "report.html"
+    with _drawn(result) as pictures:
+        page = _render(result, pictures)
+    try:
+        target.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise FileError(
+            f"The report cannot be written to {target}: {error.strerror}. Does the folder exist?"
+        ) from error
+    return target
+
+
+def write_folder(result: Reportable, folder: str | os.PathLike[str]) -> Path:
+    """Write tables (CSV), figures (PNG and SVG), predictions, provenance and the report.
+
+    Parameters
+    ----------
+    result : StudyResult
+        What `radiokit.study.Study.run` returned.
+    folder : path
+        Target folder; made if absent.
+
+    Returns
+    -------
+    Path
+        The report in the folder.
+
+    Raises
+    ------
+    FileError
+        If something cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from types import SimpleNamespace
+    >>> import pandas as pd
+    >>> flow = pd.DataFrame({"step": ["read"], "n_patients": [3]})
+    >>> result = SimpleNamespace(
+    ...     tables={"flow": flow}, predictions=pd.DataFrame(), warnings=[], provenance={}, models={}, spec=None
+    ... )
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     report = write_folder(result, folder)
+    ...     sorted(p.name for p in Path(folder).rglob("*") if p.is_file())
+    ['flow.csv', 'flow.png', 'flow.svg', 'methods.txt', 'predictions.csv', 'provenance.json', 'report.html']
+    """
+    root = Path(folder)
+    try:
+        (root / "tables").mkdir(parents=True, exist_ok=True)
+        for name, frame in result.tables.items():
+            keep_index = not isinstance(frame.index, pd.RangeIndex)
+            frame.to_csv(root / "tables" / f"{safe_name(name)}.csv", index=keep_index)
+        result.predictions.to_csv(root / "predictions.csv", index=False)
+        (root / "provenance.json").write_text(json.dumps(plain(result.provenance), indent=2), encoding="utf-8")
+        (root / "methods.txt").write_text("\n\n".join(methods_text(result)) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise FileError(f"The results cannot be written to {root}: {error.strerror} ({error.filename}).") from error
+    return write_report(result, root / "report.html", figures_folder=root / "figures")
+
+
+def _save(pictures: list[Figure], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for figure in pictures:
+        for suffix in ("png", "svg"):
+            figure.display.save(folder / f"{safe_name(figure.name)}.{suffix}", dpi=200)
+
+
+@contextmanager
+def _drawn(result: Reportable) -> Iterator[list[Figure]]:
+    pictures: list[Figure] = []
+    try:
+        for figure in figures(result):
+            pictures.append(figure)  # noqa: PERF402  (those drawn before an error must be closed too)
+        yield pictures
+    finally:
+        for figure in pictures:
+            figure.display.close()
+
+
+def _render(result: Reportable, pictures: list[Figure]) -> str:
+    environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    provenance = json.dumps(plain(result.provenance), indent=2)
+    return environment.get_template("report.html").render(
+        title=str(setting(result, "title") or f"Radiomics study of {outcome_name(result)}"),
+        version=__version__,
+        style=(HERE / "report.css").read_text(encoding="utf-8"),
+        headline=headline(result),
+        sections=sections(result, pictures),
+        methods=methods_text(result),
+        settings=settings_rows(result),
+        predictions=csv_uri(result.predictions),
+        provenance="data:application/json;base64," + base64.b64encode(provenance.encode()).decode(),
+    )
+
+
+def safe_name(name: str) -> str:
+    """Return a file name without anything a file system might refuse."""
+    kept = "".join(c if c.isalnum() or c in "-_." else "_" for c in str(name)).strip("._")
+    return kept[:80] or "unnamed"
+
+
+def plain(value: Any) -> Any:
+    """Return what JSON can hold: mappings, lists, numbers, text."""
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [plain(v) for v in value]
+    if isinstance(value, pd.DataFrame):
+        return plain(value.reset_index().to_dict("records"))
+    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
+        return plain(value.item())
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if value == value and abs(value) != float("inf") else str(value)
+    return str(value)

@@ -1,0 +1,248 @@
+"""The page says what the tables say, holds everything it needs, and shows hostile names as text."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from radiokit.exceptions import FileError
+from radiokit.report import write_folder, write_report
+from radiokit.report._headline import headline
+from radiokit.report._methods import methods_text
+from radiokit.report._view import interval_text, number, view
+
+HOSTILE = "<script>alert('x')</script>"
+SECTIONS = (
+    "summary", "patients", "features", "discrimination", "calibration", "usefulness", "effects", "survival",
+    "safeguards", "methods", "provenance",
+)  # fmt: skip
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+class Page(HTMLParser):
+    """Tags, attributes and text of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {k: v or "" for k, v in attrs}))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def path(result: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_report(result, tmp_path_factory.mktemp("report") / "report.html")
+
+
+@pytest.fixture(scope="module")
+def page(path: Path) -> Page:
+    return Page(path.read_text())
+
+
+def empty(**changes: Any) -> SimpleNamespace:
+    fields = {"tables": {}, "predictions": pd.DataFrame(), "warnings": [], "provenance": {}, "models": {}, "spec": {}}
+    return SimpleNamespace(**{**fields, **changes})
+
+
+def test_every_section_is_there_and_linked(page: Page) -> None:
+    ids = {attrs["id"] for _, attrs in page.tags if "id" in attrs}
+    links = {attrs["href"] for tag, attrs in page.tags if tag == "a"}
+    assert set(SECTIONS) <= ids
+    assert {f"#{name}" for name in SECTIONS} <= links
+    assert len([i for _, attrs in page.tags if (i := attrs.get("id"))]) == len(ids), "an id comes twice"
+
+
+def test_nothing_is_loaded_or_run(page: Page) -> None:
+    assert not [tag for tag, _ in page.tags if tag in ("script", "link", "iframe", "object", "embed", "base", "form")]
+    for _, attrs in page.tags:
+        assert not [name for name in attrs if name.startswith("on")]
+        for name in ("src", "href"):
+            assert attrs.get(name, "#").startswith(
+                ("#", "data:image/svg+xml", "data:text/csv", "data:application/json")
+            )
+    policy = next(attrs["content"] for tag, attrs in page.tags if attrs.get("http-equiv") == "Content-Security-Policy")
+    assert policy.startswith("default-src 'none'")
+    svgs = [base64.b64decode(attrs["src"].partition(",")[2]).decode() for tag, attrs in page.tags if tag == "img"]
+    assert len(svgs) >= 14
+    assert not [svg for svg in svgs if "<script" in svg or re.search(r'href="(?!#|data:)', svg)]
+
+
+def test_hostile_names_are_text(page: Page) -> None:
+    assert page.text.count(HOSTILE) >= 8
+    assert "the mask is empty & <b>void</b>" in page.text
+
+
+def test_summary_says_what_the_tables_say(page: Page, result: Any) -> None:
+    performance = result.tables["performance"]
+    row = performance[(performance["model"] == "combined") & (performance["source"] == "external")].iloc[0]
+    expected = f"AUC of {row['estimate']:.2f} (95% interval {row['ci_low']:.2f}–{row['ci_high']:.2f})"
+    assert expected in page.text
+    assert "In centres that gave no patient to training (50 patients" in page.text
+    assert "“clinical” alone" in page.text
+    for warning in result.warnings:
+        assert warning in page.text
+
+
+def test_files_behind_links_hold_the_tables_at_full_precision(page: Page, result: Any) -> None:
+    files = {a["download"]: a["href"] for tag, a in page.tags if tag == "a" and "download" in a}
+    read = pd.read_csv(
+        io.BytesIO(base64.b64decode(files["performance.csv"].partition(",")[2])), float_precision="round_trip"
+    )
+    pd.testing.assert_series_equal(read["estimate"], result.tables["performance"]["estimate"], check_exact=True)
+    assert json.loads(base64.b64decode(files["provenance.json"].partition(",")[2]))["seed"] == 0
+    assert "predictions.csv" in files
+
+
+def test_same_result_same_page(result: Any, path: Path, tmp_path: Path) -> None:
+    assert write_report(result, tmp_path).read_bytes() == path.read_bytes()
+
+
+def test_missing_tables_are_missing_sections(tmp_path: Path, result: Any) -> None:
+    only = empty(tables={"failures": result.tables["failures"], "performance": pd.DataFrame()})
+    text = Page(write_report(only, tmp_path).read_text())
+    ids = {attrs.get("id") for _, attrs in text.tags}
+    assert {"summary", "patients", "provenance"} <= ids
+    assert not {"features", "discrimination", "methods", "survival"} & ids
+
+
+def test_one_row_of_evidence_is_called_what_it_is(result: Any) -> None:
+    performance = result.tables["performance"]
+    inner = performance[performance["source"] == "out-of-fold"]
+    found = headline(empty(tables={"performance": inner}, predictions=result.predictions))
+    assert found.findings[0].startswith("In cross-validation (no patients set aside, none external)")
+    assert any("internal validation" in text for text in found.cautions)
+    assert not any("external" in text.lower().replace("none external", "") for text in found.findings)
+
+
+def test_chance_and_wide_intervals_are_said_aloud(result: Any) -> None:
+    performance = result.tables["performance"].copy()
+    main = (performance["model"] == "combined") & (performance["metric"] == "auc")
+    for low, high, words in ((0.45, 0.8, "no better than chance"), (0.55, 0.95, "the data are few")):
+        performance.loc[main, ["ci_low", "ci_high"]] = low, high
+        found = headline(empty(tables={"performance": performance}, predictions=result.predictions))
+        assert any(words in text for text in found.cautions)
+
+
+def test_two_outcomes_have_their_own_findings(result: Any, tmp_path: Path) -> None:
+    performance = result.tables["performance"]
+    survival = performance[performance["metric"] == "auc"].assign(metric="c_index")
+    survival["model"] += " (survival)"
+    uni = result.tables["univariable"].assign(model="combined")
+    hazard = uni.rename(columns={"odds_ratio": "hazard_ratio"}).assign(model="combined (survival)")
+    tables = {"performance": pd.concat([performance, survival]), "univariable": pd.concat([uni, hazard])}
+    both = empty(
+        tables=tables, predictions=result.predictions, spec={"outcome": "n", "survival": {"event": "e", "time": "t"}}
+    )
+    found = headline(both)
+    assert [t.name for t in found.numbers] == ["headline-auc", "headline-c_index"]
+    assert any("a C-index of" in text for text in found.findings)
+    text = Page(write_report(both, tmp_path).read_text()).text
+    assert "Univariable analysis, combined (survival)" in text
+    assert "Hazard ratio" in text
+
+
+def test_methods_name_what_was_done(result: Any) -> None:
+    text = " ".join(methods_text(result))
+    for words in (
+        "5-fold cross-validation",
+        "repeated 2 times",
+        "above 0.9",
+        "100 resamples",
+        "radiokit 0.1",
+        "DeLong",
+    ):
+        assert words in text
+    assert "3 patients (4 lesions): outcome missing" in text
+
+
+def test_folder_holds_everything(result: Any, tmp_path: Path) -> None:
+    odd = SimpleNamespace(**{**vars(result), "tables": {**result.tables, "../odd name": pd.DataFrame({"a": [1]})}})
+    report = write_folder(odd, tmp_path / "new" / "folder")
+    root = report.parent
+    assert {p.name for p in root.iterdir()} == {
+        "figures", "methods.txt", "predictions.csv", "provenance.json", "report.html", "tables",
+    }  # fmt: skip
+    pngs, svgs = ({p.stem for p in (root / "figures").glob(f"*.{s}")} for s in ("png", "svg"))
+    assert pngs == svgs
+    assert {"roc_external", "calibration_external", "decision_curve_external", "nomogram", "flow"} <= pngs
+    assert len(list((root / "tables").glob("*.csv"))) == len(odd.tables)
+    back = pd.read_csv(root / "predictions.csv", float_precision="round_trip")
+    np.testing.assert_array_equal(back["probability"], result.predictions["probability"])
+    assert not list(tmp_path.parent.glob("odd*"))
+
+
+def test_a_path_that_cannot_be_written_says_so(result: Any, tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="Does the folder exist"):
+        write_report(empty(), tmp_path / "no" / "report.html")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileError, match="cannot be written"):
+        write_folder(empty(), tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.8449, "0.84"), (-0.5, "−0.50"), (0.0123, "0.012"), (12345, "12,345"), (3, "3"), (0.00001, "1.00e−05"),
+     (np.nan, "–"), (np.inf, "∞"), (150.25, "150.2"), (2500.4, "2,500"), (0.0, "0.000")],
+)  # fmt: skip
+def test_numbers_as_papers_print_them(value: float, text: str) -> None:
+    assert number(value) == text
+
+
+def test_p_values_and_intervals() -> None:
+    assert number(0.0004, p=True) == "<0.001"
+    assert number(0.04321, p=True) == "0.043"
+    assert interval_text(0.5, 0.9) == "0.50–0.90"
+    assert interval_text(-0.5, 0.9) == "−0.50 to 0.90"
+    assert interval_text(np.nan, np.nan) == ""
+
+
+def test_view_keeps_order_and_merges_intervals() -> None:
+    values = {"auc": 0.8, "ci_low": 0.7, "ci_high": 0.9, "slope": 1.0, "slope_ci_low": 0.5, "slope_ci_high": 1.5}
+    frame = pd.DataFrame([{**values, "empty": np.nan}])
+    shown = view(frame, name="x", caption="")
+    assert shown.header == ["AUC", "Slope"]
+    assert [c.small for c in shown.rows[0]] == ["0.70–0.90", "0.50–1.50"]
+
+
+def browse(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [
+        str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+        "--disable-background-networking", "--enable-logging=stderr", f"--user-data-dir={path.parent / 'profile'}", *arguments, path.as_uri(),
+    ]  # fmt: skip
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium browser on the path")
+def test_a_browser_renders_it(path: Path, tmp_path: Path) -> None:
+    import matplotlib.image
+
+    done = browse(path, "--dump-dom")
+    for name in SECTIONS:
+        assert f'id="{name}"' in done.stdout
+    assert "&lt;script&gt;alert" in done.stdout
+    picture = tmp_path / "screen.png"
+    done = browse(path, f"--screenshot={picture}", "--window-size=1280,5000")
+    assert "Refused to" not in done.stderr
+    assert "CONSOLE" not in done.stderr
+    pixels = (matplotlib.image.imread(picture)[..., :3] * 255).round().astype(int)
+    assert pixels.shape[:2] == (5000, 1280)
+    curve = np.abs(pixels - np.array([0, 114, 178])).max(axis=-1) <= 2
+    assert curve[2500:].sum() > 500, "no figure was drawn"
