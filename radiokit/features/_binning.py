@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -81,7 +82,7 @@ def bin_values(values: np.ndarray, *, width: float | None = None, count: int | N
     return bin_by_count(values, count) if count is not None else bin_by_width(values, width)  # type: ignore[arg-type]
 
 
-def _scalar(value: np.generic) -> int | float | np.generic:
+def _scalar(value: Any) -> Any:
     """Integers without a limit; floats in their own precision."""
     return int(value) if np.issubdtype(value.dtype, np.integer) else value
 
