@@ -70,10 +70,11 @@ def write_report(
     target = Path(path)
     if target.is_dir():
         target = target / "report.html"
-    with _drawn(result) as pictures:
-        page = _render(result, pictures)
     try:
-        target.write_text(page, encoding="utf-8")
+        with _drawn(result) as pictures:
+            target.write_text(_render(result, pictures), encoding="utf-8")
+            if figures_folder is not None:
+                _save(pictures, Path(figures_folder))
     except OSError as error:
         raise FileError(
             f"The report cannot be written to {target}: {error.strerror}. Does the folder exist?"

@@ -225,7 +225,8 @@ def test_view_keeps_order_and_merges_intervals() -> None:
 def browse(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [
         str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
-        "--disable-background-networking", "--enable-logging=stderr", f"--user-data-dir={path.parent / 'profile'}", *arguments, path.as_uri(),
+        "--disable-background-networking", "--enable-logging=stderr",
+        f"--user-data-dir={path.parent / 'profile'}", *arguments, path.as_uri(),
     ]  # fmt: skip
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
 
