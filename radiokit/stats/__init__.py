@@ -30,9 +30,11 @@ from radiokit.stats._results import Test
 from radiokit.stats._rmst import RMSTDifference, rmst, rmst_difference
 from radiokit.stats._roc import roc_curve
 from radiokit.stats._sample_size import SampleSize, sample_size_binary, sample_size_survival
+from radiokit.stats._survival_brier import brier_curve, integrated_brier
 from radiokit.stats._table_one import table_one
 from radiokit.stats._table_one_format import format_table_one
 from radiokit.stats._thresholds import Threshold, optimal_threshold, threshold_metrics
+from radiokit.stats._time_auc import time_auc
 from radiokit.stats._vif import vif
 
 __all__ = [
@@ -56,6 +58,7 @@ __all__ = [
     "adjust_pvalues",
     "auc",
     "bland_altman",
+    "brier_curve",
     "brier_decomposition",
     "brier_score",
     "calibration",
@@ -79,6 +82,7 @@ __all__ = [
     "format_table_one",
     "hosmer_lemeshow",
     "icc",
+    "integrated_brier",
     "integrated_discrimination",
     "kaplan_meier",
     "logrank_test",
@@ -99,5 +103,6 @@ __all__ = [
     "specificity_at_sensitivity",
     "table_one",
     "threshold_metrics",
+    "time_auc",
     "vif",
 ]

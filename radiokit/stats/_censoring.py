@@ -51,7 +51,7 @@ def life_table(time: FloatArray, event: NDArray[np.bool_]) -> LifeTable:
 
 def kaplan_meier_product(events: NDArray[np.int_], at_risk: NDArray[np.int_]) -> FloatArray:
     """Product over times of one minus the share that has the event."""
-    return np.cumprod(1 - events.astype(float) / at_risk)
+    return np.asarray(np.cumprod(1 - events / at_risk), dtype=float)
 
 
 def survival_function(time: FloatArray, event: NDArray[np.bool_]) -> StepFunction:

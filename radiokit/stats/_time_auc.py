@@ -1,0 +1,125 @@
+"""Time-dependent AUC: cases by a time against those still free of the event, weighted for censoring."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from radiokit.stats._censoring import StepFunction, censoring_function, life_table
+from radiokit.stats._inputs import FloatArray, check_score, normal_quantile
+from radiokit.stats._survival_inputs import check_times, check_times_events
+
+
+def time_auc(y: Any, risk: ArrayLike, times: ArrayLike, *, confidence_level: float = 0.95) -> pd.DataFrame:
+    r"""Cumulative/dynamic AUC of a risk score at given times, with inverse-probability-of-censoring weights.
+
+    Parameters
+    ----------
+    y : structured array or DataFrame with `event` and `time`
+        The survival outcome of n cases.
+    risk : array-like of shape (n,)
+        Higher means an earlier event is expected. The direction is never flipped.
+    times : array-like of shape (m,)
+        Times, in the unit of the outcome.
+    confidence_level : float
+        Level of the pointwise interval.
+
+    Returns
+    -------
+    DataFrame
+        A row a time: ``time, auc, se, ci_low, ci_high, n_cases, n_controls``; limits are clipped to [0, 1]. NaN where
+        there is no case with the event by then, or none still followed after.
+
+    Raises
+    ------
+    OutcomeError
+        If times are negative or missing, or events are not 0/1.
+    InputError
+        If scores are missing, or their number is not that of the outcomes.
+
+    Notes
+    -----
+    Cases have the event at :math:`T_i \le t`, controls :math:`T_j > t`; with the score M and the Kaplan-Meier estimate
+    G of remaining uncensored,
+
+    .. math:: AUC(t) = \frac{\sum_{i,j} \delta_i 1(T_i \le t) 1(T_j > t)\,\hat G(T_i-)^{-1}
+        \{1(M_i > M_j) + \tfrac12 1(M_i = M_j)\}}{\sum_i \delta_i 1(T_i \le t)\,\hat G(T_i-)^{-1} \sum_j 1(T_j > t)}.
+
+    The standard error is that of the mean of the influence function (divisor n - 1), which allows for G being
+    estimated. As riskRegression::Score; timeROC counts :math:`T_i < t` and differs at event times, and elsewhere in the
+    fifth digit of the standard error where times are tied.
+
+    How to read it: of two patients, one with the event by `time` and one free of it then, the probability that the
+    first has the higher score. Unlike the C-index it is asked at a time that matters to the clinic. Near the end of
+    follow-up few controls carry all of it.
+
+    Sources: Uno et al. 2007, doi:10.1198/016214507000000149; Blanche, Dartigues and Jacqmin-Gadda 2013,
+    doi:10.1002/sim.5958.
+
+    Examples
+    --------
+    >>> y = pd.DataFrame({"event": [1, 1, 0, 1, 0], "time": [1.0, 2.0, 3.0, 4.0, 5.0]})
+    >>> time_auc(y, [5, 2, 3, 4, 1], [2.5])["auc"].tolist()
+    [0.6666666666666667]
+    """
+    z = normal_quantile(confidence_level)
+    time, event = check_times_events(y)
+    score = check_score(risk, time.size, name="risk")
+    weight = censoring_function(time, event)
+    rows = []
+    for t in check_times(times):
+        case, control = event & (time <= t), time > t
+        auc, se = np.nan, np.nan
+        if case.any() and control.any():
+            auc, influence = _auc_and_influence(time, event, score, t, weight)
+            se = float(influence.std(ddof=1) / np.sqrt(time.size))
+        low, high = np.clip([auc - z * se, auc + z * se], 0, 1)
+        rows.append((float(t), auc, se, low, high, int(case.sum()), int(control.sum())))
+    return pd.DataFrame(rows, columns=["time", "auc", "se", "ci_low", "ci_high", "n_cases", "n_controls"])
+
+
+def _auc_and_influence(
+    time: FloatArray, event: NDArray[np.bool_], score: FloatArray, t: float, uncensored: StepFunction
+) -> tuple[float, FloatArray]:
+    """AUC at t and the influence of each case, as Blanche et al.: h over F times the share of controls."""
+    n = time.size
+    case, control = event & (time <= t), time > t
+    f = np.where(case, 1 / np.where(case, uncensored.before(time), 1.0), 0.0)
+    by_case = np.where(case, f * _share_below(score, score[control]) * control.sum() / n, 0.0)
+    by_control = np.where(control, _weight_above(score, score[case], f[case]) / n, 0.0)
+    h, incidence, followed = by_case.mean(), f.mean(), control.mean()
+    centred = by_case - h / incidence * f
+    influence = centred + by_control - h * control / followed + _censoring_term(time, event, centred)
+    return float(h / (incidence * followed)), influence / (incidence * followed)
+
+
+def _share_below(values: FloatArray, others: FloatArray) -> FloatArray:
+    """Share of `others` below each value, ties counted one half."""
+    ordered = np.sort(others)
+    return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / (2 * others.size)
+
+
+def _weight_above(values: FloatArray, others: FloatArray, weight: FloatArray) -> FloatArray:
+    """Weight of the `others` above each value, ties counted one half."""
+    order = np.argsort(others)
+    running = np.append(0.0, np.cumsum(weight[order]))
+    ordered = others[order]
+    below = running[np.searchsorted(ordered, values, "left")] + running[np.searchsorted(ordered, values, "right")]
+    return running[-1] - below / 2
+
+
+def _censoring_term(time: FloatArray, event: NDArray[np.bool_], contribution: FloatArray) -> FloatArray:
+    r"""Influence through the estimated G: :math:`n \int Q(u)/Y(u)\,dM_k(u)`, with the censoring martingale of case k.
+
+    Q(u) is the mean contribution of those who live beyond u, Y(u) the number at risk.
+    """
+    table = life_table(time, event)
+    place = np.searchsorted(table.time, time)
+    at_time = np.bincount(place, weights=contribution, minlength=table.time.size)
+    beyond = (np.cumsum(at_time[::-1])[::-1] - at_time) / time.size
+    jump = beyond / table.at_risk
+    compensator = np.cumsum(jump * table.censored / table.at_risk)
+    return time.size * (np.where(event, 0.0, jump[place]) - compensator[place])
