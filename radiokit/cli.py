@@ -207,7 +207,8 @@ def _all_sequences(
     """Extract each sequence of the table; with several, columns begin with the name of theirs."""
     import pandas as pd
 
-    names = [column.removeprefix("image") for column in cases if column == "image" or _is_sequence(column, cases)]
+    columns = [str(column) for column in cases.columns]
+    names = [c.removeprefix("image") for c in columns if c == "image" or _is_sequence(c, cases)]
     done = {}
     for name in names:
         parts = {part: _part(cases, part, name) for part in ("image", "mask", "label", "roi", "series")}

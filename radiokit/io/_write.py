@@ -61,14 +61,15 @@ def write_volume(volume: Grid, path: str | os.PathLike[str]) -> None:
 
 
 def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
-    r"""Write a table with its index, at full precision, whole or not at all.
+    r"""Write a table with its index, whole or not at all.
 
     Parameters
     ----------
     table : DataFrame
         What to write.
     path : path
-        Target; its suffix decides the format: .csv, .tsv, .parquet or .xlsx. A file there is replaced.
+        Target; its suffix decides the format: .csv, .tsv, .parquet or .xlsx (which keeps 16 digits; the others keep
+        every bit). A file there is replaced.
 
     Raises
     ------
