@@ -4,7 +4,9 @@ from radiokit.stats._agreement import BlandAltman, ConcordanceCorrelation, bland
 from radiokit.stats._auc import AUC, auc
 from radiokit.stats._brier import BrierDecomposition, brier_decomposition, brier_score, scaled_brier_score
 from radiokit.stats._calibration import Calibration, CalibrationInTheLarge, calibration, calibration_in_the_large
+from radiokit.stats._calibration_survival import survival_calibration_table
 from radiokit.stats._calibration_table import calibration_curve, calibration_table
+from radiokit.stats._competing import cumulative_incidence, gray_test
 from radiokit.stats._concordance import Concordance, ConcordanceTest, compare_concordance, concordance_index
 from radiokit.stats._contingency import chi_squared_test, fisher_exact_test
 from radiokit.stats._cox_univariable import cox_univariable
@@ -36,6 +38,7 @@ from radiokit.stats._table_one_format import format_table_one
 from radiokit.stats._thresholds import Threshold, optimal_threshold, threshold_metrics
 from radiokit.stats._time_auc import time_auc
 from radiokit.stats._vif import vif
+from radiokit.stats._write_table import write_table
 
 __all__ = [
     "AUC",
@@ -72,6 +75,7 @@ __all__ = [
     "concordance_correlation",
     "concordance_index",
     "cox_univariable",
+    "cumulative_incidence",
     "decision_curve",
     "decision_curve_band",
     "decision_curve_difference",
@@ -80,6 +84,7 @@ __all__ = [
     "fisher_exact_test",
     "fleiss_kappa",
     "format_table_one",
+    "gray_test",
     "hosmer_lemeshow",
     "icc",
     "integrated_brier",
@@ -101,8 +106,10 @@ __all__ = [
     "scaled_brier_score",
     "sensitivity_at_specificity",
     "specificity_at_sensitivity",
+    "survival_calibration_table",
     "table_one",
     "threshold_metrics",
     "time_auc",
     "vif",
+    "write_table",
 ]

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from radiokit.exceptions import InputError, OutcomeError
 from radiokit.stats._inputs import FloatArray
-from radiokit.utils import check_survival_target
+from radiokit.utils import as_survival_target, check_survival_target
 
 ALL = "all"
 
@@ -76,3 +76,20 @@ def check_times(times: ArrayLike, *, name: str = "times") -> FloatArray:
     if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all() or (values < 0).any():
         raise InputError(f"{name} is {times!r}; required: one or more finite times >= 0, in the unit of the follow-up.")
     return values
+
+
+def check_causes(time: ArrayLike, cause: ArrayLike) -> tuple[FloatArray, NDArray[np.int_]]:
+    """Return times and causes: 0 censored, 1, 2, ... the kind of event; at least one event is required."""
+    values = np.asarray(cause)
+    codes = np.full(values.shape, -1.0)
+    if values.dtype.kind in "buif":
+        codes = values.astype(float)
+    if not (np.isfinite(codes).all() and (codes >= 0).all() and (codes == np.round(codes)).all()):
+        raise OutcomeError(
+            f"cause holds {list(pd.unique(values.ravel()))[:6]!r}; required: whole numbers, 0 for censored and 1, 2, "
+            "... for the kinds of event. Recode it."
+        )
+    if not (codes > 0).any():
+        raise OutcomeError(f"cause has no events among {values.size} cases; required: at least one.")
+    target = as_survival_target(codes > 0, time)
+    return target["time"].astype(float), codes.astype(int)

@@ -1,5 +1,6 @@
-"""Survival models as estimators: Cox, risk groups, cut-points, the test of proportional hazards."""
+"""Survival models as estimators: Cox, competing risks, risk groups, cut-points, the test of proportional hazards."""
 
+from radiokit.survival import competing_risks
 from radiokit.survival._cox import CoxModel
 from radiokit.survival._cutpoint import Cutpoint, optimal_cutpoint
 from radiokit.survival._proportional_hazards import proportional_hazards_test
@@ -11,6 +12,7 @@ __all__ = [
     "Cutpoint",
     "RiskStratifier",
     "as_target",
+    "competing_risks",
     "optimal_cutpoint",
     "proportional_hazards_test",
 ]
