@@ -92,3 +92,10 @@ ESTIMATORS += [
         survival=True,
     ),
 ]
+ESTIMATORS += [
+    Entry(
+        "features.RadiomicsExtractor",
+        _make("features", "RadiomicsExtractor"),
+        no_checks="X is a table of images; tests/features asks for scikit-learn's protocol",
+    ),
+]

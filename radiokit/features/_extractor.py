@@ -9,7 +9,6 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, TransformerMixin
 
 from radiokit.exceptions import ParameterError
 from radiokit.features._cases import CaseTask, case_key, case_table
@@ -27,13 +26,14 @@ from radiokit.features._plan import (
 from radiokit.features._pyradiomics_params import arguments_of, load_params, params_of
 from radiokit.features._reference import ReferencePipeline
 from radiokit.features._settings import FixedBinWidth, Normalization, RegionRules, Resampling, Resegmentation
+from radiokit.features._transformer import CaseTransformer
 from radiokit.utils import Extraction, run_cases
 
 ENGINES = ("radiokit", "pyradiomics")
 NOT_IN_RESULT = ("n_jobs", "on_error", "cache", "progress")
 
 
-class RadiomicsExtractor(TransformerMixin, BaseEstimator):
+class RadiomicsExtractor(CaseTransformer):
     """Radiomics features of segmented images, as a scikit-learn transformer of case tables.
 
     Parameters
@@ -344,16 +344,3 @@ class RadiomicsExtractor(TransformerMixin, BaseEstimator):
         """Everything that decides a value, in one spelling."""
         params = self.get_params(deep=False)
         return repr([self.plan(), *((k, params[k]) for k in sorted(params) if k not in NOT_IN_RESULT)])
-
-    def __sklearn_tags__(self) -> Any:
-        """Tell scikit-learn that the input is a table of files and nothing is learnt."""
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.no_validation = True
-        tags.input_tags.two_d_array = False
-        tags.input_tags.string = True
-        return tags
-
-    def __sklearn_is_fitted__(self) -> bool:
-        """There is nothing to fit."""
-        return True

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, special
 
 from radiokit.exceptions import ParameterError
 from radiokit.filters._base import Filter, check_positive
@@ -80,6 +79,8 @@ class LBP3D(Filter):
 
     def at_voxels(self, array: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Values of the voxels of a mask, shape (n_voxels, n_images), in the order of ``np.nonzero(mask)``."""
+        from scipy import ndimage
+
         vertices = icosphere(self.subdivision, self.radius)
         harmonics = self._harmonics(vertices)
         coefficients = ndimage.spline_filter(array, order=3, output=np.float64)
@@ -107,6 +108,8 @@ class LBP3D(Filter):
 
 def harmonic(m: int, n: int, *, azimuth: NDArray[np.float64], polar: NDArray[np.float64]) -> NDArray[np.complex128]:
     """Spherical harmonic of degree n and order m with the Condon-Shortley phase."""
+    from scipy import special
+
     k = abs(m)
     scale = np.sqrt((2 * n + 1) / (4 * np.pi) * special.factorial(n - k) / special.factorial(n + k))
     value = scale * special.lpmv(k, n, np.cos(polar)) * np.exp(1j * k * azimuth)

@@ -11,7 +11,6 @@ from itertools import permutations, product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 Array = NDArray[np.float64]
 Rotation = tuple[tuple[int, int], ...]  # for each axis: which kernel it gets, and 1 or -1 (reversed)
@@ -48,6 +47,8 @@ def turned(kernels: Sequence[Array], rotation: Rotation) -> tuple[Array, ...]:
 
 def convolve(array: Array, kernels: Sequence[Array], axes: Sequence[int], boundary: str) -> Array:
     """Convolve each axis of `axes` with its odd kernel."""
+    from scipy import ndimage  # 0.2 s that only those who use these filters pay
+
     for kernel, axis in zip(kernels, axes, strict=True):
         array = ndimage.convolve1d(array, kernel, axis=axis, mode=SCIPY_MODES[boundary])
     return array

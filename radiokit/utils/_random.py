@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.utils import check_random_state
 
 
 def spawn_seeds(random_state: int | np.random.RandomState | np.random.Generator | None, n: int) -> list[int]:
@@ -28,4 +27,6 @@ def spawn_seeds(random_state: int | np.random.RandomState | np.random.Generator 
     """
     if isinstance(random_state, np.random.Generator):
         return [int(s) for s in random_state.integers(0, 2**31 - 1, size=n)]
+    from sklearn.utils import check_random_state  # a second that those who only read images do not pay
+
     return [int(s) for s in check_random_state(random_state).randint(0, 2**31 - 1, size=n)]
