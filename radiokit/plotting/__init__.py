@@ -5,6 +5,7 @@ from radiokit.plotting._coefficients import CoefficientDisplay
 from radiokit.plotting._correlation import CorrelationDisplay
 from radiokit.plotting._decision import DecisionCurveDisplay
 from radiokit.plotting._display import Display
+from radiokit.plotting._feature_map import FeatureMapDisplay
 from radiokit.plotting._flow import FlowDisplay, FunnelDisplay
 from radiokit.plotting._forest import ForestDisplay
 from radiokit.plotting._kaplan_meier import KaplanMeierDisplay
@@ -20,6 +21,7 @@ __all__ = [
     "CorrelationDisplay",
     "DecisionCurveDisplay",
     "Display",
+    "FeatureMapDisplay",
     "FlowDisplay",
     "ForestDisplay",
     "FunnelDisplay",

@@ -133,7 +133,7 @@ def _difference(before: pd.Series, after: pd.Series) -> list[str]:
 
 
 def _lines(text: str, reason: object) -> list[str]:
-    known = reason is not None and not pd.isna(reason) and str(reason) != ""  # type: ignore[call-overload]
+    known = reason is not None and not pd.isna(reason) and str(reason) != ""
     return textwrap.wrap(f"{text} ({reason})" if known else text, LEFT_OUT_WIDTH)[:3]
 
 

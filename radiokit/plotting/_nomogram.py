@@ -113,7 +113,9 @@ class NomogramDisplay(Display):
             own = ax is None
             ax = self._open(ax, 7.2, 4.0, layout=None)
             if own:
-                ax.set_position((0.24, 0.02, 0.72, 0.96))
+                names = [line for ruler in rulers for line in _wrapped(ruler.label)]
+                widest = max(_text_width(ax, name, 8) for name in names) / self.figure_.bbox.width
+                ax.set_position((widest + 0.035, 0.02, 0.945 - widest, 0.96))
             ax.set(xlim=(0, 1), xticks=[], yticks=[])
             ax.spines[:].set_visible(False)
             width = ax.get_window_extent().width
@@ -182,9 +184,13 @@ def _numbers(marks: np.ndarray, most: float) -> list[str]:
     return [f"{m:g}" for m in marks if m <= most * 1.001]
 
 
-def _text_width(ax: Axes, text: str) -> float:
+def _wrapped(name: str) -> list[str]:
+    return textwrap.wrap(name, LABEL_WIDTH)[:3] or [name]
+
+
+def _text_width(ax: Axes, text: str, size: float = 7) -> float:
     figure = ax.get_figure(root=True)
-    drawn = Text(0, 0, plain(text), fontsize=7)
+    drawn = Text(0, 0, plain(text), fontsize=size)
     drawn.set_figure(figure)  # type: ignore[arg-type]
     return float(drawn.get_window_extent(figure.canvas.get_renderer()).width)  # type: ignore[union-attr]
 
@@ -232,5 +238,5 @@ def _draw(ax: Axes, ruler: Ruler, y: float) -> None:
             if line or where != at:
                 ax.plot([at, where], [y, y + shift], color=FAINT, lw=0.5, zorder=0, clip_on=False)
             ax.text(where, y + shift, plain(text), ha="center", va="bottom" if up else "top", fontsize=7)
-    name = "\n".join(textwrap.wrap(ruler.label, LABEL_WIDTH)[:3]) or ruler.label
+    name = "\n".join(_wrapped(ruler.label))
     ax.text(-0.02, y, plain(name), ha="right", va="center", fontsize=8, linespacing=1.0)

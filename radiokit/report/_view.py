@@ -22,6 +22,7 @@ LABELS = {
 }  # fmt: skip
 ESTIMATES = ("estimate", "odds_ratio", "hazard_ratio", "difference", "auc", "c_index", "net_benefit", "survival")
 MISSING = "–"
+FOLDED_ROWS = 24
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,11 @@ class TableView:
     csv: str  # data URI
     name: str
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def folded(self) -> bool:
+        """Whether the table is so long that it is shown on demand only."""
+        return len(self.rows) > FOLDED_ROWS
 
     @property
     def numeric(self) -> list[bool]:
@@ -128,6 +134,8 @@ def number(value: Any, *, p: bool = False) -> str:
     """Return a number as papers print it: p-values to three decimals, others to two or three figures."""
     if not np.isfinite(value):
         return MISSING if np.isnan(value) else ("∞" if value > 0 else "−∞")
+    if value == 0 and not p:
+        return "0"
     if p:
         return "<0.001" if value < 0.001 else f"{value:.3f}"
     if float(value).is_integer() and (abs(value) >= 10 or isinstance(value, int | np.integer)):

@@ -23,6 +23,7 @@ from radiokit.plotting import (
     CorrelationDisplay,
     DecisionCurveDisplay,
     Display,
+    FeatureMapDisplay,
     FlowDisplay,
     ForestDisplay,
     FunnelDisplay,
@@ -37,6 +38,7 @@ from radiokit.stats import auc, threshold_metrics
 HOSTILE = "_a $x_1$ <b>&amp; \\frac{ %s {0}"
 TABLE = make_feature_table(120, n_features=12, n_informative=2, random_state=0)
 Y = TABLE.y.to_numpy()
+IMAGE = np.arange(60.0).reshape(3, 4, 5)
 P = 1 / (1 + np.exp(-TABLE.linear_predictor.to_numpy()))
 
 
@@ -138,6 +140,7 @@ MAKERS: dict[str, Callable[[], Display]] = {
     "coefficients": lambda: CoefficientDisplay.from_frame(
         pd.DataFrame({"feature": [HOSTILE, "b"], "coef": [0.4, -1.2], "selection_frequency": [0.9, np.nan]})
     ),
+    "feature_map": lambda: FeatureMapDisplay(IMAGE, IMAGE, IMAGE > 40, spacing=(3.0, 1.0, 1.0), label=HOSTILE),
     "flow": lambda: FlowDisplay.from_frame(FLOW),
     "funnel": lambda: FunnelDisplay.from_frame(
         pd.DataFrame({"model": "a", "step": [HOSTILE, "b"], "n_features": [100, 0]})
@@ -279,6 +282,16 @@ def test_correlation_takes_missing_and_constant_features() -> None:
     X["constant"] = 1.0
     display = CorrelationDisplay.from_frame(X).plot()
     assert set(display.matrix.columns) == set(X.columns)
+
+
+def test_feature_map_shows_the_slice_with_most_of_the_region() -> None:
+    display = FeatureMapDisplay(IMAGE, IMAGE, IMAGE > 40).plot()
+    assert display.ax_.get_xlabel() == "z = 2"
+    assert FeatureMapDisplay(IMAGE, IMAGE).plot(axis=2, index=4).ax_.get_images()[0].get_array().shape == (3, 4)
+    with pytest.raises(InputError, match="one grid"):
+        FeatureMapDisplay(IMAGE, IMAGE[1:])
+    with pytest.raises(InputError, match="0 to 4"):
+        FeatureMapDisplay(IMAGE, IMAGE).plot(axis=2, index=5)
 
 
 def test_flow_counts_what_was_left_out() -> None:

@@ -1,0 +1,132 @@
+"""A map over its image: voxel-wise features, attributions, or the region alone."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from radiokit.exceptions import InputError
+from radiokit.plotting._display import Display
+from radiokit.plotting._style import plain, style
+
+AXES = ("z", "y", "x")
+
+
+class FeatureMapDisplay(Display):
+    """One slice of an image in grey, a map over it in colour, the outline of the region in white.
+
+    Parameters
+    ----------
+    image, values : ndarray of shape (z, y, x)
+        The image, and the map on the same grid; NaN where the map has no value.
+    mask : ndarray of bool, shape (z, y, x), optional
+        The region.
+    spacing : tuple of 3 float
+        In mm, (z, y, x): slices keep their proportions.
+    label : str
+        What the map shows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from radiokit.io import Volume
+    >>> image = Volume(np.arange(27.0).reshape(3, 3, 3))
+    >>> FeatureMapDisplay.from_volumes(image, image.with_array(image.array**2), label="squared").plot().close()
+    """
+
+    def __init__(
+        self,
+        image: NDArray[Any],
+        values: NDArray[Any],
+        mask: NDArray[np.bool_] | None = None,
+        *,
+        spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
+        label: str = "",
+    ) -> None:
+        for name, array in (("map", values), ("mask", mask)):
+            if array is not None and np.shape(array) != np.shape(image):
+                raise InputError(
+                    f"The {name} has shape {np.shape(array)} and the image {np.shape(image)}; required: one grid."
+                )
+        self.image, self.values, self.mask = np.asarray(image, dtype=float), np.asarray(values, dtype=float), mask
+        self.spacing = spacing
+        self.label = label
+
+    @classmethod
+    def from_volumes(cls, image: Any, feature_map: Any, mask: Any = None, *, label: str = "") -> Self:
+        """Take volumes as `radiokit.io` reads them and `radiokit.features.feature_maps` gives them.
+
+        Parameters
+        ----------
+        image, feature_map : Volume
+            On one grid.
+        mask : Mask, optional
+            The region; outside it the map is not shown.
+        label : str
+            What the map shows.
+
+        Returns
+        -------
+        FeatureMapDisplay
+        """
+        values = np.asarray(feature_map.array, dtype=float)
+        if mask is not None:
+            values = np.where(mask.array, values, np.nan)
+        region = None if mask is None else mask.array
+        return cls(image.array, values, region, spacing=image.spacing, label=label)
+
+    def plot(
+        self,
+        *,
+        ax: Axes | None = None,
+        axis: int = 0,
+        index: int | None = None,
+        window: tuple[float, float] | None = None,
+    ) -> Self:
+        """Draw one slice.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Where to draw; a new figure if absent.
+        axis : {0, 1, 2}
+            Across which axis to cut: z, y or x.
+        index : int, optional
+            Which slice; the one with most of the region (or of the map) if absent.
+        window : tuple of 2 float, optional
+            Grey range of the image; its 1st to 99th percentile if absent.
+
+        Returns
+        -------
+        FeatureMapDisplay
+            Itself, with ``ax_`` and ``figure_``.
+        """
+        if axis not in (0, 1, 2):
+            raise InputError(f"axis is {axis!r}; required: 0 (z), 1 (y) or 2 (x).")
+        shown = np.isfinite(self.values) if self.mask is None else np.asarray(self.mask, dtype=bool)
+        if index is None:
+            others = tuple(k for k in range(3) if k != axis)
+            index = int(shown.sum(axis=others).argmax())
+        if not 0 <= index < self.image.shape[axis]:
+            raise InputError(f"index is {index}; required: 0 to {self.image.shape[axis] - 1} along {AXES[axis]}.")
+        rows, columns = (s for k, s in enumerate(self.spacing) if k != axis)
+        with style():
+            ax = self._open(ax, 4.2, 3.6)
+            grey = np.take(self.image, index, axis)
+            low, high = window or np.percentile(grey, [1, 99])
+            look: dict[str, Any] = {"aspect": rows / columns, "interpolation": "nearest"}
+            ax.imshow(grey, cmap="gray", vmin=low, vmax=high, **look)
+            color = np.ma.masked_invalid(np.take(self.values, index, axis))
+            image = ax.imshow(color, cmap="viridis", alpha=0.75, **look)
+            if self.mask is not None and np.take(self.mask, index, axis).any():
+                ax.contour(np.take(self.mask, index, axis), [0.5], colors="white", linewidths=0.8)
+            ax.set(xticks=[], yticks=[])
+            ax.spines[:].set_visible(False)
+            ax.set_xlabel(f"{AXES[axis]} = {index}")
+            bar = self.figure_.colorbar(image, ax=ax, shrink=0.8, aspect=20)
+            bar.outline.set_visible(False)
+            bar.set_label(plain(self.label))
+        return self
