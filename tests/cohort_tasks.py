@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 import warnings
 from pathlib import Path
@@ -36,3 +38,9 @@ def blas_threads(case_id: str, row: pd.Series) -> dict[str, float]:
     return {
         "threads": max([info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"], default=1)
     }
+
+
+def deadly(case_id: str, row: pd.Series) -> dict[str, float]:
+    if row["value"] < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"third": float(row["value"]) / 3}

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from joblib.externals.loky import ProcessPoolExecutor
+from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from radiokit import exceptions
 from radiokit.exceptions import (
@@ -24,9 +26,12 @@ from radiokit.exceptions import (
     RadiokitWarning,
 )
 from radiokit.utils._cache import CaseCache, CaseResult, Entry
-from radiokit.utils._parallel import one_thread, parallel_iter
+from radiokit.utils._parallel import one_thread, parallel_iter, track
 
 Compute = Callable[[str, pd.Series], Mapping[str, float] | CaseResult]
+Item = tuple[str, pd.Series]
+# Cases that are run alone after a worker died: more than joblib ever hands out at once.
+SUSPECTS = 64
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -71,6 +76,9 @@ class _Outcome:
     kind: str = ""
     trace: str = ""
     warnings: list[tuple[type[Warning], str]] = field(default_factory=list)
+
+
+Task = Callable[[Item], _Outcome]
 
 
 class _WorkerTracebackError(Exception):
@@ -137,6 +145,9 @@ def run_cases(
     Warnings of the computation are collected and given once for each text, with the ids of the cases they concern;
     those of radiokit are kept in the cache, so that a second run does not hide what the first one said.
 
+    With several workers a case that takes its process down (want of memory, a crash in a library) counts as failed like
+    any other, and the rest goes on; with one worker it is this process that dies.
+
     Examples
     --------
     >>> import pandas as pd
@@ -154,7 +165,7 @@ def run_cases(
     names = None if columns is None else tuple(columns)
     task = partial(_run_case, compute=compute, key=key, cache=store, columns=names)
     items = [(str(case_id), row) for case_id, row in cases.iterrows()]
-    stream = parallel_iter(task, items, n_jobs=n_jobs, progress=progress, description=description)
+    stream = track(_all_outcomes(task, items, n_jobs), total=len(items), description=description, disable=not progress)
     outcomes = list(stream) if on_error == "nan" else _until_failure(stream)
     _warn_once(outcomes)
     return _assemble(cases.index, outcomes, names)
@@ -173,7 +184,7 @@ def _check(cases: pd.DataFrame, *, on_error: str, keyed: bool) -> None:
 
 
 def _run_case(
-    item: tuple[str, pd.Series],
+    item: Item,
     *,
     compute: Compute,
     key: Callable[[pd.Series], str] | None,
@@ -245,6 +256,40 @@ def _named(error: Exception, case_id: str) -> RadiokitError:
     if re.search(rf"\bcase '?{re.escape(case_id)}\b", message, re.IGNORECASE):
         return type(error)(message)
     return type(error)(f"Case {case_id}: {message}")
+
+
+def _all_outcomes(task: Task, items: list[Item], n_jobs: int | None) -> Iterator[_Outcome]:
+    """Run all cases, in order; one that takes its worker down costs that case only."""
+    done = 0
+    while done < len(items):
+        try:
+            for outcome in parallel_iter(task, items[done:], n_jobs=n_jobs, progress=False, description=""):
+                done += 1
+                yield outcome
+        except BrokenProcessPool:
+            # joblib does not say which case it was: one after the other, each in a process that may die.
+            for outcome in _isolated(task, items[done:]):
+                done += 1
+                yield outcome
+
+
+def _isolated(task: Task, items: list[Item]) -> Iterator[_Outcome]:
+    """Run cases in a process of their own, up to the first that kills it, or until it is clear that none does."""
+    with ProcessPoolExecutor(max_workers=1) as executor:
+        for item in items[:SUSPECTS]:
+            try:
+                yield executor.submit(task, item).result()
+            except BrokenProcessPool:
+                yield _dead(item[0])
+                return
+
+
+def _dead(case_id: str) -> _Outcome:
+    message = (
+        f"Case {case_id}: the process that worked on it died (killed for want of memory, or a crash in a library). "
+        "Run it alone with n_jobs=1, on a coarser grid, or take it out."
+    )
+    return _Outcome(case_id, error=ExtractionError(message), kind="ExtractionError", trace=message)
 
 
 def _until_failure(stream: Iterator[_Outcome]) -> list[_Outcome]:

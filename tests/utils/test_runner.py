@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from cohort_tasks import blas_threads, counted, features, key_of
+from cohort_tasks import blas_threads, counted, deadly, features, key_of
 
 from radiokit.exceptions import (
     CaseTableError,
@@ -239,3 +239,15 @@ def test_linear_algebra_runs_on_one_thread_whatever_n_jobs_is() -> None:
     for n_jobs in (1, 2):
         done = run_cases(cases, blas_threads, n_jobs=n_jobs)
         assert (done.features["threads"] <= 1).all()
+
+
+def test_a_case_that_kills_its_worker_costs_that_case_only() -> None:
+    cases = table(20)
+    cases.iloc[[3, 11], 0] = -1.0
+    done = run_cases(cases, deadly, n_jobs=2, on_error="nan")
+    assert done.failures["case_id"].tolist() == ["003", "011"]
+    assert done.failures["message"].str.contains("the process that worked on it died").all()
+    kept = cases.drop(["003", "011"])
+    np.testing.assert_array_equal(done.features.loc[kept.index, "third"], kept["value"].to_numpy() / 3)
+    with pytest.raises(ExtractionError, match="Case 003: the process"):
+        run_cases(cases, deadly, n_jobs=2)
