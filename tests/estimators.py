@@ -85,6 +85,7 @@ def _make(room: str, name: str, **parameters: Any) -> Callable[[], Any]:
 
 ESTIMATORS: list[Entry] = []
 ESTIMATORS += [
+    Entry("survival.CoxElasticNet", _make("survival", "CoxElasticNet", cv=3, random_state=0), survival=True),
     Entry("survival.CoxModel", _make("survival", "CoxModel"), survival=True),
     Entry(
         "survival.RiskStratifier",

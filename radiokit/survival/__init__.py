@@ -2,12 +2,14 @@
 
 from radiokit.survival import competing_risks
 from radiokit.survival._cox import CoxModel
+from radiokit.survival._cox_elastic_net import CoxElasticNet
 from radiokit.survival._cutpoint import Cutpoint, optimal_cutpoint
 from radiokit.survival._proportional_hazards import proportional_hazards_test
 from radiokit.survival._risk_groups import RiskStratifier
 from radiokit.survival._target import as_target
 
 __all__ = [
+    "CoxElasticNet",
     "CoxModel",
     "Cutpoint",
     "RiskStratifier",

@@ -15,12 +15,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiokit.exceptions import DataWarning, InputError, ParameterError, SeparationWarning
 from radiokit.stats import Test, concordance_index
-from radiokit.stats._censoring import StepFunction
 from radiokit.stats._cox_fit import CoxFit, fit_cox
 from radiokit.stats._cox_residuals import baseline_hazard, robust_covariance
 from radiokit.stats._design import Design, model_frame
 from radiokit.stats._inputs import FloatArray, check_choice, normal_quantile
-from radiokit.stats._survival_inputs import check_groups, check_times
+from radiokit.stats._survival_inputs import check_groups
+from radiokit.survival._baseline import Baseline
 from radiokit.survival._inputs import check_outcome, check_weights
 from radiokit.utils import as_survival_target
 
@@ -181,7 +181,8 @@ class CoxModel(BaseEstimator):
         codes, self._strata_labels = check_groups(layer, len(matrix))
         fit = fit_cox(matrix, time, event, ties=self.ties, strata=codes, weights=weights)
         self._fill(fit, None if cluster is None else check_groups(cluster, len(matrix))[0])
-        self._last_time = np.array([time[codes == k].max() for k in range(len(self._strata_labels))])
+        last_time = np.array([time[codes == k].max() for k in range(len(self._strata_labels))])
+        self._baseline = Baseline.from_table(baseline_hazard(fit), last_time)
         self.n_, self.n_events_ = len(matrix), int(event.sum())
         return self
 
@@ -199,7 +200,7 @@ class CoxModel(BaseEstimator):
             The linear predictor: higher means an earlier event. In a stratified model it ranks within strata only.
         """
         check_is_fitted(self)
-        return self._linear_predictor(self._split(X)[0])
+        return self._linear_predictor(self._matrix(self._split(X)[0], reset=False))
 
     def predict_survival(self, X: Any, times: ArrayLike) -> FloatArray:
         """Probability of being free of the event at given times.
@@ -216,13 +217,8 @@ class CoxModel(BaseEstimator):
         ndarray of shape (n, m)
             Survival probabilities; NaN beyond the last follow-up of the training set (of the stratum).
         """
-        check_is_fitted(self)
-        grid = check_times(times)
-        covariates, layer = self._split(X)
-        risk = np.exp(self._linear_predictor(covariates))
-        hazard = np.array([step.at(grid) for step in self._hazards()])
-        hazard[grid[None, :] > self._last_time[:, None]] = np.nan
-        return np.exp(-hazard[self._strata_codes(layer, risk.size)] * risk[:, None])
+        matrix, strata = self.covariates(X)
+        return self._baseline.survival(self._linear_predictor(matrix), strata, times)
 
     def predict_median(self, X: Any) -> FloatArray:
         """Median survival time of cases.
@@ -237,16 +233,8 @@ class CoxModel(BaseEstimator):
         ndarray of shape (n,)
             First event time of the training set at which the predicted survival is at most one half; NaN if none is.
         """
-        check_is_fitted(self)
-        covariates, layer = self._split(X)
-        risk = np.exp(self._linear_predictor(covariates))
-        median = np.full(risk.size, np.nan)
-        codes = self._strata_codes(layer, risk.size)
-        for k, step in enumerate(self._hazards()):
-            cases = np.flatnonzero(codes == k)
-            padded = np.append(step.times, np.nan)
-            median[cases] = padded[np.searchsorted(step.values, np.log(2) / risk[cases] * (1 - 1e-12))]
-        return median
+        matrix, strata = self.covariates(X)
+        return self._baseline.median(self._linear_predictor(matrix), strata)
 
     def score(self, X: Any, y: Any) -> float:
         """Harrell's concordance index of `predict`.
@@ -320,16 +308,8 @@ class CoxModel(BaseEstimator):
         columns = covariates if self.design_ is None else self.design_.matrix(covariates)
         return validate_data(self, columns, dtype=np.float64, reset=reset, ensure_min_samples=2 if reset else 1)
 
-    def _linear_predictor(self, covariates: Any) -> FloatArray:
-        return (self._matrix(covariates, reset=False) - self.center_) @ np.nan_to_num(self.coef_)
-
-    def _hazards(self) -> list[StepFunction]:
-        column = self.baseline_["stratum"] if self.strata is not None else pd.Series(0, index=self.baseline_.index)
-        labels = self._strata_labels if self.strata is not None else [0]
-        parts = [self.baseline_[[value == label for value in column]] for label in labels]
-        return [
-            StepFunction(part["time"].to_numpy(), part["cumulative_hazard"].to_numpy(), start=0.0) for part in parts
-        ]
+    def _linear_predictor(self, matrix: FloatArray) -> FloatArray:
+        return (matrix - self.center_) @ np.nan_to_num(self.coef_)
 
     def _fill(self, fit: CoxFit, cluster: NDArray[np.intp] | None) -> None:
         names = list(getattr(self, "feature_names_in_", [f"x{i}" for i in range(fit.coef.size)]))
