@@ -60,9 +60,10 @@ def _local_line(xs: FloatArray, ys: FloatArray, at: float, left: int, size: int)
     if total <= 0:
         return math.nan
     weight /= total
+    # Sums, not dot products: those start a thread for a few thousand numbers and wait for it.
     if reach > 0:
-        centre = weight @ window
-        spread = weight @ (window - centre) ** 2
+        centre = float((weight * window).sum())
+        spread = float((weight * (window - centre) ** 2).sum())
         if math.sqrt(spread) > 0.001 * (xs[-1] - xs[0]):
             weight *= (at - centre) / spread * (window - centre) + 1
-    return float(weight @ values)
+    return float((weight * values).sum())

@@ -22,6 +22,7 @@ from radiokit.stats import (
     calibration_table,
     hosmer_lemeshow,
     scaled_brier_score,
+    survival_calibration_table,
 )
 from radiokit.stats._loess import fit_loess
 from radiokit.stats._lowess import lowess
@@ -205,3 +206,20 @@ def test_bad_input(function: Any) -> None:
         function([0, 1, 1], [0.2, 0.4, 1.6])
     with pytest.raises(InputError, match="missing"):
         function([0, 1, 1], [0.2, 0.4, np.nan])
+
+
+def test_survival_groups_are_groupkms(oracle: dict[str, Any], shared: Path) -> None:
+    data = pd.read_csv(shared / "oracles/data/shared_coxnom.csv", float_precision="round_trip")
+    table = survival_calibration_table(data, oracle["cph.predicted_survival"]["value"], time=300)
+    want = np.array(oracle["cph.groupkm"]["value"]["data"])
+    got = np.column_stack([table["predicted"], table["n"], table["observed"], table["se"] / table["observed"]])
+    np.testing.assert_allclose(got, want[:, [0, 1, 3, 4]], rtol=1e-8)
+
+
+def test_survival_groups_without_follow_up_are_missing() -> None:
+    y = pd.DataFrame({"event": [0, 0, 1, 0], "time": [1.0, 2.0, 5.0, 9.0]})
+    table = survival_calibration_table(y, [0.1, 0.2, 0.8, 0.9], time=4, bins=2)
+    assert math.isnan(table.loc[0, "observed"])
+    assert table.loc[1, "observed"] == 1
+    with pytest.raises(OutcomeError, match="longest follow-up"):
+        survival_calibration_table(y, [0.1, 0.2, 0.8, 0.9], time=40)
