@@ -10,10 +10,12 @@ steps with the signs held. Friedman et al. 2010 (doi:10.18637/jss.v033.i01) and 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from radiokit.stats._inputs import FloatArray
 
@@ -60,8 +62,8 @@ class Binomial:
 class Cox:
     """Negative log partial likelihood with Breslow's ties.
 
-    Rows are sorted by time, `steps` is the first row of each event time, `dead` the weight of the deaths there, `passed`
-    the number of steps that a row has lived through.
+    Rows are sorted by time, `steps` is the first row of each event time, `dead` the weight of the deaths there,
+    `passed` the number of steps that a row has lived through.
     """
 
     outcome: FloatArray
@@ -257,20 +259,38 @@ def fit_path(
     `factor` is 0 for rows without a penalty and infinite for rows that stay out. With `stop_early` the path ends where
     glmnet's does: once another penalty gains less than 1e-5 of the null deviance, or 99.9 % are explained.
     """
+    with _blas().limit(limits=1, user_api="blas"):
+        return _fit_path(loss, Z, l1_ratio, factor, lambdas, stop_early, tolerance)
+
+
+@lru_cache(maxsize=1)
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def _fit_path(
+    loss: Loss,
+    Z: FloatArray,
+    l1_ratio: float,
+    factor: FloatArray,
+    lambdas: FloatArray,
+    stop_early: bool,
+    tolerance: float,
+) -> tuple[FloatArray, FloatArray, float]:
+    # The matrices are small: threads of the linear algebra would only wait for each other.
     beta = np.zeros(len(Z))
     free, allowed = factor == 0.0, np.isfinite(factor)
+    finite = np.where(allowed, factor, 0.0)
     zero = np.zeros(int(free.sum()))
     beta[free], local = fit_rows(loss, Z[free], zero, zero, zero, tolerance)
     null = local.value
     path, losses = np.zeros((lambdas.size, len(Z))), np.zeros(lambdas.size)
     for index, lam in enumerate(lambdas):
-        l1, l2 = lam * l1_ratio * factor[allowed], lam * (1.0 - l1_ratio) * factor[allowed]
-        first, second = np.zeros(len(Z)), np.zeros(len(Z))
-        first[allowed], second[allowed] = l1, l2
+        first, second = lam * l1_ratio * finite, lam * (1.0 - l1_ratio) * finite
         working = free | (beta != 0)
-        for _ in range(MAX_ROUNDS):
+        for turn in range(MAX_ROUNDS):
             joins = allowed & ~working & (np.abs(Z @ local.score) > first * (1 + 1e-9))
-            if not joins.any() and _ > 0:
+            if turn and not joins.any():
                 break
             working |= joins
             beta[working], local = fit_rows(loss, Z[working], beta[working], first[working], second[working], tolerance)

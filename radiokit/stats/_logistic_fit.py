@@ -1,0 +1,246 @@
+"""Logistic regression by maximum likelihood and by Firth's penalised likelihood: the computation under every model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq, linprog
+from scipy.special import xlogy
+from scipy.stats import chi2
+
+from radiokit.exceptions import InputError
+from radiokit.stats._cox_fit import independent_columns, inverse
+from radiokit.stats._inputs import FloatArray
+
+MAX_ITERATIONS = 60
+FIRTH_ITERATIONS = 500
+# Newton's decrement at which the next step, still taken, is the last.
+TOLERANCE = 1e-10
+SCORE_TOLERANCE = 1e-11
+# Log-odds beyond which separation is looked for; without it they are rare on standardised data.
+SUSPICIOUS = 12.0
+
+
+@dataclass(frozen=True, eq=False)
+class LogisticFit:
+    """A fitted logistic model; the intercept comes first in `coef` and `covariance`.
+
+    Coefficients of columns that are constant or linear in those before them are NaN (aliased), as R's NA. For Firth the
+    likelihoods are the penalised ones. `separated` tells that the maximum lies at infinity.
+    """
+
+    coef: FloatArray
+    covariance: FloatArray
+    log_likelihood: float
+    log_likelihood_null: float
+    separated: bool
+
+    @property
+    def used(self) -> NDArray[np.bool_]:
+        """Coefficients that are not aliased."""
+        return np.isfinite(self.coef)
+
+
+@dataclass(frozen=True, eq=False)
+class _Scaled:
+    """Standardised columns that are not aliased, with ones in front, and the way back to the original scale."""
+
+    Z: FloatArray
+    used: NDArray[np.bool_]
+    back: FloatArray
+
+    def coef(self, gamma: FloatArray) -> FloatArray:
+        result = np.full(self.used.size, np.nan)
+        result[self.used] = self.back @ gamma
+        return result
+
+    def covariance(self, information: FloatArray) -> FloatArray:
+        result = np.full((self.used.size, self.used.size), np.nan)
+        result[np.ix_(self.used, self.used)] = self.back @ inverse(information) @ self.back.T
+        return result
+
+
+def _standardise(X: FloatArray) -> _Scaled:
+    n, p = X.shape
+    centre = X.mean(axis=0) if p else np.zeros(0)
+    centred = X - centre
+    scale = np.sqrt(np.mean(centred**2, axis=0)) if p else np.zeros(0)
+    # What is left of a constant column after centring is rounding.
+    scale[scale <= 1e-12 * np.abs(centre)] = 0.0
+    Z = centred / np.where(scale > 0, scale, 1.0)
+    used = independent_columns(Z.T @ Z, float(n)) & (scale > 0)
+    # With as many columns as cases nothing is left for the intercept.
+    used[np.flatnonzero(used)[max(n - 1, 0) :]] = False
+    back = np.diag(np.append(1.0, 1 / scale[used]))
+    back[0, 1:] = -centre[used] / scale[used]
+    return _Scaled(np.column_stack([np.ones(n), Z[:, used]]), np.append(True, used), back)
+
+
+def fit_logistic(X: FloatArray, y: NDArray[np.bool_]) -> LogisticFit:
+    """Maximise the likelihood by Newton's method with step halving; X of shape (n, p) has no column of ones."""
+    scaled = _standardise(X)
+    Z, outcome = scaled.Z, y.astype(float)
+    gamma = np.zeros(Z.shape[1])
+    gamma[0] = np.log(outcome.mean() / (1 - outcome.mean()))
+    null = value = log_likelihood(Z @ gamma, outcome)
+    for _ in range(MAX_ITERATIONS):
+        p = expit(Z @ gamma)
+        information = (Z.T * (p * (1 - p))) @ Z
+        score = Z.T @ (outcome - p)
+        step = inverse(information) @ score
+        last = float(score @ step) < TOLERANCE
+        for _ in range(30):
+            following = log_likelihood(Z @ (gamma + step), outcome)
+            if following >= value - 1e-12 * (1 + abs(value)):
+                gamma, value = gamma + step, following
+                break
+            step = step / 2
+        if last:
+            break
+    p = expit(Z @ gamma)
+    separated = bool(np.abs(Z @ gamma).max() > SUSPICIOUS and is_separated(Z, y))
+    return LogisticFit(scaled.coef(gamma), scaled.covariance((Z.T * (p * (1 - p))) @ Z), value, null, separated)
+
+
+def expit(eta: FloatArray) -> FloatArray:
+    """Probability of a log-odds, without overflow."""
+    tail = np.exp(-np.abs(eta))
+    return np.where(eta >= 0, 1.0, tail) / (1.0 + tail)
+
+
+def log_likelihood(eta: FloatArray, outcome: FloatArray) -> float:
+    """Log-likelihood of outcomes 0 and 1 (or shares between)."""
+    return float(np.sum(outcome * eta - np.maximum(eta, 0.0) - np.log1p(np.exp(-np.abs(eta)))))
+
+
+def is_separated(Z: FloatArray, y: NDArray[np.bool_]) -> bool:
+    """Tell by a linear program whether a direction separates the classes, completely or but for ties on its border.
+
+    Albert and Anderson 1984 (doi:10.1093/biomet/71.1.1); the program is Konis' (2007).
+    """
+    signed = np.where(y, 1.0, -1.0)[:, None] * Z
+    found = linprog(-signed.sum(axis=0), A_ub=-signed, b_ub=np.zeros(len(signed)), bounds=(-1, 1), method="highs")
+    return bool(found.status == 0 and -found.fun > 1e-6)
+
+
+def fit_firth(X: FloatArray, y: NDArray[np.bool_]) -> LogisticFit:
+    r"""Maximise Firth's penalised likelihood :math:`\ell + \frac12 \log|I|` (doi:10.1093/biomet/80.1.27).
+
+    The covariance is the inverse Fisher information at the estimate.
+    """
+    scaled = _standardise(X)
+    outcome = y.astype(float)
+    free = np.ones(scaled.Z.shape[1], dtype=bool)
+    gamma, value, information = _firth(scaled.Z, outcome, np.zeros(free.size), free)
+    only = np.arange(free.size) == 0
+    null = _firth(scaled.Z, outcome, np.zeros(free.size), only)[1]
+    return LogisticFit(scaled.coef(gamma), scaled.covariance(information), value, null, False)
+
+
+@dataclass(frozen=True, eq=False)
+class FirthProfile:
+    """Penalised likelihood-ratio statistic (chi-squared, 1 df), its p-value, and profile limits of each coefficient."""
+
+    statistic: FloatArray
+    p_value: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+
+def profile_firth(X: FloatArray, y: NDArray[np.bool_], confidence_level: float) -> FirthProfile:
+    """Test each coefficient, and bound it where the profile of the penalised likelihood falls by half a quantile.
+
+    As logistf; Heinze and Schemper 2002 (doi:10.1002/sim.1047). The determinant is that of the full model throughout.
+    """
+    scaled = _standardise(X)
+    k = scaled.Z.shape[1]
+    # On the original columns, since a profile belongs to a coefficient; scaled only, to keep the numbers tame.
+    columns = np.column_stack([np.ones(len(X)), X[:, scaled.used[1:]]])
+    size = np.sqrt(np.mean(columns**2, axis=0))
+    Z, outcome = columns / size, y.astype(float)
+    best, value, information = _firth(Z, outcome, scaled.back @ _start(scaled, outcome) * size, np.ones(k, dtype=bool))
+    se = np.sqrt(np.diagonal(inverse(information)))
+    drop = chi2.ppf(confidence_level, 1) / 2
+    result = np.full((4, scaled.used.size), np.nan)
+    for j, place in enumerate(np.flatnonzero(scaled.used)):
+        statistic = max(2 * (value - _profile(Z, outcome, best, j, 0.0)), 0.0)
+        low = _limit(Z, outcome, best, j, value - drop, -se[j])
+        high = _limit(Z, outcome, best, j, value - drop, se[j])
+        result[:, place] = statistic, chi2.sf(statistic, 1), low / size[j], high / size[j]
+    return FirthProfile(*result)
+
+
+def _start(scaled: _Scaled, outcome: FloatArray) -> FloatArray:
+    k = scaled.Z.shape[1]
+    return _firth(scaled.Z, outcome, np.zeros(k), np.ones(k, dtype=bool))[0]
+
+
+def _profile(Z: FloatArray, outcome: FloatArray, best: FloatArray, j: int, value: float) -> float:
+    """Penalised log-likelihood with coefficient j held at `value`."""
+    start = best.copy()
+    start[j] = value
+    return _firth(Z, outcome, start, np.arange(best.size) != j)[1]
+
+
+def _limit(Z: FloatArray, outcome: FloatArray, best: FloatArray, j: int, wanted: float, step: float) -> float:
+    def gap(at: float) -> float:
+        return _profile(Z, outcome, best, j, at) - wanted
+
+    inside, outside = best[j], best[j] + 2 * step
+    for _ in range(40):
+        if gap(outside) < 0:
+            return float(brentq(gap, inside, outside, xtol=1e-12, rtol=1e-12))
+        inside, outside = outside, outside + 2 * (outside - best[j])
+    return float(np.copysign(np.inf, step))
+
+
+def _firth(
+    Z: FloatArray, outcome: FloatArray, gamma: FloatArray, free: NDArray[np.bool_]
+) -> tuple[FloatArray, float, FloatArray]:
+    """Maximise over the free coefficients by Fisher scoring with the modified score, halved where it overshoots."""
+    value, score, information = _penalised(Z, outcome, gamma)
+    for _ in range(FIRTH_ITERATIONS):
+        if not free.any() or np.max(np.abs(score[free])) < SCORE_TOLERANCE * len(Z):
+            break
+        step = np.zeros_like(gamma)
+        step[free] = inverse(information[np.ix_(free, free)]) @ score[free]
+        step *= min(1.0, 5.0 / max(np.max(np.abs(step)), 1e-300))
+        for _ in range(30):
+            following = _penalised(Z, outcome, gamma + step)
+            if following[0] >= value - 1e-12 * (1 + abs(value)):
+                break
+            step = step / 2
+        else:
+            break
+        gamma = gamma + step
+        value, score, information = following
+    return gamma, value, information
+
+
+def _penalised(Z: FloatArray, outcome: FloatArray, gamma: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+    eta = Z @ gamma
+    p = expit(eta)
+    weight = p * (1 - p)
+    information = (Z.T * weight) @ Z
+    sign, log_determinant = np.linalg.slogdet(information)
+    if sign <= 0:
+        return -np.inf, np.zeros_like(gamma), information
+    leverage = weight * np.einsum("ij,ij->i", Z @ inverse(information), Z)
+    score = Z.T @ (outcome - p + leverage * (0.5 - p))
+    return log_likelihood(eta, outcome) + 0.5 * float(log_determinant), score, information
+
+
+def fit_ridge(X: FloatArray, y: NDArray[np.bool_], penalty: float) -> LogisticFit:
+    """Maximise the likelihood minus ``n * penalty / 2 * sum((sd_j b_j)^2)``, glmnet's ridge; there is no covariance."""
+    from radiokit.stats._elastic_net import elastic_net_path
+
+    if not penalty > 0:
+        raise InputError(f"penalty is {penalty!r}; required: a number above 0, or None for maximum likelihood.")
+    path = elastic_net_path(X, y, l1_ratio=0.0, lambdas=[penalty])
+    coef = np.append(path.intercept[0], path.coef[0])
+    share = float(y.mean())
+    null = y.size * float(xlogy(share, share) + xlogy(1 - share, 1 - share))
+    value = log_likelihood(coef[0] + X @ coef[1:], y.astype(float))
+    return LogisticFit(coef, np.full((coef.size, coef.size), np.nan), value, null, False)
