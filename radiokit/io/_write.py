@@ -11,6 +11,7 @@ import pandas as pd
 import SimpleITK as sitk
 
 from radiokit.exceptions import FileError
+from radiokit.io._nifti import read_nifti
 from radiokit.io._sitk import to_sitk
 from radiokit.io._volume import Grid
 
@@ -52,8 +53,10 @@ def write_volume(volume: Grid, path: str | os.PathLike[str]) -> None:
     draft = path.with_name(f".{secrets.token_hex(8)}{suffix}")
     try:
         sitk.WriteImage(to_sitk(volume), str(draft), useCompression=True)
+        if suffix.startswith(".nii"):
+            read_nifti(draft)  # ITK does not notice that a disk is full when it writes this format
         draft.replace(path)
-    except (RuntimeError, OSError) as error:
+    except (RuntimeError, OSError, FileError) as error:
         reason = str(error).strip().splitlines()[-1]
         raise FileError(f"{path} cannot be written: {reason} Does the folder exist, and has it room?") from error
     finally:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import struct
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -262,3 +264,25 @@ def test_writing_replaces_whole_files_or_leaves_them(tmp_path: Path, monkeypatch
     assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["a.nii.gz"]
     with pytest.raises(FileError, match=r"suffix '\.png'"):
         write_volume(Volume(np.zeros((2, 2, 2))), tmp_path / "a.png")
+
+
+FULL = """
+import resource, signal, sys
+import numpy as np
+from radiokit.exceptions import FileError
+from radiokit.io import Volume, write_volume
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+try:
+    write_volume(Volume(np.random.default_rng(0).normal(size=(30, 30, 30))), sys.argv[1])
+except FileError as error:
+    sys.exit(0 if "cannot be written" in str(error) else 3)
+sys.exit(4)
+"""
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".nrrd", ".mha"])
+def test_a_full_disk_is_noticed_in_every_format(tmp_path: Path, suffix: str) -> None:
+    target = tmp_path / f"a{suffix}"
+    done = subprocess.run([sys.executable, "-c", FULL, str(target)], stderr=subprocess.DEVNULL, check=False)
+    assert done.returncode == 0 and not list(tmp_path.iterdir())
