@@ -1,1 +1,6 @@
-"""Logistic models, radiomics signatures and their fusion."""
+"""Models of a binary outcome, and of signatures: logistic regression, the radiomics signature, fusion, tables."""
+
+from radiokit.models._logistic import LogisticModel, likelihood_ratio
+from radiokit.models._tables import multivariable_table, univariable_table
+
+__all__ = ["LogisticModel", "likelihood_ratio", "multivariable_table", "univariable_table"]

@@ -1,0 +1,24 @@
+"""Two classes, under whatever labels the user has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+from radiokit.exceptions import OutcomeError
+
+
+def binary_classes(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return the sorted labels and where the second, the positive one, is."""
+    y = np.asarray(y)
+    check_classification_targets(y)
+    kind = type_of_target(y, input_name="y", raise_unknown=True)
+    classes = np.unique(y)
+    if kind != "binary" or classes.size > 2:
+        raise OutcomeError(f"Only binary classification is supported. The type of the target is {kind}.")
+    if classes.size < 2:
+        raise OutcomeError(f"y holds one class only ({classes[0]!r} in {y.size} cases); required: two classes.")
+    return classes, y == classes[1]

@@ -1,0 +1,340 @@
+"""Logistic regression with the inference that R prints."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import chi2, norm
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from radiokit.exceptions import DataWarning, InputError, ParameterError, SeparationWarning
+from radiokit.models._classes import binary_classes
+from radiokit.stats import Test
+from radiokit.stats._design import check_frame, column_design, model_frame
+from radiokit.stats._inputs import FloatArray, check_level, normal_quantile
+from radiokit.stats._logistic_fit import (
+    FirthProfile,
+    LogisticFit,
+    expit,
+    fit_firth,
+    fit_logistic,
+    fit_ridge,
+    profile_firth,
+)
+
+
+class LogisticModel(ClassifierMixin, BaseEstimator):
+    r"""Logistic regression by maximum likelihood, Firth's penalised likelihood, or ridge.
+
+    Parameters
+    ----------
+    penalty : float, optional
+        Ridge penalty on standardised coefficients, on glmnet's scale: the fit maximises
+        :math:`\ell / n - \frac{\lambda}{2} \sum_j (s_j b_j)^2`. Standard errors are then not defined. Absent: none.
+    firth : bool
+        Maximise Firth's penalised likelihood, which stays finite under separation and has less small-sample bias.
+    confidence_level : float
+        Of the intervals of the odds ratios.
+
+    Attributes
+    ----------
+    summary_ : DataFrame
+        A row a coefficient (index ``feature``, ``Intercept`` first): ``coef, se, statistic, p_value, odds_ratio, ci_low,
+        ci_high``; the interval is that of the odds ratio. NaN for a coefficient that cannot be estimated (a constant
+        column, or one that is linear in those before it); the model predicts without it.
+    likelihood_ratio_ : Test
+        Likelihood-ratio test against the model without predictors.
+    coef_ : ndarray of shape (1, n_coefficients)
+        Log odds ratios.
+    intercept_ : ndarray of shape (1,)
+        Log-odds where all design columns are 0.
+    covariance_ : ndarray of shape (n_coefficients + 1, n_coefficients + 1)
+        Of the estimates, the intercept first.
+    log_likelihood_, aic_ : float
+        Maximum of the (penalised) log-likelihood, and Akaike's criterion (NaN where penalised).
+    separated_ : bool
+        Whether the outcome is separated: the maximum likelihood estimate is then infinite.
+    events_per_parameter_ : float
+        Cases of the rarer class for each coefficient.
+    design_ : Design
+        Terms with their levels, knots and ranges.
+    classes_ : ndarray of shape (2,)
+        The negative and the positive class.
+    n_features_in_, feature_names_in_
+        As in scikit-learn; after `from_formula` the raw columns.
+
+    See Also
+    --------
+    radiokit.nomogram.Nomogram : Turns the model into points.
+    radiokit.models.multivariable_table : The table papers print.
+
+    Notes
+    -----
+    :math:`P(y=1 \mid x) = 1 / (1 + e^{-(a + b^\top x)})`, maximised by Newton's method until the log-likelihood cannot
+    gain more than 1e-10, as R's ``glm`` with a tight ``epsilon`` and ``rms::lrm``. Tests are Wald's,
+    :math:`z = b / se`, intervals :math:`e^{b \pm z_{1-\alpha/2} se}`. With ``firth=True`` p-values and intervals are
+    those of the penalised likelihood ratio, as ``logistf`` prints them (Heinze and Schemper 2002,
+    doi:10.1002/sim.1047), and `se` is from the Fisher information at the estimate.
+
+    *How to read it.* An odds ratio of 2 means: the odds of the event double with each unit of the predictor, the others
+    held. A Wald p-value near 1 beside an enormous coefficient is no evidence of absence but a sign of separation, which
+    is warned about. With less than 10 events for each parameter (`events_per_parameter_`) all of it is fragile.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> data = pd.DataFrame({"age": [40, 50, 60, 70, 45, 65, 55, 72], "y": [0, 0, 1, 1, 1, 0, 0, 1]})
+    >>> model = LogisticModel().fit(data[["age"]], data["y"])
+    >>> model.summary_.loc["age", ["odds_ratio", "ci_low", "ci_high"]].round(3).tolist()
+    [1.066, 0.931, 1.22]
+    >>> curved = LogisticModel.from_formula("y ~ rcs(age, 3)", data, firth=True)
+    >>> curved.summary_.index.tolist()
+    ['Intercept', 'age', "age'"]
+    """
+
+    def __init__(self, *, penalty: float | None = None, firth: bool = False, confidence_level: float = 0.95) -> None:
+        self.penalty = penalty
+        self.firth = firth
+        self.confidence_level = confidence_level
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Fit to numeric columns.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, p)
+            Numbers without missing values. For categories and splines see `from_formula`.
+        y : array-like of shape (n,)
+            Two classes; the larger (or last in the alphabet) is the positive one.
+
+        Returns
+        -------
+        LogisticModel
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If values are missing, or `y` has not two classes.
+
+        Warns
+        -----
+        SeparationWarning
+            If the outcome is separated and neither `firth` nor `penalty` is set.
+        DataWarning
+            If columns cannot be estimated.
+        """
+        values, y = validate_data(self, X, y, dtype=np.float64)
+        names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(values.shape[1])])
+        self.design_ = column_design(pd.DataFrame(values, columns=list(names)))
+        return self._fit(values, y)
+
+    @classmethod
+    def from_formula(cls, formula: str, data: pd.DataFrame, **parameters: Any) -> Self:
+        """Fit a model given by a formula to a table.
+
+        Parameters
+        ----------
+        formula : str
+            ``"y ~ age + C(stage) + rcs(cea, 4)"``: numbers as they are, factors against their first level, restricted
+            cubic splines with rms' knots. Text columns are factors anyway; names with blanks go in backticks.
+        data : DataFrame
+            Raw columns. Rows with missing values in the columns used are left out, with a warning.
+        **parameters
+            Of the constructor.
+
+        Returns
+        -------
+        LogisticModel
+            Fitted; it predicts from tables of raw columns.
+
+        Raises
+        ------
+        InputError
+            If a column is absent.
+        ParameterError
+            If the formula cannot be read (interactions are refused: make the product a column).
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> data = pd.DataFrame({"stage": list("IIJJIJIJ"), "y": [0, 1, 1, 0, 0, 1, 0, 1]})
+        >>> LogisticModel.from_formula("y ~ C(stage)", data).predict_proba(data)[:2, 1].round(2).tolist()
+        [0.25, 0.25]
+        """
+        design, frame = model_frame(formula, data)
+        model = cls(**parameters)
+        model.design_ = design
+        model.feature_names_in_ = np.array([str(v) for v in design.variables], dtype=object)
+        model.n_features_in_ = len(design.variables)
+        return model._fit(design.matrix(frame).to_numpy(dtype=float), frame[design.response[0]].to_numpy())
+
+    def _fit(self, X: FloatArray, y: NDArray[Any]) -> Self:
+        check_level(self.confidence_level)
+        if self.firth and self.penalty is not None:
+            raise ParameterError("firth=True and a ridge penalty exclude each other; set one of them.")
+        self.classes_, positive = binary_classes(y)
+        if self.penalty is not None:
+            fitted, profile = fit_ridge(X, positive, self.penalty), None
+        elif self.firth:
+            fitted, profile = fit_firth(X, positive), profile_firth(X, positive, self.confidence_level)
+        else:
+            fitted, profile = fit_logistic(X, positive), None
+        self._store(fitted, profile, positive)
+        self._warn(fitted)
+        return self
+
+    def _store(self, fitted: LogisticFit, profile: FirthProfile | None, positive: NDArray[np.bool_]) -> None:
+        known = np.where(fitted.used, fitted.coef, 0.0)
+        self.coef_, self.intercept_ = known[None, 1:], known[:1]
+        self.covariance_ = fitted.covariance
+        self.log_likelihood_ = fitted.log_likelihood
+        parameters = int(fitted.used.sum()) - 1
+        plain = self.penalty is None and not self.firth
+        self.aic_ = 2 * (parameters + 1) - 2 * fitted.log_likelihood if plain else np.nan
+        self.separated_ = fitted.separated
+        rarer = min(positive.sum(), (~positive).sum())
+        self.events_per_parameter_ = float(rarer / parameters) if parameters else np.inf
+        statistic = 2 * (fitted.log_likelihood - fitted.log_likelihood_null)
+        p_value = float(chi2.sf(statistic, parameters)) if self.penalty is None and parameters else np.nan
+        self.likelihood_ratio_ = Test(statistic=float(statistic), df=parameters, p_value=p_value)
+        self.summary_ = self._summary(fitted, profile)
+
+    def _summary(self, fitted: LogisticFit, profile: FirthProfile | None) -> pd.DataFrame:
+        se = np.sqrt(np.diagonal(fitted.covariance))
+        statistic = fitted.coef / se
+        if profile is None:
+            p_value = 2 * norm.sf(np.abs(statistic))
+            wide = normal_quantile(self.confidence_level) * se
+            low, high = fitted.coef - wide, fitted.coef + wide
+        else:
+            p_value, low, high = profile.p_value, profile.low, profile.high
+            statistic = np.sign(fitted.coef) * np.sqrt(profile.statistic)
+        with np.errstate(over="ignore"):
+            ratios = {"odds_ratio": np.exp(fitted.coef), "ci_low": np.exp(low), "ci_high": np.exp(high)}
+        return pd.DataFrame(
+            {"coef": fitted.coef, "se": se, "statistic": statistic, "p_value": p_value, **ratios},
+            index=pd.Index(["Intercept", *self.design_.names], name="feature"),
+        )
+
+    def _warn(self, fitted: LogisticFit) -> None:
+        aliased = [name for name, used in zip(self.summary_.index, fitted.used, strict=True) if not used]
+        if aliased:
+            warnings.warn(
+                f"No coefficient can be estimated for {', '.join(aliased[:8])}{', ...' if len(aliased) > 8 else ''}: "
+                "constant, or linear in the columns before. The model leaves them out; drop them.",
+                DataWarning,
+                stacklevel=4,
+            )
+        if fitted.separated:
+            warnings.warn(
+                "The predictors separate the classes (completely, or but for ties): maximum likelihood runs to infinity "
+                "and its tests are void. Use LogisticModel(firth=True), fewer predictors, or more cases.",
+                SeparationWarning,
+                stacklevel=4,
+            )
+
+    def _columns(self, X: Any) -> FloatArray:
+        check_is_fitted(self)
+        if self.design_.formula:
+            check_frame(X)
+            return self.design_.matrix(X).to_numpy(dtype=float)
+        return validate_data(self, X, dtype=np.float64, reset=False)
+
+    def decision_function(self, X: Any) -> FloatArray:
+        """Return the log-odds of the positive class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, p), or DataFrame of raw columns after `from_formula`
+            Cases.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Linear predictor.
+        """
+        return self._columns(X) @ self.coef_[0] + self.intercept_[0]
+
+    def predict_proba(self, X: Any) -> FloatArray:
+        """Return the probability of both classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, p), or DataFrame of raw columns after `from_formula`
+            Cases.
+
+        Returns
+        -------
+        ndarray of shape (n, 2)
+            Probabilities in the order of `classes_`.
+        """
+        p = expit(self.decision_function(X))
+        return np.column_stack([1 - p, p])
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the more probable class (threshold 0.5; a study learns its own threshold).
+
+        Parameters
+        ----------
+        X : array-like of shape (n, p), or DataFrame of raw columns after `from_formula`
+            Cases.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Labels out of `classes_`.
+        """
+        return self.classes_[(self.decision_function(X) > 0).astype(int)]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
+
+
+def likelihood_ratio(small: LogisticModel, large: LogisticModel) -> Test:
+    r"""Compare two nested logistic models by their likelihoods.
+
+    Parameters
+    ----------
+    small, large : LogisticModel
+        Fitted to the same cases; every term of the small one is in the large one.
+
+    Returns
+    -------
+    Test
+        :math:`\chi^2 = 2(\ell_{large} - \ell_{small})`, with the difference in coefficients as degrees of freedom
+        (Wilks 1938, doi:10.1214/aoms/1177732360); as R's ``anova(small, large, test = "LRT")``.
+
+    Raises
+    ------
+    InputError
+        If the models are penalised or not nested.
+
+    Notes
+    -----
+    *How to read it.* A small p-value says that the added terms improve the fit more than chance would.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> data = pd.DataFrame({"a": [1, 2, 3, 4, 5, 6], "b": [0, 1, 0, 1, 0, 1], "y": [0, 0, 1, 0, 1, 1]})
+    >>> one, two = (LogisticModel().fit(data[c], data["y"]) for c in (["a"], ["a", "b"]))
+    >>> likelihood_ratio(one, two).df
+    1
+    """
+    for model in (small, large):
+        check_is_fitted(model)
+        if model.penalty is not None or model.firth:
+            raise InputError("A likelihood-ratio test of two models needs maximum likelihood fits, without a penalty.")
+    df = large.likelihood_ratio_.df - small.likelihood_ratio_.df
+    if df <= 0 or not set(small.design_.variables) <= set(large.design_.variables):
+        raise InputError(f"The models are not nested ({df} coefficients more); give the smaller one first.")
+    statistic = 2 * (large.log_likelihood_ - small.log_likelihood_)
+    return Test(statistic=statistic, df=df, p_value=float(chi2.sf(statistic, df)))

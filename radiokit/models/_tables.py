@@ -1,0 +1,224 @@
+"""The univariable and multivariable tables that papers print."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from radiokit.exceptions import DataWarning, InputError, SeparationWarning, SmallSampleWarning
+from radiokit.models._logistic import LogisticModel
+from radiokit.stats._design import check_frame, column_design
+from radiokit.stats._inputs import check_choice, check_level
+from radiokit.utils import check_binary_target
+
+EVENTS_PER_PARAMETER = 10
+MIN_GAIN = 1e-7  # an AIC lower by no more than rounding is no improvement, as MASS::stepAIC
+
+
+def univariable_table(X: pd.DataFrame, y: Any, *, confidence_level: float = 0.95, firth: bool = False) -> pd.DataFrame:
+    """Fit a logistic model to each column alone.
+
+    Parameters
+    ----------
+    X : DataFrame of shape (n, p)
+        Numbers as they are; text and categorical columns as factors against their first level. Missing values are left
+        out column by column.
+    y : array-like of shape (n,)
+        Binary outcome, 0 and 1.
+    confidence_level : float
+        Of the intervals of the odds ratios.
+    firth : bool
+        By Firth's penalised likelihood.
+
+    Returns
+    -------
+    DataFrame
+        A row a coefficient (index ``feature``, no intercepts): ``coef, se, statistic, p_value, odds_ratio, ci_low,
+        ci_high, variable, n, n_events``. Columns that are constant give NaN.
+
+    Raises
+    ------
+    InputError
+        If `X` is no table or lengths differ.
+    OutcomeError
+        If `y` is not binary.
+
+    Notes
+    -----
+    The p-values are not adjusted for the number of columns; `radiokit.stats.adjust_pvalues` does that.
+
+    *How to read it.* Each row asks whether the predictor alone tells the classes apart. A predictor that matters only
+    beside another one, or only because of another one, is judged wrongly here: read it beside `multivariable_table`,
+    and choose the predictors of that one by knowledge rather than by these p-values.
+
+    Examples
+    --------
+    >>> data = pd.DataFrame({"age": [40, 50, 60, 70, 45, 65], "sex": list("fmfmmf")})
+    >>> univariable_table(data, [0, 0, 1, 1, 1, 0]).index.tolist()
+    ['age', 'sex=m']
+    """
+    check_frame(X)
+    outcome = _outcome(X, y)
+    check_level(confidence_level)
+    tables = [
+        _one_variable(X[[c]], outcome, LogisticModel(confidence_level=confidence_level, firth=firth)) for c in X.columns
+    ]
+    return pd.concat(tables)
+
+
+def _outcome(X: pd.DataFrame, y: Any) -> np.ndarray:
+    outcome = check_binary_target(y, name="y")
+    if len(outcome) != len(X):
+        raise InputError(f"X has {len(X)} rows and y {len(outcome)} values; required: one outcome a row.")
+    return outcome
+
+
+def _one_variable(column: pd.DataFrame, outcome: np.ndarray, model: LogisticModel) -> pd.DataFrame:
+    known = column.iloc[:, 0].notna().to_numpy()
+    part, y = column[known], outcome[known]
+    counts = {"variable": str(column.columns[0]), "n": int(known.sum()), "n_events": int(y.sum())}
+    if part.iloc[:, 0].nunique() < 2 or y.all() or not y.any():
+        empty = pd.DataFrame(
+            np.nan,
+            index=pd.Index([str(column.columns[0])], name="feature"),
+            columns=["coef", "se", "statistic", "p_value", "odds_ratio", "ci_low", "ci_high"],
+        )
+        return empty.assign(**counts)
+    return _fit_design(part, y, model).summary_.iloc[1:].assign(**counts)
+
+
+def _fit_design(part: pd.DataFrame, y: np.ndarray, model: LogisticModel) -> LogisticModel:
+    """Fit the model to a design with one term a column."""
+    design = column_design(part)
+    matrix = design.matrix(part)
+    if matrix.shape[1] == 0:
+        matrix = pd.DataFrame({"constant": np.zeros(len(part))})
+    fitted = LogisticModel(**model.get_params())
+    with warnings.catch_warnings():
+        # Columns that cannot be estimated are NaN rows of the table, which says it.
+        warnings.simplefilter("ignore", DataWarning)
+        fitted.fit(matrix, y)
+    fitted.summary_.index.name = "feature"
+    return fitted
+
+
+def multivariable_table(
+    X: pd.DataFrame,
+    y: Any,
+    *,
+    stepwise: str | None = None,
+    confidence_level: float = 0.95,
+    firth: bool = False,
+) -> pd.DataFrame:
+    r"""Fit one logistic model to all columns, or to those that a stepwise search keeps.
+
+    Parameters
+    ----------
+    X : DataFrame of shape (n, p)
+        Numbers as they are; text and categorical columns as factors against their first level. Rows with missing values
+        are left out, with a warning.
+    y : array-like of shape (n,)
+        Binary outcome, 0 and 1.
+    stepwise : {"backward", "forward", "both"}, optional
+        Search by Akaike's criterion as ``MASS::stepAIC``: from the full model down, from the empty one up, or up with
+        the option to drop again. Absent: all columns stay.
+    confidence_level : float
+        Of the intervals of the odds ratios.
+    firth : bool
+        Fit the final model by Firth's penalised likelihood.
+
+    Returns
+    -------
+    DataFrame
+        A row a coefficient (index ``feature``, ``Intercept`` first): ``coef, se, statistic, p_value, odds_ratio, ci_low,
+        ci_high, variable, n, n_events``.
+
+    Raises
+    ------
+    InputError
+        If `X` is no table, or no row is complete.
+    OutcomeError
+        If `y` is not binary.
+
+    Warns
+    -----
+    SmallSampleWarning
+        With less than 10 cases of the rarer class for each coefficient.
+    DataWarning
+        If rows are left out, or a stepwise search was made: its p-values and intervals are those of a model that was
+        picked because they are good, and too optimistic.
+
+    Notes
+    -----
+    :math:`AIC = 2k - 2\ell`; each step takes the single removal or addition that lowers it most (Venables and Ripley,
+    doi:10.1007/978-0-387-21706-2, section 7.2).
+
+    *How to read it.* Each odds ratio is that of its predictor with the others held. Stepwise p-values are not tests:
+    validate the search itself, by cross-validation or bootstrap, before believing them.
+
+    Examples
+    --------
+    >>> data = pd.DataFrame({"age": [40, 50, 60, 70, 45, 65] * 10, "sex": list("fmfmmf") * 10})
+    >>> multivariable_table(data, [0, 0, 1, 1, 1, 0] * 10).index.tolist()
+    ['Intercept', 'age', 'sex=m']
+    """
+    check_frame(X)
+    outcome = _outcome(X, y)
+    complete = X.notna().all(axis=1).to_numpy()
+    if not complete.any():
+        raise InputError("No row of X is complete; impute the missing values first.")
+    if not complete.all():
+        warnings.warn(
+            f"{int((~complete).sum())} of {len(X)} rows have missing values and are left out.",
+            DataWarning,
+            stacklevel=2,
+        )
+    part = X[complete]
+    part, outcome = part.loc[:, part.nunique() > 1], check_binary_target(outcome[complete], name="y of complete rows")
+    chosen = list(part.columns)
+    if stepwise is not None:
+        check_choice(stepwise, ("backward", "forward", "both"), name="stepwise")
+        chosen = _stepwise(part, outcome, stepwise)
+        warnings.warn(
+            f"Stepwise selection kept {len(chosen)} of {X.shape[1]} variables: p-values and intervals do not know of the "
+            "search and are too good. Validate the whole search, by cross-validation or bootstrap.",
+            DataWarning,
+            stacklevel=2,
+        )
+    fitted = _fit_design(part[chosen], outcome, LogisticModel(confidence_level=confidence_level, firth=firth))
+    if fitted.events_per_parameter_ < EVENTS_PER_PARAMETER:
+        warnings.warn(
+            f"{fitted.events_per_parameter_:.1f} cases of the rarer class for each of {len(fitted.summary_) - 1} "
+            f"coefficients; below {EVENTS_PER_PARAMETER} estimates and intervals are fragile.",
+            SmallSampleWarning,
+            stacklevel=2,
+        )
+    design = column_design(part[chosen])
+    table = fitted.summary_ if chosen else fitted.summary_.iloc[:1]
+    variables = ["Intercept", *(str(t.variable) for t in design.terms for _ in t.names)]
+    return table.assign(variable=variables, n=len(part), n_events=int(outcome.sum()))
+
+
+def _stepwise(X: pd.DataFrame, y: np.ndarray, direction: str) -> list[Any]:
+    columns = list(X.columns)
+    chosen = columns if direction == "backward" else []
+    current = _aic(X[chosen], y)
+    while True:
+        removals = [[c for c in chosen if c != gone] for gone in chosen] if direction != "forward" else []
+        additions = [[*chosen, new] for new in columns if new not in chosen] if direction != "backward" else []
+        candidates = [(_aic(X[names], y), names) for names in (*removals, *additions)]
+        if not candidates:
+            return chosen
+        best, names = min(candidates, key=lambda pair: pair[0])
+        if best >= current - MIN_GAIN:
+            return [c for c in columns if c in chosen]
+        current, chosen = best, names
+
+
+def _aic(X: pd.DataFrame, y: np.ndarray) -> float:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SeparationWarning)
+        return float(_fit_design(X, y, LogisticModel()).aic_)
