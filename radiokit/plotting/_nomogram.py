@@ -236,7 +236,7 @@ def _draw(ax: Axes, ruler: Ruler, y: float) -> None:
             line = abs(slot) - 1
             shift = -(0.06 + line * LINE_INCHES) if up else 0.06 + line * LINE_INCHES
             if line or where != at:
-                ax.plot([at, where], [y, y + shift], color=FAINT, lw=0.5, zorder=0, clip_on=False)
+                ax.plot([at, where], [y, y + shift], color="#9aa5b1", lw=0.5, zorder=0, clip_on=False)
             ax.text(where, y + shift, plain(text), ha="center", va="bottom" if up else "top", fontsize=7)
     name = "\n".join(_wrapped(ruler.label))
     ax.text(-0.02, y, plain(name), ha="right", va="center", fontsize=8, linespacing=1.0)
