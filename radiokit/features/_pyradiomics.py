@@ -79,10 +79,11 @@ class PyradiomicsPipeline:
         if any(c not in SHAPES for c in self.classes):
             for measured in self.plan.filters:
                 for name, values in pyradiomics_images(measured.filter, scene):
-                    row = self._measure_image(region, values, measured)
-                    found.update({f"{name}_{feature}": value for feature, value in row.items()})
+                    if _defined(name, region.pick(values)):
+                        row = self._measure_image(region, values, measured)
+                        found.update({f"{name}_{feature}": value for feature, value in row.items()})
         _warn_undefined(found)
-        # An image that could not be made has said so; its columns are NaN.
+        # An image that could not be made or is not defined has said so; its columns are NaN.
         return CaseResult(dict.fromkeys(self.names, np.nan) | found, _provenance(image, mask, ready))
 
     def _measure_image(self, region: Region, values: np.ndarray, measured: Measured) -> dict[str, float]:
@@ -230,6 +231,18 @@ def _require_extent(mask: Mask, minimum_dimensions: int, minimum_size: int | Non
             "minimumROISize in a parameter file)."
         )
     return box
+
+
+def _defined(name: str, values: np.ndarray) -> bool:
+    """Tell whether a filtered image has a value in every voxel of the region; its features are NaN where not."""
+    lost = int(values.size - np.count_nonzero(np.isfinite(values)))
+    if lost:
+        warnings.warn(
+            f"{name} is not defined in {lost} of {values.size} voxels of the region; its features are NaN.",
+            DataWarning,
+            stacklevel=4,
+        )
+    return not lost
 
 
 def _warn_undefined(found: Mapping[str, float]) -> None:

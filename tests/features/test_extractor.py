@@ -356,3 +356,11 @@ def test_the_reference_engine_says_how_to_install_it(monkeypatch: pytest.MonkeyP
 def test_local_binary_patterns_are_measured_with_their_own_width() -> None:
     extractor = RadiomicsExtractor(filters=[Measured(LBP3D(), FixedBinWidth(1))], families={"glcm": ["JointEntropy"]})
     assert (extractor.extract_case(VOLUME, REGION) > 0).all()
+
+
+def test_an_image_that_is_not_defined_everywhere_costs_its_columns_only() -> None:
+    extractor = RadiomicsExtractor(filters=["original", LBP3D()], families={"firstorder": ["Mean"]})
+    values = np.where(np.indices(MASK.shape)[2] < 12, 0, IMAGE)
+    with pytest.warns(DataWarning, match="lbp-3D-k is not defined"):
+        row = extractor.extract_case(values, MASK, spacing=SPACING)
+    assert list(row.index[row.isna()]) == ["lbp-3D-k_firstorder_Mean"]
