@@ -119,7 +119,7 @@ def _one_volume(dims: tuple[int, ...], path: Path) -> tuple[int, ...]:
 def _scaled(array: np.ndarray, header: _Header) -> np.ndarray:
     """Value = slope · stored + intercept, where the header asks for it; a slope of 0 means none."""
     slope, intercept = header.slope, header.intercept
-    native = array.astype(array.dtype.newbyteorder("="))
+    native = array.astype(array.dtype.newbyteorder("="), copy=False)
     if (slope in (0.0, 1.0) and intercept == 0.0) or slope == 0.0 or not np.isfinite([slope, intercept]).all():
         return native
     kind = np.float64 if native.dtype == np.float64 else np.float32
