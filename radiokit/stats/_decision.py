@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -14,8 +14,7 @@ from radiokit.stats._horizon import FollowUp, follow_up, is_competing_target
 from radiokit.stats._inputs import FloatArray, check_named_columns, check_probability
 from radiokit.utils import check_binary_target, is_survival_target
 
-Rates = tuple[FloatArray, FloatArray, FloatArray, float]
-Count = Callable[[FloatArray, NDArray[np.intp]], Rates]
+Rates = tuple[FloatArray, FloatArray, FloatArray]
 
 
 def decision_curve(
@@ -85,7 +84,10 @@ def decision_curve(
 
 
 class Design:
-    """The checked question: outcome, models, thresholds, and how positives are counted."""
+    """The checked question: outcome, models, thresholds, and how positives are counted.
+
+    A model is kept as the number of thresholds that each probability reaches.
+    """
 
     def __init__(
         self,
@@ -97,22 +99,15 @@ class Design:
         harm: Mapping[str, float] | None = None,
     ) -> None:
         self.thresholds = _check_thresholds(thresholds)
-        self.strata: tuple[NDArray[np.intp], ...]
-        if is_survival_target(y_true) or is_competing_target(y_true):
-            if time is None or prevalence is not None:
-                raise InputError("A survival outcome needs time= (the horizon), and takes no prevalence=.")
-            known = follow_up(y_true, time)
-            self.n, self.count = known.time.size, _survival_count(known, self.thresholds)
-            self.strata = (np.arange(self.n),)
-        else:
-            if time is not None:
-                raise InputError("time= is given and y_true is binary; required: a survival outcome, or no time=.")
-            event = check_binary_target(y_true, both_classes=prevalence is not None)
-            self.n, self.count = event.size, _binary_count(event, self.thresholds, _check_prevalence(prevalence))
-            cases = np.flatnonzero(event), np.flatnonzero(~event)
-            self.strata = (np.arange(self.n),) if prevalence is None else cases
+        self.outcome = _outcome(y_true, _check_prevalence(prevalence), time)
+        self.n, self.strata = self.outcome.n, self.outcome.strata
         columns = check_named_columns(probabilities, self.n, name="probabilities")
-        self.models = {key: check_probability(p, self.n, name=f"model {key!r}") for key, p in columns.items()}
+        self._order = np.argsort(self.thresholds, kind="stable")
+        steps = self.thresholds[self._order]
+        self.models = {
+            key: np.searchsorted(steps, check_probability(p, self.n, name=f"model {key!r}"), side="right")
+            for key, p in columns.items()
+        }
         self.harm = dict(harm or {})
         for names, problem in (
             ({"all", "none"} & set(self.models), "are reserved names; rename the model"),
@@ -122,24 +117,26 @@ class Design:
                 raise InputError(f"{', '.join(sorted(names))}: {problem}.")
 
     def rates(self, name: str, cases: NDArray[np.intp]) -> Rates:
-        """Test-positive, true-positive and false-positive rates by threshold, and the prevalence."""
-        if name in self.models:
-            return self.count(self.models[name], cases)
+        """Test-positive, true-positive and false-positive rates by threshold."""
         zeros = np.zeros(self.thresholds.size)
-        prevalence = self.count(np.ones(self.n), cases)[3]
         if name == "none":
-            return zeros, zeros, zeros, prevalence
-        return zeros + 1.0, zeros + prevalence, zeros + 1 - prevalence, prevalence
+            return zeros, zeros, zeros
+        if name == "all":
+            prevalence = self.outcome.prevalence(cases)
+            return zeros + 1.0, zeros + prevalence, zeros + 1 - prevalence
+        result = np.empty((3, self.thresholds.size))
+        result[:, self._order] = self.outcome.rates(self.models[name][cases], cases, self.thresholds.size)
+        return result[0], result[1], result[2]
 
     def net_benefit(self, name: str, cases: NDArray[np.intp]) -> FloatArray:
         """Net benefit by threshold."""
-        _, tp, fp, _ = self.rates(name, cases)
-        return tp - fp * self.thresholds / (1 - self.thresholds) - self.harm.get(name, 0.0)
+        _, tp, fp = self.rates(name, cases)
+        return self._benefit(name, tp, fp)
 
     def table(self, name: str, cases: NDArray[np.intp]) -> pd.DataFrame:
         """Rows of one model."""
-        positive, tp, fp, prevalence = self.rates(name, cases)
-        benefit = self.net_benefit(name, cases)
+        positive, tp, fp = self.rates(name, cases)
+        benefit = self._benefit(name, tp, fp)
         with np.errstate(divide="ignore", invalid="ignore"):
             avoided = (benefit - self.net_benefit("all", cases)) * (1 - self.thresholds) / self.thresholds
         return pd.DataFrame(
@@ -147,7 +144,7 @@ class Design:
                 "model": name,
                 "threshold": self.thresholds,
                 "n": cases.size,
-                "prevalence": prevalence,
+                "prevalence": self.outcome.prevalence(cases),
                 "test_pos_rate": positive,
                 "tp_rate": tp,
                 "fp_rate": fp,
@@ -156,41 +153,89 @@ class Design:
             }
         )
 
-
-def _binary_count(event: NDArray[np.bool_], thresholds: FloatArray, prevalence: float | None) -> Count:
-    order = np.argsort(thresholds, kind="stable")
-
-    def share_at_or_above(p: FloatArray) -> FloatArray:
-        # Number of thresholds that a probability reaches, counted once for all thresholds.
-        reached = np.searchsorted(thresholds[order], p, side="right")
-        counts = np.cumsum(np.bincount(reached, minlength=thresholds.size + 1)[::-1])[::-1][1:]
-        result = np.empty(thresholds.size)
-        result[order] = counts
-        return result
-
-    def count(p: FloatArray, cases: NDArray[np.intp]) -> Rates:
-        chosen, outcome = p[cases], event[cases]
-        tp, fp = share_at_or_above(chosen[outcome]), share_at_or_above(chosen[~outcome])
-        n, n_events = cases.size, int(outcome.sum())
-        if prevalence is None:
-            return (tp + fp) / n, tp / n, fp / n, n_events / n
-        tp, fp = tp / n_events * prevalence, fp / (n - n_events) * (1 - prevalence)
-        return tp + fp, tp, fp, prevalence
-
-    return count
+    def _benefit(self, name: str, tp: FloatArray, fp: FloatArray) -> FloatArray:
+        return tp - fp * self.thresholds / (1 - self.thresholds) - self.harm.get(name, 0.0)
 
 
-def _survival_count(known: FollowUp, thresholds: FloatArray) -> Count:
-    def count(p: FloatArray, cases: NDArray[np.intp]) -> Rates:
-        chosen = p[cases]
-        positive, risk = np.empty(thresholds.size), np.empty(thresholds.size)
-        for i, threshold in enumerate(thresholds):
-            called = cases[chosen >= threshold]
+class _Outcome(Protocol):
+    """What a decision curve asks of an outcome; `reached` holds the thresholds that each of `cases` reaches."""
+
+    n: int
+    strata: tuple[NDArray[np.intp], ...]
+
+    def prevalence(self, cases: NDArray[np.intp]) -> float: ...
+
+    def rates(self, reached: NDArray[np.intp], cases: NDArray[np.intp], n_thresholds: int) -> Rates: ...
+
+
+class _Binary:
+    """A binary outcome in a cohort."""
+
+    def __init__(self, event: NDArray[np.bool_]) -> None:
+        self.event, self.n = event, event.size
+        self.strata: tuple[NDArray[np.intp], ...] = (np.arange(event.size),)
+
+    def prevalence(self, cases: NDArray[np.intp]) -> float:
+        return float(self.event[cases].mean())
+
+    def counts(self, reached: NDArray[np.intp], cases: NDArray[np.intp], n_thresholds: int) -> FloatArray:
+        """Numbers of positive non-events and events, by threshold."""
+        cells = np.bincount(2 * reached + self.event[cases], minlength=2 * (n_thresholds + 1)).reshape(-1, 2)
+        return np.cumsum(cells[::-1], axis=0)[::-1][1:].T.astype(float)
+
+    def rates(self, reached: NDArray[np.intp], cases: NDArray[np.intp], n_thresholds: int) -> Rates:
+        fp, tp = self.counts(reached, cases, n_thresholds)
+        return (tp + fp) / cases.size, tp / cases.size, fp / cases.size
+
+
+class _CaseControl(_Binary):
+    """A binary outcome whose cases and controls were sampled apart."""
+
+    def __init__(self, event: NDArray[np.bool_], prevalence: float) -> None:
+        super().__init__(event)
+        self.known_prevalence = prevalence
+        self.strata = (np.flatnonzero(event), np.flatnonzero(~event))
+
+    def prevalence(self, cases: NDArray[np.intp]) -> float:
+        return self.known_prevalence
+
+    def rates(self, reached: NDArray[np.intp], cases: NDArray[np.intp], n_thresholds: int) -> Rates:
+        fp, tp = self.counts(reached, cases, n_thresholds)
+        n_events = int(self.event[cases].sum())
+        tp = tp / n_events * self.known_prevalence
+        fp = fp / (cases.size - n_events) * (1 - self.known_prevalence)
+        return tp + fp, tp, fp
+
+
+class _Survival:
+    """A time to event, possibly with competing causes."""
+
+    def __init__(self, known: FollowUp) -> None:
+        self.known, self.n = known, known.time.size
+        self.strata: tuple[NDArray[np.intp], ...] = (np.arange(self.n),)
+
+    def prevalence(self, cases: NDArray[np.intp]) -> float:
+        return self.known.risk(cases)
+
+    def rates(self, reached: NDArray[np.intp], cases: NDArray[np.intp], n_thresholds: int) -> Rates:
+        positive, risk = np.empty(n_thresholds), np.empty(n_thresholds)
+        for i in range(n_thresholds):
+            called = cases[reached > i]
             positive[i] = called.size / cases.size
-            risk[i] = known.risk(called) if called.size else 0.0
-        return positive, positive * risk, positive * (1 - risk), known.risk(cases)
+            risk[i] = self.known.risk(called) if called.size else 0.0
+        return positive, positive * risk, positive * (1 - risk)
 
-    return count
+
+def _outcome(y_true: Any, prevalence: float | None, time: float | None) -> _Outcome:
+    if is_survival_target(y_true) or is_competing_target(y_true):
+        if time is None or prevalence is not None:
+            raise InputError("A survival outcome needs time= (the horizon), and takes no prevalence=.")
+        return _Survival(follow_up(y_true, time))
+    if time is not None:
+        raise InputError("time= is given and y_true is binary; required: a survival outcome, or no time=.")
+    if prevalence is None:
+        return _Binary(check_binary_target(y_true, both_classes=False))
+    return _CaseControl(check_binary_target(y_true), prevalence)
 
 
 def _check_thresholds(thresholds: ArrayLike | None) -> FloatArray:

@@ -1,0 +1,149 @@
+"""Speed of the statistics beside the usual way in Python, with equality printed.
+
+    python benchmarks/bench_stats.py [--json FILE] [--only NAME ...]
+
+A peer that is not installed (`pip install pingouin`) is left out and said so. Where a peer needs minutes it runs on part
+of the work, which is said in brackets, and its time is scaled up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from radiokit import stats
+
+
+@dataclass
+class Row:
+    task: str
+    ours_s: float
+    peer: str
+    peer_s: float
+    peer_did: str
+    largest_difference: float
+
+    @property
+    def ratio(self) -> float:
+        return self.peer_s / self.ours_s
+
+
+def best_of(function: Callable[[], Any], repeats: int = 3) -> tuple[float, Any]:
+    """Shortest wall time of a few runs, and the last result."""
+    times, result = [], None
+    for _ in range(repeats):
+        start = time.perf_counter()
+        result = function()
+        times.append(time.perf_counter() - start)
+    return min(times), result
+
+
+def scores(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    y = rng.random(n) < 0.3
+    a = np.round(rng.normal(size=n) + y, 4)
+    return y, a, np.round(0.5 * a + rng.normal(size=n), 4)
+
+
+def textbook_delong(y: np.ndarray, a: np.ndarray, b: np.ndarray) -> float:
+    """z of the paired test from all pairs of positive and negative cases: O(m n) time and memory."""
+    placements = []
+    for score in (a, b):
+        psi = (np.sign(score[y][:, None] - score[~y][None, :]) + 1) / 2
+        placements.append((psi.mean(axis=1), psi.mean(axis=0)))
+    (va, wa), (vb, wb) = placements
+    variance = (va - vb).var(ddof=1) / va.size + (wa - wb).var(ddof=1) / wa.size
+    return (va.mean() - vb.mean()) / np.sqrt(variance)
+
+
+def delong() -> Iterator[Row]:
+    y, a, b = scores(1_000_000)
+    seconds, _ = best_of(lambda: stats.auc(y, a))
+    yield Row(
+        "AUC with DeLong interval, 1,000,000 cases", seconds, "", float("nan"), "no peer at this size", float("nan")
+    )
+    seconds, _ = best_of(lambda: stats.delong_test(y, a, b))
+    yield Row("paired DeLong test, 1,000,000 cases", seconds, "", float("nan"), "no peer at this size", float("nan"))
+    y, a, b = scores(8_000)
+    seconds, ours = best_of(lambda: stats.delong_test(y, a, b))
+    peer_seconds, theirs = best_of(lambda: textbook_delong(y, a, b), repeats=1)
+    gap = abs(ours.statistic - theirs)
+    yield Row("paired DeLong test, 8,000 cases", seconds, "numpy, all pairs", peer_seconds, "all", gap)
+
+
+def icc() -> Iterator[Row]:
+    n_features, part = 2_000, 50
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=(30, 1, n_features))
+    cube = truth + rng.normal(size=(30, 3, n_features)) * rng.uniform(0.1, 2, size=n_features)
+    task = f"ICC(2,1) with interval, {n_features:,} features, 30 subjects, 3 raters"
+    seconds, ours = best_of(lambda: stats.icc(cube, form="ICC(2,1)"))
+    try:
+        import pingouin
+    except ImportError:
+        yield Row(task, seconds, "pingouin", float("nan"), "not installed", float("nan"))
+        return
+    subject, rater = (grid.ravel() for grid in np.indices((30, 3)))
+
+    def loop() -> np.ndarray:
+        values = []
+        for j in range(part):
+            long = pd.DataFrame({"subject": subject, "rater": rater, "value": cube[:, :, j].ravel()})
+            table = pingouin.intraclass_corr(long, targets="subject", raters="rater", ratings="value")
+            values.append(float(table["ICC"].iloc[1]))
+        return np.array(values)
+
+    peer_seconds, theirs = best_of(loop, repeats=1)
+    gap = float(np.abs(ours["icc"].to_numpy()[:part] - theirs).max())
+    scale = n_features / part
+    yield Row(task, seconds, f"pingouin {pingouin.__version__}, a loop", peer_seconds * scale, f"{part} features", gap)
+
+
+def decision() -> Iterator[Row]:
+    y, a, _ = scores(100_000)
+    p = 1 / (1 + np.exp(-a))
+    thresholds = np.arange(1, 100) / 100
+
+    def loop() -> np.ndarray:
+        return np.array([((p >= t) & y).mean() - ((p >= t) & ~y).mean() * t / (1 - t) for t in thresholds])
+
+    seconds, table = best_of(lambda: stats.decision_curve(y, {"m": p}))
+    peer_seconds, theirs = best_of(loop)
+    gap = float(np.abs(table.loc[table["model"] == "m", "net_benefit"].to_numpy() - theirs).max())
+    yield Row("decision curve, 100,000 cases, 99 thresholds", seconds, "numpy, a loop", peer_seconds, "all", gap)
+
+
+TASKS = {"delong": delong, "icc": icc, "decision": decision}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", help="also write the rows to this file")
+    parser.add_argument("--only", nargs="+", choices=TASKS, default=list(TASKS), metavar="NAME")
+    options = parser.parse_args()
+    rows = []
+    for name in options.only:
+        for row in TASKS[name]():
+            rows.append({**asdict(row), "ratio": row.ratio})
+            print(f"{row.task}\n    ours {row.ours_s:.4g} s", end="")
+            if np.isnan(row.peer_s):
+                print(f"; {row.peer_did}")
+            else:
+                print(
+                    f"; {row.peer} {row.peer_s:.4g} s ({row.peer_did}); {row.ratio:.0f} times; "
+                    f"largest difference {row.largest_difference:.1e}"
+                )
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump(rows, file, indent=1)
+
+
+if __name__ == "__main__":
+    main()
