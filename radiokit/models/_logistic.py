@@ -44,8 +44,8 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
     Attributes
     ----------
     summary_ : DataFrame
-        A row a coefficient (index ``feature``, ``Intercept`` first): ``coef, se, statistic, p_value, odds_ratio, ci_low,
-        ci_high``; the interval is that of the odds ratio. NaN for a coefficient that cannot be estimated (a constant
+        A row a coefficient (index ``feature``, ``Intercept`` first): ``coef, se, statistic, p_value, odds_ratio,
+        ci_low, ci_high``; the interval is that of the odds ratio. NaN for a coefficient that cannot be estimated (a constant
         column, or one that is linear in those before it); the model predicts without it.
     likelihood_ratio_ : Test
         Likelihood-ratio test against the model without predictors.
@@ -132,7 +132,7 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
         values, y = validate_data(self, X, y, dtype=np.float64)
         names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(values.shape[1])])
         self.design_ = column_design(pd.DataFrame(values, columns=list(names)))
-        return self._fit(values, y)
+        return self._fit(values, np.asarray(y))
 
     @classmethod
     def from_formula(cls, formula: str, data: pd.DataFrame, **parameters: Any) -> Self:
@@ -233,8 +233,8 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
             )
         if fitted.separated:
             warnings.warn(
-                "The predictors separate the classes (completely, or but for ties): maximum likelihood runs to infinity "
-                "and its tests are void. Use LogisticModel(firth=True), fewer predictors, or more cases.",
+                "The predictors separate the classes (completely, or but for ties): maximum likelihood runs to "
+                "infinity and its tests are void. Use LogisticModel(firth=True), fewer predictors, or more cases.",
                 SeparationWarning,
                 stacklevel=4,
             )
@@ -290,7 +290,8 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
         ndarray of shape (n,)
             Labels out of `classes_`.
         """
-        return self.classes_[(self.decision_function(X) > 0).astype(int)]
+        positive = self.decision_function(X) > 0
+        return self.classes_[positive.astype(int)]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

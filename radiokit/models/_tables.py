@@ -133,8 +133,8 @@ def multivariable_table(
     Returns
     -------
     DataFrame
-        A row a coefficient (index ``feature``, ``Intercept`` first): ``coef, se, statistic, p_value, odds_ratio, ci_low,
-        ci_high, variable, n, n_events``.
+        A row a coefficient (index ``feature``, ``Intercept`` first): ``coef, se, statistic, p_value, odds_ratio,
+        ci_low, ci_high, variable, n, n_events``.
 
     Raises
     ------
@@ -183,8 +183,8 @@ def multivariable_table(
         check_choice(stepwise, ("backward", "forward", "both"), name="stepwise")
         chosen = _stepwise(part, outcome, stepwise)
         warnings.warn(
-            f"Stepwise selection kept {len(chosen)} of {X.shape[1]} variables: p-values and intervals do not know of the "
-            "search and are too good. Validate the whole search, by cross-validation or bootstrap.",
+            f"Stepwise selection kept {len(chosen)} of {X.shape[1]} variables: p-values and intervals do not know of "
+            "the search and are too good. Validate the whole search, by cross-validation or bootstrap.",
             DataWarning,
             stacklevel=2,
         )
