@@ -30,7 +30,7 @@ def table(folder: Path, text: str, name: str = "table.csv", encoding: str = "utf
     return folder / name
 
 
-def as_expected(cases: pd.DataFrame) -> None:
+def check_as_expected(cases: pd.DataFrame) -> None:
     assert list(cases.index) == ["001", "002", "003"] and cases.index.name == "case_id"
     assert cases["age"].tolist() == [51.5, 52.5, 53.5]
     assert cases["centre"].tolist() == ["Zürich"] * 3
@@ -41,17 +41,17 @@ def as_expected(cases: pd.DataFrame) -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_separators_and_encodings(folder: Path, separator: str, encoding: str) -> None:
-    as_expected(read_cases(table(folder, (HEADER + ROWS).replace(",", separator), encoding=encoding)))
+    check_as_expected(read_cases(table(folder, (HEADER + ROWS).replace(",", separator), encoding=encoding)))
 
 
 def test_spreadsheets_with_decimal_commas(folder: Path) -> None:
     text = (HEADER + ROWS).replace(",", ";")
-    as_expected(read_cases(table(folder, text.replace(".5;", ",5;"))))
+    check_as_expected(read_cases(table(folder, text.replace(".5;", ",5;"))))
 
 
 def test_spaces_windows_paths_and_capitals(folder: Path) -> None:
     text = (HEADER + ROWS).replace(",", " , ").replace("files/", "files\\").replace("case_id", "Case_ID")
-    as_expected(read_cases(table(folder, text.replace("\n", "\r\n"))))
+    check_as_expected(read_cases(table(folder, text.replace("\n", "\r\n"))))
 
 
 @pytest.mark.parametrize("kind", ["xlsx", "parquet"])
@@ -59,7 +59,7 @@ def test_binary_tables(folder: Path, kind: str) -> None:
     frame = pd.read_csv(table(folder, HEADER + ROWS), dtype={"case_id": str})
     path = folder / f"table.{kind}"
     frame.to_excel(path, index=False) if kind == "xlsx" else frame.set_index("case_id").to_parquet(path)
-    as_expected(read_cases(path))
+    check_as_expected(read_cases(path))
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(FileError, match="table"):
         read_cases(path)
@@ -74,11 +74,11 @@ def test_numbers_as_ids_of_a_spreadsheet(folder: Path) -> None:
 def test_frames_with_and_without_an_index(folder: Path) -> None:
     frame = pd.read_csv(table(folder, HEADER + ROWS), dtype={"case_id": str})
     before = frame.copy()
-    as_expected(read_cases(frame, root=folder))
-    as_expected(read_cases(frame.set_index("case_id"), root=folder))
-    as_expected(read_cases(frame.set_index("case_id").rename_axis(None), root=folder))
-    as_expected(read_cases(frame.rename(columns={"case_id": "Nr", "mask": "m"}), root=folder, id="Nr", mask="m"))
-    as_expected(read_cases(read_cases(frame, root=folder)))
+    check_as_expected(read_cases(frame, root=folder))
+    check_as_expected(read_cases(frame.set_index("case_id"), root=folder))
+    check_as_expected(read_cases(frame.set_index("case_id").rename_axis(None), root=folder))
+    check_as_expected(read_cases(frame.rename(columns={"case_id": "Nr", "mask": "m"}), root=folder, id="Nr", mask="m"))
+    check_as_expected(read_cases(read_cases(frame, root=folder)))
     pd.testing.assert_frame_equal(frame, before)
 
 
@@ -185,7 +185,7 @@ def test_sequences_in_patient_folders(tmp_path: Path) -> None:
 
 def test_a_folder_with_its_table(folder: Path) -> None:
     table(folder, HEADER + ROWS, "cases.csv")
-    as_expected(read_cases(folder))
+    check_as_expected(read_cases(folder))
 
 
 @settings(max_examples=60, deadline=None)
