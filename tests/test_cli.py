@@ -58,7 +58,9 @@ def test_extract_writes_what_python_computes(cohort: Path, suffix: str, capsys: 
         "parquet": pd.read_parquet,
         "xlsx": lambda p: pd.read_excel(p, dtype={"case_id": str}, index_col="case_id"),
     }[suffix]
-    pd.testing.assert_frame_equal(read(cohort / f"features.{suffix}"), expected, check_exact=suffix != "xlsx", rtol=1e-15)
+    pd.testing.assert_frame_equal(
+        read(cohort / f"features.{suffix}"), expected, check_exact=suffix != "xlsx", rtol=1e-15
+    )
     assert "3 features of 3 cases" in capsys.readouterr().out
     assert (cohort / "features.provenance.csv").is_file() and not (cohort / "features.failures.csv").exists()
 
