@@ -16,6 +16,8 @@ MAX_ITERATIONS = 60
 TOLERANCE = 1e-10
 # Largest last step of the linear predictor, in standard deviations of a covariate, that still counts as converged.
 DIVERGENT_STEP = 1e-3
+# Log hazard ratios, of any case to the mean and of a standard deviation, that no finite maximum has: exp(100) is 1e43.
+DIVERGENT_PREDICTOR, DIVERGENT_COEFFICIENT = 100.0, 10.0
 # Smallest pivot of the standardised information; R's coxph uses eps ** 0.75.
 ALIASED = 1e-11
 
@@ -213,7 +215,7 @@ def fit_cox(
     coef, covariance, infinite = np.full(p, np.nan), np.full((p, p), np.nan), np.zeros(p, dtype=bool)
     coef[used] = gamma / scale[used]
     covariance[np.ix_(used, used)] = inverse(state.information) / np.outer(scale[used], scale[used])
-    infinite[used] = np.abs(step) > DIVERGENT_STEP
+    infinite[used] = runs_away(gamma, step, Z)
     return CoxFit(
         coef=coef,
         covariance=covariance,
@@ -226,6 +228,13 @@ def fit_cox(
         X=centred,
         state=state,
     )
+
+
+def runs_away(beta: FloatArray, step: FloatArray, Z: FloatArray) -> NDArray[np.bool_]:
+    """Mark the coefficients of standardised covariates that the last step had not brought to rest."""
+    predictor = float(np.abs(Z @ beta).max())
+    huge = (predictor > DIVERGENT_PREDICTOR) & (np.abs(beta) > DIVERGENT_COEFFICIENT)
+    return (np.abs(step) > DIVERGENT_STEP) | huge
 
 
 def _newton(sets: RiskSets, Z: FloatArray) -> tuple[FloatArray, PartialLikelihood, FloatArray]:

@@ -11,7 +11,16 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from radiokit.exceptions import InputError, SeparationWarning
-from radiokit.stats._cox_fit import ALIASED, DIVERGENT_STEP, MAX_ITERATIONS, TOLERANCE, RiskSets, risk_sets
+from radiokit.stats._cox_fit import (
+    ALIASED,
+    DIVERGENT_COEFFICIENT,
+    DIVERGENT_PREDICTOR,
+    DIVERGENT_STEP,
+    MAX_ITERATIONS,
+    TOLERANCE,
+    RiskSets,
+    risk_sets,
+)
 from radiokit.stats._inputs import FloatArray
 from radiokit.stats._survival_inputs import check_times_events
 
@@ -104,7 +113,8 @@ def _fit(sets: RiskSets, X: FloatArray) -> tuple[FloatArray, FloatArray, NDArray
     with np.errstate(divide="ignore", invalid="ignore"):
         coef = np.where(known, beta / scale, np.nan)
         se = np.where(known, 1 / (scale * np.sqrt(information)), np.nan)
-    return coef, se, known & (np.abs(step) > DIVERGENT_STEP)
+    huge = (np.abs(Z * beta).max(axis=0) > DIVERGENT_PREDICTOR) & (np.abs(beta) > DIVERGENT_COEFFICIENT)
+    return coef, se, known & ((np.abs(step) > DIVERGENT_STEP) | huge)
 
 
 def _ascend(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from radiokit.exceptions import InputError
 from radiokit.stats._censoring import survival_function
-from radiokit.stats._cox_fit import DIVERGENT_STEP, MAX_ITERATIONS, TOLERANCE, independent_columns, inverse
+from radiokit.stats._cox_fit import MAX_ITERATIONS, TOLERANCE, independent_columns, inverse, runs_away
 from radiokit.stats._inputs import FloatArray
 
 
@@ -119,7 +119,7 @@ def fit_fine_gray(X: FloatArray, time: FloatArray, cause: NDArray[np.int_], of_i
     p = X.shape[1]
     coef, covariance, infinite = np.full(p, np.nan), np.full((p, p), np.nan), np.zeros(p, dtype=bool)
     coef[used], covariance[np.ix_(used, used)] = beta / scale[used], sandwich
-    infinite[used] = np.abs(step) > DIVERGENT_STEP
+    infinite[used] = runs_away(beta, step, Z)
     return FineGrayFit(
         coef=coef,
         covariance=covariance,
