@@ -71,6 +71,13 @@ class CalibrationDisplay(Display):
         Returns
         -------
         CalibrationDisplay
+            Not yet drawn: call ``plot``.
+
+        Examples
+        --------
+        >>> p = [0.1, 0.2, 0.4, 0.6, 0.7, 0.9]
+        >>> CalibrationDisplay.from_predictions([0, 0, 1, 0, 1, 1], p, bins=2).groups["observed"].round(2).tolist()
+        [0.33, 0.67]
         """
         curves, groups, predictions = [], [], []
         for name, p in named_scores(probabilities).items():
@@ -94,6 +101,13 @@ class CalibrationDisplay(Display):
         Returns
         -------
         CalibrationDisplay
+            Not yet drawn: call ``plot``.
+
+        Examples
+        --------
+        >>> curve = pd.DataFrame({"predicted": [0.2, 0.8], "apparent": [0.1, 0.9], "corrected": [0.2, 0.8]})
+        >>> CalibrationDisplay.from_frame(curve).curves["model"].unique().tolist()
+        ['Apparent', 'Bias-corrected']
         """
         check_columns(curve, ("predicted", "apparent", "corrected"), what="The corrected curve")
         names = {"apparent": "Apparent", "corrected": "Bias-corrected"}
@@ -123,6 +137,14 @@ class CalibrationDisplay(Display):
         Returns
         -------
         CalibrationDisplay
+            Not yet drawn: call ``plot``.
+
+        Examples
+        --------
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> X, y = [[1.0], [2.0], [3.0], [4.0]], [0, 1, 0, 1]
+        >>> CalibrationDisplay.from_estimator(LogisticRegression().fit(X, y), X, y, bins=2).groups["n"].tolist()
+        [2, 2]
         """
         score = positive_probability(estimator, X)
         return cls.from_predictions(y, {name or type(estimator).__name__: score}, bins=bins)
@@ -141,6 +163,11 @@ class CalibrationDisplay(Display):
         -------
         CalibrationDisplay
             Itself, with ``ax_`` and ``figure_``.
+
+        Examples
+        --------
+        >>> p = [0.1, 0.2, 0.4, 0.6, 0.7, 0.9]
+        >>> CalibrationDisplay.from_predictions([0, 0, 1, 0, 1, 1], p, bins=2).plot().close()
         """
         with style():
             ax = self._open(ax, 3.6, 3.5 if self.predictions is None else 3.8)

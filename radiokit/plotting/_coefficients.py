@@ -45,6 +45,13 @@ class CoefficientDisplay(Display):
         Returns
         -------
         CoefficientDisplay
+            Not yet drawn: call ``plot``.
+
+        Examples
+        --------
+        >>> table = pd.DataFrame({"coef": [0.4]}, index=["age"])
+        >>> CoefficientDisplay.from_frame(table).table["feature"].tolist()
+        ['age']
         """
         if "feature" not in table:
             table = table.rename_axis("feature").reset_index()
@@ -62,6 +69,12 @@ class CoefficientDisplay(Display):
         -------
         CoefficientDisplay
             Itself, with ``ax_`` and ``figure_``.
+
+        Examples
+        --------
+        >>> table = pd.DataFrame({"feature": ["a"], "coef": [0.4]})
+        >>> CoefficientDisplay.from_frame(table).plot().ax_.get_xlabel()
+        'Coefficient (standardised feature)'
         """
         with style():
             n = len(self.table)

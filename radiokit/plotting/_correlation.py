@@ -51,11 +51,18 @@ class CorrelationDisplay(Display):
         Returns
         -------
         CorrelationDisplay
+            Not yet drawn: call ``plot``.
 
         Notes
         -----
         Average linkage on 1 - |r|, leaves in the order that puts neighbours together (Bar-Joseph 2001,
         doi 10.1093/bioinformatics/17.suppl_1.S22). A constant feature has no correlation; it is taken as 0.
+
+        Examples
+        --------
+        >>> X = pd.DataFrame({"a": [1.0, 2, 3], "b": [2.0, 4, 9]})
+        >>> CorrelationDisplay.from_frame(X).matrix.loc["a", "b"].item()
+        1.0
         """
         matrix = X.corr(method=method)
         if len(matrix) > 2:
@@ -80,6 +87,11 @@ class CorrelationDisplay(Display):
         -------
         CorrelationDisplay
             Itself, with ``ax_`` and ``figure_``.
+
+        Examples
+        --------
+        >>> X = pd.DataFrame({"a": [1.0, 2, 3], "b": [2.0, 4, 9]})
+        >>> CorrelationDisplay.from_frame(X).plot().close()
         """
         with style():
             p = len(self.matrix)

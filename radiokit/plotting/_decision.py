@@ -61,6 +61,13 @@ class DecisionCurveDisplay(Display):
         Returns
         -------
         DecisionCurveDisplay
+            Not yet drawn: call ``plot``.
+
+        Examples
+        --------
+        >>> display = DecisionCurveDisplay.from_predictions([0, 1], [0.2, 0.7], thresholds=[0.5])
+        >>> display.curve["model"].tolist()
+        ['all', 'none', 'model']
         """
         return cls(stats.decision_curve(y_true, named_scores(probabilities), thresholds=thresholds, time=time))
 
@@ -76,6 +83,13 @@ class DecisionCurveDisplay(Display):
         Returns
         -------
         DecisionCurveDisplay
+            Not yet drawn: call ``plot``.
+
+        Examples
+        --------
+        >>> curve = pd.DataFrame({"model": ["a"], "threshold": [0.5], "net_benefit": [0.1]})
+        >>> DecisionCurveDisplay.from_frame(curve).curve["net_benefit"].item()
+        0.1
         """
         return cls(curve)
 
@@ -97,6 +111,15 @@ class DecisionCurveDisplay(Display):
         Returns
         -------
         DecisionCurveDisplay
+            Not yet drawn: call ``plot``.
+
+        Examples
+        --------
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> X, y = [[1.0], [2.0], [3.0], [4.0]], [0, 1, 0, 1]
+        >>> display = DecisionCurveDisplay.from_estimator(LogisticRegression().fit(X, y), X, y, name="a")
+        >>> "a" in set(display.curve["model"])
+        True
         """
         return cls.from_predictions(y, {name or type(estimator).__name__: positive_probability(estimator, X)})
 
@@ -114,6 +137,11 @@ class DecisionCurveDisplay(Display):
         -------
         DecisionCurveDisplay
             Itself, with ``ax_`` and ``figure_``.
+
+        Examples
+        --------
+        >>> curve = pd.DataFrame({"model": "a", "threshold": [0.4, 0.5], "net_benefit": [0.1, 0.05]})
+        >>> DecisionCurveDisplay.from_frame(curve).plot().close()
         """
         with style():
             ax = self._open(ax, 4.6, 3.4)

@@ -24,6 +24,13 @@ class Display:
         Where it was drawn.
     figure_ : Figure
         The figure that holds it.
+
+    Examples
+    --------
+    >>> from radiokit.plotting import FunnelDisplay
+    >>> display = FunnelDisplay.from_frame(pd.DataFrame({"step": ["extracted"], "n_features": [107]}))
+    >>> isinstance(display, Display)
+    True
     """
 
     ax_: Axes
@@ -47,6 +54,15 @@ class Display:
             Target.
         dpi : int
             Resolution of a PNG.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from radiokit.plotting import RocDisplay
+        >>> display = RocDisplay.from_predictions([0, 1], [0.2, 0.7]).plot()
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     display.save(f"{folder}/roc.png", dpi=72)
+        >>> display.close()
         """
         with style():
             target = Path(path)
@@ -60,6 +76,14 @@ class Display:
         -------
         str
             The same text each time for the same figure.
+
+        Examples
+        --------
+        >>> from radiokit.plotting import RocDisplay
+        >>> display = RocDisplay.from_predictions([0, 1], [0.2, 0.7]).plot()
+        >>> "<svg" in display.svg()
+        True
+        >>> display.close()
         """
         stream = io.StringIO()
         with style():
@@ -67,7 +91,13 @@ class Display:
         return stream.getvalue()
 
     def close(self) -> None:
-        """Let matplotlib forget the figure."""
+        """Let matplotlib forget the figure.
+
+        Examples
+        --------
+        >>> from radiokit.plotting import RocDisplay
+        >>> RocDisplay.from_predictions([0, 1], [0.2, 0.7]).plot().close()
+        """
         plt.close(self.figure_)
 
 

@@ -71,6 +71,15 @@ class FeatureMapDisplay(Display):
         Returns
         -------
         FeatureMapDisplay
+            Not yet drawn: call ``plot``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from radiokit.io import Volume
+        >>> image = Volume(np.zeros((2, 3, 3)), spacing=(3.0, 1.0, 1.0))
+        >>> FeatureMapDisplay.from_volumes(image, image).spacing
+        (3.0, 1.0, 1.0)
         """
         values = np.asarray(feature_map.array, dtype=float)
         if mask is not None:
@@ -103,6 +112,13 @@ class FeatureMapDisplay(Display):
         -------
         FeatureMapDisplay
             Itself, with ``ax_`` and ``figure_``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> image = np.arange(18.0).reshape(2, 3, 3)
+        >>> FeatureMapDisplay(image, image).plot(index=1).ax_.get_xlabel()
+        'z = 1'
         """
         if axis not in (0, 1, 2):
             raise InputError(f"axis is {axis!r}; required: 0 (z), 1 (y) or 2 (x).")

@@ -49,6 +49,12 @@ class FlowDisplay(Display):
         Returns
         -------
         FlowDisplay
+            Not yet drawn: call ``plot``.
+
+        Examples
+        --------
+        >>> FlowDisplay.from_frame(pd.DataFrame({"step": ["read"], "n_patients": [12]})).flow.shape
+        (1, 2)
         """
         return cls(flow)
 
@@ -64,6 +70,10 @@ class FlowDisplay(Display):
         -------
         FlowDisplay
             Itself, with ``ax_`` and ``figure_``.
+
+        Examples
+        --------
+        >>> FlowDisplay.from_frame(pd.DataFrame({"step": ["read"], "n_patients": [12]})).plot().close()
         """
         with style():
             stages, beside, branches = self._parts()
@@ -188,6 +198,12 @@ class FunnelDisplay(Display):
         Returns
         -------
         FunnelDisplay
+            Not yet drawn: call ``plot``.
+
+        Examples
+        --------
+        >>> FunnelDisplay.from_frame(pd.DataFrame({"step": ["extracted"], "n_features": [107]})).funnel.shape
+        (1, 3)
         """
         return cls(funnel)
 
@@ -205,6 +221,10 @@ class FunnelDisplay(Display):
         -------
         FunnelDisplay
             Itself, with ``ax_`` and ``figure_``.
+
+        Examples
+        --------
+        >>> FunnelDisplay.from_frame(pd.DataFrame({"step": ["extracted"], "n_features": [107]})).plot().close()
         """
         with style():
             models = [str(m) for m in self.funnel["model"].unique()]

@@ -52,6 +52,13 @@ class ForestDisplay(Display):
         Returns
         -------
         ForestDisplay
+            Not yet drawn: call ``plot``.
+
+        Examples
+        --------
+        >>> table = pd.DataFrame({"hazard_ratio": [1.4], "ci_low": [1.1], "ci_high": [1.8]}, index=["age"])
+        >>> ForestDisplay.from_frame(table).effect
+        'hazard_ratio'
         """
         if "feature" not in table:
             table = table.rename_axis("feature").reset_index()
@@ -71,6 +78,11 @@ class ForestDisplay(Display):
         -------
         ForestDisplay
             Itself, with ``ax_`` and ``figure_``.
+
+        Examples
+        --------
+        >>> table = pd.DataFrame({"hazard_ratio": [1.4], "ci_low": [1.1], "ci_high": [1.8]}, index=["age"])
+        >>> ForestDisplay.from_frame(table).plot().close()
         """
         with style():
             n = len(self.table)

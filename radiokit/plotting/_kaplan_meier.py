@@ -59,6 +59,13 @@ class KaplanMeierDisplay(Display):
         Returns
         -------
         KaplanMeierDisplay
+            Not yet drawn: call ``plot``.
+
+        Examples
+        --------
+        >>> y = pd.DataFrame({"event": [1, 0, 1, 1], "time": [3.0, 8.0, 5.0, 9.0]})
+        >>> round(KaplanMeierDisplay.from_predictions(y, ["low", "low", "high", "high"]).p_value, 2)
+        0.81
         """
         curve = stats.kaplan_meier(y, groups=groups)
         p_value = None
@@ -82,6 +89,13 @@ class KaplanMeierDisplay(Display):
         Returns
         -------
         KaplanMeierDisplay
+            Not yet drawn: call ``plot``.
+
+        Examples
+        --------
+        >>> curve = {"time": [3.0], "n_at_risk": [4], "n_events": [1], "n_censored": [0], "survival": [0.75]}
+        >>> KaplanMeierDisplay.from_frame(pd.DataFrame(curve)).curve["group"].tolist()
+        ['all']
         """
         return cls(curve, p_value, time_unit=time_unit)
 
@@ -101,6 +115,11 @@ class KaplanMeierDisplay(Display):
         -------
         KaplanMeierDisplay
             Itself, with ``ax_`` and ``figure_``.
+
+        Examples
+        --------
+        >>> y = pd.DataFrame({"event": [1, 0, 1, 1], "time": [3.0, 8.0, 5.0, 9.0]})
+        >>> KaplanMeierDisplay.from_predictions(y).plot(band=False).close()
         """
         with style():
             groups = {str(name): part.sort_values("time") for name, part in self.curve.groupby("group", sort=False)}

@@ -53,6 +53,14 @@ class LassoPathDisplay(Display):
         Returns
         -------
         LassoPathDisplay
+            Not yet drawn: call ``plot``.
+
+        Examples
+        --------
+        >>> path = pd.DataFrame({"penalty": [0.1, 1.0], "n_features": [1, 0], "deviance": [1.1, 1.4]})
+        >>> coefficients = pd.DataFrame({"penalty": [0.1], "feature": ["age"], "coef": [0.5]})
+        >>> LassoPathDisplay.from_frame(path, coefficients).path["penalty"].tolist()
+        [0.1, 1.0]
         """
         return cls(path, coefficients)
 
@@ -70,6 +78,13 @@ class LassoPathDisplay(Display):
         -------
         LassoPathDisplay
             Itself, with ``axes_`` (both), ``ax_`` (the first) and ``figure_``.
+
+        Examples
+        --------
+        >>> path = pd.DataFrame({"penalty": [0.1, 1.0], "n_features": [1, 0], "deviance": [1.1, 1.4]})
+        >>> coefficients = pd.DataFrame({"penalty": [0.1], "feature": ["age"], "coef": [0.5]})
+        >>> len(LassoPathDisplay.from_frame(path, coefficients).plot().axes_)
+        2
         """
         with style():
             if ax is None:

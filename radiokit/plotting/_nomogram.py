@@ -75,6 +75,11 @@ class NomogramDisplay(Display):
         Returns
         -------
         NomogramDisplay
+            Not yet drawn: call ``plot``.
+
+        Examples
+        --------
+        >>> NomogramDisplay.from_nomogram(nomogram).plot()  # doctest: +SKIP
         """
         return cls(nomogram.table, nomogram.scale)
 
@@ -92,6 +97,14 @@ class NomogramDisplay(Display):
         Returns
         -------
         NomogramDisplay
+            Not yet drawn: call ``plot``.
+
+        Examples
+        --------
+        >>> table = pd.DataFrame({"variable": "age", "value": [40, 80], "points": [0.0, 100.0]})
+        >>> scale = pd.DataFrame({"total_points": [0.0, 100.0], "probability": [0.05, 0.8]})
+        >>> NomogramDisplay.from_frame(table, scale).outcomes
+        ['probability']
         """
         return cls(table, scale)
 
@@ -107,6 +120,12 @@ class NomogramDisplay(Display):
         -------
         NomogramDisplay
             Itself, with ``ax_`` and ``figure_``.
+
+        Examples
+        --------
+        >>> table = pd.DataFrame({"variable": "age", "value": [40, 80], "points": [0.0, 100.0]})
+        >>> scale = pd.DataFrame({"total_points": [0.0, 100.0], "probability": [0.05, 0.8]})
+        >>> NomogramDisplay.from_frame(table, scale).plot().close()
         """
         with style():
             rulers = self._rulers()

@@ -65,6 +65,12 @@ class RocDisplay(Display):
         Returns
         -------
         RocDisplay
+            Not yet drawn: call ``plot``.
+
+        Examples
+        --------
+        >>> RocDisplay.from_predictions([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9]).areas["auc"].item()
+        0.75
         """
         parts = {name: (y_true, score) for name, score in named_scores(scores).items()}
         return cls._from_parts(parts, thresholds or {}, confidence_level)
@@ -89,6 +95,13 @@ class RocDisplay(Display):
         Returns
         -------
         RocDisplay
+            Not yet drawn: call ``plot``.
+
+        Examples
+        --------
+        >>> frame = pd.DataFrame({"cohort": "test", "y_true": [0, 1], "probability": [0.2, 0.7]})
+        >>> RocDisplay.from_frame(frame, by="cohort").areas["model"].tolist()
+        ['test']
         """
         check_columns(predictions, (by, "y_true", score), what="predictions")
         groups = {str(name): part for name, part in predictions.groupby(by, sort=False)}
@@ -117,6 +130,14 @@ class RocDisplay(Display):
         Returns
         -------
         RocDisplay
+            Not yet drawn: call ``plot``.
+
+        Examples
+        --------
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> X, y = [[1.0], [2.0], [3.0], [4.0]], [0, 1, 0, 1]
+        >>> RocDisplay.from_estimator(LogisticRegression().fit(X, y), X, y).areas["auc"].item()
+        0.75
         """
         return cls.from_predictions(y, {name or type(estimator).__name__: positive_score(estimator, X)})
 
@@ -150,6 +171,11 @@ class RocDisplay(Display):
         -------
         RocDisplay
             Itself, with ``ax_`` and ``figure_``.
+
+        Examples
+        --------
+        >>> RocDisplay.from_predictions([0, 1], [0.2, 0.7]).plot().ax_.get_ylabel()
+        'Sensitivity'
         """
         with style():
             ax = self._open(ax, 3.6, 3.6)

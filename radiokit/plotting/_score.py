@@ -66,6 +66,12 @@ class ScoreDisplay(Display):
         Returns
         -------
         ScoreDisplay
+            Not yet drawn: call ``plot``.
+
+        Examples
+        --------
+        >>> ScoreDisplay.from_predictions([0, 1, 1], [0.3, 0.1, 0.9]).cases["score"].tolist()
+        [0.1, 0.3, 0.9]
         """
         y = check_binary_target(y_true, both_classes=False)
         values = np.asarray(score, dtype=float)
@@ -91,6 +97,14 @@ class ScoreDisplay(Display):
         Returns
         -------
         ScoreDisplay
+            Not yet drawn: call ``plot``.
+
+        Examples
+        --------
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> X, y = [[1.0], [2.0], [3.0], [4.0]], [0, 1, 0, 1]
+        >>> ScoreDisplay.from_estimator(LogisticRegression().fit(X, y), X, y).threshold
+        0.5
         """
         return cls.from_predictions(y, positive_score(estimator, X), threshold=threshold)
 
@@ -106,6 +120,10 @@ class ScoreDisplay(Display):
         -------
         ScoreDisplay
             Itself, with ``ax_`` and ``figure_``.
+
+        Examples
+        --------
+        >>> ScoreDisplay.from_predictions([0, 1, 1], [0.3, 0.1, 0.9], threshold=0.5).plot().close()
         """
         with style():
             ax = self._open(ax, 4.7, 2.6)
