@@ -45,8 +45,8 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
     ----------
     summary_ : DataFrame
         A row a coefficient (index ``feature``, ``Intercept`` first): ``coef, se, statistic, p_value, odds_ratio,
-        ci_low, ci_high``; the interval is that of the odds ratio. NaN for a coefficient that cannot be estimated (a constant
-        column, or one that is linear in those before it); the model predicts without it.
+        ci_low, ci_high``; the interval is that of the odds ratio. NaN for a coefficient that cannot be estimated (a
+        constant column, or one that is linear in those before it); the model predicts without it.
     likelihood_ratio_ : Test
         Likelihood-ratio test against the model without predictors.
     coef_ : ndarray of shape (1, n_coefficients)

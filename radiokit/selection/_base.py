@@ -1,0 +1,81 @@
+"""What all selectors share: checks of X and of a binary or survival outcome, support, and a floor of features."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.feature_selection import SelectorMixin
+from sklearn.utils import ClassifierTags, check_consistent_length, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from radiokit.exceptions import OutcomeError
+from radiokit.stats._inputs import FloatArray
+from radiokit.utils import check_survival_target, is_survival_target
+
+
+class Selector(SelectorMixin, BaseEstimator):
+    """Base of the selectors; `fit` of each sets `scores_` and `support_`."""
+
+    support_: NDArray[np.bool_]
+
+    def _check(self, X: Any, y: Any) -> tuple[FloatArray, NDArray[Any]]:
+        """Return finite features, and the outcome as booleans or as a survival target."""
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None: a binary outcome or a "
+                "survival target."
+            )
+        values = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        target = as_target(y)
+        check_consistent_length(values, target)
+        return values, target
+
+    def _names(self) -> list[Any]:
+        return list(getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)]))
+
+    def _scores(self, **columns: Any) -> pd.DataFrame:
+        return pd.DataFrame(columns, index=pd.Index(self._names(), name="feature"))
+
+    def _get_support_mask(self) -> NDArray[np.bool_]:
+        check_is_fitted(self)
+        return self.support_
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.target_tags.one_d_labels = True
+        tags.classifier_tags = ClassifierTags(multi_class=False)
+        return tags
+
+
+def as_target(y: Any) -> NDArray[Any]:
+    """Return a survival target, or booleans that mark the positive (last) of two classes."""
+    if is_survival_target(y):
+        return check_survival_target(y)
+    labels = column_or_1d(y, warn=True)
+    kind = type_of_target(labels, input_name="y", raise_unknown=True)
+    check_classification_targets(labels)
+    classes = np.unique(labels)
+    if kind != "binary" or classes.size > 2:
+        raise OutcomeError(
+            f"The outcome is {kind} with {classes.size} classes; required: two classes, or a survival target."
+        )
+    if classes.size < 2:
+        raise OutcomeError(f"y holds one class only ({classes[0]!r} in {labels.size} cases); required: two classes.")
+    return np.asarray(labels == classes[1])
+
+
+def at_least(support: NDArray[np.bool_], badness: FloatArray, floor: int) -> NDArray[np.bool_]:
+    """Return the support, filled up with the features of least badness (NaN is worst) where it is below the floor."""
+    missing = min(floor, support.size) - int(support.sum())
+    if missing <= 0:
+        return support
+    order = np.argsort(np.where(support, -np.inf, np.where(np.isnan(badness), np.inf, badness)), kind="stable")
+    filled = np.zeros_like(support)
+    filled[order[: int(support.sum()) + missing]] = True
+    return filled

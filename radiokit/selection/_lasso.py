@@ -1,0 +1,130 @@
+"""Keep features with a nonzero coefficient in a cross-validated LASSO."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from radiokit.exceptions import ParameterError
+from radiokit.selection._base import Selector, at_least
+from radiokit.selection._relevance import score_z
+from radiokit.stats._elastic_net import cross_validated_path, fold_ids
+from radiokit.stats._inputs import check_choice
+from radiokit.utils import is_survival_target
+
+
+class LassoSelector(Selector):
+    r"""Keep the features that a LASSO (logistic or Cox) with cross-validated penalty uses.
+
+    Parameters
+    ----------
+    cv : int or scikit-learn splitter
+        Folds; an int is stratified by the outcome and shuffled.
+    rule : {"min", "1se"}
+        The penalty of the smallest cross-validated deviance, or the largest one within one standard error of it.
+    lambdas : array-like, optional
+        Penalties on glmnet's scale. Absent: glmnet's path.
+    l1_ratio : float in (0, 1]
+        1 is the LASSO; below, an elastic net, which keeps groups of correlated features together.
+    min_features : int
+        At least so many features stay; where the LASSO keeps fewer, those most associated with the outcome fill up.
+    random_state : int, RandomState or None
+        Seed of the folds where `cv` is an int.
+
+    Attributes
+    ----------
+    scores_ : DataFrame
+        Index ``feature``: ``coef`` at the chosen penalty, on the scale of the features, and ``coef_standardized`` (for a
+        standard deviation).
+    lambda_ : float
+        The chosen penalty.
+    intercept_ : float
+        Of the logistic model; 0 for Cox.
+    path_ : DataFrame
+        ``lambda, cv_mean, cv_se, n_features, deviance_ratio, chosen``, a row a penalty, falling.
+    coef_path_ : ndarray of shape (n_lambdas, n_features)
+        Coefficients along the path.
+    support_ : ndarray of bool, shape (n_features,)
+        The features kept.
+    n_features_in_, feature_names_in_
+        As in scikit-learn.
+
+    Notes
+    -----
+    Objective, standardisation, path, cross-validated deviance and its standard error are glmnet's
+    (doi:10.18637/jss.v033.i01, for Cox doi:10.18637/jss.v039.i05); see `radiokit.models.RadiomicsSignature`.
+
+    *How to read it.* The LASSO picks one of several correlated features almost by chance: another sample would give other
+    names at the same performance. `StabilitySelector` tells how much the names can be trusted.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> rng = np.random.default_rng(0)
+    >>> X = pd.DataFrame(rng.normal(size=(80, 5)), columns=list("abcde"))
+    >>> selector = LassoSelector(cv=5, rule="1se", random_state=0).fit(X, X["b"] + rng.normal(size=80) > 0)
+    >>> selector.get_feature_names_out().tolist()
+    ['b']
+    """
+
+    def __init__(
+        self,
+        *,
+        cv: Any = 10,
+        rule: str = "min",
+        lambdas: ArrayLike | None = None,
+        l1_ratio: float = 1.0,
+        min_features: int = 1,
+        random_state: Any = None,
+    ) -> None:
+        self.cv = cv
+        self.rule = rule
+        self.lambdas = lambdas
+        self.l1_ratio = l1_ratio
+        self.min_features = min_features
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: Any) -> Self:
+        """Choose the penalty and the features.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, p)
+            Features without missing values.
+        y : array-like of shape (n,)
+            Binary outcome or survival target.
+
+        Returns
+        -------
+        LassoSelector
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If values are missing, a parameter is out of range, or the outcome is too rare for cross-validation.
+
+        Warns
+        -----
+        DataWarning
+            If there are fewer cases of the rarer outcome than folds.
+        """
+        check_choice(self.rule, ("min", "1se"), name="rule")
+        if not 0 < self.l1_ratio <= 1:
+            raise ParameterError(f"l1_ratio is {self.l1_ratio!r}; required: above 0 (ridge selects nothing), up to 1.")
+        values, target = self._check(X, y)
+        folds = fold_ids(self.cv, values, target, random_state=self.random_state)
+        fitted = cross_validated_path(values, target, folds, lambdas=self.lambdas, l1_ratio=self.l1_ratio)
+        index, path = fitted.index(self.rule), fitted.path
+        self.lambda_, self.intercept_ = float(path.lambdas[index]), float(path.intercept[index])
+        self.path_, self.coef_path_ = fitted.to_frame(index), path.coef
+        coef = path.coef[index]
+        if is_survival_target(target):
+            strength = np.abs(score_z(values, target))
+        else:
+            strength = np.abs((target - target.mean()) @ ((values - path.center) / path.scale))
+        self.support_ = at_least(coef != 0, -strength, self.min_features)
+        self.scores_ = self._scores(coef=coef, coef_standardized=coef * path.scale)
+        return self

@@ -1,0 +1,101 @@
+"""Drop features that do not vary."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import validate_data
+
+from radiokit.exceptions import ParameterError
+from radiokit.selection._base import Selector
+
+ROUNDING = 1e-12  # a range below this share of the largest absolute value is rounding, not variation
+
+
+class VarianceSelector(Selector):
+    r"""Keep features whose variance is above a threshold.
+
+    Parameters
+    ----------
+    threshold : float
+        Features with a variance (divisor n) at or below it go. It has the feature's unit squared, so anything but 0 only
+        makes sense for features of one scale.
+
+    Attributes
+    ----------
+    scores_ : DataFrame
+        Index ``feature``: ``variance``, and ``range`` (largest minus smallest value). Missing values are left out; a
+        column without any value has NaN and goes.
+    support_ : ndarray of bool, shape (n_features,)
+        The features kept.
+    n_features_in_, feature_names_in_
+        As in scikit-learn.
+
+    Notes
+    -----
+    A feature that is constant but for rounding (range below 1e-12 of its largest absolute value) counts as constant.
+
+    *How to read it.* A feature that is the same in all training cases can tell nothing; a feature of hardly any
+    variation is often a setting, not a biology.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> X = pd.DataFrame({"a": [1.0, 1.0, 1.0], "b": [1.0, 2.0, 3.0]})
+    >>> VarianceSelector().fit(X).get_feature_names_out().tolist()
+    ['b']
+    """
+
+    def __init__(self, threshold: float = 0.0) -> None:
+        self.threshold = threshold
+
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """Learn which features vary.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, p)
+            Features; missing values are allowed.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        VarianceSelector
+            Itself.
+
+        Raises
+        ------
+        ParameterError
+            If no feature varies, or the threshold is negative.
+        """
+        if not self.threshold >= 0:
+            raise ParameterError(f"threshold is {self.threshold!r}; required: 0 or more.")
+        values = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=2)
+        known = ~np.isnan(values)
+        n = np.maximum(known.sum(axis=0), 1)
+        filled = np.where(known, values, 0.0)
+        mean = filled.sum(axis=0) / n
+        variance = np.sum(np.where(known, values - mean, 0.0) ** 2, axis=0) / n
+        spread = np.where(known, values, -np.inf).max(axis=0) - np.where(known, values, np.inf).min(axis=0)
+        any_known = known.any(axis=0)
+        varies = any_known & (spread > ROUNDING * np.abs(filled).max(axis=0))
+        self.support_ = varies & (variance > self.threshold)
+        nothing = np.where(any_known, 0.0, np.nan)
+        self.scores_ = self._scores(
+            variance=np.where(varies, variance, 0.0) + nothing, range=np.where(varies, spread, 0.0) + nothing
+        )
+        if not self.support_.any():
+            raise ParameterError(
+                f"No feature in X meets the variance threshold {self.threshold:g} ({values.shape[1]} features, "
+                f"{values.shape[0]} cases); lower it, or see whether the table holds what it should."
+            )
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = False
+        tags.input_tags.allow_nan = True
+        return tags
