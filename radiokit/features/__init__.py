@@ -1,6 +1,8 @@
 """Handcrafted radiomics: from an image and a mask to one row of named numbers."""
 
+from radiokit.features._catalogue import catalogue
 from radiokit.features._extractor import RadiomicsExtractor
+from radiokit.features._maps import feature_maps
 from radiokit.features._measure import TextureOptions
 from radiokit.features._plan import Measured
 from radiokit.features._settings import (
@@ -24,4 +26,6 @@ __all__ = [
     "Resampling",
     "Resegmentation",
     "TextureOptions",
+    "catalogue",
+    "feature_maps",
 ]

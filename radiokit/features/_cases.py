@@ -14,7 +14,7 @@ from radiokit.exceptions import CaseTableError
 from radiokit.features._arrays import as_mask, as_volume
 from radiokit.features._plan import Pipeline
 from radiokit.features._settings import RegionRules
-from radiokit.io import Grid, check_geometry, read_cases
+from radiokit.io import Grid, Mask, Volume, check_geometry, read_cases
 from radiokit.preprocessing import on_grid_of
 from radiokit.utils import CaseResult, content_hash, one_thread
 
@@ -48,14 +48,30 @@ class CaseTask:
         case_id: str | None = None,
     ) -> CaseResult:
         """Read, see that image and mask share one grid, and measure."""
+        volume, region = self.read(
+            image, mask, label=label, roi=roi, series=series, suv=suv, spacing=spacing, case_id=case_id
+        )
+        with one_thread():
+            return self.pipeline.measure(volume, region)
+
+    def read(
+        self,
+        image: Any,
+        mask: Any,
+        *,
+        label: Any,
+        roi: Any = None,
+        series: Any = None,
+        suv: Any = None,
+        spacing: Any = None,
+        case_id: str | None = None,
+    ) -> tuple[Volume, Mask]:
+        """Return image and mask on one grid, or as the rules want them corrected."""
         volume = as_volume(image, spacing, series=series, suv=suv)
         region = as_mask(mask, volume, self.rules.label if label is None else label, spacing, roi)
         if not self.rules.correct_mask:
-            region = check_geometry(volume, region, case_id, tolerance=self.rules.geometry_tolerance)
-        elif not self.corrects_by_resampling:
-            region = on_grid_of(volume, region)
-        with one_thread():
-            return self.pipeline.measure(volume, region)
+            return volume, check_geometry(volume, region, case_id, tolerance=self.rules.geometry_tolerance)
+        return volume, region if self.corrects_by_resampling else on_grid_of(volume, region)
 
 
 def _cell(row: pd.Series, name: str) -> Any:

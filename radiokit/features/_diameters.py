@@ -21,17 +21,26 @@ def longest_distances(mask: np.ndarray, spacing: np.ndarray) -> tuple[float, flo
     spacing : ndarray of shape (3,)
         In mm, (z, y, x).
     """
-    half = np.asarray(spacing, dtype=float) / 2
+    points, planar = extreme_corners(mask, spacing)
+    return planar[0], planar[1], planar[2], _longest_between(points * np.asarray(spacing, dtype=float) / 2)
+
+
+def extreme_corners(mask: np.ndarray, spacing: np.ndarray | None = None) -> tuple[np.ndarray, tuple[float, ...]]:
+    """Return the mesh corners on the hull of every plane they lie in, in half voxels, and the longest planar distances.
+
+    All corners of the convex hull of the mesh are among them.
+    """
+    half = np.ones(3) / 2 if spacing is None else np.asarray(spacing, dtype=float) / 2
+    shape = [2 * size + 4 for size in mask.shape]
     planar, corners = [], []
     for order in ((0, 1, 2), (1, 0, 2), (2, 0, 1)):
         turned = np.ascontiguousarray(mask.transpose(order))
         low, high = row_ends(np.pad(turned, 1))
         longest, hull = _plane_hulls(low, high, half[list(order)])
         planar.append(float(longest))
-        corners.append(np.ravel_multi_index(hull[:, np.argsort(order)].T, [2 * size + 4 for size in mask.shape]))
+        corners.append(np.ravel_multi_index(list(hull[:, np.argsort(order)].T), shape))
     common = np.intersect1d(np.intersect1d(corners[0], corners[1]), corners[2])
-    points = np.stack(np.unravel_index(common, [2 * size + 4 for size in mask.shape]), axis=1) * half
-    return planar[0], planar[1], planar[2], _longest_between(points)
+    return np.stack(np.unravel_index(common, shape), axis=1), tuple(planar)
 
 
 @njit(cache=True, nogil=True)

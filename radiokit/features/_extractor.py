@@ -27,6 +27,7 @@ from radiokit.features._pyradiomics_params import arguments_of, load_params, par
 from radiokit.features._reference import ReferencePipeline
 from radiokit.features._settings import FixedBinWidth, Normalization, RegionRules, Resampling, Resegmentation
 from radiokit.features._transformer import CaseTransformer
+from radiokit.io import Mask, Volume
 from radiokit.utils import Extraction, run_cases
 
 ENGINES = ("radiokit", "pyradiomics")
@@ -284,13 +285,12 @@ class RadiomicsExtractor(CaseTransformer):
         """
         table = case_table(cases)
         pipeline = self._pipeline()
-        rules = self.plan().region
-        task = CaseTask(pipeline, rules, corrects_by_resampling=self.resampling is not None)
+        task = self._task(pipeline)
         return run_cases(
             table,
             task,
             columns=pipeline.names,
-            key=partial(case_key, settings=self._settings(), label=rules.label),
+            key=partial(case_key, settings=self._settings(), label=task.rules.label),
             n_jobs=self.n_jobs,
             on_error=self.on_error,
             cache=self.cache,
@@ -336,9 +336,36 @@ class RadiomicsExtractor(CaseTransformer):
         275.0
         """
         pipeline = self._pipeline()
-        task = CaseTask(pipeline, self.plan().region, corrects_by_resampling=self.resampling is not None)
-        found = task.measure(image, mask, label=label, spacing=spacing).features
+        found = self._task(pipeline).measure(image, mask, label=label, spacing=spacing).features
         return pd.Series([found[name] for name in pipeline.names], index=list(pipeline.names), dtype=float)
+
+    def read_case(
+        self, image: Any, mask: Any, *, label: Any = None, spacing: Sequence[float] | None = None
+    ) -> tuple[Volume, Mask]:
+        """Read an image and its region as `extract_case` does, and check that they share one grid.
+
+        Parameters
+        ----------
+        image : path, Volume, SimpleITK.Image or ndarray
+            As in `extract_case`.
+        mask : path, Mask, SimpleITK.Image or ndarray
+            As in `extract_case`.
+        label : int, optional
+            As in `extract_case`.
+        spacing : sequence of float, optional
+            As in `extract_case`.
+
+        Returns
+        -------
+        image : Volume
+            The image.
+        mask : Mask
+            The region.
+        """
+        return self._task(self._pipeline()).read(image, mask, label=label, spacing=spacing)
+
+    def _task(self, pipeline: Pipeline) -> CaseTask:
+        return CaseTask(pipeline, self.plan().region, corrects_by_resampling=self.resampling is not None)
 
     def _settings(self) -> str:
         """Everything that decides a value, in one spelling."""

@@ -87,6 +87,10 @@ def build_pipeline(standard: str, plan: Plan) -> Pipeline:
         from radiokit.features._pyradiomics import PyradiomicsPipeline
 
         return PyradiomicsPipeline(plan)
+    if standard == "ibsi":
+        from radiokit.features._ibsi import IbsiPipeline
+
+        return IbsiPipeline(plan)
     raise ParameterError(f"standard={standard!r}; required: one of {', '.join(map(repr, STANDARDS))}.")
 
 

@@ -106,7 +106,7 @@ class Region:
 
 def _bounding_box(mask: np.ndarray) -> tuple[slice, slice, slice]:
     z = np.flatnonzero(np.any(mask.reshape(len(mask), -1), axis=1))
-    plane: np.ndarray = mask[z[0] : z[-1] + 1].any(axis=0)
+    plane: np.ndarray = np.logical_or.reduce(mask[z[0] : z[-1] + 1], axis=0)
     y = np.flatnonzero(plane.any(axis=1))
     x = np.flatnonzero(plane.any(axis=0))
     return slice(z[0], z[-1] + 1), slice(y[0], y[-1] + 1), slice(x[0], x[-1] + 1)
