@@ -2,8 +2,8 @@
 
     python benchmarks/bench_stats.py [--json FILE] [--only NAME ...]
 
-A peer that is not installed (`pip install pingouin`) is left out and said so. Where a peer needs minutes it runs on part
-of the work, which is said in brackets, and its time is scaled up.
+A peer that is not installed (`pip install pingouin`) is left out and said so. Where a peer needs minutes it runs on a
+part of the work, which is said in brackets, and its time is scaled up.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ def placements(positive: NDArray[np.bool_], score: FloatArray) -> tuple[FloatArr
 
 def _share_below(values: FloatArray, reference: FloatArray) -> FloatArray:
     # Sorted queries keep the binary searches in cache: four times faster on a million cases.
-    order = np.argsort(values, kind="stable")
+    order = np.argsort(values)
     queries, steps = values[order], np.sort(reference)
     counts = np.searchsorted(steps, queries, side="left") + np.searchsorted(steps, queries, side="right")
     shares = np.empty(values.size)

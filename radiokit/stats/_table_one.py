@@ -143,7 +143,7 @@ def _groups(data: pd.DataFrame, by: str | None) -> dict[str, Any]:
             DataWarning,
             stacklevel=3,
         )
-    masks = {str(level): (data[by] == level).to_numpy(dtype=bool, na_value=False) for level in _levels(data[by])}
+    masks = {_label(level): (data[by] == level).to_numpy(dtype=bool, na_value=False) for level in _levels(data[by])}
     if _OVERALL in masks:
         raise InputError(f"A group of {by!r} is called {_OVERALL!r}, the name of the column for all; rename it.")
     return {_OVERALL: known, **masks}
@@ -157,6 +157,11 @@ def _levels(column: pd.Series) -> list[Any]:
         return sorted(present)
     except TypeError:
         return sorted(present, key=str)
+
+
+def _label(level: Any) -> str:
+    """Text of a level; a 0/1 column with gaps, which pandas holds as 0.0 and 1.0, is written 0 and 1."""
+    return str(int(level)) if isinstance(level, float) and level.is_integer() else str(level)
 
 
 def _continuous(name: Any, column: pd.Series, groups: dict[str, Any], *, nonnormal: bool) -> pd.DataFrame:
@@ -200,7 +205,7 @@ def _categorical(name: Any, column: pd.Series, groups: dict[str, Any], *, exact:
     counts = {g: np.array([int((column[mask] == level).sum()) for level in levels]) for g, mask in groups.items()}
     rows = [
         {
-            "level": str(level),
+            "level": _label(level),
             "group": group,
             "n": int(count.sum()),
             "n_missing": int(groups[group].sum() - count.sum()),

@@ -74,7 +74,7 @@ def _format_variable(
     label = {"mean (sd)": "mean (SD)", "n (%)": "n (%)"}.get(first["statistic"], first["statistic"])
     if first["statistic"] != "n (%)" or not levels[0]:
         rows = [{"Characteristic": f"{variable}, {label}", **{g: cells["", g] for g in groups}, **tail}]
-    elif [level.lower() for level in levels] in (["no", "yes"], ["0", "1"], ["false", "true"], ["0.0", "1.0"]):
+    elif [level.lower() for level in levels] in (["no", "yes"], ["0", "1"], ["false", "true"]):
         name = f"{variable} = {levels[1]}, {label}"
         rows = [{"Characteristic": name, **{g: cells[levels[1], g] for g in groups}, **tail}]
     else:
@@ -92,7 +92,8 @@ def _cell(row: pd.Series, decimals: int) -> str:
     if row["statistic"] == "n (%)":
         return f"{int(row['count'])} ({row['percent']:.{decimals}f})"
     if row["statistic"] == "mean (sd)":
-        return f"{row['mean']:.{decimals}f} ({row['sd']:.{decimals}f})"
+        spread = f" ({row['sd']:.{decimals}f})" if row["n"] > 1 else ""
+        return f"{row['mean']:.{decimals}f}{spread}"
     return f"{row['median']:.{decimals}f} [{row['q1']:.{decimals}f}, {row['q3']:.{decimals}f}]"
 
 

@@ -142,3 +142,13 @@ def test_bad_input() -> None:
         fisher_exact_test(np.full((5, 5), 40))
     with pytest.raises(InputError, match="table_one"):
         format_table_one(data)
+
+
+def test_zeros_and_ones_with_gaps_read_as_such() -> None:
+    data = pd.DataFrame(
+        {"g": [0.0, 1, 0, 1, 0, 1], "flag": [0.0, 1, np.nan, 1, 1, 0], "x": [1.0, 2, np.nan, 4, np.nan, 6]}
+    )
+    printed = format_table_one(table_one(data, by="g", categorical=["flag"]))
+    assert printed.columns[2:4].tolist() == ["0 (n = 3)", "1 (n = 3)"]
+    assert printed["Characteristic"].tolist() == ["flag = 1, n (%)", "  missing", "x, mean (SD)", "  missing"]
+    assert printed.iloc[2, 2] == "1.0"
