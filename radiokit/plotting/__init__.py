@@ -1,8 +1,11 @@
 """Displays in scikit-learn's style; the only place that imports matplotlib."""
 
+from radiokit.plotting._agreement import BlandAltmanDisplay
 from radiokit.plotting._calibration import CalibrationDisplay
 from radiokit.plotting._coefficients import CoefficientDisplay
 from radiokit.plotting._correlation import CorrelationDisplay
+from radiokit.plotting._cumulative_incidence import CumulativeIncidenceDisplay
+from radiokit.plotting._cutpoint import CutpointDisplay
 from radiokit.plotting._decision import DecisionCurveDisplay
 from radiokit.plotting._display import Display
 from radiokit.plotting._feature_map import FeatureMapDisplay
@@ -14,11 +17,15 @@ from radiokit.plotting._nomogram import NomogramDisplay
 from radiokit.plotting._roc import RocDisplay
 from radiokit.plotting._score import ScoreDisplay
 from radiokit.plotting._style import style
+from radiokit.plotting._time_auc import TimeAucDisplay
 
 __all__ = [
+    "BlandAltmanDisplay",
     "CalibrationDisplay",
     "CoefficientDisplay",
     "CorrelationDisplay",
+    "CumulativeIncidenceDisplay",
+    "CutpointDisplay",
     "DecisionCurveDisplay",
     "Display",
     "FeatureMapDisplay",
@@ -30,5 +37,6 @@ __all__ = [
     "NomogramDisplay",
     "RocDisplay",
     "ScoreDisplay",
+    "TimeAucDisplay",
     "style",
 ]

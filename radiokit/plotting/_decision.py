@@ -25,7 +25,7 @@ class DecisionCurveDisplay(Display):
     ----------
     curve : DataFrame
         ``model, threshold, net_benefit`` as `radiokit.stats.decision_curve` gives it, with the models ``all`` and
-        ``none``.
+        ``none``; with ``ci_low, ci_high`` (from `radiokit.stats.decision_curve_band`) bands are drawn.
 
     Examples
     --------
@@ -160,6 +160,9 @@ class DecisionCurveDisplay(Display):
                     "label": plain(name),
                 }
                 ax.plot(part["threshold"], part["net_benefit"], **line)
+                if {"ci_low", "ci_high"} <= set(part.columns):
+                    band = {"color": line["color"], "alpha": 0.12, "lw": 0}
+                    ax.fill_between(part["threshold"], part["ci_low"], part["ci_high"], **band)
             # Below zero only the sign matters: treating all soon falls out of any useful scale.
             top = float(self.curve["net_benefit"].max())
             top = top if top > 0 else 0.05

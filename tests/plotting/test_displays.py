@@ -18,9 +18,12 @@ from radiokit import plotting
 from radiokit.datasets import make_feature_table
 from radiokit.exceptions import InputError
 from radiokit.plotting import (
+    BlandAltmanDisplay,
     CalibrationDisplay,
     CoefficientDisplay,
     CorrelationDisplay,
+    CumulativeIncidenceDisplay,
+    CutpointDisplay,
     DecisionCurveDisplay,
     Display,
     FeatureMapDisplay,
@@ -32,8 +35,10 @@ from radiokit.plotting import (
     NomogramDisplay,
     RocDisplay,
     ScoreDisplay,
+    TimeAucDisplay,
 )
 from radiokit.stats import auc, threshold_metrics
+from radiokit.survival import optimal_cutpoint
 
 HOSTILE = "_a $x_1$ <b>&amp; \\frac{ %s {0}"
 TABLE = make_feature_table(120, n_features=12, n_informative=2, random_state=0)
@@ -139,6 +144,15 @@ MAKERS: dict[str, Callable[[], Display]] = {
     "correlation": lambda: CorrelationDisplay.from_frame(TABLE.X.rename(columns={"feature_00": HOSTILE})),
     "coefficients": lambda: CoefficientDisplay.from_frame(
         pd.DataFrame({"feature": [HOSTILE, "b"], "coef": [0.4, -1.2], "selection_frequency": [0.9, np.nan]})
+    ),
+    "decision_band": lambda: DecisionCurveDisplay.from_frame(
+        pd.DataFrame({"model": HOSTILE, "threshold": [0.1, 0.2], "net_benefit": 0.1, "ci_low": 0.0, "ci_high": 0.2})
+    ),
+    "time_auc": lambda: TimeAucDisplay.from_predictions(TABLE.survival, {HOSTILE: P, "b": -P}, times=[6.0, 12.0, 24.0]),
+    "bland_altman": lambda: BlandAltmanDisplay.from_predictions(P, P + 0.01 * Y),
+    "cutpoint": lambda: CutpointDisplay.from_cutpoint(optimal_cutpoint(TABLE.survival, P)),
+    "incidence": lambda: CumulativeIncidenceDisplay.from_predictions(
+        TABLE.survival["time"], np.where(TABLE.survival["event"], 1 + Y, 0), groups=np.where(P > 0.5, HOSTILE, "b")
     ),
     "feature_map": lambda: FeatureMapDisplay(IMAGE, IMAGE, IMAGE > 40, spacing=(3.0, 1.0, 1.0), label=HOSTILE),
     "flow": lambda: FlowDisplay.from_frame(FLOW),

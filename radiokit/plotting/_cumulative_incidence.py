@@ -1,0 +1,128 @@
+"""Cumulative incidence of competing events."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+from numpy.typing import ArrayLike
+
+from radiokit import stats
+from radiokit.plotting._display import Display, check_columns
+from radiokit.plotting._style import COLORS, DASHES, plain, style
+
+
+class CumulativeIncidenceDisplay(Display):
+    """Probability of each cause over time, by group.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``cause, time, cumulative_incidence`` and optionally ``group, ci_low, ci_high``.
+    time_unit : str
+        For the axis.
+
+    Examples
+    --------
+    >>> display = CumulativeIncidenceDisplay.from_predictions([1, 2, 3, 4], [1, 0, 2, 1], time_unit="years").plot()
+    >>> display.close()
+    """
+
+    def __init__(self, table: pd.DataFrame, *, time_unit: str = "") -> None:
+        check_columns(table, ("cause", "time", "cumulative_incidence"), what="The table of incidences")
+        self.table = table if "group" in table else table.assign(group="all")
+        self.time_unit = time_unit
+
+    @classmethod
+    def from_predictions(
+        cls, time: ArrayLike, cause: ArrayLike, *, groups: ArrayLike | None = None, time_unit: str = ""
+    ) -> Self:
+        """Compute the curves as `radiokit.stats.cumulative_incidence`.
+
+        Parameters
+        ----------
+        time : array-like of shape (n,)
+            Time to the first event or censoring.
+        cause : array-like of shape (n,)
+            Which event; 0 where censored.
+        groups : array-like of shape (n,), optional
+            Group of each case.
+        time_unit : str
+            For the axis.
+
+        Returns
+        -------
+        CumulativeIncidenceDisplay
+            Not yet drawn: call ``plot``.
+
+        Examples
+        --------
+        >>> table = CumulativeIncidenceDisplay.from_predictions([1, 2, 3, 4], [1, 0, 2, 1]).table
+        >>> sorted(int(c) for c in table["cause"].unique())
+        [1, 2]
+        """
+        return cls(stats.cumulative_incidence(time, cause, groups=groups), time_unit=time_unit)
+
+    @classmethod
+    def from_frame(cls, table: pd.DataFrame, *, time_unit: str = "") -> Self:
+        """Take curves already computed.
+
+        Parameters
+        ----------
+        table : DataFrame
+            ``cause, time, cumulative_incidence`` and optionally ``group``.
+        time_unit : str
+            For the axis.
+
+        Returns
+        -------
+        CumulativeIncidenceDisplay
+            Not yet drawn: call ``plot``.
+
+        Examples
+        --------
+        >>> table = pd.DataFrame({"cause": [1], "time": [3.0], "cumulative_incidence": [0.2]})
+        >>> CumulativeIncidenceDisplay.from_frame(table).table["group"].item()
+        'all'
+        """
+        return cls(table, time_unit=time_unit)
+
+    def plot(self, *, ax: Axes | None = None) -> Self:
+        """Draw a step a cause and group: colour for the group, dash for the cause.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Where to draw; a new figure if absent.
+
+        Returns
+        -------
+        CumulativeIncidenceDisplay
+            Itself, with ``ax_`` and ``figure_``.
+
+        Examples
+        --------
+        >>> CumulativeIncidenceDisplay.from_predictions([1, 2, 3, 4], [1, 0, 2, 1]).plot().ax_.get_ylabel()
+        'Cumulative incidence'
+        """
+        with style():
+            ax = self._open(ax, 4.6, 3.2)
+            groups, causes = (list(self.table[c].unique()) for c in ("group", "cause"))
+            for (group, cause), part in self.table.groupby(["group", "cause"], sort=False):
+                part = part.sort_values("time")
+                time = np.append(0.0, part["time"])
+                incidence = np.append(0.0, part["cumulative_incidence"])
+                name = f"cause {cause}" if len(groups) == 1 else f"{group}, cause {cause}"
+                look = {
+                    "color": COLORS[groups.index(group) % len(COLORS)],
+                    "ls": DASHES[causes.index(cause) % len(DASHES)],
+                }
+                ax.step(time, incidence, where="post", label=plain(name), **look)
+            unit = f" ({plain(self.time_unit)})" if self.time_unit else ""
+            ax.set(xlabel=f"Time{unit}", ylabel="Cumulative incidence", ylim=(-0.02, 1.02))
+            ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+            ax.legend(loc="upper left")
+        return self
