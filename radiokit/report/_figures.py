@@ -23,6 +23,7 @@ from radiokit.plotting import (
     NomogramDisplay,
     RocDisplay,
     ScoreDisplay,
+    TimeAucDisplay,
 )
 from radiokit.plotting._style import COLORS, GREY
 from radiokit.report._result import BASELINES, Reportable, averaged, kind, main_models, model_names, table, unit_of_time
@@ -51,6 +52,7 @@ def figures(result: Reportable) -> Iterator[Figure]:
     yield from _predictions(result, colors)
     yield from _effects(result)
     yield from _survival(result)
+    yield from _over_time(result, colors)
 
 
 def _colors(result: Reportable) -> dict[str, str]:
@@ -251,6 +253,16 @@ def _effects(result: Reportable) -> Iterator[Figure]:
             )
             display_nomogram = NomogramDisplay.from_frame(part, own).plot()
             yield Figure(_name("nomogram", model), "effects", f"Nomogram {model}".strip(), caption, display_nomogram)
+
+
+def _over_time(result: Reportable, colors: dict[str, str]) -> Iterator[Figure]:
+    areas = table(result, "time_auc")
+    if areas is None or areas["time"].nunique() < 3 or areas["auc"].isna().all():
+        return
+    for cohort, part in _by(areas.dropna(subset="auc"), "cohort"):
+        caption = "AUC of the risk for an event up to each time (cumulative/dynamic), with 95% intervals."
+        display = TimeAucDisplay.from_frame(part, time_unit=unit_of_time(result)).plot(colors=colors)
+        yield Figure(_name("time_auc", cohort), "survival", f"AUC over time, {cohort}", caption, display)
 
 
 def _survival(result: Reportable) -> Iterator[Figure]:
