@@ -1,6 +1,14 @@
 """Models of a binary outcome, and of signatures: logistic regression, the radiomics signature, fusion, tables."""
 
 from radiokit.models._logistic import LogisticModel, likelihood_ratio
+from radiokit.models._signature import RadiomicsSignature, SurvivalSignature
 from radiokit.models._tables import multivariable_table, univariable_table
 
-__all__ = ["LogisticModel", "likelihood_ratio", "multivariable_table", "univariable_table"]
+__all__ = [
+    "LogisticModel",
+    "RadiomicsSignature",
+    "SurvivalSignature",
+    "likelihood_ratio",
+    "multivariable_table",
+    "univariable_table",
+]

@@ -45,8 +45,8 @@ class CorrelationSelector(Selector):
     stay already. So every feature that goes has a representative that stays, which pairwise schemes such as caret's
     ``findCorrelation`` do not promise. Cost O(p k n) for k features kept; no p x p matrix is built.
 
-    *How to read it.* Correlated features carry one piece of information. Which of them is kept is arbitrary to a degree:
-    `displaced_by` tells which feature stands for which, and another sample might have kept the other.
+    *How to read it.* Correlated features carry one piece of information. Which of them is kept is partly
+    chance: `displaced_by` tells which feature stands for which, and another sample might have kept the other.
 
     Examples
     --------

@@ -36,8 +36,8 @@ class LassoSelector(Selector):
     Attributes
     ----------
     scores_ : DataFrame
-        Index ``feature``: ``coef`` at the chosen penalty, on the scale of the features, and ``coef_standardized`` (for a
-        standard deviation).
+        Index ``feature``: ``coef`` at the chosen penalty, on the scale of the features, and ``coef_standardized``
+        (for a standard deviation).
     lambda_ : float
         The chosen penalty.
     intercept_ : float
@@ -56,8 +56,8 @@ class LassoSelector(Selector):
     Objective, standardisation, path, cross-validated deviance and its standard error are glmnet's
     (doi:10.18637/jss.v033.i01, for Cox doi:10.18637/jss.v039.i05); see `radiokit.models.RadiomicsSignature`.
 
-    *How to read it.* The LASSO picks one of several correlated features almost by chance: another sample would give other
-    names at the same performance. `StabilitySelector` tells how much the names can be trusted.
+    *How to read it.* The LASSO picks one of several correlated features almost by chance: another sample would give
+    other names at the same performance. `StabilitySelector` tells how much the names can be trusted.
 
     Examples
     --------

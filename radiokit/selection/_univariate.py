@@ -29,8 +29,8 @@ class UnivariateSelector(Selector):
     Parameters
     ----------
     test : {"auto", "welch", "mannwhitney", "logistic", "cox"}
-        ``"auto"``: for a survival target Cox; for a binary one Student's or Welch's t test (by Levene's test) where both
-        groups pass Shapiro and Wilk's test at 0.05, else Mann and Whitney's.
+        ``"auto"``: for a survival target Cox; for a binary one Student's or Welch's t test (by Levene's test) where
+        both groups pass Shapiro and Wilk's test at 0.05, else Mann and Whitney's.
     alpha : float
         Features with a p-value of at most `alpha` stay.
     adjust : {None, "BH", "BY", "holm", "bonferroni", "hochberg", "hommel"}

@@ -20,8 +20,8 @@ class VarianceSelector(Selector):
     Parameters
     ----------
     threshold : float
-        Features with a variance (divisor n) at or below it go. It has the feature's unit squared, so anything but 0 only
-        makes sense for features of one scale.
+        Features with a variance (divisor n) at or below it go. It has the feature's unit squared, so anything but 0
+        only makes sense for features of one scale.
 
     Attributes
     ----------

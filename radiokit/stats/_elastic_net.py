@@ -130,9 +130,7 @@ def elastic_net_path(
     p, loss = problem.center.size, problem.loss
     coef = gamma[:, :p] / problem.scale
     intercept = gamma[:, p] - coef @ problem.center if isinstance(loss, Binomial) else np.zeros(len(coef))
-    # The saturated likelihood: 0 for single binary outcomes, -sum d log d over tied deaths for Cox.
-    best = 0.0 if isinstance(loss, Binomial) else float(loss.dead @ np.log(loss.dead))
-    ratio = 1 - (losses - best) / (null - best)
+    ratio = (null - losses) / (null - loss.best)
     return ElasticNetPath(penalties[: len(coef)], coef, intercept, ratio, problem.center, problem.scale)
 
 

@@ -44,6 +44,7 @@ class Binomial:
 
     outcome: FloatArray
     weight: FloatArray
+    best: float = 0.0
 
     def at(self, eta: FloatArray) -> Local:
         """Evaluate."""
@@ -71,6 +72,11 @@ class Cox:
     steps: NDArray[np.intp]
     dead: FloatArray
     passed: NDArray[np.intp]
+
+    @property
+    def best(self) -> float:
+        """Loss of the saturated model."""
+        return float(self.dead @ np.log(self.dead))
 
     def at(self, eta: FloatArray) -> Local:
         """Evaluate."""
@@ -296,8 +302,8 @@ def _fit_path(
             beta[working], local = fit_rows(loss, Z[working], beta[working], first[working], second[working], tolerance)
         path[index], losses[index] = beta, local.value
         if stop_early and index >= MIN_LAMBDAS - 1:
-            gain = (losses[index - 1] - local.value) / null
-            if gain < MIN_GAIN or 1.0 - local.value / null > MAX_RELATIVE_DEVIANCE:
+            explained = (null - losses[index - 1 : index + 1]) / (null - loss.best)
+            if explained[1] - explained[0] < MIN_GAIN or explained[1] > MAX_RELATIVE_DEVIANCE:
                 return path[: index + 1], losses[: index + 1], null
     return path, losses, null
 

@@ -1,0 +1,371 @@
+"""The radiomics signature: features standardised, chosen and weighted by a LASSO, summed to a rad-score."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, column_or_1d, validate_data
+
+from radiokit.exceptions import ParameterError
+from radiokit.models._classes import binary_classes
+from radiokit.stats._elastic_net import cross_validated_path, fold_ids
+from radiokit.stats._inputs import FloatArray, check_choice
+from radiokit.stats._logistic_fit import expit
+from radiokit.utils import check_survival_target
+
+
+class _Signature(TransformerMixin, BaseEstimator):
+    """What the signatures of a binary and of a survival outcome share."""
+
+    coef_: FloatArray
+    intercept_: FloatArray
+
+    def __init__(
+        self,
+        *,
+        cv: Any = 10,
+        rule: str = "min",
+        lambdas: ArrayLike | None = None,
+        l1_ratio: float = 1.0,
+        random_state: Any = None,
+    ) -> None:
+        self.cv = cv
+        self.rule = rule
+        self.lambdas = lambdas
+        self.l1_ratio = l1_ratio
+        self.random_state = random_state
+
+    def _fit(self, X: FloatArray, target: NDArray[Any]) -> tuple[FloatArray, float]:
+        """Choose the penalty; return coefficients and intercept on the scale of the features."""
+        check_choice(self.rule, ("min", "1se"), name="rule")
+        if not 0 <= self.l1_ratio <= 1:
+            raise ParameterError(f"l1_ratio is {self.l1_ratio!r}; required: between 0 (ridge) and 1 (LASSO).")
+        folds = fold_ids(self.cv, X, target, random_state=self.random_state)
+        fitted = cross_validated_path(X, target, folds, lambdas=self.lambdas, l1_ratio=self.l1_ratio)
+        index, path = fitted.index(self.rule), fitted.path
+        coef, intercept = path.coef[index], float(path.intercept[index])
+        self.lambda_ = float(path.lambdas[index])
+        self.path_, self.coef_path_ = fitted.to_frame(index), path.coef
+        self.center_, self.scale_ = path.center, path.scale
+        names = list(getattr(self, "feature_names_in_", [f"x{j}" for j in range(coef.size)]))
+        table = pd.DataFrame(
+            {
+                "coef": coef,
+                "coef_standardized": coef * path.scale,
+                "center": path.center,
+                "scale": path.scale,
+            },
+            index=pd.Index(names, name="feature"),
+        )
+        order = np.argsort(-np.abs(table["coef_standardized"].to_numpy()), kind="stable")
+        self.coefficients_ = table.iloc[order[: np.count_nonzero(coef)]]
+        self.formula_ = written_formula(intercept, self.coefficients_["coef"])
+        return coef, intercept
+
+    def _score(self, X: Any) -> FloatArray:
+        check_is_fitted(self)
+        values = validate_data(self, X, dtype=np.float64, reset=False)
+        return values @ np.ravel(self.coef_) + float(np.ravel(self.intercept_)[0])
+
+    def transform(self, X: Any) -> NDArray[np.float64]:
+        """Return the rad-score as a table of one column.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, p)
+            Cases.
+
+        Returns
+        -------
+        ndarray of shape (n, 1)
+            The rad-score; a DataFrame with the column ``radscore`` after ``set_output(transform="pandas")``.
+        """
+        return self._score(X)[:, None]
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Return the name of the column that `transform` gives.
+
+        Parameters
+        ----------
+        input_features : array-like of str, optional
+            Checked against the names seen in `fit`.
+
+        Returns
+        -------
+        ndarray of str
+            ``["radscore"]``.
+        """
+        check_is_fitted(self)
+        _check_feature_names_in(self, input_features)
+        return np.asarray(["radscore"], dtype=object)
+
+
+def written_formula(intercept: float, coef: pd.Series) -> str:
+    """Write a weighted sum out, at full precision."""
+    terms = [f" {'-' if b < 0 else '+'} {abs(float(b))!r} * {name}" for name, b in coef.items()]
+    return f"radscore = {float(intercept)!r}" + "".join(terms)
+
+
+class RadiomicsSignature(ClassifierMixin, _Signature):
+    r"""A rad-score for a binary outcome: standardise, LASSO with cross-validated penalty, weighted sum.
+
+    Parameters
+    ----------
+    cv : int or scikit-learn splitter
+        Folds; an int is stratified by the outcome and shuffled.
+    rule : {"min", "1se"}
+        The penalty of the smallest cross-validated deviance, or the largest one within one standard error of it.
+    lambdas : array-like, optional
+        Penalties on glmnet's scale. Absent: glmnet's path of 100.
+    l1_ratio : float in [0, 1]
+        1 is the LASSO, below an elastic net, 0 ridge.
+    random_state : int, RandomState or None
+        Seed of the folds where `cv` is an int.
+
+    Attributes
+    ----------
+    formula_ : str
+        The rad-score written out, on the scale of the features, at full precision.
+    coefficients_ : DataFrame
+        Features with a nonzero coefficient (index ``feature``), largest effect first: ``coef`` on the scale of the
+        feature, ``coef_standardized`` for a standard deviation, ``center`` and ``scale`` (mean and standard deviation
+        with divisor n of the training cases).
+    coef_ : ndarray of shape (1, n_features)
+        Coefficients of all features, on their scale.
+    intercept_ : ndarray of shape (1,)
+        Intercept.
+    lambda_ : float
+        The chosen penalty.
+    path_ : DataFrame
+        ``lambda, cv_mean, cv_se, n_features, deviance_ratio, chosen``, a row a penalty, falling. `cv_mean` is the
+        binomial deviance (twice the log-loss).
+    coef_path_ : ndarray of shape (n_lambdas, n_features)
+        Coefficients along the path.
+    center_, scale_ : ndarray of shape (n_features,)
+        Mean and standard deviation of every feature.
+    classes_ : ndarray of shape (2,)
+        The negative and the positive class.
+    n_features_in_, feature_names_in_
+        As in scikit-learn.
+
+    See Also
+    --------
+    SurvivalSignature : The same for a time to an event.
+    radiokit.selection.LassoSelector : Only the choice of features.
+
+    Notes
+    -----
+    Minimises :math:`-\ell(a, b)/n + \lambda \sum_j (\alpha |s_j b_j| + \frac{1-\alpha}{2} (s_j b_j)^2)` with
+    :math:`s_j` the standard deviation (divisor n) of feature j, as glmnet (doi:10.18637/jss.v033.i01); the rad-score is
+    :math:`a + \sum_j b_j x_j`, its inverse logit the probability. The penalised coefficients are shrunken on purpose:
+    they are used as they are, not refitted, and have no p-values.
+
+    *How to read it.* The score is in log-odds: 0 is a probability of one half. Score and outcome of the cases it was
+    fitted to are no evidence: cross-validate the whole pipeline. If the chosen penalty leaves no feature, the signature
+    is the intercept alone, and that is the finding.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> rng = np.random.default_rng(0)
+    >>> X = pd.DataFrame(rng.normal(size=(80, 5)), columns=list("abcde"))
+    >>> signature = RadiomicsSignature(cv=5, rule="1se", random_state=0).fit(X, X["b"] + rng.normal(size=80) > 0)
+    >>> signature.coefficients_.index.tolist()
+    ['b']
+    >>> signature.set_output(transform="pandas").transform(X).columns.tolist()
+    ['radscore']
+    """
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Fit the signature.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, p)
+            Features without missing values.
+        y : array-like of shape (n,)
+            Two classes; the larger (or last in the alphabet) is the positive one.
+
+        Returns
+        -------
+        RadiomicsSignature
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If values are missing, a parameter is out of range, or a class has fewer than two cases.
+
+        Warns
+        -----
+        DataWarning
+            If the rarer class has fewer cases than there are folds.
+        """
+        values, labels = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
+        self.classes_, positive = binary_classes(column_or_1d(labels))
+        coef, intercept = self._fit(values, positive)
+        self.coef_, self.intercept_ = coef[None], np.array([intercept])
+        return self
+
+    def decision_function(self, X: Any) -> FloatArray:
+        """Return the rad-score (log-odds of the positive class).
+
+        Parameters
+        ----------
+        X : array-like of shape (n, p)
+            Cases.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Rad-score.
+        """
+        return self._score(X)
+
+    def predict_proba(self, X: Any) -> FloatArray:
+        """Return the probability of both classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, p)
+            Cases.
+
+        Returns
+        -------
+        ndarray of shape (n, 2)
+            Probabilities in the order of `classes_`.
+        """
+        p = expit(self._score(X))
+        return np.column_stack([1 - p, p])
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the more probable class (threshold 0.5; a study learns its own threshold).
+
+        Parameters
+        ----------
+        X : array-like of shape (n, p)
+            Cases.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Labels out of `classes_`.
+        """
+        positive = self._score(X) > 0
+        return self.classes_[positive.astype(int)]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
+
+
+class SurvivalSignature(_Signature):
+    r"""A rad-score for a time to an event: standardise, Cox-LASSO with cross-validated penalty, weighted sum.
+
+    Parameters
+    ----------
+    cv : int or scikit-learn splitter
+        Folds; an int is stratified by the event and shuffled.
+    rule : {"min", "1se"}
+        The penalty of the smallest cross-validated deviance, or the largest one within one standard error of it.
+    lambdas : array-like, optional
+        Penalties on glmnet's scale. Absent: glmnet's path of 100.
+    l1_ratio : float in [0, 1]
+        1 is the LASSO, below an elastic net, 0 ridge.
+    random_state : int, RandomState or None
+        Seed of the folds where `cv` is an int.
+
+    Attributes
+    ----------
+    formula_ : str
+        The rad-score written out, on the scale of the features, at full precision.
+    coefficients_ : DataFrame
+        As `RadiomicsSignature`.
+    coef_ : ndarray of shape (n_features,)
+        Log hazard ratios of all features, on their scale.
+    intercept_ : float
+        Makes the mean rad-score of the training cases 0.
+    lambda_, path_, coef_path_, center_, scale_
+        As `RadiomicsSignature`; `cv_mean` is the deviance of the partial likelihood for an event.
+    n_features_in_, feature_names_in_
+        As in scikit-learn.
+
+    See Also
+    --------
+    RadiomicsSignature : The same for a binary outcome.
+    radiokit.survival.CoxElasticNet : The same coefficients as a model that predicts survival.
+
+    Notes
+    -----
+    Cox's partial likelihood with Breslow's ties, penalised as glmnet does (doi:10.18637/jss.v039.i05); the curve is the
+    full minus the training partial likelihood of each fold's model (``grouped=TRUE``; doi:10.1002/sim.2353).
+
+    *How to read it.* The score is a log relative hazard: 0.7 more is twice the hazard. Only its order and its differences
+    mean something, not its level.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> rng = np.random.default_rng(0)
+    >>> X = pd.DataFrame(rng.normal(size=(80, 5)), columns=list("abcde"))
+    >>> y = pd.DataFrame({"event": rng.random(80) < 0.7, "time": rng.exponential(np.exp(-X["b"]))})
+    >>> SurvivalSignature(cv=5, rule="1se", random_state=0).fit(X, y).coefficients_.index.tolist()
+    ['b']
+    """
+
+    def fit(self, X: ArrayLike, y: Any) -> Self:
+        """Fit the signature.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, p)
+            Features without missing values.
+        y : structured array or DataFrame with `event` and `time`
+            Survival target.
+
+        Returns
+        -------
+        SurvivalSignature
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If values are missing, a parameter is out of range, or there are fewer than two events.
+        """
+        if y is None:
+            raise ValueError("SurvivalSignature requires y to be passed, but the target y is None.")
+        values = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        target = check_survival_target(y)
+        check_consistent_length(values, target)
+        coef, _ = self._fit(values, target)
+        self.coef_ = coef
+        self.intercept_ = np.float64(-(values @ coef).mean())
+        self.formula_ = written_formula(self.intercept_, self.coefficients_["coef"])
+        return self
+
+    def predict(self, X: Any) -> FloatArray:
+        """Return the rad-score (log relative hazard).
+
+        Parameters
+        ----------
+        X : array-like of shape (n, p)
+            Cases.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Rad-score; larger means earlier events.
+        """
+        return self._score(X)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
