@@ -26,6 +26,8 @@ from radiokit.stats._survival_inputs import check_times_events
 
 # Features a batch: a few megabytes for each array of cases by features.
 BATCH_CELLS = 400_000
+# Information about the coefficient of a standardised feature below which nothing is known of it.
+FLAT = 1e-6
 
 
 def cox_univariable(X: pd.DataFrame | ArrayLike, y: Any, *, ties: str = "efron") -> pd.DataFrame:
@@ -114,7 +116,8 @@ def _fit(sets: RiskSets, X: FloatArray) -> tuple[FloatArray, FloatArray, NDArray
         coef = np.where(known, beta / scale, np.nan)
         se = np.where(known, 1 / (scale * np.sqrt(information)), np.nan)
     huge = (np.abs(Z * beta).max(axis=0) > DIVERGENT_PREDICTOR) & (np.abs(beta) > DIVERGENT_COEFFICIENT)
-    return coef, se, known & ((np.abs(step) > DIVERGENT_STEP) | huge)
+    # A likelihood without curvature has been followed to where it is flat.
+    return coef, se, known & ((np.abs(step) > DIVERGENT_STEP) | huge | (information < FLAT))
 
 
 def _ascend(

@@ -79,7 +79,7 @@ def p_hothorn_lausen(scores: FloatArray, m: NDArray[np.intp]) -> float:
     r"""Bound on the conditional p-value from the exact distribution of each two-sample statistic.
 
     The scores are first rounded to integers from 0 to n. With :math:`A_m` the event that the statistic of the first m
-    cases exceeds the observed maximum, the bound sums :math:`P(A_m)` less the part of :math:`A_{m-1}` that no next
+    cases reaches the observed maximum, the bound sums :math:`P(A_m)` less the part of :math:`A_{m-1}` that no next
     score can leave. As maxstat's ``pmethod = "HL"`` (Hothorn and Lausen 2003, doi:10.1016/S0167-9473(02)00225-6), with
     its reading of m - 1 as the previous sample size whether or not a cut lies there.
     """
@@ -87,7 +87,8 @@ def p_hothorn_lausen(scores: FloatArray, m: NDArray[np.intp]) -> float:
     shifted = scores - scores.min()
     whole = np.rint(shifted * n / shifted.max()).astype(np.int64)
     whole -= whole.min()
-    observed = float(np.abs(standardized(whole.astype(float), m)).max())
+    # Sums that reach the observed maximum count, rounding aside (maxstat asks for more than it, to the last bit).
+    observed = float(np.abs(standardized(whole.astype(float), m)).max()) * (1 - 1e-9)
     counts = _subset_counts(whole)
     total, size = int(whole.sum()), np.arange(n + 1)
     mean = size * total / n
