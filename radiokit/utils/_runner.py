@@ -8,7 +8,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -165,7 +165,12 @@ def run_cases(
     names = None if columns is None else tuple(columns)
     task = partial(_run_case, compute=compute, key=key, cache=store, columns=names)
     items = [(str(case_id), row) for case_id, row in cases.iterrows()]
-    stream = track(_all_outcomes(task, items, n_jobs), total=len(items), description=description, disable=not progress)
+    stream = track(
+        _sharing_names(_all_outcomes(task, items, n_jobs)),
+        total=len(items),
+        description=description,
+        disable=not progress,
+    )
     outcomes = list(stream) if on_error == "nan" else _until_failure(stream)
     _warn_once(outcomes)
     return _assemble(cases.index, outcomes, names)
@@ -271,6 +276,17 @@ def _all_outcomes(task: Task, items: list[Item], n_jobs: int | None) -> Iterator
             for outcome in _isolated(task, items[done:]):
                 done += 1
                 yield outcome
+
+
+def _sharing_names(outcomes: Iterator[_Outcome]) -> Iterator[_Outcome]:
+    """Let all cases hold one tuple of names: in a large cohort the names would outweigh the values tenfold."""
+    known: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for outcome in outcomes:
+        if outcome.entry is None:
+            yield outcome
+        else:
+            names = known.setdefault(outcome.entry.names, outcome.entry.names)
+            yield replace(outcome, entry=replace(outcome.entry, names=names))
 
 
 def _isolated(task: Task, items: list[Item]) -> Iterator[_Outcome]:
