@@ -1,1 +1,16 @@
 """The whole study as one object: it owns the split, the signatures, the guards and the result."""
+
+from radiokit.study._demo import run_demo
+from radiokit.study._options import Options
+from radiokit.study._result import StudyResult
+from radiokit.study._signature_file import FrozenSignature, load_signature
+from radiokit.study._study import Study
+
+__all__ = [
+    "FrozenSignature",
+    "Options",
+    "Study",
+    "StudyResult",
+    "load_signature",
+    "run_demo",
+]

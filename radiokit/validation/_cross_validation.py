@@ -80,6 +80,7 @@ def nested_cv(
     progress: bool = False,
     cache: str | os.PathLike[str] | None = None,
     confidence_level: float = 0.95,
+    description: str = "Cross-validating",
 ) -> CrossValidation:
     r"""Cross-validate a whole pipeline: everything it learns, it learns in the training part of each fold.
 
@@ -112,6 +113,8 @@ def nested_cv(
         Folder of finished folds; a run that was killed goes on where it was.
     confidence_level : float
         Of the intervals.
+    description : str
+        Text before the bar.
 
     Returns
     -------
@@ -162,7 +165,7 @@ def nested_cv(
     seeds = spawn_seeds(seed, len(splits))
     replicates = _run(
         "nested_cv", estimator, (frame, target, patients), splits, seeds,
-        inner=inner, n_jobs=n_jobs, progress=progress, cache=cache,
+        inner=inner, n_jobs=n_jobs, progress=progress, cache=cache, description=description,
     )  # fmt: skip
     predictions = _collect(splits, replicates, target, patients, ids)
     folds = _fold_table(splits, replicates, target)
@@ -182,6 +185,7 @@ def leave_one_center_out(
     progress: bool = False,
     cache: str | os.PathLike[str] | None = None,
     confidence_level: float = 0.95,
+    description: str = "Cross-validating",
 ) -> CrossValidation:
     """Predict each centre by a model built on all others (internal-external validation).
 
@@ -207,6 +211,8 @@ def leave_one_center_out(
         Folder of finished centres.
     confidence_level : float
         Of the intervals.
+    description : str
+        Text before the bar.
 
     Returns
     -------
@@ -256,7 +262,7 @@ def leave_one_center_out(
     seeds = spawn_seeds(random_state, len(splits))
     replicates = _run(
         "leave_one_center_out", estimator, (frame, target, patients), splits, seeds,
-        inner=None, n_jobs=n_jobs, progress=progress, cache=cache,
+        inner=None, n_jobs=n_jobs, progress=progress, cache=cache, description=description,
     )  # fmt: skip
     predictions = _collect(splits, replicates, target, patients, ids)
     folds = _fold_table(splits, replicates, target)
@@ -284,12 +290,13 @@ def _run(
     n_jobs: int | None,
     progress: bool,
     cache: str | os.PathLike[str] | None,
+    description: str,
 ) -> list[Replicate]:
     X, y, groups = data
     key = data_key(what, estimator, X, y, groups, inner, seeds, splits) if cache is not None else ""
     task = partial(_predict_fold, estimator=estimator, X=X, y=y, groups=groups, inner=inner)
     items = list(zip(splits, seeds, strict=True))
-    return replicate_map(task, items, key=key, cache=cache, n_jobs=n_jobs, progress=progress, description="Folds")
+    return replicate_map(task, items, key=key, cache=cache, n_jobs=n_jobs, progress=progress, description=description)
 
 
 def _predict_fold(item: tuple[Split, int], *, estimator: Any, X: Any, y: Any, groups: Any, inner: Any) -> Any:

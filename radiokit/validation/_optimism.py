@@ -158,6 +158,7 @@ def bootstrap_statistic(
     n_jobs: int | None,
     progress: bool,
     cache: str | os.PathLike[str] | None,
+    description: str = "Bootstrap",
 ) -> Optimism:
     """Apparent value and optimism of any vector statistic of (outcome, score)."""
     if n_bootstraps < 1:
@@ -173,7 +174,7 @@ def bootstrap_statistic(
         else ""
     )
     replicates = replicate_map(
-        task, seeds, key=key, cache=cache, n_jobs=n_jobs, progress=progress, description="Bootstrap"
+        task, seeds, key=key, cache=cache, n_jobs=n_jobs, progress=progress, description=description
     )
     pairs = np.array([r.values.reshape(2, -1) for r in replicates])
     failed = int(np.isnan(pairs).all(axis=(1, 2)).sum())
@@ -187,7 +188,7 @@ def bootstrap_statistic(
 
 
 def _name(statistic: Statistic) -> str:
-    return repr(statistic) if isinstance(statistic, partial) else statistic.__qualname__
+    return getattr(statistic, "__qualname__", repr(statistic))
 
 
 def _resample(seed: int, *, estimator: Any, X: Any, y: Any, groups: Any, statistic: Statistic) -> NDArray[np.float64]:

@@ -1,0 +1,224 @@
+"""From the case table to one row a patient: outcomes checked, lesions aggregated, every loss recorded."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from radiokit.exceptions import CaseTableError, DataWarning, InputError, OutcomeError, ParameterError
+from radiokit.study._options import Options
+from radiokit.study._sources import Measured
+
+VOLUME = re.compile(r"(^|_)(shape_(meshvolume|voxelvolume|volume)|morph_volume\w*|volume)$", re.IGNORECASE)
+
+
+@dataclass(eq=False)
+class Flow:
+    """Who was lost where, and why."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, step: str, patients: pd.Series, reason: str = "") -> None:
+        """Record the number of patients and cases at a step (or, with a reason, those that left)."""
+        self.rows.append({"step": step, "n_patients": patients.nunique(), "n_cases": len(patients), "reason": reason})
+
+    def frame(self) -> pd.DataFrame:
+        """One row a step."""
+        return pd.DataFrame(self.rows, columns=["step", "n_patients", "n_cases", "reason"])
+
+
+@dataclass(frozen=True, eq=False)
+class Roles:
+    """Which column of the case table plays which part."""
+
+    outcome: str | None
+    event: str | None
+    time: str | None
+    clinical: tuple[str, ...]
+    center: str | None
+    groups: str | None
+
+    def check(self, cases: pd.DataFrame) -> None:
+        """Raise CaseTableError where a named column is absent."""
+        named = [c for c in (self.outcome, self.event, self.time, self.center, self.groups) if c is not None]
+        absent = [c for c in (*named, *self.clinical) if c not in cases.columns]
+        if absent:
+            raise CaseTableError(
+                f"the case table has no column {', '.join(map(repr, absent))}; its columns: "
+                f"{', '.join(map(str, cases.columns[:30]))}."
+            )
+        doubled = [c for c in self.clinical if c in (self.outcome, self.event, self.time)]
+        if doubled:
+            raise ParameterError(f"{', '.join(doubled)} is the outcome; it cannot be a clinical predictor too.")
+
+
+@dataclass(frozen=True, eq=False)
+class Patients:
+    """One row a patient. Indexes are equal; the index is the id of the case that stands for the patient."""
+
+    table: pd.DataFrame
+    features: dict[str, pd.DataFrame]
+    group: pd.Series
+    center: pd.Series | None
+    volume: pd.Series | None
+    outcome: pd.Series | None
+    event: pd.Series | None
+    time: pd.Series | None
+
+
+def outcome_known(cases: pd.DataFrame, roles: Roles, flow: Flow) -> pd.DataFrame:
+    """Leave out cases whose outcome is missing, and say so; check the values of the others."""
+    patients = patient_of(cases, roles)
+    flow.add("in the case table", patients)
+    needed = [c for c in (roles.outcome, roles.event, roles.time) if c is not None]
+    missing = cases[needed].isna().any(axis="columns") | (cases[needed] == "").any(axis="columns")
+    if missing.any():
+        flow.add("excluded", patients[missing], "outcome missing")
+        warnings.warn(
+            f"{int(missing.sum())} of {len(cases)} cases have no outcome and are left out.", DataWarning, stacklevel=4
+        )
+    kept = cases[~missing]
+    if kept.empty:
+        raise OutcomeError(f"no case has a value in {', '.join(needed)}.")
+    return kept
+
+
+def patient_of(cases: pd.DataFrame, roles: Roles) -> pd.Series:
+    """Return the patient of each case; the case itself without `groups`."""
+    if roles.groups is None:
+        return pd.Series(cases.index.map(str), index=cases.index, name="group")
+    named = cases[roles.groups]
+    empty = named.isna() | (named.astype(str).str.strip() == "")
+    if empty.any():
+        raise CaseTableError(
+            f"column {roles.groups!r} is empty for {', '.join(map(str, cases.index[empty][:5]))}; required: the "
+            "patient of every case."
+        )
+    return named.astype(str).rename("group")
+
+
+def complete(
+    cases: pd.DataFrame, measured: dict[str, Measured], roles: Roles, flow: Flow
+) -> tuple[pd.DataFrame, dict[str, pd.DataFrame], pd.DataFrame]:
+    """Leave out cases whose features could not be had; return them in a table of failures."""
+    failed = [m.failures.assign(signature=name) for name, m in measured.items() if len(m.failures)]
+    failures = pd.concat(failed, ignore_index=True) if failed else _no_failures()
+    empty = pd.Series(False, index=cases.index)
+    for name, m in measured.items():
+        blank = m.features.isna().all(axis="columns")
+        new = blank & ~blank.index.isin(failures["case_id"])
+        if new.any():
+            rows = pd.DataFrame({"case_id": blank.index[new], "error": "InputError", "message": "all features missing"})
+            failures = pd.concat([failures, rows.assign(signature=name)], ignore_index=True)
+        empty |= blank | blank.index.isin(failures["case_id"])
+    if empty.any():
+        flow.add("excluded", patient_of(cases, roles)[empty], "features could not be computed")
+        warnings.warn(
+            f"{int(empty.sum())} of {len(cases)} cases have no features and are left out; see the failures table.",
+            DataWarning,
+            stacklevel=4,
+        )
+    if empty.all():
+        first = failures.iloc[0]
+        raise InputError(f"no case has features; the first failure: {first['case_id']}: {first['message']}")
+    return cases[~empty], {name: m.features[~empty] for name, m in measured.items()}, failures
+
+
+def _no_failures() -> pd.DataFrame:
+    return pd.DataFrame(columns=["case_id", "error", "message", "signature"], dtype=object)
+
+
+def find_volume(cases: pd.DataFrame, features: dict[str, pd.DataFrame], wanted: str | None) -> pd.Series | None:
+    """Return the tumour volume of each case: the column that is named, or the first that is called so."""
+    if wanted is not None:
+        for table in (cases, *features.values()):
+            if wanted in table:
+                return table[wanted].astype(float)
+        raise CaseTableError(f"options.volume is {wanted!r}, which is no column of the cases or the features.")
+    for table in (*features.values(), cases):
+        found = [c for c in table.columns if VOLUME.search(str(c)) and pd.api.types.is_numeric_dtype(table[c])]
+        if found:
+            return table[found[0]].astype(float)
+    return None
+
+
+def aggregate(
+    cases: pd.DataFrame, features: dict[str, pd.DataFrame], roles: Roles, options: Options, flow: Flow
+) -> Patients:
+    """One row a patient, by the declared rule."""
+    group = patient_of(cases, roles)
+    volume = find_volume(cases, features, options.volume)
+    named = [c for c in (roles.outcome, roles.event, roles.time, roles.center) if c is not None]
+    for column in named:
+        _require_one_value(cases[column], group, column)
+    if group.is_unique:
+        rows = cases.index
+    else:
+        rows = _representatives(group, volume, options.aggregate)
+        flow.add("one row a patient", group[rows], f"rule for several lesions: {options.aggregate}")
+        if options.aggregate == "mean":
+            features = {name: _mean(table, group, rows) for name, table in features.items()}
+            volume = None if volume is None else _mean(volume.to_frame(), group, rows).iloc[:, 0]
+    table = cases.loc[rows]
+    return Patients(
+        table=table,
+        features={name: f.loc[rows] for name, f in features.items()},
+        group=group[rows],
+        center=table[roles.center].astype(str).rename("center") if roles.center else None,
+        volume=None if volume is None else volume[rows],
+        outcome=_binary(table[roles.outcome]) if roles.outcome else None,
+        event=_binary(table[roles.event]) if roles.event else None,
+        time=_time(table[roles.time]) if roles.time else None,
+    )
+
+
+def _require_one_value(values: pd.Series, group: pd.Series, column: str) -> None:
+    several = values.astype(str).groupby(group).nunique()
+    wrong = several.index[several > 1]
+    if len(wrong):
+        raise InputError(
+            f"column {column!r} differs between the cases of {len(wrong)} patients ({', '.join(map(str, wrong[:5]))}); "
+            "required: one value a patient, since a study counts patients."
+        )
+
+
+def _representatives(group: pd.Series, volume: pd.Series | None, rule: str) -> pd.Index:
+    """Return the case that stands for each patient: the largest, the first of equals; order of the case table."""
+    if rule == "mean" and volume is None:
+        return group.index[~group.duplicated()]
+    if volume is None:
+        raise InputError(
+            "several cases of a patient, and no volume by which to take the largest; set options aggregate: mean, or "
+            "name the column of the volume in options volume."
+        )
+    order = volume.fillna(-np.inf).sort_values(ascending=False, kind="stable").index
+    chosen = group[order][~group[order].duplicated()].index
+    return group.index[group.index.isin(chosen)]
+
+
+def _mean(table: pd.DataFrame, group: pd.Series, rows: pd.Index) -> pd.DataFrame:
+    means = table.groupby(group).mean()
+    return means.loc[group[rows]].set_axis(rows, axis="index")
+
+
+def _binary(values: pd.Series) -> pd.Series:
+    if values.dtype == object and values.map(lambda v: isinstance(v, bool | np.bool_)).all():
+        values = values.astype(bool)
+    found = sorted(values.unique().tolist(), key=str)
+    if not all(v in (0, 1) for v in found):
+        raise OutcomeError(
+            f"column {values.name!r} holds {found[:5]}; required: 0 and 1. Recode it, for example "
+            f"cases[{str(values.name)!r}] = (cases[{str(values.name)!r}] == {found[-1]!r}).astype(int)."
+        )
+    return (values == 1).rename(values.name)
+
+
+def _time(values: pd.Series) -> pd.Series:
+    if not pd.api.types.is_numeric_dtype(values):
+        raise OutcomeError(f"column {values.name!r} holds text; required: times as numbers.")
+    return values.astype(float)

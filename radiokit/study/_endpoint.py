@@ -1,0 +1,246 @@
+"""One outcome from models to predictions: cross-validated in training, frozen, and only then shown other patients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from radiokit import stats
+from radiokit.exceptions import RadiokitError
+from radiokit.study._frozen import Frozen
+from radiokit.study._options import Options
+from radiokit.study._split import SOURCE_OF
+from radiokit.study._stack import Stack
+from radiokit.utils import as_survival_target
+from radiokit.validation import CrossValidation, Predictions, leave_one_center_out, nested_cv
+from radiokit.validation._calibration_curve import default_grid, smooth
+from radiokit.validation._metrics import accuracy, metric_names
+from radiokit.validation._optimism import Optimism, bootstrap_statistic
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """What every endpoint sees: predictors, patients, cohorts."""
+
+    X: pd.DataFrame
+    group: pd.Series
+    cohort: pd.Series
+    center: pd.Series | None
+    volume: pd.Series | None
+    clinical: tuple[str, ...]
+    features: dict[str, list[str]]
+
+    @property
+    def training(self) -> NDArray[np.bool_]:
+        """Who trains."""
+        return (self.cohort == "training").to_numpy()
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """How to run: seed, workers, cache, bar."""
+
+    random_state: int
+    by_center: bool = False
+    n_jobs: int | None = None
+    cache: Path | None = None
+    progress: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Modelled:
+    """A model of one endpoint with everything known about it."""
+
+    name: str
+    stack: Stack
+    frozen: Frozen
+    cv: CrossValidation
+    predictions: dict[tuple[str, str], Predictions]
+    optimism: pd.DataFrame
+    calibration: pd.DataFrame
+
+    def honest(self, cohort: str) -> Predictions:
+        """Return the predictions of a cohort that may be judged: out-of-fold in training."""
+        return self.predictions[cohort, SOURCE_OF[cohort]]
+
+
+@dataclass(frozen=True, eq=False)
+class Endpoint:
+    """A binary or survival outcome of all patients, and the models for it."""
+
+    label: str
+    survival: bool
+    y: NDArray[Any]
+    models: tuple[Modelled, ...] = ()
+
+    @property
+    def suffix(self) -> str:
+        """What distinguishes its models in tables that hold several endpoints."""
+        return self.label
+
+    def cohorts(self) -> list[str]:
+        """Cohorts with patients, training first."""
+        return list(dict.fromkeys(cohort for m in self.models for cohort, _ in m.predictions))
+
+
+def survival_outcome(event: pd.Series, time: pd.Series) -> NDArray[np.void]:
+    """Return the survival target of all patients."""
+    return as_survival_target(event.to_numpy(), time.to_numpy())
+
+
+def model_endpoint(
+    endpoint: Endpoint,
+    data: Data,
+    make_signature: Callable[[bool], Any],
+    options: Options,
+    run: Run,
+) -> Endpoint:
+    """Fit and validate every model of an endpoint."""
+    stacks = plan_models(endpoint, data, make_signature, run.random_state)
+    return replace(endpoint, models=tuple(_model(stack, endpoint, data, options, run) for stack in stacks))
+
+
+def plan_models(endpoint: Endpoint, data: Data, make_signature: Callable[[bool], Any], seed: int) -> list[Stack]:
+    """Return the baselines first, then each signature, then all together."""
+    suffix = endpoint.suffix
+    stacks = []
+    if data.clinical:
+        stacks.append(Stack(f"clinical{suffix}", clinical=data.clinical, random_state=seed))
+    if data.volume is not None:
+        stacks.append(Stack(f"volume{suffix}", volume=str(data.volume.name), random_state=seed))
+    signatures = {name: (make_signature(endpoint.survival), columns) for name, columns in data.features.items()}
+    stacks += [Stack(f"{name}{suffix}", {name: part}, random_state=seed) for name, part in signatures.items()]
+    if len(signatures) + bool(data.clinical) > 1:
+        stacks.append(Stack(f"combined{suffix}", signatures, clinical=data.clinical, random_state=seed))
+    return stacks
+
+
+def _model(stack: Stack, endpoint: Endpoint, data: Data, options: Options, run: Run) -> Modelled:
+    training = data.training
+    X, y = data.X[training], endpoint.y[training]
+    groups = data.group[training].to_numpy()
+    try:
+        cv = _cross_validate(stack, X, y, groups, data, options, run)
+        fitted = Stack(**stack.get_params(deep=False)).fit(X, y if endpoint.survival else y.astype(int))
+    except RadiokitError as error:
+        raise type(error)(f"model {stack.name!r}: {error}") from error
+    frozen = _with_cutoffs(fitted.frozen_, cv.predictions, X, y, options)
+    optimism, curve = _optimism(stack, X, y, groups, options, run)
+    return Modelled(
+        name=stack.name,
+        stack=fitted,
+        frozen=frozen,
+        cv=cv,
+        predictions=_predict(frozen, endpoint, data, cv.predictions),
+        optimism=optimism,
+        calibration=curve,
+    )
+
+
+def _cross_validate(
+    stack: Stack, X: pd.DataFrame, y: NDArray[Any], groups: NDArray[Any], data: Data, options: Options, run: Run
+) -> CrossValidation:
+    common: dict[str, Any] = {
+        "groups": groups,
+        "random_state": run.random_state,
+        "n_jobs": run.n_jobs,
+        "progress": run.progress,
+        "cache": run.cache,
+        "confidence_level": options.confidence_level,
+        "description": f"Cross-validating {stack.name}",
+    }
+    if run.by_center and data.center is not None:
+        return leave_one_center_out(stack, X, y, data.center[data.training].to_numpy(), **common)
+    return nested_cv(stack, X, y, outer=options.folds, repeats=options.repeats, **common)
+
+
+def _with_cutoffs(frozen: Frozen, held_out: Predictions, X: pd.DataFrame, y: NDArray[Any], options: Options) -> Frozen:
+    """Return the operating point, or the risk cut-off and the baseline survival: learnt in training, never again."""
+    mean = pd.Series(held_out.score).groupby(held_out.ids).mean()
+    if not held_out.survival:
+        outcome = pd.Series(held_out.y_true).groupby(held_out.ids).first().loc[mean.index]
+        chosen = stats.optimal_threshold(outcome.to_numpy(), mean.to_numpy(), criterion=options.threshold)
+        return replace(frozen, threshold=float(np.clip(chosen.value, 0.0, 1.0)))
+    horizon = float(np.median(y["time"][y["event"]]))
+    risk = frozen.predict(X)["risk"].to_numpy()
+    return replace(
+        frozen, cut=float(mean.median()), horizon=(horizon,), baseline=(baseline_survival(y, risk, horizon),)
+    )
+
+
+def baseline_survival(y: NDArray[np.void], risk: NDArray[np.float64], time: float) -> float:
+    """Breslow's estimate of the survival of a patient with risk 0."""
+    weight = np.exp(risk)
+    past = np.unique(y["time"][y["event"] & (y["time"] <= time)])
+    hazard = sum(float((y["event"] & (y["time"] == t)).sum() / weight[y["time"] >= t].sum()) for t in past)
+    return float(np.exp(-hazard))
+
+
+def _optimism(
+    stack: Stack, X: pd.DataFrame, y: NDArray[Any], groups: NDArray[Any], options: Options, run: Run
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Optimism-corrected accuracy and calibration curve, from one bootstrap."""
+    if options.bootstraps == 0:
+        return pd.DataFrame(), pd.DataFrame()
+    survival = bool(y.dtype.names)
+    names = list(metric_names(survival))
+    grid = np.array([])
+    if not survival:
+        fitted = Stack(**stack.get_params(deep=False)).fit(X, y.astype(int))
+        grid = default_grid(fitted.predict_proba(X)[:, 1])
+    result = bootstrap_statistic(
+        stack, X, y, AccuracyAndCurve(tuple(grid.tolist())),
+        n_bootstraps=options.bootstraps, groups=groups, random_state=run.random_state,
+        n_jobs=run.n_jobs, progress=run.progress, cache=run.cache, description=f"Bootstrapping {stack.name}",
+    )  # fmt: skip
+    k = len(names)
+    metrics, curve = (_part(result, slice(0, k)), _part(result, slice(k, None)))
+    return metrics.table(metric=names), curve.table(predicted=grid) if grid.size else pd.DataFrame()
+
+
+@dataclass(frozen=True)
+class AccuracyAndCurve:
+    """The indices of accuracy, then the calibration curve on a grid."""
+
+    grid: tuple[float, ...]
+
+    def __call__(self, y: NDArray[Any], score: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Both as one vector."""
+        indices = accuracy(y, score)
+        return np.concatenate([indices, smooth(y, score, grid=np.array(self.grid))]) if self.grid else indices
+
+
+def _part(result: Optimism, columns: slice) -> Optimism:
+    return Optimism(result.apparent[columns], result.training[:, columns], result.test[:, columns], result.warnings)
+
+
+def _predict(
+    frozen: Frozen, endpoint: Endpoint, data: Data, held_out: Predictions
+) -> dict[tuple[str, str], Predictions]:
+    """Predictions by cohort and source; all but the out-of-fold ones come from the frozen model."""
+    kind = "risk" if endpoint.survival else "probability"
+    found: dict[tuple[str, str], Predictions] = {("training", "out-of-fold"): held_out}
+    for cohort, source in (("training", "train"), ("test", "test"), ("external", "external")):
+        rows = (data.cohort == cohort).to_numpy()
+        if not rows.any():
+            continue
+        values = frozen.predict(data.X[rows])[kind].to_numpy()
+        found[cohort, source] = Predictions(
+            endpoint.y[rows],
+            **{kind: values},
+            ids=data.X.index[rows].to_numpy(),
+            groups=data.group[rows].to_numpy(),
+            source=source,
+        )
+    return found
+
+
+def frozen_models(endpoints: Mapping[str, Endpoint]) -> dict[str, Frozen]:
+    """All frozen models by name."""
+    return {m.name: m.frozen for endpoint in endpoints.values() for m in endpoint.models}

@@ -1,0 +1,178 @@
+"""What makes the usual mistakes impossible here, and what a reader has to be warned of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from radiokit import stats
+from radiokit.study._cohort import Patients, Roles
+from radiokit.study._endpoint import Data, Endpoint, Run
+from radiokit.study._options import Options
+from radiokit.study._sources import Source
+from radiokit.study._split import Split
+
+FEW = 10
+STRONG = 0.7
+
+
+def guard_table(
+    data: Data, roles: Roles, split: Split, sources: dict[str, Source], options: Options, run: Run
+) -> pd.DataFrame:
+    """One row a mistake: how this study avoids it, and whether that applies here."""
+    held_out = bool((data.cohort != "training").any())
+    rows = [
+        ("selection before the split", "every step is fitted anew in each fold, on its training part", "impossible"),
+        ("imputation or scaling before the split", "steps of the pipeline", "impossible"),
+        ("a patient in training and test", _patients_disjoint(data, roles), "checked"),
+        ("several lesions counted as patients", f"one row a patient, rule: {options.aggregate}", "impossible"),
+        ("score fitted and fused on the same patients", "scores are cross-fitted before the final model", "impossible"),
+        ("threshold or cut-off chosen on test patients", "learnt on out-of-fold training scores, frozen", "impossible"),
+        (
+            "pooled folds or training scores in DeLong's test",
+            "predictions know their source and are refused",
+            "impossible",
+        ),
+        ("calibration or decision curves of a refitted model", "they take frozen predictions only", "impossible"),
+        ("a random split called external", _external(data, split), "checked"),
+        ("no clinical or volume baseline", _baselines(data), "done" if data.clinical else "not possible"),
+        ("operating point on out-of-fold scores", "marked optimistic in the table", "said aloud"),
+        ("features that are the volume in disguise", "correlation with volume is in the table", _volume(data)),
+        ("features that are the scanner in disguise", "test between centres is in the table", _centres(data)),
+        ("settings not reported", "provenance and frozen models", "done"),
+    ]
+    if not held_out:
+        rows.append(("no patients held out", "cross-validation by patient, repeated", "said aloud"))
+    if any(s.from_images for s in sources.values()):
+        rows.append(("cases lost silently", "failures and flow tables", "impossible"))
+    return pd.DataFrame(rows, columns=["guard", "how", "status"])
+
+
+def _patients_disjoint(data: Data, roles: Roles) -> str:
+    by = f"column {roles.groups!r}" if roles.groups else "case ids: no `groups` were named"
+    return f"splits and folds by patient ({by})"
+
+
+def _external(data: Data, split: Split) -> str:
+    if (data.cohort == "external").any():
+        return "centres of the external cohort gave no patient to training"
+    return "the word is not used: no centre was held out"
+
+
+def _baselines(data: Data) -> str:
+    volume = "volume alone" if data.volume is not None else "no volume known"
+    return f"{'clinical alone' if data.clinical else 'no clinical columns named'}; {volume}; prevalence"
+
+
+def _volume(data: Data) -> str:
+    return "done" if data.volume is not None else "not possible: no volume known"
+
+
+def _centres(data: Data) -> str:
+    known = data.center is not None and data.center[data.training].nunique() > 1
+    return "done" if known else "not possible: one centre in training, or none named"
+
+
+def study_warnings(
+    endpoint: Endpoint, data: Data, patients: Patients, roles: Roles, tables: dict[str, pd.DataFrame]
+) -> list[str]:
+    """Say what has to be said aloud about this study."""
+    said = [*_size(endpoint, data), *_cohort_sizes(endpoint, data)]
+    if data.center is None:
+        said.append("No centre is named: nothing here shows how the models do elsewhere.")
+    elif not (data.cohort == "external").any():
+        said.append("No external cohort: the results hold for patients of the same centres at best.")
+    if not data.clinical:
+        said.append("No clinical columns are named: whether radiomics adds to what is known anyway cannot be judged.")
+    if data.volume is None:
+        said.append("No tumour volume is known: a signature may be the volume in disguise. Name it in options volume.")
+    if roles.groups is None:
+        said += _suspicious_ids(patients)
+    said += _confounded(tables.get("selected", pd.DataFrame()))
+    for model in endpoint.models:
+        said += [f"{model.name}: {text}" for text in model.cv.warnings if not text.startswith("In 0")]
+    return said
+
+
+def _size(endpoint: Endpoint, data: Data) -> list[str]:
+    events = endpoint.y["event"] if endpoint.survival else endpoint.y
+    training = events[data.training]
+    rarer = int(training.sum()) if endpoint.survival else int(min(training.sum(), (~training).sum()))
+    candidates = sum(len(v) for v in data.features.values()) + len(data.clinical)
+    said = []
+    if candidates and rarer / candidates < FEW:
+        said.append(
+            f"{rarer} events in training for {candidates} candidate predictors{endpoint.suffix}: "
+            f"{rarer / candidates:.2g} each. Which features were chosen is largely chance: "
+            "judge the validated accuracy only."
+        )
+    for model in endpoint.models:
+        parameters = len(model.frozen.weights)
+        if parameters and rarer / parameters < FEW:
+            said.append(
+                f"{model.name}: {rarer / parameters:.3g} events for each of {parameters} parameters of the final model "
+                f"(10 and more are usual)."
+            )
+    return said + ([] if endpoint.survival else _riley(endpoint, data, training))
+
+
+def _riley(endpoint: Endpoint, data: Data, training: Any) -> list[str]:
+    """Riley's minimum sample size for the combined model, at the accuracy that was found out-of-fold."""
+    model = endpoint.models[-1]
+    parameters = len(model.frozen.weights) + sum(len(s.features) for s in model.frozen.scores)
+    found = float(model.cv.summary.loc[0, "estimate"])
+    share = float(training.mean())
+    if parameters == 0 or not 0.5 < found < 1 or not hasattr(stats, "sample_size_binary"):
+        return []
+    needed = stats.sample_size_binary(n_parameters=parameters, prevalence=share, c_statistic=min(found, 0.95))
+    if training.size >= needed.n:
+        return []
+    return [
+        f"{model.name}: Riley's criteria ask for {int(np.ceil(needed.n))} patients for {parameters} parameters at this "
+        f"accuracy; training has {training.size}."
+    ]
+
+
+def _cohort_sizes(endpoint: Endpoint, data: Data) -> list[str]:
+    events = pd.Series(endpoint.y["event"] if endpoint.survival else endpoint.y, index=data.X.index)
+    said = []
+    for cohort in ("training", "test", "external"):
+        own = events[data.cohort == cohort]
+        rarer = int(own.sum()) if endpoint.survival else int(min(own.sum(), (~own).sum()))
+        if len(own) and rarer < 20:
+            what = "events" if endpoint.survival else "patients of the rarer outcome"
+            said.append(
+                f"The {cohort} cohort has {rarer} {what}{endpoint.suffix}: its intervals are wide, and meant to be."
+            )
+    return said
+
+
+def _suspicious_ids(patients: Patients) -> list[str]:
+    for column in patients.table.columns:
+        name = str(column).lower()
+        if ("patient" in name or "subject" in name) and patients.table[column].duplicated().any():
+            return [
+                f"Column {column!r} repeats values, but no `groups` are named: cases of one patient may be in training "
+                f"and test. Set groups: {column}."
+            ]
+    return []
+
+
+def _confounded(selected: pd.DataFrame) -> list[str]:
+    said = []
+    for model, own in selected.groupby("model") if len(selected) else []:
+        strong = own[own["volume_correlation"].abs() > STRONG]
+        if len(strong):
+            said.append(
+                f"{model}: {len(strong)} of {len(own)} features go with the volume (|rho| > {STRONG}): "
+                f"{', '.join(strong['feature'].head(3))}. Compare with the volume model."
+            )
+        scanner = own[own["center_p_value"] < 0.001]
+        if len(scanner):
+            said.append(
+                f"{model}: {len(scanner)} of {len(own)} features differ between centres (p < 0.001): "
+                f"{', '.join(scanner['feature'].head(3))}. They may show the scanner."
+            )
+    return said

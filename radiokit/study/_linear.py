@@ -1,0 +1,85 @@
+"""A fitted pipeline as one weighted sum: imputers, selectors and scalers are followed to the final coefficients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from radiokit.exceptions import InputError
+from radiokit.study._frozen import Feature, Score
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column on its way through a pipeline: (x - center) / scale of one feature."""
+
+    name: str
+    impute: float = np.nan
+    center: float = 0.0
+    scale: float = 1.0
+
+
+def linear_score(name: str, model: Any, X: pd.DataFrame) -> Score:
+    """Return the score of a fitted signature as numbers; ranges are those of these (training) cases."""
+    *steps, final = [step for _, step in model.steps] if isinstance(model, Pipeline) else [model]
+    columns = [Column(str(c)) for c in X.columns]
+    for step in steps:
+        columns = _follow(columns, step)
+    coefficients, intercept = final_coefficients(final)
+    if len(coefficients) != len(columns):
+        raise InputError(
+            f"signature {name!r}: {len(columns)} columns reach a model of {len(coefficients)} coefficients."
+        )
+    features = [
+        _feature(column, float(coef), X[column.name])
+        for column, coef in zip(columns, coefficients, strict=True)
+        if coef != 0
+    ]
+    return Score(name, intercept, tuple(features))
+
+
+def _feature(column: Column, coef: float, values: pd.Series) -> Feature:
+    low, high = (float(values.min()), float(values.max())) if values.notna().any() else (np.nan, np.nan)
+    return Feature(column.name, column.impute, column.center, column.scale, coef, low, high)
+
+
+def _follow(columns: list[Column], step: Any) -> list[Column]:
+    if step in (None, "passthrough"):
+        return columns
+    if isinstance(step, SimpleImputer):
+        return [replace(c, impute=float(v)) for c, v in zip(columns, step.statistics_, strict=True)]
+    if hasattr(step, "get_support"):
+        return [c for c, kept in zip(columns, step.get_support(), strict=True) if kept]
+    if isinstance(step, StandardScaler):
+        mean = step.mean_ if step.mean_ is not None else np.zeros(len(columns))
+        scale = step.scale_ if step.scale_ is not None else np.ones(len(columns))
+        return [
+            replace(c, center=c.center + c.scale * float(m), scale=c.scale * float(s))
+            for c, m, s in zip(columns, mean, scale, strict=True)
+        ]
+    raise InputError(
+        f"{type(step).__name__} cannot be written as numbers; required: imputation, selection, scaling, linear model."
+    )
+
+
+def final_coefficients(final: Any) -> tuple[np.ndarray, float]:
+    """Coefficients on the scale of the columns that reach the final model, and the intercept."""
+    if not hasattr(final, "coef_"):
+        raise InputError(f"{type(final).__name__} has no coefficients; a signature of a study ends in a linear model.")
+    intercept = np.ravel(getattr(final, "intercept_", 0.0))
+    return np.ravel(np.asarray(final.coef_, dtype=float)), float(intercept[0]) if intercept.size else 0.0
+
+
+def log_volume_score(column: str, X: pd.DataFrame) -> Score:
+    """Return the logarithm of the volume, for the baseline model."""
+    values = X[column].astype(float)
+    positive = values[values > 0]
+    middle = float(np.log(positive.median())) if len(positive) else 0.0
+    feature = Feature(column, middle, 0.0, 1.0, 1.0, float(values.min()), float(values.max()), log=True)
+    return Score("log_volume", 0.0, (feature,))

@@ -1,0 +1,112 @@
+"""What can be set in a study beyond its data; every default is what papers use, or what is safer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from radiokit.exceptions import ParameterError
+
+AGGREGATES = ("largest", "mean")
+THRESHOLDS = ("youden", "closest_topleft")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Settings of a study; all have defaults.
+
+    Parameters
+    ----------
+    aggregate : {"largest", "mean"}
+        How several lesions or scans of a patient become one row: the largest lesion, or the mean of the features.
+    folds : int
+        Folds of the cross-validation in the training cohort, by patient.
+    repeats : int
+        How often it is repeated.
+    bootstraps : int
+        Resamples of the optimism bootstrap of the whole pipeline; 0 leaves it out.
+    threshold : {"youden", "closest_topleft"}
+        How the operating point is chosen on out-of-fold training scores.
+    correlation : float
+        Of two features with a larger absolute Spearman correlation in training, the less relevant one goes.
+    alpha : float
+        Univariate p-value above which a feature goes.
+    rule : {"min", "1se"}
+        Which penalty of the LASSO path is taken.
+    volume : str, optional
+        Column of the tumour volume, in the case table or among the features. Found by name if absent.
+    confidence_level : float
+        Of all intervals.
+    title : str
+        Of the report.
+    time_unit : str
+        Unit of the follow-up (months, days), for the report.
+
+    Raises
+    ------
+    ParameterError
+        If a value is unknown or out of range.
+
+    Examples
+    --------
+    >>> Options(folds=10).repeats
+    5
+    """
+
+    aggregate: str = "largest"
+    folds: int = 5
+    repeats: int = 5
+    bootstraps: int = 100
+    threshold: str = "youden"
+    correlation: float = 0.9
+    alpha: float = 0.05
+    rule: str = "min"
+    volume: str | None = None
+    confidence_level: float = 0.95
+    title: str = "Radiomics study"
+    time_unit: str = ""
+
+    def __post_init__(self) -> None:
+        for name, known in (("aggregate", AGGREGATES), ("threshold", THRESHOLDS), ("rule", ("min", "1se"))):
+            if getattr(self, name) not in known:
+                raise ParameterError(f"{name} is {getattr(self, name)!r}; required: one of {', '.join(known)}.")
+        for name, least in (("folds", 2), ("repeats", 1), ("bootstraps", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise ParameterError(f"{name} is {value!r}; required: a whole number of at least {least}.")
+        for name in ("correlation", "alpha", "confidence_level"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not 0 < value <= 1:
+                raise ParameterError(f"{name} is {value!r}; required: a number above 0 and at most 1.")
+
+    @classmethod
+    def from_mapping(cls, values: Any) -> Options:
+        """Build from a mapping and refuse keys that are not known.
+
+        Parameters
+        ----------
+        values : mapping or None
+            Names of the parameters with their values.
+
+        Returns
+        -------
+        Options
+            The checked settings.
+
+        Raises
+        ------
+        ParameterError
+            If a key is unknown.
+
+        Examples
+        --------
+        >>> Options.from_mapping({"folds": 3}).folds
+        3
+        """
+        if values is None:
+            return cls()
+        known = [f.name for f in fields(cls)]
+        unknown = sorted(set(map(str, values)) - set(known))
+        if unknown:
+            raise ParameterError(f"options holds {', '.join(unknown)}; known: {', '.join(known)}.")
+        return cls(**values)

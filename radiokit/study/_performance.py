@@ -1,0 +1,236 @@
+"""How good each model is in each cohort, how models differ, and whether their probabilities hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from radiokit import stats
+from radiokit.exceptions import RadiokitError
+from radiokit.study._endpoint import Data, Endpoint, Modelled
+from radiokit.study._options import Options
+from radiokit.study._split import SOURCE_OF
+from radiokit.validation import Predictions, compare_models, net_benefit, performance
+from radiokit.validation._evaluate import threshold_range
+from radiokit.validation._metrics import accuracy, metric_names
+
+PERFORMANCE = (
+    "model", "cohort", "source", "metric", "estimate", "ci_low", "ci_high", "method", "n", "n_events", "threshold",
+)  # fmt: skip
+AT_THRESHOLD = ("sensitivity", "specificity", "ppv", "npv", "accuracy", "f1", "mcc")
+
+
+def performance_table(endpoint: Endpoint, options: Options, seed: int) -> pd.DataFrame:
+    """Every index of every model in every cohort, with its interval and how that was made."""
+    parts = []
+    for model in endpoint.models:
+        for (cohort, source), predictions in model.predictions.items():
+            table = _apparent(predictions) if source == "train" else _validated(model, predictions, options, seed)
+            parts.append(table.assign(model=model.name, cohort=cohort, source=source))
+        if len(model.optimism):
+            parts.append(_corrected(model))
+    if not endpoint.survival:
+        parts.append(_prevalence(endpoint))
+    table = pd.concat([p for p in parts if len(p)], ignore_index=True)
+    return table.reindex(columns=list(PERFORMANCE))
+
+
+def _apparent(p: Predictions) -> pd.DataFrame:
+    names = metric_names(p.survival)
+    rows = {"metric": names, "estimate": accuracy(p.y_true, p.score), "method": "apparent: not a validation"}
+    return pd.DataFrame(rows).assign(n=p.n, n_events=p.n_events)
+
+
+def _validated(model: Modelled, p: Predictions, options: Options, seed: int) -> pd.DataFrame:
+    if p.source == "out-of-fold":
+        table = model.cv.summary
+    else:
+        table = performance(p, confidence_level=options.confidence_level, random_state=seed).drop(columns="model")
+    if p.survival:
+        return table
+    once = first_repeat(p)
+    cut = _at_threshold(once, model.frozen.threshold, options.confidence_level)
+    note = (
+        "wilson; threshold chosen on these scores" if p.source == "out-of-fold" else "wilson; threshold from training"
+    )
+    return pd.concat([table, cut.assign(method=note, n=once.n, n_events=once.n_events)], ignore_index=True)
+
+
+def _at_threshold(p: Predictions, threshold: float, confidence_level: float) -> pd.DataFrame:
+    table = stats.threshold_metrics(p.y_true, p.probability, threshold, confidence_level=confidence_level)
+    chosen = table.loc[[m for m in AT_THRESHOLD if m in table.index], ["estimate", "ci_low", "ci_high"]]
+    return chosen.rename_axis("metric").reset_index().assign(threshold=threshold)
+
+
+def _corrected(model: Modelled) -> pd.DataFrame:
+    table = model.optimism[["metric", "corrected"]].rename(columns={"corrected": "estimate"})
+    train = model.predictions["training", "train"]
+    return table.assign(
+        model=model.name,
+        cohort="training",
+        source="optimism-corrected",
+        method=f"bootstrap, {int(model.optimism['n_bootstraps'].max())} resamples",
+        n=train.n,
+        n_events=train.n_events,
+    )
+
+
+def _prevalence(endpoint: Endpoint) -> pd.DataFrame:
+    """Return the model that knows only how common the outcome was in training."""
+    rows = []
+    reference = endpoint.models[0]
+    share = float(reference.predictions["training", "train"].y_true.mean())
+    for cohort in endpoint.cohorts():
+        p = first_repeat(reference.honest(cohort))
+        brier = float(np.mean((share - p.y_true) ** 2))
+        for metric, value in (("auc", 0.5), ("brier", brier)):
+            rows.append(
+                {"model": f"prevalence{endpoint.suffix}", "cohort": cohort,
+                 "source": SOURCE_OF[cohort], "metric": metric,
+                 "estimate": value, "method": "constant probability", "n": p.n, "n_events": p.n_events}
+            )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def first_repeat(p: Predictions) -> Predictions:
+    """One prediction a patient: of a repeated cross-validation its first repeat."""
+    return p.take(p.repeat == p.repeat.min())
+
+
+def comparison_table(endpoint: Endpoint, options: Options) -> pd.DataFrame:
+    """Each pair of models in each cohort."""
+    if len(endpoint.models) < 2:
+        return pd.DataFrame()
+    parts = []
+    for cohort in endpoint.cohorts():
+        table = compare_models(
+            {m.name: m.honest(cohort) for m in endpoint.models}, confidence_level=options.confidence_level
+        )
+        parts.append(table.assign(cohort=cohort, source=SOURCE_OF[cohort]))
+    table = pd.concat(parts, ignore_index=True)
+    return table[["cohort", "source", *[c for c in table.columns if c not in ("cohort", "source")]]]
+
+
+def calibration_table(endpoint: Endpoint) -> pd.DataFrame:
+    """Calibration of the frozen probabilities, cohort by cohort."""
+    rows = []
+    for model in endpoint.models:
+        for cohort in endpoint.cohorts():
+            p = first_repeat(model.honest(cohort))
+            try:
+                found = stats.calibration(p.y_true, p.probability).to_frame()
+            except (RadiokitError, ValueError, np.linalg.LinAlgError):
+                # One class, or a constant probability: there is no slope to report, and that is reported.
+                found = pd.DataFrame([{"n": p.n, "n_events": p.n_events}])
+            found.insert(0, "source", SOURCE_OF[cohort])
+            found.insert(0, "cohort", cohort)
+            found.insert(0, "model", model.name)
+            rows.append(found)
+    return pd.concat(rows, ignore_index=True)
+
+
+def corrected_curves(endpoint: Endpoint) -> pd.DataFrame:
+    """Calibration curves in training, apparent and corrected for optimism."""
+    parts = [m.calibration.assign(model=m.name) for m in endpoint.models if len(m.calibration)]
+    if not parts:
+        return pd.DataFrame()
+    table = pd.concat(parts, ignore_index=True)
+    return table[["model", *[c for c in table.columns if c != "model"]]]
+
+
+def decision_table(endpoint: Endpoint) -> pd.DataFrame:
+    """Net benefit in each cohort, over thresholds that its prevalence makes plausible."""
+    parts = []
+    for cohort in endpoint.cohorts():
+        table = net_benefit({m.name: m.honest(cohort) for m in endpoint.models})
+        table.insert(0, "cohort", cohort)
+        parts.append(table)
+    return pd.concat(parts, ignore_index=True)
+
+
+def benefit_difference(endpoint: Endpoint, options: Options, seed: int) -> pd.DataFrame:
+    """Return the gain in net benefit of the last model over the clinical one, in patients that were held out."""
+    by_name = {m.name: m for m in endpoint.models}
+    main, baseline = endpoint.models[-1], by_name.get(f"clinical{endpoint.suffix}")
+    held_out = [c for c in endpoint.cohorts() if c != "training"]
+    if baseline is None or baseline is main or not held_out:
+        return pd.DataFrame()
+    parts = []
+    for cohort in held_out:
+        p, q = main.honest(cohort), baseline.honest(cohort)
+        table = stats.decision_curve_difference(
+            p.y_true,
+            pd.DataFrame({main.name: p.probability, baseline.name: q.probability}),
+            thresholds=threshold_range(float(p.y_true.mean()), 9),
+            n_bootstraps=200,
+            confidence_level=options.confidence_level,
+            random_state=seed,
+        )
+        parts.append(table.assign(cohort=cohort))
+    table = pd.concat(parts, ignore_index=True)
+    return table[["cohort", *[c for c in table.columns if c != "cohort"]]]
+
+
+def optimism_table(endpoint: Endpoint) -> pd.DataFrame:
+    """Return apparent and corrected accuracy of each whole pipeline."""
+    parts = [m.optimism.assign(model=m.name) for m in endpoint.models if len(m.optimism)]
+    if not parts:
+        return pd.DataFrame()
+    table = pd.concat(parts, ignore_index=True)
+    return table[["model", *[c for c in table.columns if c != "model"]]]
+
+
+def survival_tables(endpoint: Endpoint, options: Options) -> dict[str, pd.DataFrame]:
+    """Kaplan-Meier curves of the risk groups, log-rank tests, and time-dependent AUC."""
+    curves, tests, areas = [], [], []
+    for model in endpoint.models:
+        for cohort in endpoint.cohorts():
+            p = first_repeat(model.honest(cohort))
+            labels = {"model": model.name, "cohort": cohort, "source": SOURCE_OF[cohort]}
+            group = np.where(p.risk > model.frozen.cut, "high", "low")
+            curves.append(stats.kaplan_meier(p.y_true, groups=group).assign(**labels))
+            tests.append(labels | _logrank(p, group, model.frozen.cut))
+            areas.append(_time_auc(p, model.frozen.horizon, options).assign(**labels))
+    order = ["model", "cohort", "source"]
+    named = {"kaplan_meier": pd.concat(curves, ignore_index=True), "time_auc": pd.concat(areas, ignore_index=True)}
+    tables = {k: t[[*order, *[c for c in t.columns if c not in order]]] for k, t in named.items()}
+    return {**tables, "logrank": pd.DataFrame(tests)}
+
+
+def _logrank(p: Predictions, group: Any, cut: float) -> dict[str, Any]:
+    row = {"threshold": cut, "n_low": int((group == "low").sum()), "n_high": int((group == "high").sum())}
+    if min(row["n_low"], row["n_high"]) == 0 or not p.events.any():
+        return row | {"statistic": np.nan, "df": np.nan, "p_value": np.nan}
+    test = stats.logrank_test(p.y_true, group)
+    return row | {"statistic": test.statistic, "df": test.df, "p_value": test.p_value}
+
+
+def _time_auc(p: Predictions, times: tuple[float, ...], options: Options) -> pd.DataFrame:
+    before = p.events & (p.y_true["time"] <= max(times))
+    after = p.y_true["time"] > max(times)
+    if not before.any() or not after.any():
+        return pd.DataFrame({"time": times, "auc": np.nan})
+    return stats.time_auc(p.y_true, p.risk, list(times), confidence_level=options.confidence_level)
+
+
+def prediction_table(endpoint: Endpoint, data: Data) -> pd.DataFrame:
+    """All predictions: frozen ones of every cohort, out-of-fold ones of training (every repeat)."""
+    parts = []
+    for model in endpoint.models:
+        for (cohort, source), predictions in model.predictions.items():
+            p = predictions
+            table = p.to_frame().assign(cohort=cohort, model=model.name)
+            if source != "out-of-fold":
+                table[["repeat", "fold"]] = np.nan
+            if endpoint.survival:
+                table["threshold"] = model.frozen.cut
+                table["risk_group"] = np.where(p.risk > model.frozen.cut, "high", "low")
+            else:
+                table["threshold"] = model.frozen.threshold
+                table["risk_group"] = np.where(p.probability >= model.frozen.threshold, "high", "low")
+            parts.append(table)
+    table = pd.concat(parts, ignore_index=True)
+    first = ["case_id", "group", "cohort", "source", "model"]
+    return table[[*first, *[c for c in table.columns if c not in first]]]

@@ -1,0 +1,49 @@
+"""Where a result comes from: versions, settings, hashes, seeds, date."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import importlib.metadata
+import platform
+from typing import Any
+
+import pandas as pd
+
+from radiokit._version import __version__
+
+PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "numba", "SimpleITK", "lifelines", "statsmodels")
+
+
+def provenance(
+    spec: dict[str, Any], X: pd.DataFrame, cohort: pd.Series, outcomes: pd.DataFrame, seed: int
+) -> dict[str, Any]:
+    """All that is needed to say how a number came about."""
+    return {
+        "radiokit": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "random_state": seed,
+        "settings": spec,
+        "hashes": {
+            "predictors": table_hash(X),
+            "cohort": table_hash(cohort.to_frame()),
+            "outcomes": table_hash(outcomes),
+        },
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "absent"
+
+
+def table_hash(table: pd.DataFrame) -> str:
+    """SHA-256 of the values, the names and the index of a table."""
+    digest = hashlib.sha256("\t".join(map(str, table.columns)).encode())
+    digest.update(pd.util.hash_pandas_object(table.astype(object).map(repr), index=True).to_numpy().tobytes())
+    return digest.hexdigest()

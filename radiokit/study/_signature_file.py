@@ -1,0 +1,295 @@
+"""The frozen model on disk: one JSON file, checked when read, that holds numbers and text and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import tempfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from radiokit._version import __version__
+from radiokit.exceptions import CaseTableError, FileError, InputError
+from radiokit.study._frozen import Clinical, Feature, Frozen, Score
+
+FORMAT = "radiokit signature"
+VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class FrozenSignature:
+    """A frozen model with all that is needed to use it elsewhere.
+
+    Parameters
+    ----------
+    model : Frozen
+        The numbers.
+    extraction : mapping
+        Signature name to what its features are computed with: ``sequence``, ``prefix`` and ``params`` (the text of a
+        parameter file), or an empty mapping where they came as a table.
+    card : mapping
+        What the model is, on whom it was built, how good it was, and what it must not be used for.
+    nomogram : list of mapping
+        Rows `variable, value, points`.
+
+    Examples
+    --------
+    >>> model = Frozen("clinical", "logistic", -1.0, (("age", 0.1),), clinical=(Clinical("age"),))
+    >>> FrozenSignature(model).predict(pd.DataFrame({"age": [10.0]}, index=["a"])).loc["a", "probability"]
+    np.float64(0.5)
+    """
+
+    model: Frozen
+    extraction: dict[str, Any] = field(default_factory=dict)
+    card: dict[str, Any] = field(default_factory=dict)
+    nomogram: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """Name of the model in its study."""
+        return self.model.name
+
+    def predict(
+        self, cases: pd.DataFrame | str | os.PathLike[str], *, n_jobs: int | None = None, progress: bool = False
+    ) -> pd.DataFrame:
+        """Predict new cases, from their features or from their images.
+
+        Parameters
+        ----------
+        cases : DataFrame or path
+            A case table. Where it has the columns of the features they are taken as they are; otherwise they are
+            extracted from its images, with the settings the model was built with.
+        n_jobs : int or None
+            joblib workers of the extraction; never changes the result.
+        progress : bool
+            Show a bar on standard error.
+
+        Returns
+        -------
+        DataFrame
+            A row a case: `probability, threshold, positive` (binary) or `risk, cut, risk_group` and survival at the
+            horizons; the scores; `imputed`, `out_of_range`, `unknown_level` name the values a reader should doubt.
+
+        Raises
+        ------
+        InputError
+            If a feature or clinical column is missing and cannot be computed.
+        ExtractionError
+            If an image cannot be read or measured.
+
+        Examples
+        --------
+        >>> model = Frozen("clinical", "logistic", 0.0, (("age", 0.1),), clinical=(Clinical("age", low=40, high=80),))
+        >>> FrozenSignature(model).predict(pd.DataFrame({"age": [90.0]}))["out_of_range"].tolist()
+        ['age']
+        """
+        table = self._table(cases)
+        lacking = [name for name in self.model.feature_names if name not in table.columns]
+        if lacking:
+            table = pd.concat([table, self._extract(table, n_jobs=n_jobs, progress=progress, lacking=lacking)], axis=1)
+        return self.model.predict(table)
+
+    def _table(self, cases: pd.DataFrame | str | os.PathLike[str]) -> pd.DataFrame:
+        from radiokit.io import read_cases
+        from radiokit.study._sources import read_features
+
+        if isinstance(cases, pd.DataFrame):
+            return cases
+        try:
+            table = read_features(cases)
+        except CaseTableError:
+            return read_cases(cases)
+        except FileError:
+            return read_cases(cases)
+        has_images = any(str(c).lower().startswith("image") for c in table.columns)
+        lacking = any(name not in table.columns for name in self.model.feature_names)
+        return read_cases(cases) if lacking and has_images else table
+
+    def _extract(self, table: pd.DataFrame, *, n_jobs: int | None, progress: bool, lacking: list[str]) -> pd.DataFrame:
+        from radiokit.study._sources import image_columns
+
+        parts = []
+        for how in self.extraction.values():
+            own = [f for f in lacking if f.startswith(how.get("prefix", ""))]
+            columns = image_columns(table, how["sequence"]) if "params" in how else pd.DataFrame()
+            if not own or not {"image", "mask"} <= set(columns):
+                continue
+            extractor = extractor_from_text(how["params"])
+            extractor.set_params(n_jobs=n_jobs, progress=progress)
+            features = extractor.fit_transform(columns)
+            parts.append(features.add_prefix(how["prefix"])[own])
+        found = {c for part in parts for c in part.columns}
+        absent = [c for c in lacking if c not in found]
+        if absent:
+            raise InputError(
+                f"the model {self.name!r} needs {len(absent)} features that the table lacks "
+                f"({', '.join(absent[:5])}{', ...' if len(absent) > 5 else ''}) and has no images to compute them from."
+            )
+        return pd.concat(parts, axis=1)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model to one file.
+
+        Parameters
+        ----------
+        path : path
+            Where to; written whole or not at all.
+
+        Raises
+        ------
+        FileError
+            If it cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> model = Frozen("clinical", "logistic", 0.0, (("age", 0.1),), clinical=(Clinical("age"),))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     FrozenSignature(model).save(f"{folder}/clinical.rk")
+        ...     load_signature(f"{folder}/clinical.rk").name
+        'clinical'
+        """
+        content = {
+            "model": asdict(self.model),
+            "extraction": self.extraction,
+            "card": self.card,
+            "nomogram": self.nomogram,
+            "radiokit": __version__,
+        }
+        content = _plain(content)
+        document = {"format": FORMAT, "version": VERSION, "sha256": _digest(content), "content": content}
+        target = Path(path)
+        draft = target.with_name(target.name + ".tmp")
+        try:
+            draft.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
+            draft.replace(target)
+        except OSError as error:
+            raise FileError(f"cannot write {target}: {error.strerror}.") from error
+
+
+def load_signature(path: str | os.PathLike[str]) -> FrozenSignature:
+    """Read a frozen model and see that nobody changed it. Loading executes nothing.
+
+    Parameters
+    ----------
+    path : path
+        File that a study wrote (``.rk``, JSON inside).
+
+    Returns
+    -------
+    FrozenSignature
+        Ready to `predict`; bit for bit what the study predicted.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, no frozen model, of a later version, or was changed after it was written.
+
+    Notes
+    -----
+    The checksum finds damage and careless editing; it is no seal against forgery.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "model.rk").write_text('{"format": "other"}')
+    ...     load_signature(f"{folder}/model.rk")
+    Traceback (most recent call last):
+    ...
+    radiokit.exceptions.FileError: .../model.rk is no frozen model of radiokit; a study writes <folder>/<model>.rk.
+    """
+    try:
+        document = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror}.") from error
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise FileError(f"{path} is no frozen model of radiokit; a study writes <folder>/<model>.rk.")
+    if document.get("version") != VERSION:
+        raise FileError(f"{path} is of version {document.get('version')!r}; radiokit {__version__} reads {VERSION}.")
+    content = document.get("content")
+    if not isinstance(content, dict) or document.get("sha256") != _digest(content):
+        raise FileError(
+            f"{path} was changed after it was written (its checksum differs); get the file anew from its study."
+        )
+    try:
+        return FrozenSignature(_model(content["model"]), content["extraction"], content["card"], content["nomogram"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise FileError(f"{path} is damaged: {error}.") from error
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """JSON's own types; NaN is null, which strict readers accept."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, str | int | float | bool) or value is None else str(value)
+
+
+def _number(value: Any) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _model(raw: dict[str, Any]) -> Frozen:
+    numbers = ("impute", "center", "scale", "coef", "low", "high")
+    scores = tuple(
+        Score(
+            s["name"],
+            _number(s["intercept"]),
+            tuple(Feature(**{k: _number(v) if k in numbers else v for k, v in f.items()}) for f in s["features"]),
+        )
+        for s in raw["scores"]
+    )
+    clinical = tuple(
+        Clinical(c["name"], tuple(c["levels"]), c["impute"], _number(c["low"]), _number(c["high"]))
+        for c in raw["clinical"]
+    )
+    return Frozen(
+        raw["name"],
+        raw["kind"],
+        _number(raw["intercept"]),
+        tuple((name, _number(weight)) for name, weight in raw["weights"]),
+        scores,
+        clinical,
+        _number(raw["threshold"]),
+        _number(raw["cut"]),
+        tuple(map(_number, raw["horizon"])),
+        tuple(map(_number, raw["baseline"])),
+    )
+
+
+def extractor_to_text(extractor: Any) -> str:
+    """Return the settings of an extractor as the text of a parameter file."""
+    from radiokit.io import write_params
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "params.yaml")
+        write_params(extractor, path)
+        return path.read_text(encoding="utf-8")
+
+
+def extractor_from_text(text: str) -> Any:
+    """Return the extractor of a parameter file's text."""
+    from radiokit.features import RadiomicsExtractor
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "params.yaml")
+        path.write_text(text, encoding="utf-8")
+        return RadiomicsExtractor.from_params(path)

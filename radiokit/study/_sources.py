@@ -1,0 +1,212 @@
+"""Where the features of a signature come from: a table, columns of the case table, or images."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from radiokit.exceptions import CaseTableError, InputError, ParameterError
+from radiokit.features import FixedBinCount, FixedBinWidth, RadiomicsExtractor, Resampling
+from radiokit.io._cases import ID_NAMES
+from radiokit.io._tables import read_table, texts
+
+SOURCE_KEYS = ("features", "columns", "image", "params", "extractor")
+EXTRACTOR_KEYS = ("filters", "families", "spacing", "bin_width", "bin_count")
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Features of one signature: exactly one of a table, column names, or an extractor with the sequence it reads."""
+
+    table: pd.DataFrame | Path | None = None
+    columns: tuple[str, ...] = ()
+    extractor: Any = None
+    sequence: str = ""
+
+    @property
+    def from_images(self) -> bool:
+        """Whether features have to be extracted."""
+        return self.extractor is not None
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A feature table of all cases, and the cases that have none."""
+
+    features: pd.DataFrame
+    failures: pd.DataFrame
+
+
+def as_source(name: str, value: Any, cases: pd.DataFrame, base: Path) -> Source:
+    """Understand what the user wrote for a signature."""
+    if isinstance(value, Source):
+        return value
+    if isinstance(value, pd.DataFrame):
+        return Source(table=value)
+    if isinstance(value, str | os.PathLike):
+        return Source(table=_path(value, base))
+    if hasattr(value, "extract"):
+        return Source(extractor=value, sequence=_sequence(name, None, cases))
+    if not isinstance(value, Mapping):
+        raise ParameterError(
+            f"signature {name!r} is a {type(value).__name__}; required: a DataFrame, a path of a table, a "
+            f"RadiomicsExtractor, or a mapping with {', '.join(SOURCE_KEYS)}."
+        )
+    unknown = sorted(set(map(str, value)) - set(SOURCE_KEYS))
+    if unknown:
+        raise ParameterError(f"signature {name!r} holds {', '.join(unknown)}; known: {', '.join(SOURCE_KEYS)}.")
+    if "features" in value:
+        return as_source(name, value["features"], cases, base)
+    if "columns" in value:
+        return Source(columns=tuple(map(str, value["columns"])))
+    return Source(extractor=_extractor(name, value, base), sequence=_sequence(name, value.get("image"), cases))
+
+
+def _path(value: str | os.PathLike[str], base: Path) -> Path:
+    return base / os.path.expandvars(os.fspath(value))
+
+
+def _extractor(name: str, value: Mapping[str, Any], base: Path) -> RadiomicsExtractor:
+    if "params" in value:
+        return RadiomicsExtractor.from_params(_path(value["params"], base))
+    given = dict(value.get("extractor") or {})
+    unknown = sorted(set(given) - set(EXTRACTOR_KEYS))
+    if unknown:
+        raise ParameterError(
+            f"the extractor of signature {name!r} holds {', '.join(unknown)}; known: {', '.join(EXTRACTOR_KEYS)}. "
+            "For every other setting name a parameter file: params: params.yaml."
+        )
+    settings: dict[str, Any] = {key: given[key] for key in ("families",) if key in given}
+    if "filters" in given:
+        settings["filters"] = tuple(given["filters"])
+    if "spacing" in given:
+        settings["resampling"] = Resampling(spacing=tuple(given["spacing"]))
+    if "bin_count" in given:
+        settings["discretization"] = FixedBinCount(given["bin_count"])
+    elif "bin_width" in given:
+        settings["discretization"] = FixedBinWidth(given["bin_width"])
+    return RadiomicsExtractor(**settings)
+
+
+def _sequence(name: str, image: Any, cases: pd.DataFrame) -> str:
+    """Name of the sequence: "" for the columns `image`, `mask`, else that of `image_<name>`."""
+    sequences = [c.removeprefix("image_") for c in cases.columns if c.startswith("image_")]
+    if image is None:
+        image = name if name in sequences else ("image" if "image" in cases else None)
+    wanted = str(image).removeprefix("image_")
+    if wanted == "image" and "image" in cases:
+        return ""
+    if wanted in sequences:
+        return wanted
+    raise CaseTableError(
+        f"signature {name!r} reads images of {image!r}; the case table has "
+        f"{', '.join(c for c in cases.columns if c.startswith('image')) or 'no images'}. Name it: image: <column>."
+    )
+
+
+def measure(
+    name: str, source: Source, cases: pd.DataFrame, *, n_jobs: int | None, cache: Any, progress: bool
+) -> Measured:
+    """Feature table of a signature, one row a case, in the order of the case table."""
+    if source.from_images:
+        return _extract(source, cases, n_jobs=n_jobs, cache=cache, progress=progress)
+    if source.columns:
+        absent = [c for c in source.columns if c not in cases]
+        if absent:
+            raise CaseTableError(
+                f"signature {name!r} names columns that the case table lacks: {', '.join(absent[:5])}."
+            )
+        return Measured(numeric(name, cases[list(source.columns)]), _no_failures())
+    table = read_features(source.table) if isinstance(source.table, Path) else _indexed(source.table)
+    known = table.index.intersection(cases.index)
+    if known.empty:
+        raise CaseTableError(
+            f"the feature table of signature {name!r} shares no case id with the case table (table: "
+            f"{', '.join(map(str, table.index[:3]))}; cases: {', '.join(map(str, cases.index[:3]))})."
+        )
+    lost = cases.index.difference(known, sort=False)
+    failures = pd.DataFrame({"case_id": lost, "error": "CaseTableError", "message": "no row in the feature table"})
+    return Measured(numeric(name, table).reindex(cases.index), failures)
+
+
+def image_columns(cases: pd.DataFrame, sequence: str) -> pd.DataFrame:
+    """Return the columns `image`, `mask`, `label`, `roi` of one sequence."""
+    suffix = f"_{sequence}" if sequence else ""
+    taken = {}
+    for part in ("image", "mask", "label", "roi"):
+        column = next((c for c in (f"{part}{suffix}", part) if c in cases), None)
+        if column is not None:
+            taken[part] = cases[column]
+    return pd.DataFrame(taken, index=cases.index)
+
+
+def _extract(source: Source, cases: pd.DataFrame, *, n_jobs: int | None, cache: Any, progress: bool) -> Measured:
+    extractor = source.extractor
+    settings = {"n_jobs": n_jobs, "progress": progress, "on_error": "nan", "cache": cache}
+    known = extractor.get_params(deep=False)
+    chosen = {k: v for k, v in settings.items() if v is not None or known.get(k) is None}
+    done = type(extractor)(**{**known, **chosen}).extract(image_columns(cases, source.sequence))
+    return Measured(done.features, done.failures[["case_id", "error", "message"]])
+
+
+def read_features(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Read a feature table to the last bit; the index is the case id."""
+    path = Path(path)
+    if path.suffix.lower() == ".csv":
+        # The exact parser: a table written by pandas comes back bit for bit.
+        try:
+            table = pd.read_csv(path, float_precision="round_trip", dtype=dict.fromkeys(ID_NAMES, str))
+        except (OSError, ValueError):
+            table = None
+        if table is not None and _id_column(table) is not None:
+            return _indexed(table)
+    return _indexed(read_table(path, lambda column: column.lower() in ID_NAMES))
+
+
+def _id_column(table: pd.DataFrame) -> str | None:
+    lower = {str(c).lower(): c for c in reversed(list(table.columns))}
+    return next((lower[name] for name in ID_NAMES if name in lower), None)
+
+
+def _indexed(table: pd.DataFrame) -> pd.DataFrame:
+    column = _id_column(table)
+    if table.index.name is None and isinstance(table.index, pd.RangeIndex):
+        if column is None:
+            raise CaseTableError(
+                f"the feature table has columns {', '.join(map(str, table.columns[:5]))}, ...; required: an id column "
+                f"({', '.join(ID_NAMES)}), or the case id as index."
+            )
+        table = texts(table, lambda c: c == str(column).strip()).set_index(str(column).strip())
+    table = table.set_axis(table.index.map(str), axis="index").rename_axis("case_id")
+    repeated = table.index[table.index.duplicated()].unique()
+    if len(repeated):
+        raise CaseTableError(f"the feature table repeats case ids: {', '.join(repeated[:5])}; required: each once.")
+    return table
+
+
+def numeric(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Only the numbers: pyradiomics' diagnostics go; any other text is an error. Infinities count as missing."""
+    table = table.loc[:, [c for c in table.columns if not str(c).startswith("diagnostics_")]]
+    text = [str(c) for c in table.columns if not pd.api.types.is_numeric_dtype(table[c])]
+    if text:
+        raise InputError(
+            f"the features of signature {name!r} hold text in {', '.join(text[:5])}; required: numbers. "
+            "Drop those columns, or list them as clinical."
+        )
+    if table.columns.has_duplicates:
+        raise InputError(
+            f"the features of signature {name!r} repeat a column: {table.columns[table.columns.duplicated()][0]}."
+        )
+    if not table.shape[1]:
+        raise InputError(f"the features of signature {name!r} hold no column of numbers.")
+    return table.astype(float).replace([np.inf, -np.inf], np.nan)
+
+
+def _no_failures() -> pd.DataFrame:
+    return pd.DataFrame(columns=["case_id", "error", "message"], dtype=object)

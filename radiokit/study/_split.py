@@ -1,0 +1,149 @@
+"""Who trains and who tests. "External" is a word that has to be earned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from radiokit.exceptions import CaseTableError, LeakageError, OutcomeError, ParameterError
+from radiokit.study._cohort import Patients
+
+KEYS = ("random", "external", "column", "cv", "leave_one_center_out")
+COLUMN_VALUES = {
+    "train": "training", "training": "training", "development": "training",
+    "test": "test", "validation": "test", "internal": "test",
+    "external": "external",
+}  # fmt: skip
+SOURCE_OF = {"training": "out-of-fold", "test": "test", "external": "external"}
+
+
+@dataclass(frozen=True)
+class Split:
+    """How patients are divided; all that is not test or external trains.
+
+    Parameters
+    ----------
+    random : float
+        Share of patients of the (remaining) cohort that is set aside at random, stratified by outcome.
+    external : tuple of str
+        Centres that give no patient to training.
+    column : str
+        Column of the case table that holds train, test or external.
+    by_center : bool
+        Cross-validate in training by leaving one centre out at a time.
+    """
+
+    random: float = 0.0
+    external: tuple[str, ...] = ()
+    column: str = ""
+    by_center: bool = False
+
+
+def as_split(value: Any) -> Split:
+    """Understand what the user wrote; None is cross-validation only."""
+    if isinstance(value, Split):
+        return value
+    if value is None or value == "cv":
+        return Split()
+    if isinstance(value, str):
+        value = {value: {"random": 0.3, "leave_one_center_out": True}.get(value)}
+    if not isinstance(value, Mapping):
+        raise ParameterError(f"split is {value!r}; required: a mapping with {', '.join(KEYS)}.")
+    unknown = sorted(set(map(str, value)) - set(KEYS))
+    if unknown:
+        raise ParameterError(f"split holds {', '.join(unknown)}; known: {', '.join(KEYS)}.")
+    share = value.get("random") or 0.0
+    if not isinstance(share, int | float) or not 0 <= share < 1:
+        raise ParameterError(f"split random is {share!r}; required: the share of patients to test on, such as 0.3.")
+    named = value.get("external") or ()
+    external = (named,) if isinstance(named, str) else tuple(map(str, named))
+    return Split(float(share), external, str(value.get("column") or ""), bool(value.get("leave_one_center_out")))
+
+
+def divide(patients: Patients, split: Split, random_state: int) -> pd.Series:
+    """Cohort of each patient: training, test or external."""
+    index = patients.table.index
+    if split.column:
+        cohort = _from_column(patients, split)
+    else:
+        cohort = pd.Series("training", index=index)
+        if split.external:
+            cohort[_of_centers(patients, split)] = "external"
+        if split.random:
+            cohort[_draw(patients, cohort, split.random, random_state)] = "test"
+    if split.by_center and patients.center is None:
+        raise ParameterError("split leave_one_center_out needs `center`, the column of the centre.")
+    _check(patients, cohort)
+    return cohort.rename("cohort")
+
+
+def _of_centers(patients: Patients, split: Split) -> pd.Series:
+    if patients.center is None:
+        raise ParameterError("split external names centres; `center`, the column of the centre, is required too.")
+    known = set(patients.center)
+    absent = [c for c in split.external if c not in known]
+    if absent:
+        raise ParameterError(f"split external names {', '.join(absent)}; the centres are {', '.join(sorted(known))}.")
+    return patients.center.isin(split.external)
+
+
+def _from_column(patients: Patients, split: Split) -> pd.Series:
+    if split.column not in patients.table:
+        raise CaseTableError(f"split column {split.column!r} is not in the case table.")
+    given = patients.table[split.column].astype(str).str.strip().str.lower()
+    unknown = sorted(set(given) - set(COLUMN_VALUES))
+    if unknown:
+        raise CaseTableError(
+            f"split column {split.column!r} holds {', '.join(unknown[:5])}; required: {', '.join(COLUMN_VALUES)}."
+        )
+    return given.map(COLUMN_VALUES)
+
+
+def _draw(patients: Patients, cohort: pd.Series, share: float, random_state: int) -> pd.Index:
+    """Patients set aside at random, the same share of those with and without the event."""
+    rng = np.random.default_rng(random_state)
+    event = strata(patients)
+    drawn: list[Any] = []
+    pool = cohort.index[cohort == "training"]
+    for kind in sorted(event[pool].unique()):
+        members = pool[event[pool] == kind]
+        # By name, so that the order of the case table does not decide who is drawn.
+        ordered = members[np.argsort(patients.group[members].to_numpy().astype(str), kind="stable")]
+        drawn.extend(rng.permutation(ordered.to_numpy())[: round(share * len(ordered))])
+    return pd.Index(drawn)
+
+
+def strata(patients: Patients) -> pd.Series:
+    """Outcome by which a split is stratified."""
+    values = patients.outcome if patients.outcome is not None else patients.event
+    if values is None:
+        raise ParameterError("a study needs an outcome or a survival outcome.")
+    return values.astype(bool)
+
+
+def _check(patients: Patients, cohort: pd.Series) -> None:
+    if (cohort == "external").any():
+        if patients.center is None:
+            raise LeakageError(
+                "patients are called external, but no `center` is named; external means centres that gave no patient "
+                "to training. Name the column, or call them test."
+            )
+        shared = set(patients.center[cohort == "external"]) & set(patients.center[cohort == "training"])
+        if shared:
+            raise LeakageError(
+                f"centres {', '.join(sorted(shared))} have patients in training and among the external; call them test."
+            )
+    training = cohort == "training"
+    for values, name in ((patients.outcome, "outcome"), (patients.event, "event")):
+        if values is None:
+            continue
+        positive, negative = int(values[training].sum()), int((~values[training].astype(bool)).sum())
+        if positive == 0 or (negative == 0 and name == "outcome"):
+            raise OutcomeError(
+                f"the training cohort ({int(training.sum())} patients) has {positive} with the {name} and {negative} "
+                "without; required: some of both."
+            )

@@ -1,0 +1,336 @@
+"""The study: it owns the split, and nothing gets past it."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from radiokit.exceptions import CaseTableError, InputError, ParameterError, RadiokitWarning
+from radiokit.study._cohort import Flow, Patients, Roles, aggregate, complete, outcome_known
+from radiokit.study._endpoint import Data, Endpoint, Run, model_endpoint, survival_outcome
+from radiokit.study._freeze import freeze_all
+from radiokit.study._guards import guard_table, study_warnings
+from radiokit.study._options import Options
+from radiokit.study._pipelines import signature_pipeline
+from radiokit.study._provenance import provenance
+from radiokit.study._result import StudyResult
+from radiokit.study._sources import Source, as_source, measure, read_features
+from radiokit.study._spec import StudySpec
+from radiokit.study._split import as_split, divide
+from radiokit.study._tables import all_tables, describe_tables
+from radiokit.study._yaml import read_study
+
+
+class Study:
+    """A radiomics study as one object, from cases to honest results.
+
+    Parameters
+    ----------
+    cases : DataFrame or path
+        The case table: index or column ``case_id``; a row a lesion or scan; images and masks where they are needed.
+    outcome : str or None
+        Column of the binary outcome (0/1).
+    survival : mapping, optional
+        ``{"event": column, "time": column}`` of the survival outcome. With `outcome` too, both are studied.
+    clinical : sequence of str
+        Clinical columns, numbers or categories; missing values are imputed inside the models.
+    signatures : mapping of str to source
+        What the features of each signature are: a DataFrame or path of a feature table, a `RadiomicsExtractor`, or a
+        mapping with ``features`` (path), ``columns`` (of the case table), or ``image`` (column) with ``params``
+        (parameter file) or ``extractor`` (``filters, families, spacing, bin_width, bin_count``).
+    center : str, optional
+        Column of the centre.
+    groups : str, optional
+        Column of the patient. A patient is never in two cohorts or folds.
+    split : mapping or str, optional
+        ``{"random": 0.3}`` sets patients aside at random, ``{"external": ["C"]}`` centres (both together are fine),
+        ``{"column": "set"}`` takes a column with train, test, external; ``"leave_one_center_out"`` cross-validates by
+        centre. None: cross-validation only.
+    random_state : int
+        Seed of everything.
+    options : Options or mapping, optional
+        Further settings.
+
+    Raises
+    ------
+    InputError
+        At `run`, if columns are missing, values are not what they should be, or a patient's values differ.
+    LeakageError
+        At `run`, if patients called external share a centre with training.
+
+    Notes
+    -----
+    For each outcome there is a clinical model, a model of the volume alone, one of each signature, and one of all
+    together whose signature scores are cross-fitted. Each is cross-validated by patient in training, its operating
+    point or cut-off is learnt from those out-of-fold scores, and then it is frozen; test and external patients are
+    shown to the frozen models only. Whoever is not in training is never used to fit, impute, scale, select or cut
+    anything.
+
+    Examples
+    --------
+    >>> from radiokit.datasets import make_feature_table
+    >>> made = make_feature_table(80, n_features=6, n_informative=2, block=3, effect=1.5, random_state=0)
+    >>> study = Study(made.y.to_frame(), outcome="outcome", signatures={"radiomics": made.X},
+    ...     split={"random": 0.3}, options={"repeats": 1, "bootstraps": 0})
+    >>> result = study.run()
+    >>> sorted(result.models)
+    ['radiomics']
+    """
+
+    def __init__(
+        self,
+        cases: pd.DataFrame | str | os.PathLike[str],
+        *,
+        outcome: str | None,
+        survival: Mapping[str, str] | None = None,
+        clinical: Sequence[str] = (),
+        signatures: Mapping[str, Any],
+        center: str | None = None,
+        groups: str | None = None,
+        split: Mapping[str, Any] | str | None = None,
+        random_state: int = 0,
+        options: Options | Mapping[str, Any] | None = None,
+    ) -> None:
+        self.cases = cases
+        self.outcome = outcome
+        self.survival = survival
+        self.clinical = clinical
+        self.signatures = signatures
+        self.center = center
+        self.groups = groups
+        self.split = split
+        self.random_state = random_state
+        self.options = options
+        self._base = Path.cwd()
+
+    @classmethod
+    def from_yaml(cls, path: str | os.PathLike[str]) -> Study:
+        r"""Read a study file.
+
+        Parameters
+        ----------
+        path : path
+            YAML with the arguments of `Study` as keys. Relative paths start from its folder; ``$NAME`` in a path is an
+            environment variable.
+
+        Returns
+        -------
+        Study
+            Not yet run.
+
+        Raises
+        ------
+        FileError
+            If the file cannot be read, or is no YAML.
+        ParameterError
+            If keys are missing or unknown.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "study.yaml")
+        ...     _ = path.write_text("cases: cases.csv\noutcome: died\nsignatures: {ct: {features: ct.csv}}")
+        ...     Study.from_yaml(path).outcome
+        'died'
+        """
+        arguments, base = read_study(path)
+        study = cls(**{"outcome": None, **{k: v for k, v in arguments.items() if v is not None}})
+        study._base = base
+        return study
+
+    def run(
+        self,
+        *,
+        n_jobs: int | None = None,
+        cache: str | os.PathLike[str] | None = None,
+        progress: bool = False,
+    ) -> StudyResult:
+        """Do all of it.
+
+        Parameters
+        ----------
+        n_jobs : int or None
+            joblib workers; never changes a result.
+        cache : path, optional
+            Folder of finished cases, folds and resamples: a run that was killed goes on where it was.
+        progress : bool
+            Show bars on standard error.
+
+        Returns
+        -------
+        StudyResult
+            Tables, predictions, frozen models, warnings, provenance.
+
+        Raises
+        ------
+        InputError, OutcomeError, CaseTableError, ParameterError, LeakageError
+            If the study cannot be done honestly; the message says why and what would mend it.
+
+        Examples
+        --------
+        >>> Study("cases.csv", outcome="died", signatures={"ct": "ct.csv"}).run()  # doctest: +SKIP
+        """
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", RadiokitWarning)
+            result = self._run(n_jobs, Path(cache) if cache is not None else None, progress)
+        heard = dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, RadiokitWarning))
+        for w in caught:
+            if not issubclass(w.category, RadiokitWarning):
+                warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
+        result.warnings[:0] = [text for text in heard if text not in result.warnings]
+        return result
+
+    def _run(self, n_jobs: int | None, cache: Path | None, progress: bool) -> StudyResult:
+        options = self.options if isinstance(self.options, Options) else Options.from_mapping(self.options)
+        split, roles = as_split(self.split), self._roles()
+        flow = Flow()
+        cases = outcome_known(self._cases(roles), roles, flow)
+        sources = self._sources(cases)
+        measured = {
+            name: measure(name, source, cases, n_jobs=n_jobs, cache=cache and cache / "cases", progress=progress)
+            for name, source in sources.items()
+        }
+        cases, features, failures = complete(cases, measured, roles, flow)
+        features = _prefixed(features, roles, cases)
+        patients = aggregate(cases, features, roles, options, flow)
+        cohort = divide(patients, split, self.random_state)
+        for name in ("training", "test", "external"):
+            if (cohort == name).any():
+                flow.add(name, patients.group[cohort == name])
+        data = _data(patients, cohort, roles)
+        run = Run(self.random_state, split.by_center, n_jobs, cache and cache / "fits", progress)
+        make = partial(signature_pipeline, options=options)
+        endpoints = [model_endpoint(e, data, make, options, run) for e in self._endpoints(patients)]
+        tables = all_tables(endpoints, data, options, run)
+        tables |= describe_tables(patients, data, roles)
+        tables |= {"flow": flow.frame(), "failures": failures}
+        tables["leak_guards"] = guard_table(data, roles, split, sources, options, run)
+        said = [text for e in endpoints for text in study_warnings(e, data, patients, roles, tables)]
+        spec = self._spec(options)
+        about = provenance(asdict(spec), data.X, cohort, _outcomes(patients), self.random_state)
+        models = freeze_all(endpoints, data, sources, tables, said, about)
+        predictions = pd.concat(tables.pop("predictions_parts"), ignore_index=True)
+        return StudyResult(tables, predictions, models, list(dict.fromkeys(said)), about, spec)
+
+    def _roles(self) -> Roles:
+        survival = dict(self.survival or {})
+        if survival and set(survival) != {"event", "time"}:
+            raise ParameterError(f"survival is {survival!r}; required: {{'event': column, 'time': column}}.")
+        if self.outcome is None and not survival:
+            raise ParameterError("a study needs `outcome` (a binary column), `survival` (event and time), or both.")
+        if not self.signatures and not self.clinical:
+            raise ParameterError("a study needs `signatures` or `clinical` columns to predict with.")
+        if isinstance(self.clinical, str):
+            raise ParameterError(f"clinical is {self.clinical!r}; required: a list of columns.")
+        return Roles(
+            self.outcome, survival.get("event"), survival.get("time"), tuple(self.clinical), self.center, self.groups
+        )
+
+    def _cases(self, roles: Roles) -> pd.DataFrame:
+        from radiokit.io import read_cases
+
+        source = self.cases if isinstance(self.cases, pd.DataFrame) else Path(self.cases)
+        needs_images = any(not _is_table(v) for v in dict(self.signatures).values())
+        if needs_images:
+            cases = read_cases(source)
+        else:
+            cases = read_features(source) if isinstance(source, Path) else _with_ids(source)
+        if cases.empty:
+            raise CaseTableError("the case table has no rows.")
+        roles.check(cases)
+        return cases
+
+    def _sources(self, cases: pd.DataFrame) -> dict[str, Source]:
+        return {str(k): as_source(str(k), v, cases, self._base) for k, v in dict(self.signatures).items()}
+
+    def _endpoints(self, patients: Patients) -> list[Endpoint]:
+        found = []
+        if patients.outcome is not None:
+            found.append(Endpoint("", False, patients.outcome.to_numpy(dtype=bool)))
+        if patients.event is not None and patients.time is not None:
+            label = " (survival)" if found else ""
+            found.append(Endpoint(label, True, survival_outcome(patients.event, patients.time)))
+        return found
+
+    def _spec(self, options: Options) -> StudySpec:
+        return StudySpec(
+            title=options.title,
+            time_unit=options.time_unit,
+            outcome=self.outcome,
+            survival=dict(self.survival) if self.survival else None,
+            clinical=list(self.clinical),
+            signatures={str(k): _describe(v) for k, v in dict(self.signatures).items()},
+            center=self.center,
+            groups=self.groups,
+            split=dict(self.split) if isinstance(self.split, Mapping) else self.split,
+            random_state=self.random_state,
+            options=asdict(options),
+        )
+
+
+def _is_table(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return "features" in value or "columns" in value
+    return isinstance(value, pd.DataFrame | str | os.PathLike) or (isinstance(value, Source) and not value.from_images)
+
+
+def _with_ids(table: pd.DataFrame) -> pd.DataFrame:
+    from radiokit.study._sources import _indexed
+
+    return _indexed(table)
+
+
+def _describe(value: Any) -> Any:
+    if isinstance(value, pd.DataFrame):
+        return f"table of {value.shape[1]} columns"
+    if isinstance(value, Mapping):
+        return {str(k): v if isinstance(v, str | int | float | list | dict) else str(v) for k, v in value.items()}
+    return str(value)
+
+
+def _prefixed(features: dict[str, pd.DataFrame], roles: Roles, cases: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """One name a column: of several signatures each feature carries the signature's name."""
+    if len(features) > 1:
+        features = {name: table.add_prefix(f"{name}_") for name, table in features.items()}
+    for name, table in features.items():
+        shared = [c for c in table.columns if c in roles.clinical]
+        if shared:
+            raise InputError(f"{', '.join(shared[:5])} is clinical and a feature of signature {name!r}; name it once.")
+        taken = [c for c in (roles.outcome, roles.event, roles.time) if c in table.columns]
+        if taken:
+            raise InputError(
+                f"signature {name!r} holds the outcome {', '.join(map(str, taken))} as a feature; drop it."
+            )
+    return features
+
+
+def _data(patients: Patients, cohort: pd.Series, roles: Roles) -> Data:
+    parts = [patients.table[list(roles.clinical)], *patients.features.values()]
+    X = pd.concat(parts, axis=1)
+    volume = patients.volume
+    if volume is not None:
+        volume = volume.rename(str(volume.name))
+        if volume.name not in X:
+            X = X.assign(**{str(volume.name): volume})
+    return Data(
+        X=X,
+        group=patients.group,
+        cohort=cohort,
+        center=patients.center,
+        volume=volume,
+        clinical=roles.clinical,
+        features={name: list(map(str, table.columns)) for name, table in patients.features.items()},
+    )
+
+
+def _outcomes(patients: Patients) -> pd.DataFrame:
+    named = {"outcome": patients.outcome, "event": patients.event, "time": patients.time}
+    return pd.DataFrame({k: v for k, v in named.items() if v is not None})

@@ -1,0 +1,343 @@
+"""A study of feature tables: what it finds, what it cannot leak, what it refuses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from radiokit.datasets import make_feature_table
+from radiokit.exceptions import (
+    CaseTableError,
+    FileError,
+    InputError,
+    LeakageError,
+    OutcomeError,
+    ParameterError,
+    RadiokitError,
+)
+from radiokit.study import Options, Study, load_signature
+
+QUICK = Options(folds=4, repeats=2, bootstraps=3)
+
+
+def cohort(n: int = 120, seed: int = 0, effect: float = 1.5) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A case table and its feature table; features 00 and 05 are planted."""
+    made = make_feature_table(n, n_features=20, n_informative=2, effect=effect, centers=3, random_state=seed)
+    rng = np.random.default_rng(seed)
+    cases = pd.DataFrame(
+        {
+            "outcome": made.y,
+            "event": made.survival["event"].astype(int),
+            "time": made.survival["time"],
+            "center": made.center,
+            "patient_id": [f"P{i}" for i in range(n)],
+            "age": np.round(60 + 10 * rng.standard_normal(n)),
+            "sex": rng.choice(["f", "m"], n),
+        }
+    )
+    cases.loc[cases.index[:6], "age"] = np.nan
+    features = made.X.assign(volume=np.exp(rng.standard_normal(n)))
+    return cases, features
+
+
+def study(cases: pd.DataFrame, features: pd.DataFrame, **changes) -> Study:
+    arguments = {
+        "outcome": "outcome",
+        "clinical": ["age", "sex"],
+        "signatures": {"radiomics": features},
+        "center": "center",
+        "groups": "patient_id",
+        "split": {"external": ["center_3"]},
+        "options": QUICK,
+    }
+    return Study(cases, **{**arguments, **changes})
+
+
+@pytest.fixture(scope="module")
+def result():
+    cases, features = cohort()
+    return study(cases, features, survival={"event": "event", "time": "time"}).run()
+
+
+def test_contract_of_the_tables(result) -> None:
+    for name in (
+        "table_one_cohort", "table_one_outcome", "flow", "funnel", "selected", "formula", "performance", "delong",
+        "univariable", "multivariable", "nomogram", "calibration", "decision_curve", "kaplan_meier", "logrank", "cox",
+        "failures", "leak_guards", "optimism", "lasso_path", "lasso_coefficients",
+    ):  # fmt: skip
+        assert name in result.tables, name
+    columns = {"model", "cohort", "source", "metric", "estimate", "ci_low", "ci_high", "method", "n", "n_events"}
+    assert columns <= set(result.tables["performance"].columns)
+    assert {"case_id", "group", "cohort", "source", "model", "y_true", "probability"} <= set(result.predictions.columns)
+    assert {"clinical", "volume", "radiomics", "combined"} <= set(result.models)
+    assert {"combined (survival)", "volume (survival)"} <= set(result.models)
+
+
+def test_planted_features_are_found(result) -> None:
+    chosen = result.tables["selected"].query("model == 'radiomics'").set_index("feature")
+    blocks = {name: [f"feature_{i:02d}" for i in range(start, start + 5)] for name, start in (("a", 0), ("b", 5))}
+    for block in blocks.values():
+        assert chosen.index.isin(block).any()
+    strongest = chosen["coef"].abs().nlargest(2).index
+    assert strongest.isin([*blocks["a"], *blocks["b"]]).all()
+    assert chosen["selection_frequency"].between(0, 1).all()
+
+
+def test_radiomics_beats_baselines_and_only_validation_has_intervals(result) -> None:
+    auc = result.tables["performance"].query("metric == 'auc'").set_index(["model", "source"])
+    assert auc.loc[("radiomics", "external"), "ci_low"] > 0.6
+    assert auc.loc[("volume", "external"), "ci_low"] < 0.5 < auc.loc[("volume", "external"), "ci_high"]
+    assert auc.loc[("radiomics", "train"), "method"] == "apparent: not a validation"
+    assert np.isnan(auc.loc[("radiomics", "train"), "ci_low"])
+
+
+def test_nobody_is_in_two_cohorts_or_lost(result) -> None:
+    frame = result.predictions
+    assert (frame.groupby("group")["cohort"].nunique() == 1).all()
+    assert frame["case_id"].nunique() == 120
+    flow = result.tables["flow"].set_index("step")["n_patients"]
+    assert flow["training"] + flow["external"] == flow["in the case table"] == 120
+
+
+def test_thresholds_are_learnt_in_training(result) -> None:
+    frame = result.predictions.query("model == 'combined'")
+    assert frame["threshold"].nunique() == 1
+    assert result.models["combined"].model.threshold == frame["threshold"].iloc[0]
+
+
+def test_delong_is_never_on_training(result) -> None:
+    assert "train" not in set(result.tables["delong"]["source"])
+    methods = result.tables["delong"].groupby("source")["method"].unique()
+    assert methods["external"].tolist() == ["delong"]
+    assert methods["out-of-fold"].tolist() == ["within-fold pairs"]
+
+
+def test_test_patients_change_nothing_that_was_learnt(result) -> None:
+    """Garbage in the external features leaves every frozen number untouched."""
+    cases, features = cohort()
+    outside = cases["center"] == "center_3"
+    garbage = features.copy()
+    garbage.loc[outside] = garbage[outside] * 100 + 7
+    cases.loc[outside, "age"] = 20.0
+    cases.loc[outside, "outcome"] = 1 - cases.loc[outside, "outcome"]
+    other = study(cases, garbage, options=Options(folds=4, repeats=2, bootstraps=0)).run()
+    for name in ("clinical", "volume", "radiomics", "combined"):
+        assert other.models[name].model == result.models[name].model
+
+
+def test_workers_change_nothing(result) -> None:
+    cases, features = cohort()
+    again = study(cases, features, survival={"event": "event", "time": "time"}).run(n_jobs=2)
+    pd.testing.assert_frame_equal(again.predictions, result.predictions)
+    pd.testing.assert_frame_equal(again.tables["performance"], result.tables["performance"])
+
+
+def test_a_killed_study_goes_on_where_it_was(tmp_path) -> None:
+    cases, features = cohort()
+    first = study(cases, features).run(cache=tmp_path)
+    stored = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.case")}
+    assert stored
+    again = study(cases, features).run(cache=tmp_path)
+    assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.case")} == stored
+    pd.testing.assert_frame_equal(first.predictions, again.predictions)
+
+
+def test_frozen_models_predict_bit_for_bit_in_a_fresh_process(result, tmp_path) -> None:
+    cases, features = cohort()
+    result.save(tmp_path)
+    cases[["age", "sex"]].join(features).to_csv(tmp_path / "new.csv")
+    code = (
+        "import sys, radiokit.study as s\n"
+        "for name in ('combined', 'combined_survival', 'volume'):\n"
+        "    s.load_signature(f'{sys.argv[1]}/{name}.rk').predict(f'{sys.argv[1]}/new.csv')"
+        ".to_csv(f'{sys.argv[1]}/{name}.predicted.csv')\n"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", code, str(tmp_path)], check=True)
+    columns = {"combined": "probability", "combined (survival)": "risk", "volume": "probability"}
+    files = {"combined": "combined", "combined (survival)": "combined_survival", "volume": "volume"}
+    for name, column in columns.items():
+        fresh = pd.read_csv(tmp_path / f"{files[name]}.predicted.csv", index_col=0, float_precision="round_trip")[
+            column
+        ]
+        own = result.predictions.query("model == @name and source != 'out-of-fold'").set_index("case_id")[column]
+        assert (fresh.loc[own.index] == own).all()
+    stored = pd.read_csv(tmp_path / "predictions.csv", float_precision="round_trip")
+    assert (stored["probability"].dropna().to_numpy() == result.predictions["probability"].dropna().to_numpy()).all()
+
+
+def test_frozen_models_refuse_and_flag(result, tmp_path) -> None:
+    cases, features = cohort()
+    result.save(tmp_path)
+    model = load_signature(tmp_path / "combined.rk")
+    table = cases[["age", "sex"]].join(features)
+    with pytest.raises(InputError, match="needs 1 columns that the table lacks: sex"):
+        model.predict(table.drop(columns="sex"))
+    first = model.model.feature_names[0]
+    with pytest.raises(InputError, match="has no images"):
+        model.predict(table.drop(columns=first))
+    odd = table.head(3).copy()
+    odd.iloc[0, odd.columns.get_loc(first)] = 1e6
+    odd.iloc[1, odd.columns.get_loc("sex")] = "x"
+    odd.iloc[2, odd.columns.get_loc("age")] = np.nan
+    flags = model.predict(odd)
+    assert first in flags["out_of_range"].iloc[0]
+    assert flags["unknown_level"].iloc[1] == "sex"
+    assert "age" in flags["imputed"].iloc[2]
+    assert flags["probability"].between(0, 1).all()
+
+
+def test_tampering_is_noticed(result, tmp_path) -> None:
+    result.save(tmp_path)
+    path = tmp_path / "radiomics.rk"
+    document = json.loads(path.read_text())
+    document["content"]["model"]["scores"][0]["features"][0]["coef"] *= 1.0001
+    path.write_text(json.dumps(document))
+    with pytest.raises(FileError, match="changed after it was written"):
+        load_signature(path)
+    path.write_text("not json")
+    with pytest.raises(FileError, match="no frozen model"):
+        load_signature(path)
+    with pytest.raises(FileError, match="cannot read"):
+        load_signature(tmp_path / "absent.rk")
+
+
+def test_two_lesions_of_a_patient_become_one_row() -> None:
+    cases, features = cohort(60)
+    twin_cases, twin_features = cases.head(10).copy(), features.head(10).copy()
+    twin_cases.index = twin_features.index = twin_cases.index + "_second"
+    twin_features["volume"] = twin_features["volume"] * 10
+    cases, features = pd.concat([cases, twin_cases]), pd.concat([features, twin_features])
+    quick = {"split": {"random": 0.3}, "options": Options(folds=3, repeats=1, bootstraps=0)}
+    result = study(cases, features, **quick).run()
+    assert result.predictions["group"].nunique() == 60
+    assert (result.predictions.groupby("group")["case_id"].nunique() == 1).all()
+    kept = set(result.predictions["case_id"])
+    assert set(twin_cases.index) <= kept  # the larger lesion
+    mean = study(cases, features, **{**quick, "options": Options("mean", folds=3, repeats=1, bootstraps=0)}).run()
+    assert mean.predictions["group"].nunique() == 60
+    with pytest.raises(InputError, match="aggregate: mean"):
+        study(cases, features.drop(columns="volume"), **quick).run()
+    cases.loc[twin_cases.index[0], "outcome"] = 1 - cases.loc[twin_cases.index[0], "outcome"]
+    with pytest.raises(InputError, match="differs between the cases of 1 patients"):
+        study(cases, features, **quick).run()
+
+
+def test_external_is_earned() -> None:
+    cases, features = cohort(60)
+    cases["set"] = np.where(np.arange(60) < 40, "train", "external")
+    with pytest.raises(LeakageError, match="call them test"):
+        study(cases, features, split={"column": "set"}).run()
+    with pytest.raises(LeakageError, match="no `center`"):
+        study(cases, features, split={"column": "set"}, center=None).run()
+    with pytest.raises(ParameterError, match="the centres are"):
+        study(cases, features, split={"external": ["elsewhere"]}).run()
+
+
+def test_a_random_split_is_stratified_by_patient_and_does_not_depend_on_row_order() -> None:
+    cases, features = cohort(80)
+    quick = {"split": {"random": 0.3}, "options": Options(folds=3, repeats=1, bootstraps=0), "clinical": ["age"]}
+    one = study(cases, features, **quick).run().predictions
+    order = np.random.default_rng(0).permutation(80)
+    two = study(cases.iloc[order], features.iloc[order], **quick).run().predictions
+    tested = [set(p.loc[p["source"] == "test", "case_id"]) for p in (one, two)]
+    assert tested[0] == tested[1]
+    share = cases["outcome"].mean()
+    assert abs(cases.loc[sorted(tested[0]), "outcome"].mean() - share) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (lambda c, f: (c.assign(outcome=1), f), OutcomeError, "without"),
+        (lambda c, f: (c.head(5), f), RadiokitError, "folds need"),
+        (lambda c, f: (c.assign(outcome="yes"), f), OutcomeError, "required: 0 and 1"),
+        (lambda c, f: (c.drop(columns="outcome"), f), CaseTableError, "has no column 'outcome'"),
+        (lambda c, f: (c.head(0), f), CaseTableError, "no rows"),
+        (lambda c, f: (c, f.set_axis([f"x{i}" for i in range(len(f))])), CaseTableError, "shares no case id"),
+        (lambda c, f: (c, f.assign(note="text")), InputError, "hold text in note"),
+        (lambda c, f: (c, f.assign(outcome=c["outcome"])), InputError, "holds the outcome"),
+        (lambda c, f: (c.assign(outcome=np.nan), f), OutcomeError, "no case has a value"),
+    ],
+)
+def test_bad_input_is_refused_with_a_reason(change, error, message) -> None:
+    cases, features = change(*cohort(40))
+    with pytest.raises(error, match=message):
+        study(cases, features, split={"random": 0.3}).run()
+
+
+def test_odd_but_honest_input_runs_and_is_said() -> None:
+    """A constant feature, an empty one, HTML in a name, missing outcomes, infinities: all recorded, nobody lost."""
+    cases, features = cohort(80)
+    cases["outcome"] = cases["outcome"].astype(float)
+    cases.iloc[:3, cases.columns.get_loc("outcome")] = np.nan
+    features = features.rename(columns={"feature_00": "<b>&amp;'\"</b>"}).assign(constant=1.0, empty=np.nan)
+    features.iloc[5, 0] = np.inf
+    features.iloc[10] = np.nan
+    result = study(cases, features, split={"random": 0.3}, options=Options(folds=3, repeats=1, bootstraps=2)).run()
+    assert any("3 of 80 cases have no outcome" in w for w in result.warnings)
+    assert any("1 of 77 cases have no features" in w for w in result.warnings)
+    assert result.tables["failures"]["case_id"].tolist() == [cases.index[10]]
+    assert result.predictions["case_id"].nunique() == 76
+    assert not result.tables["selected"]["feature"].isin(["constant", "empty"]).any()
+
+
+def test_small_cohorts_say_so(result) -> None:
+    said = " ".join(result.warnings)
+    assert "candidate predictors" in said
+    assert "intervals are wide" in said
+
+
+def test_unknown_settings_are_refused(tmp_path) -> None:
+    with pytest.raises(ParameterError, match="known"):
+        Study("x.csv", outcome="y", signatures={"a": "b.csv"}, options={"fold": 3}).run()
+    path = tmp_path / "study.yaml"
+    path.write_text("cases: cases.csv\nsignatures: {}\nsplitt: cv\n")
+    with pytest.raises(ParameterError, match="splitt"):
+        Study.from_yaml(path)
+    path.write_text("cases: $RADIOKIT_NO_SUCH_VARIABLE/cases.csv\nsignatures: {}\n")
+    with pytest.raises(ParameterError, match="not set"):
+        Study.from_yaml(path)
+    path.write_text("- a list")
+    with pytest.raises(ParameterError, match="holds list"):
+        Study.from_yaml(path)
+    with pytest.raises(FileError, match="cannot read"):
+        Study.from_yaml(tmp_path / "absent.yaml")
+
+
+def test_a_study_from_a_file_equals_one_from_python(tmp_path: Path) -> None:
+    cases, features = cohort(60)
+    cases.to_csv(tmp_path / "cases.csv")
+    features.to_csv(tmp_path / "features.csv")
+    (tmp_path / "study.yaml").write_text(
+        "cases: cases.csv\noutcome: outcome\nclinical: [age, sex]\ncenter: center\ngroups: patient_id\n"
+        "signatures: {radiomics: {features: features.csv}}\nsplit: {random: 0.3}\n"
+        "options: {folds: 3, repeats: 1, bootstraps: 0}\n"
+    )
+    quick = Options(folds=3, repeats=1, bootstraps=0)
+    python = study(cases, features, split={"random": 0.3}, options=quick).run()
+    file = Study.from_yaml(tmp_path / "study.yaml").run()
+    pd.testing.assert_frame_equal(python.predictions, file.predictions)
+
+
+def test_null_outcomes_give_intervals_over_chance() -> None:
+    """Permuted outcomes: no model's interval, in any cohort, excludes an AUC of 0.5."""
+    cases, features = cohort(120)
+    cases["outcome"] = np.random.default_rng(6).permutation(cases["outcome"].to_numpy())
+    null = study(cases, features, options=Options(folds=4, repeats=2, bootstraps=0)).run()
+    rows = null.tables["performance"].query("metric == 'auc'").dropna(subset=["ci_low"])
+    assert len(rows) >= 8
+    assert ((rows["ci_low"] <= 0.5) & (rows["ci_high"] >= 0.5)).all()
+
+
+def test_leave_one_center_out() -> None:
+    cases, features = cohort(90)
+    result = study(cases, features, split="leave_one_center_out", options=Options(bootstraps=0)).run()
+    frame = result.predictions.query("source == 'out-of-fold' and model == 'radiomics'")
+    center = cases.loc[frame["case_id"], "center"].to_numpy()
+    assert pd.Series(center).groupby(frame["fold"].to_numpy()).nunique().eq(1).all()
