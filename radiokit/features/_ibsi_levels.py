@@ -25,8 +25,8 @@ def grey_levels(x: np.ndarray, binning: FixedBinWidth | FixedBinCount, bounds: B
     origin = _origin(x, binning, bounds)
     if (x.max() - origin) / binning.width > MAX_LEVELS:
         raise ParameterError(
-            f"Bin width {binning.width:g} makes {(x.max() - origin) / binning.width:.3g} grey levels; required: a width "
-            "that fits the image."
+            f"Bin width {binning.width:g} makes {(x.max() - origin) / binning.width:.3g} grey levels; required: a "
+            "width that fits the image."
         )
     level = np.maximum(np.floor((x - origin) / binning.width).astype(np.int64) + 1, 1)
     return GreyLevels(level, int(level.max()))

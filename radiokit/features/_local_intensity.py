@@ -29,7 +29,7 @@ class Peaks:
         near = np.sqrt(((steps * region.spacing) ** 2).sum(axis=1)) <= RADIUS
         places = region.coordinates + np.array([s.start for s in region.box])
         self.x = region.pick(image)
-        self.means = _ball_means(np.asarray(image, dtype=float), places, steps[near])
+        self.means: np.ndarray = _ball_means(np.asarray(image, dtype=float), places, steps[near])
 
 
 @njit(cache=True, nogil=True)

@@ -124,7 +124,7 @@ def all_triangles(closed: bool) -> tuple[np.ndarray, np.ndarray]:
 
 def cube_triangles(code: int, closed: bool = False) -> np.ndarray:
     """Return the triangles of a cube, shape (n, 3 corners, 3 coordinates), in units of voxels, seen from outside."""
-    if code >= 128 and not closed:
+    if code >= 128 and not (closed and _is_ambiguous(code)):
         return cube_triangles(255 - code)[:, ::-1]
     loops = sorted(_outline(code), key=min)
     pivots = PIVOTS.get(code, (0,) * len(loops))
@@ -167,6 +167,11 @@ def _outline(code: int) -> list[list[Edge]]:
             loop.append(ways[0])
         loops.append(loop if _faces_outward(code, loop) else loop[::-1])
     return loops
+
+
+def _is_ambiguous(code: int) -> bool:
+    """Whether two corners inside touch only across a face: they may be joined or not."""
+    return any(_inside(code, a) == _inside(code, c) != _inside(code, b) == _inside(code, d) for a, b, c, d in FACES)
 
 
 def _inside(code: int, corner: int) -> bool:

@@ -49,8 +49,13 @@ class Morphology:
 
     @cached_property
     def axes(self) -> np.ndarray:
-        """Semi-axes of the ellipsoid of the principal components, 2 sqrt(λ), ascending."""
-        return 2 * np.sqrt(principal_variances(self.body.mask, self.body.spacing))
+        """Semi-axes of the ellipsoid of the principal components, 2 sqrt(λ), ascending.
+
+        λ are eigenvalues of the sample covariance (divided by N - 1), which the reference values imply.
+        """
+        n = self.body.n_voxels
+        sample = n / (n - 1) if n > 1 else np.nan
+        return 2 * np.sqrt(sample * principal_variances(self.body.mask, self.body.spacing))
 
     @cached_property
     def box(self) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -73,7 +74,7 @@ def resample_centred(
 
     shift = np.asarray(image.direction).reshape(3, 3) @ (start * old)
     origin = tuple(float(v) for v in np.asarray(image.origin) + shift)
-    grid = {"spacing": tuple(map(float, new)), "origin": origin, "direction": image.direction}
+    grid: dict[str, Any] = {"spacing": tuple(map(float, new)), "origin": origin, "direction": image.direction}
 
     def moved(array: np.ndarray, order: int) -> np.ndarray:
         return ndimage.affine_transform(array, factor, start, output_shape=tuple(size), order=order, mode="nearest")
