@@ -27,21 +27,23 @@ def check_times_events(y: Any, *, events: bool = False) -> tuple[FloatArray, NDA
     return target["time"].astype(float), target["event"].astype(bool)
 
 
-def check_groups(groups: ArrayLike | None, n: int, *, at_least: int = 1) -> tuple[NDArray[np.intp], list[Any]]:
+def check_groups(
+    groups: ArrayLike | None, n: int, *, at_least: int = 1, name: str = "groups"
+) -> tuple[NDArray[np.intp], list[Any]]:
     """Return the number of each case's group and the labels, in sorted order or in that of a Categorical."""
     if groups is None:
         return np.zeros(n, dtype=np.intp), [ALL]
     given: Any = groups
     values = pd.Categorical(given).remove_unused_categories()
     if len(values) != n:
-        raise InputError(f"groups has {len(values)} values for {n} cases; required: one group a case.")
+        raise InputError(f"{name} has {len(values)} values for {n} cases; required: one a case.")
     if (values.codes < 0).any():
         raise InputError(
-            f"groups has {int((values.codes < 0).sum())} missing values; drop those cases or name a group for them."
+            f"{name} has {int((values.codes < 0).sum())} missing values; drop them, or give them a value of their own."
         )
     if len(values.categories) < at_least:
         raise InputError(
-            f"groups holds {len(values.categories)} group ({list(values.categories)}); required: at least {at_least}."
+            f"{name} holds {len(values.categories)} group ({list(values.categories)}); required: at least {at_least}."
         )
     return values.codes.astype(np.intp), list(values.categories)
 

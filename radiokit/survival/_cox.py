@@ -17,7 +17,7 @@ from radiokit.exceptions import DataWarning, InputError, ParameterError, Separat
 from radiokit.stats import Test, concordance_index
 from radiokit.stats._cox_fit import CoxFit, fit_cox
 from radiokit.stats._cox_residuals import baseline_hazard, robust_covariance
-from radiokit.stats._design import Design, model_frame
+from radiokit.stats._design import check_frame, column_design, model_frame
 from radiokit.stats._inputs import FloatArray, check_choice, normal_quantile
 from radiokit.stats._survival_inputs import check_groups
 from radiokit.survival._baseline import Baseline
@@ -46,7 +46,7 @@ class CoxModel(BaseEstimator):
         A row a covariate (index ``feature``): ``coef, se, statistic, p_value, hazard_ratio, ci_low, ci_high`` (Wald;
         interval of the hazard ratio). NaN for a covariate that is constant or linear in those before it.
     coef_ : ndarray of shape (p,)
-        Log hazard ratios.
+        Log hazard ratios; 0 for a covariate that could not be estimated.
     covariance_ : ndarray of shape (p, p)
         Their covariance: inverse information, or the sandwich.
     likelihood_ratio_, score_test_, wald_ : Test
@@ -62,8 +62,8 @@ class CoxModel(BaseEstimator):
         Means of the covariates in the training set; `predict` is 0 there.
     n_, n_events_ : int
         Cases and events.
-    design_ : Design or None
-        Terms, levels and knots of a model from a formula.
+    design_ : Design
+        Terms with their ranges; levels and knots of a model from a formula.
     n_features_in_ : int
         Number of covariates (without strata).
     feature_names_in_ : ndarray of str
@@ -133,8 +133,11 @@ class CoxModel(BaseEstimator):
         CoxModel
             Itself.
         """
-        self.design_: Design | None = None
-        return self._fit(X, y, sample_weight, cluster)
+        covariates, layer = self._split(X, fitting=True)
+        matrix = validate_data(self, covariates, dtype=np.float64, ensure_min_samples=2)
+        names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(matrix.shape[1])])
+        self.design_ = column_design(pd.DataFrame(matrix, columns=list(names)))
+        return self._fit(matrix, layer, y, sample_weight, cluster)
 
     @classmethod
     def from_formula(cls, formula: str, data: pd.DataFrame, **parameters: Any) -> Self:
@@ -170,17 +173,21 @@ class CoxModel(BaseEstimator):
         time, event = design.response
         model = cls(**parameters)
         model.design_ = design
-        return model._fit(frame, as_survival_target(frame[event], frame[time]), None, None)
+        model.feature_names_in_ = np.array([str(v) for v in design.variables], dtype=object)
+        model.n_features_in_ = len(design.variables)
+        layer = model._split(frame, fitting=True)[1]
+        matrix = design.matrix(frame).to_numpy(dtype=float)
+        return model._fit(matrix, layer, as_survival_target(frame[event], frame[time]), None, None)
 
-    def _fit(self, X: Any, y: Any, sample_weight: ArrayLike | None, cluster: ArrayLike | None) -> Self:
+    def _fit(
+        self, matrix: FloatArray, layer: Any, y: Any, sample_weight: ArrayLike | None, cluster: ArrayLike | None
+    ) -> Self:
         check_choice(self.ties, ("efron", "breslow"), name="ties")
-        covariates, layer = self._split(X, fitting=True)
-        matrix = self._matrix(covariates, reset=True)
         time, event = check_outcome(y, len(matrix))
         weights = check_weights(sample_weight, len(matrix))
-        codes, self._strata_labels = check_groups(layer, len(matrix))
+        codes, self._strata_labels = check_groups(layer, len(matrix), name="strata")
         fit = fit_cox(matrix, time, event, ties=self.ties, strata=codes, weights=weights)
-        self._fill(fit, None if cluster is None else check_groups(cluster, len(matrix))[0])
+        self._fill(fit, None if cluster is None else check_groups(cluster, len(matrix), name="cluster")[0])
         last_time = np.array([time[codes == k].max() for k in range(len(self._strata_labels))])
         self._baseline = Baseline.from_table(baseline_hazard(fit), last_time)
         self.n_, self.n_events_ = len(matrix), int(event.sum())
@@ -200,7 +207,7 @@ class CoxModel(BaseEstimator):
             The linear predictor: higher means an earlier event. In a stratified model it ranks within strata only.
         """
         check_is_fitted(self)
-        return self._linear_predictor(self._matrix(self._split(X)[0], reset=False))
+        return self._linear_predictor(self._matrix(self._split(X)[0]))
 
     def predict_survival(self, X: Any, times: ArrayLike) -> FloatArray:
         """Probability of being free of the event at given times.
@@ -270,7 +277,7 @@ class CoxModel(BaseEstimator):
         """
         check_is_fitted(self)
         columns, layer = self._split(X)
-        matrix = self._matrix(columns, reset=False)
+        matrix = self._matrix(columns)
         return matrix, self._strata_codes(layer, len(matrix))
 
     def __sklearn_tags__(self) -> Tags:
@@ -304,18 +311,20 @@ class CoxModel(BaseEstimator):
             raise InputError(f"Strata {unknown} were not in the training set, which had {self._strata_labels[:10]}.")
         return codes
 
-    def _matrix(self, covariates: Any, *, reset: bool) -> FloatArray:
-        columns = covariates if self.design_ is None else self.design_.matrix(covariates)
-        return validate_data(self, columns, dtype=np.float64, reset=reset, ensure_min_samples=2 if reset else 1)
+    def _matrix(self, covariates: Any) -> FloatArray:
+        if self.design_.formula:
+            check_frame(covariates)
+            return self.design_.matrix(covariates).to_numpy(dtype=float)
+        return validate_data(self, covariates, dtype=np.float64, reset=False)
 
     def _linear_predictor(self, matrix: FloatArray) -> FloatArray:
-        return (matrix - self.center_) @ np.nan_to_num(self.coef_)
+        return (matrix - self.center_) @ self.coef_
 
     def _fill(self, fit: CoxFit, cluster: NDArray[np.intp] | None) -> None:
-        names = list(getattr(self, "feature_names_in_", [f"x{i}" for i in range(fit.coef.size)]))
+        names = self.design_.names
         self._warn(fit, names)
         robust = self.robust or cluster is not None
-        self.coef_ = fit.coef
+        self.coef_ = np.where(fit.used, fit.coef, 0.0)
         self.covariance_ = robust_covariance(fit, cluster) if robust else fit.covariance
         self.center_ = fit.centre
         self.log_likelihood_, self.log_likelihood_null_ = fit.log_likelihood, fit.log_likelihood_null

@@ -76,7 +76,7 @@ def proportional_hazards_test(
     check_choice(transform, TRANSFORMS, name="transform")
     matrix, codes = model.covariates(X)
     time, event = check_outcome(y, len(matrix))
-    used = np.isfinite(model.coef_)
+    used = model.summary_["coef"].notna().to_numpy()
     sets = risk_sets(time, event, ties=model.ties, strata=codes, weights=check_weights(sample_weight, time.size))
     centred = (matrix - model.center_)[:, used][sets.order]
     g = _transformed(time, event, transform)

@@ -127,7 +127,7 @@ class FineGray(BaseEstimator):
         """
         check_is_fitted(self)
         matrix = validate_data(self, X, dtype=np.float64, reset=False)
-        return (matrix - self.center_) @ np.nan_to_num(self.coef_)
+        return (matrix - self.center_) @ self.coef_
 
     def predict_cumulative_incidence(self, X: Any, times: ArrayLike) -> FloatArray:
         """Probability of having had the event by given times.
@@ -174,7 +174,7 @@ class FineGray(BaseEstimator):
                 SeparationWarning,
                 stacklevel=3,
             )
-        self.coef_, self.covariance_, self.center_ = fit.coef, fit.covariance, fit.centre
+        self.coef_, self.covariance_, self.center_ = np.where(used, fit.coef, 0.0), fit.covariance, fit.centre
         self.log_likelihood_, self.log_likelihood_null_ = fit.log_likelihood, fit.log_likelihood_null
         statistic, df = 2 * (fit.log_likelihood - fit.log_likelihood_null), int(used.sum())
         self.likelihood_ratio_ = Test(statistic, df, float(stats.chi2.sf(statistic, df)))
