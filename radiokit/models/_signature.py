@@ -174,9 +174,11 @@ class RadiomicsSignature(ClassifierMixin, _Signature):
     >>> import numpy as np, pandas as pd
     >>> rng = np.random.default_rng(0)
     >>> X = pd.DataFrame(rng.normal(size=(80, 5)), columns=list("abcde"))
-    >>> signature = RadiomicsSignature(cv=5, rule="1se", random_state=0).fit(X, X["b"] + rng.normal(size=80) > 0)
-    >>> signature.coefficients_.index.tolist()
-    ['b']
+    >>> signature = RadiomicsSignature(cv=5, random_state=0).fit(X, 2 * X["b"] + rng.normal(size=80) > 0)
+    >>> signature.coefficients_.index[0]
+    'b'
+    >>> bool(np.allclose(signature.predict_proba(X)[:, 1], 1 / (1 + np.exp(-signature.decision_function(X)))))
+    True
     >>> signature.set_output(transform="pandas").transform(X).columns.tolist()
     ['radscore']
     """
@@ -289,7 +291,7 @@ class SurvivalSignature(_Signature):
         As `RadiomicsSignature`.
     coef_ : ndarray of shape (n_features,)
         Log hazard ratios of all features, on their scale.
-    intercept_ : float
+    intercept_ : ndarray of shape (1,)
         Makes the mean rad-score of the training cases 0.
     lambda_, path_, coef_path_, center_, scale_
         As `RadiomicsSignature`; `cv_mean` is the deviance of the partial likelihood for an event.
@@ -306,8 +308,8 @@ class SurvivalSignature(_Signature):
     Cox's partial likelihood with Breslow's ties, penalised as glmnet does (doi:10.18637/jss.v039.i05); the curve is the
     full minus the training partial likelihood of each fold's model (``grouped=TRUE``; doi:10.1002/sim.2353).
 
-    *How to read it.* The score is a log relative hazard: 0.7 more is twice the hazard. Only its order and its differences
-    mean something, not its level.
+    *How to read it.* The score is a log relative hazard: 0.7 more is twice the hazard. Only its order and its
+    differences mean something, not its level.
 
     Examples
     --------
@@ -346,8 +348,8 @@ class SurvivalSignature(_Signature):
         check_consistent_length(values, target)
         coef, _ = self._fit(values, target)
         self.coef_ = coef
-        self.intercept_ = np.float64(-(values @ coef).mean())
-        self.formula_ = written_formula(self.intercept_, self.coefficients_["coef"])
+        self.intercept_ = np.array([-(values @ coef).mean()])
+        self.formula_ = written_formula(float(self.intercept_[0]), self.coefficients_["coef"])
         return self
 
     def predict(self, X: Any) -> FloatArray:

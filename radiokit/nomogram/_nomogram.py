@@ -1,0 +1,254 @@
+"""The nomogram: a model as points that can be added up by hand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from radiokit.exceptions import InputError
+from radiokit.nomogram._page import write_page
+from radiokit.nomogram._pretty import pretty
+from radiokit.nomogram._source import Source, read_model
+from radiokit.stats._design import Factor, Term, check_frame, level_text
+from radiokit.stats._inputs import FloatArray
+
+INTERVALS = 10
+SCALE_ROWS = 201
+
+
+class Nomogram:
+    r"""Points for each predictor of a logistic or Cox model, their sum, and the prediction it stands for.
+
+    Made by `from_model`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        ``variable, value, points``: a row a tick of each variable's axis; `value` is a number or the text of a level.
+    scale : DataFrame
+        ``total_points, linear_predictor`` and ``probability`` (logistic), ``survival_<time>`` for each time (Cox with
+        `times`), or ``median_survival``: 201 rows from 0 to the largest possible sum of ticks.
+    points_per_unit : float
+        Points for a unit of the linear predictor.
+    lp_at_zero : float
+        Linear predictor at 0 total points.
+    times : tuple of float
+        Times of the survival axes.
+
+    See Also
+    --------
+    radiokit.plotting.NomogramDisplay : Draws it.
+
+    Notes
+    -----
+    As ``rms::nomogram``: on axis v with ticks :math:`t`, the variable adds :math:`f_v(t)` to the linear predictor (a
+    line, a step a level, or a spline). The axis with the largest range :math:`\max f_v - \min f_v` over its ticks spans
+    `max_points`; :math:`points = (f_v(t) - \min f_v) \cdot` `points_per_unit`. Ticks are R's ``pretty(range, 10)``, or
+    the values themselves where a variable has at most 10; they may lie outside of the data. Kattan et al. 1998
+    (doi:10.1093/jnci/90.10.766), Iasonos et al. 2008 (doi:10.1200/JCO.2007.12.9791).
+
+    *How to read it.* For a patient look up the points of each value, add them, and read the prediction at the sum. The
+    length of an axis shows how much its variable can matter over its range, not how certain that is. `predict` goes
+    through the model's formula rather than along the axis, so it equals the model's own prediction to rounding.
+
+    Examples
+    --------
+    >>> from radiokit.models import LogisticModel
+    >>> data = pd.DataFrame({"age": [40, 50, 60, 70, 45, 65, 55, 72], "y": [0, 0, 1, 1, 1, 0, 0, 1]})
+    >>> model = LogisticModel().fit(data[["age"]], data["y"])
+    >>> nomogram = Nomogram.from_model(model)
+    >>> nomogram.table["points"].round(1).tolist()
+    [0.0, 15.6, 31.2, 46.9, 62.5, 78.1, 93.8, 100.0]
+    >>> total = nomogram.total_points(data)
+    >>> bool(np.allclose(nomogram.predict(total), model.predict_proba(data[["age"]])[:, 1]))
+    True
+    """
+
+    def __init__(self, source: Source, ticks: Mapping[Hashable, Sequence[Any]], max_points: float) -> None:
+        self._source = source
+        self.times: tuple[float, ...] = ()
+        self.max_points = float(max_points)
+        effects = {v: self._effects(v, values) for v, values in ticks.items()}
+        widest = max(float(np.ptp(e)) for e in effects.values())
+        if not widest > 0:
+            raise InputError(
+                "No variable of the model has an effect over its axis; there is nothing to give points for."
+            )
+        self.points_per_unit = self.max_points / widest
+        self._lowest = pd.Series({v: float(e.min()) for v, e in effects.items()})
+        self.lp_at_zero = source.intercept + float(self._lowest.sum())
+        self.table = pd.concat(
+            pd.DataFrame(
+                {
+                    "variable": str(v),
+                    "value": pd.Series(list(ticks[v]), dtype=object),
+                    "points": (e - e.min()) * self.points_per_unit,
+                }
+            )
+            for v, e in effects.items()
+        ).reset_index(drop=True)
+
+    @classmethod
+    def from_model(
+        cls,
+        model: Any,
+        *,
+        times: ArrayLike | None = None,
+        max_points: float = 100,
+        scales: Mapping[Hashable, Sequence[Any]] | None = None,
+    ) -> Self:
+        """Make the nomogram of a fitted model.
+
+        Parameters
+        ----------
+        model : LogisticModel, CoxModel, LogisticRegression, CoxPHFitter, or statsmodels result
+            Fitted; without interactions or strata.
+        times : array-like, optional
+            Times at which a Cox nomogram gives survival. Absent: it gives the median survival.
+        max_points : float
+            Points that the widest axis spans.
+        scales : dict, optional
+            Variable to the values on its axis. Needed for every variable of models that do not keep the range of their
+            data (scikit-learn, lifelines).
+
+        Returns
+        -------
+        Nomogram
+            The points.
+
+        Raises
+        ------
+        InputError
+            If the model has no linear predictor of two classes or of survival, or a range is not known.
+        """
+        if not max_points > 0:
+            raise InputError(f"max_points is {max_points!r}; required: above 0.")
+        scales = dict(scales or {})
+        source = read_model(model, scales)
+        unknown = [str(v) for v in scales if v not in source.design.variables]
+        if unknown:
+            raise InputError(
+                f"scales names {', '.join(unknown)}; the model has {', '.join(map(str, source.design.variables))}."
+            )
+        ticks = {t.variable: _ticks(t, scales.get(t.variable)) for t in source.design.terms}
+        if not ticks:
+            raise InputError("The model has no predictors; there is nothing to give points for.")
+        nomogram = cls(source, ticks, max_points)
+        if times is not None and not source.survival:
+            raise InputError("times is for Cox models; this one predicts a probability.")
+        nomogram.times = () if times is None else tuple(np.atleast_1d(np.asarray(times, dtype=float)).tolist())
+        if any(not t > 0 for t in nomogram.times):
+            raise InputError(f"times holds {nomogram.times}; required: times above 0.")
+        return nomogram
+
+    def _effects(self, variable: Hashable, values: Sequence[Any]) -> FloatArray:
+        position = self._source.design.variables.index(variable)
+        term, columns = self._source.design.terms[position], self._source.design.slices[position]
+        return term.columns(pd.Series(list(values), name=variable)) @ self._source.coef[columns]
+
+    @property
+    def scale(self) -> pd.DataFrame:
+        """Total points beside what they predict."""
+        most = float(self.table.groupby("variable", sort=False)["points"].max().sum())
+        total = np.linspace(0, most, SCALE_ROWS)
+        frame = pd.DataFrame({"total_points": total, "linear_predictor": self._linear_predictor(total)})
+        prediction = self.predict(total)
+        if self.times:
+            return frame.assign(**{f"survival_{t:g}": prediction[:, k] for k, t in enumerate(self.times)})
+        return frame.assign(**{"median_survival" if self._source.survival else "probability": prediction})
+
+    def points(self, X: pd.DataFrame) -> pd.Series:
+        """Return the points of each variable of each case.
+
+        Parameters
+        ----------
+        X : DataFrame
+            Raw columns, as the model takes them.
+
+        Returns
+        -------
+        Series
+            Indexed by case and variable (``.unstack()`` makes it a table). Values beyond the axis have points below 0
+            or above its maximum.
+        """
+        check_frame(X)
+        above = self._source.contributions(X) - self._lowest
+        points = (above * self.points_per_unit).rename_axis(index=X.index.name or "case_id", columns="variable")
+        return points.stack().rename("points")
+
+    def total_points(self, X: pd.DataFrame) -> pd.Series:
+        """Return the sum of the points of each case.
+
+        Parameters
+        ----------
+        X : DataFrame
+            Raw columns, as the model takes them.
+
+        Returns
+        -------
+        Series
+            Indexed as `X`.
+        """
+        check_frame(X)
+        above = self._source.contributions(X).to_numpy() - self._lowest.to_numpy()
+        return pd.Series(above.sum(axis=1) * self.points_per_unit, index=X.index, name="total_points")
+
+    def predict(self, total_points: ArrayLike) -> FloatArray:
+        """Return what sums of points stand for.
+
+        Parameters
+        ----------
+        total_points : array-like of shape (n,)
+            Sums of points.
+
+        Returns
+        -------
+        ndarray
+            Probability of the positive class, shape (n,); for a Cox model survival at `times`, shape (n, n_times), NaN
+            beyond the last follow-up; or without `times` the median survival, shape (n,), NaN where it is not reached.
+        """
+        eta = self._linear_predictor(np.atleast_1d(np.asarray(total_points, dtype=float)))
+        if not self._source.survival:
+            return self._source.probability(eta)
+        if self.times:
+            return self._source.survival_at(eta, np.asarray(self.times))
+        return self._source.median(eta)
+
+    def _linear_predictor(self, total_points: FloatArray) -> FloatArray:
+        return self.lp_at_zero + total_points / self.points_per_unit
+
+    def to_html(self, path: str | os.PathLike[str], *, title: str = "Nomogram") -> None:
+        """Write an interactive page: values in, points and prediction out. It needs no network and no server.
+
+        Parameters
+        ----------
+        path : path
+            Where to.
+        title : str
+            Heading of the page.
+
+        Raises
+        ------
+        FileError
+            If the file cannot be written.
+        """
+        write_page(self, self._source, path, title)
+
+    def __repr__(self) -> str:
+        return f"Nomogram({', '.join(map(str, self._source.design.variables))})"
+
+
+def _ticks(term: Term, given: Sequence[Any] | None) -> list[Any]:
+    if isinstance(term, Factor):
+        return [level_text(v) for v in given] if given is not None else list(term.levels)
+    if given is not None:
+        values = [float(v) for v in given]
+        if len(values) < 2:
+            raise InputError(f"scales[{term.variable!r}] has {len(values)} value; required: two or more.")
+        return values
+    return list(term.values) if term.values else pretty(term.low, term.high, INTERVALS).tolist()

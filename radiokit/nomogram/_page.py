@@ -1,0 +1,79 @@
+"""The nomogram as one HTML file: numbers as JSON, the same formula in a few lines of JavaScript."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from radiokit.exceptions import FileError
+from radiokit.nomogram._source import Source
+from radiokit.stats._design import Factor, Spline, Term
+
+if TYPE_CHECKING:
+    from radiokit.nomogram._nomogram import Nomogram
+
+
+def write_page(nomogram: Nomogram, source: Source, path: str | os.PathLike[str], title: str) -> None:
+    """Write the page, whole or not at all."""
+    template = files("radiokit.nomogram").joinpath("nomogram.html").read_text(encoding="utf-8")
+    page = template.replace("{{title}}", html.escape(title)).replace(
+        "{{model}}", _script_safe(_numbers(nomogram, source))
+    )
+    target = Path(path)
+    draft = target.with_name(target.name + ".tmp")
+    try:
+        draft.write_text(page, encoding="utf-8")
+        draft.replace(target)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise FileError(f"Cannot write {target}: {error.strerror}.") from error
+
+
+def _script_safe(content: dict[str, Any]) -> str:
+    """JSON that cannot end the script it stands in."""
+    text = json.dumps(content, allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _numbers(nomogram: Nomogram, source: Source) -> dict[str, Any]:
+    slices = source.design.slices
+    terms = []
+    for term, columns in zip(source.design.terms, slices, strict=True):
+        rows = nomogram.table[nomogram.table["variable"] == str(term.variable)]
+        terms.append(
+            {
+                "name": str(term.variable),
+                "coef": source.coef[columns].tolist(),
+                "ticks": rows["value"].tolist(),
+                "points": rows["points"].tolist(),
+                **_kind(term),
+            }
+        )
+    survival = source.survival
+    reached = source.survival_at(np.zeros(1), np.asarray(nomogram.times))[0] if survival and nomogram.times else []
+    return {
+        "terms": terms,
+        "intercept": source.intercept,
+        "lp_at_zero": nomogram.lp_at_zero,
+        "points_per_unit": nomogram.points_per_unit,
+        "max_points": nomogram.max_points,
+        "kind": "logistic" if not survival else "survival" if nomogram.times else "median",
+        "times": list(nomogram.times),
+        "baseline": [None if np.isnan(s) else float(s) for s in reached],
+        "event_times": source.event_times.tolist() if survival and not nomogram.times else [],
+        "hazard": source.hazard.tolist() if survival and not nomogram.times else [],
+    }
+
+
+def _kind(term: Term) -> dict[str, Any]:
+    if isinstance(term, Factor):
+        return {"kind": "factor", "levels": list(term.levels)}
+    if isinstance(term, Spline):
+        return {"kind": "spline", "knots": list(term.knots), "low": term.low, "high": term.high}
+    return {"kind": "linear", "low": term.low, "high": term.high}
