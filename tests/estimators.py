@@ -100,3 +100,10 @@ ESTIMATORS += [
         no_checks="X is a table of images; tests/features asks for scikit-learn's protocol",
     ),
 ]
+ESTIMATORS += [
+    Entry(
+        "harmonization.ComBat",
+        _make("harmonization", "ComBat", batch=0),
+        no_checks="needs a column of batches; tests/harmonization runs the checks through a shim that makes one",
+    ),
+]
