@@ -1,4 +1,4 @@
-"""The command line: radiokit demo | extract | study | predict | params."""
+"""The command line: radiokit demo | doctor | extract | study | predict | params."""
 
 from __future__ import annotations
 
@@ -81,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"radiokit {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_demo(commands)
+    _add_doctor(commands)
     _add_extract(commands)
     _add_study(commands)
     _add_predict(commands)
@@ -207,14 +208,10 @@ def _all_sequences(
     """Extract each sequence of the table; with several, columns begin with the name of theirs."""
     import pandas as pd
 
-    columns = [str(column) for column in cases.columns]
-    names = [c.removeprefix("image") for c in columns if c == "image" or _is_sequence(c, cases)]
-    done = {}
-    for name in names:
-        parts = {part: _part(cases, part, name) for part in ("image", "mask", "label", "roi", "series")}
-        table = pd.DataFrame({part: column for part, column in parts.items() if column is not None})
-        told = {key: value for key, value in (("roi", options.roi), ("suv", options.suv)) if value is not None}
-        done[name.removeprefix("_")] = extractor.extract(table.assign(**told))
+    from radiokit.io._sequences import sequences_of
+
+    told = {key: value for key, value in (("roi", options.roi), ("suv", options.suv)) if value is not None}
+    done = {name: extractor.extract(table.assign(**told)) for name, table in sequences_of(cases).items()}
     if len(done) == 1:
         only = next(iter(done.values()))
         return only.features, only.failures, only.provenance
@@ -225,17 +222,42 @@ def _all_sequences(
     )
 
 
-def _is_sequence(column: str, cases: pd.DataFrame) -> bool:
-    return column.startswith("image_") and column.replace("image", "mask", 1) in cases
-
-
-def _part(cases: pd.DataFrame, part: str, name: str) -> pd.Series | None:
-    column = next((c for c in (f"{part}{name}", part) if c in cases), None)
-    return None if column is None else cases[column]
-
-
 def _beside(path: Path, what: str) -> Path:
     return path.with_name(f"{path.stem}.{what}.csv")
+
+
+# -------------------------------------------------------------------------------------------------------------- doctor
+
+
+def _add_doctor(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "doctor",
+        _doctor,
+        "look at every case of a cohort and list what to mend before a long run",
+        "radiokit doctor cases.csv --sheet sheet.html",
+    )
+    parser.add_argument("cases", help="case table or folder, as for extract")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write the findings as a table too")
+    parser.add_argument("--sheet", metavar="FILE", help="write a page with every mask over its slice (HTML)")
+    _add_columns(parser)
+    _add_running(parser)
+
+
+def _doctor(options: argparse.Namespace) -> None:
+    from radiokit.io import check_cases, write_contact_sheet, write_table
+
+    output = None if options.output is None else _out_table(options.output)
+    cases = _cases(options)
+    found = check_cases(cases, n_jobs=options.jobs, progress=not options.quiet)
+    if options.sheet is not None:
+        write_contact_sheet(cases, options.sheet, n_jobs=options.jobs, progress=not options.quiet)
+    if output is not None:
+        write_table(found.set_index("case_id"), output)
+    for row in found.itertuples():
+        print(" ".join(filter(None, (f"{row.severity}:", row.case_id, row.sequence, f"[{row.check}]", row.message))))
+    errors = int((found["severity"] == "error").sum())
+    print(f"{len(cases)} cases: {errors} errors, {len(found) - errors} warnings")
 
 
 # --------------------------------------------------------------------------------------------------- study and predict

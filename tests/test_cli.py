@@ -137,6 +137,14 @@ def test_dicom_folders_from_the_shell(tmp_path: Path) -> None:
     assert pd.read_csv(tmp_path / "f.csv", index_col="case_id").notna().all().all()
 
 
+def test_doctor_lists_what_to_mend(cohort: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (cohort / "1_T1.nii.gz").write_bytes((cohort / "1_T1.nii.gz").read_bytes()[:100])
+    assert run("doctor", cohort / "cases.csv", "--quiet", "-o", cohort / "d.csv", "--sheet", cohort / "d.html") == 0
+    out = capsys.readouterr().out
+    assert out.startswith("error: 001 [read] Case 001: ") and "3 cases: 1 errors, 0 warnings" in out
+    assert len(pd.read_csv(cohort / "d.csv")) == 1 and (cohort / "d.html").read_text().count("<img") == 2
+
+
 def test_params_are_printed_and_come_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("params") == 0
     text = capsys.readouterr().out
@@ -145,7 +153,7 @@ def test_params_are_printed_and_come_back(tmp_path: Path, capsys: pytest.Capture
     assert capsys.readouterr().out == text
 
 
-@pytest.mark.parametrize("command", [[], ["demo"], ["extract"], ["study"], ["predict"], ["params"]])
+@pytest.mark.parametrize("command", [[], ["demo"], ["doctor"], ["extract"], ["study"], ["predict"], ["params"]])
 def test_help_has_an_example(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as done:
         run(*command, "--help")

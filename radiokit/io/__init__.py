@@ -1,7 +1,9 @@
 """Files in, files out: volumes, masks, case tables, parameter files."""
 
 from radiokit.io._cases import read_cases
+from radiokit.io._contact_sheet import write_contact_sheet
 from radiokit.io._dicom_index import index_dicom
+from radiokit.io._doctor import check_cases
 from radiokit.io._geometry import check_geometry
 from radiokit.io._mask import read_mask
 from radiokit.io._pair import read_pair
@@ -15,6 +17,7 @@ __all__ = [
     "Grid",
     "Mask",
     "Volume",
+    "check_cases",
     "check_geometry",
     "from_sitk",
     "index_dicom",
@@ -24,6 +27,7 @@ __all__ = [
     "read_params",
     "read_volume",
     "to_sitk",
+    "write_contact_sheet",
     "write_params",
     "write_table",
     "write_volume",

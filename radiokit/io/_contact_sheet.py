@@ -1,0 +1,135 @@
+"""A page to look at: every case's region over its middle slice."""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+import secrets
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from radiokit.exceptions import DataWarning, FileError, RadiokitError
+from radiokit.io._cases import read_cases
+from radiokit.io._pair import read_pair
+from radiokit.io._sequences import PARTS, sequences_of
+from radiokit.utils import parallel_map
+
+SIDE = 256
+RED = (255, 64, 64)
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>radiokit: contact sheet</title>
+<style>body{{font:14px sans-serif;margin:1.5em;background:#fff;color:#222}}figure{{display:inline-block;margin:.4em;
+vertical-align:top;width:200px}}img{{width:200px;background:#000}}figcaption{{overflow-wrap:anywhere}}.error{{color:#b00}}
+</style><h1>{count} regions over their largest slice</h1>
+{figures}</html>
+"""
+
+
+def write_contact_sheet(
+    cases: pd.DataFrame | str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    *,
+    n_jobs: int | None = None,
+    progress: bool = False,
+) -> None:
+    """Write a self-contained HTML page with a picture a case: the slice with most of the region, its outline in red.
+
+    Parameters
+    ----------
+    cases : DataFrame or path
+        As for `read_cases`.
+    path : path
+        The page. A file there is replaced.
+    n_jobs : int or None
+        joblib workers.
+    progress : bool
+        Show a bar on standard error.
+
+    Raises
+    ------
+    CaseTableError
+        If the table itself is wrong. A case that cannot be read is shown with its error.
+    FileError
+        If the page cannot be written; nothing half-written stays behind.
+
+    Notes
+    -----
+    Grey levels run from the 1st to the 99th percentile of the slice; pixels have the shape of the voxels.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from radiokit.io import Mask, Volume, write_volume
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_volume(Volume(np.ones((5, 5, 5))), f"{folder}/image.nii.gz")
+    ...     write_volume(Mask(np.ones((5, 5, 5), bool)), f"{folder}/mask.nii.gz")
+    ...     table = pd.DataFrame({"image": [f"{folder}/image.nii.gz"], "mask": [f"{folder}/mask.nii.gz"]}, index=["a"])
+    ...     write_contact_sheet(table, f"{folder}/sheet.html")
+    ...     "data:image/png" in Path(folder, "sheet.html").read_text()
+    True
+    """
+    items = [
+        (str(case_id), name, row)
+        for name, table in sequences_of(read_cases(cases)).items()
+        for case_id, row in table.iterrows()
+    ]
+    figures = parallel_map(_figure, items, n_jobs=n_jobs, progress=progress, description="Drawing")
+    path = Path(path)
+    draft = path.with_name(f".{secrets.token_hex(8)}.html")
+    try:
+        draft.write_text(PAGE.format(count=len(figures), figures="\n".join(figures)), encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        raise FileError(f"{path} cannot be written: {error.strerror or error}.") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _figure(item: tuple[str, str, pd.Series]) -> str:
+    case_id, name, row = item
+    how = {part: row[part] for part in PARTS[2:] if part in row and isinstance(row[part], str)}
+    caption = html.escape(f"{case_id} {name}".strip())
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DataWarning)  # `check_cases` says these
+            image, mask = read_pair(row["image"], row["mask"], label=row.get("label"), case_id=case_id, **how)
+    except RadiokitError as error:
+        return f'<figure><figcaption>{caption}<p class="error">{html.escape(str(error))}</p></figcaption></figure>'
+    z = int(mask.array.sum(axis=(1, 2)).argmax())
+    picture = _picture(image.array[z].astype(float), mask.array[z], image.spacing[1] / image.spacing[2])
+    code = base64.b64encode(picture).decode()
+    size = f"slice {z}, {int(mask.array.sum())} voxels"
+    return (
+        f'<figure><img alt="" src="data:image/png;base64,{code}"><figcaption>{caption}<br>{size}</figcaption></figure>'
+    )
+
+
+def _picture(values: np.ndarray, region: np.ndarray, aspect: float) -> bytes:
+    """PNG of a slice with the outline of its region; `aspect` is the height of a voxel over its width."""
+    low, high = np.nanpercentile(values[np.isfinite(values)], [1, 99]) if np.isfinite(values).any() else (0.0, 1.0)
+    grey = np.clip(np.nan_to_num((values - low) / ((high - low) or 1.0)), 0, 1) * 255
+    height, width = values.shape[0] * aspect, float(values.shape[1])
+    scale = SIDE / max(height, width)
+    rows = (np.arange(max(1, round(height * scale))) / (aspect * scale)).astype(int).clip(0, values.shape[0] - 1)
+    columns = (np.arange(max(1, round(width * scale))) / scale).astype(int).clip(0, values.shape[1] - 1)
+    shown, inside = grey[np.ix_(rows, columns)], np.pad(region[np.ix_(rows, columns)], 1)
+    core = inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:]
+    picture = np.repeat(shown.astype(np.uint8)[..., None], 3, axis=2)
+    picture[inside[1:-1, 1:-1] & ~core] = RED
+    return png(picture)
+
+
+def png(rgb: np.ndarray) -> bytes:
+    """Encode an array (rows, columns, 3) of uint8 as PNG (ISO/IEC 15948)."""
+    rows, columns, _ = rgb.shape
+    lines = np.concatenate([np.zeros((rows, 1), np.uint8), rgb.reshape(rows, -1)], axis=1).tobytes()
+    head = struct.pack(">2I5B", columns, rows, 8, 2, 0, 0, 0)
+    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(lines)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in parts
+    )
