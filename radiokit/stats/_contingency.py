@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +13,10 @@ from radiokit.exceptions import InputError
 from radiokit.stats._inputs import FloatArray
 from radiokit.stats._results import Test
 
-_LARGEST_WORK = 2_000_000
+# Tables kept at a time, tables summed in all, and ways to fill one column at a time: seconds, and below 1 GB.
+_LARGEST_PARTIAL = 2_000_000
+_LARGEST_TOTAL = 12_000_000
+_LARGEST_BLOCK = 200_000
 
 
 def chi_squared_test(table: ArrayLike) -> Test:
@@ -94,39 +98,51 @@ def fisher_exact_test(table: ArrayLike) -> Test:
     rows, columns = counts.sum(axis=1), np.sort(counts.sum(axis=0))[::-1]
     constant = float(gammaln(rows + 1).sum() + gammaln(columns + 1).sum() - gammaln(counts.sum() + 1))
     limit = constant - float(gammaln(counts + 1).sum()) + math.log1p(1e-7)
-    past, weight = _tables(rows, columns)
-    probable = constant + past <= limit
-    return Test(math.nan, math.nan, min(float(weight[probable] @ np.exp(constant + past[probable])), 1.0))
+    return Test(math.nan, math.nan, min(_probability_below(rows, columns, constant, limit), 1.0))
 
 
-def _tables(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
-    """Minus the sum of log factorials of the tables with these margins, and how many tables have each value."""
-    log_factorial = gammaln(np.arange(int(rows.max()) + 1) + 1.0)
-    left, past, weight = np.sort(rows)[None, :], np.zeros(1), np.ones(1)
-    if rows.size * math.log2(rows.max() + 1) > 62:
+def _probability_below(rows: NDArray[np.int64], columns: NDArray[np.int64], constant: float, limit: float) -> float:
+    """Add up the tables with these margins whose log probability is at most `limit`."""
+    if rows.size * math.log2(rows.max() + 1) > 62 or (rows.size > 2 and rows.max() > 100_000):
         raise _too_many(rows, columns)
+    log_factorial = gammaln(np.arange(int(rows.max()) + 1) + 1.0)
     places = (int(rows.max()) + 1) ** np.arange(rows.size)
-    for column in columns[:-1].tolist():
-        code = left @ places
-        order = np.argsort(code, kind="stable")
+    left, past, weight = np.sort(rows)[None, :], np.zeros(1), np.ones(1)
+    for column in columns[:-2].tolist():
         parts, work = [], 0
-        for mine in np.split(order, np.flatnonzero(np.diff(code[order])) + 1):
-            state = left[mine[0]]
-            filled = _fillings(state, column, _LARGEST_WORK)
-            work += len(filled) * mine.size
-            if work > _LARGEST_WORK:
-                raise _too_many(rows, columns)
-            steps = -log_factorial[filled].sum(axis=1)
-            parts.append(
-                (
-                    np.repeat(np.sort(state - filled, axis=1), mine.size, axis=0),
-                    (steps[:, None] + past[mine]).ravel(),
-                    np.tile(weight[mine], len(filled)),
+        for state, mine in _states(left, left @ places):
+            for filled in _fillings(state, column):
+                work += len(filled) * mine.size
+                if work > _LARGEST_PARTIAL:
+                    raise _too_many(rows, columns)
+                steps = -log_factorial[filled].sum(axis=1)
+                parts.append(
+                    (
+                        np.repeat(np.sort(state - filled, axis=1), mine.size, axis=0),
+                        (steps[:, None] + past[mine]).ravel(),
+                        np.tile(weight[mine], len(filled)),
+                    )
                 )
-            )
         left, past, weight = (np.concatenate(values) for values in zip(*parts, strict=True))
         left, past, weight = _merge(left, past, weight, left @ places)
-    return past - log_factorial[left].sum(axis=1), weight
+    # The last two columns need no memory of the tables, only their sum.
+    total, work = 0.0, 0
+    for state, mine in _states(left, left @ places):
+        for filled in _fillings(state, int(columns[-2])):
+            work += len(filled) * mine.size
+            if work > _LARGEST_TOTAL:
+                raise _too_many(rows, columns)
+            steps = -log_factorial[filled].sum(axis=1) - log_factorial[state - filled].sum(axis=1)
+            value = constant + steps[:, None] + past[mine]
+            total += float((np.exp(value) * (value <= limit) * weight[mine]).sum())
+    return total
+
+
+def _states(left: NDArray[np.int64], code: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.intp]]]:
+    """Each distinct row of what is left, and the partial tables that leave it."""
+    order = np.argsort(code, kind="stable")
+    for mine in np.split(order, np.flatnonzero(np.diff(code[order])) + 1):
+        yield left[mine[0]], mine
 
 
 def _too_many(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> InputError:
@@ -147,19 +163,22 @@ def _merge(
     return left[first], past[first], np.add.reduceat(weight[order], np.flatnonzero(new))
 
 
-def _fillings(left: NDArray[np.int64], column: int, limit: int) -> NDArray[np.int64]:
-    """All ways to fill a column with its total, no cell above what its row has left; at most `limit` + 1 of them."""
+def _fillings(left: NDArray[np.int64], column: int) -> Iterator[NDArray[np.int64]]:
+    """Yield all ways to fill a column with its total, no cell above what its row has left, in blocks."""
     partial, total = np.zeros((1, 0), dtype=np.int64), np.zeros(1, dtype=np.int64)
     for i, row in enumerate(left.tolist()):
         rest = int(left[i + 1 :].sum())
         low, high = np.maximum(column - total - rest, 0), np.minimum(row, column - total)
         size = high - low + 1
-        if size.sum() > limit:
-            return np.broadcast_to(left, (limit + 1, left.size))
+        if i and size.sum() > max(_LARGEST_BLOCK, total.size):
+            for begun, sum_so_far in zip(partial, total.tolist(), strict=True):
+                for ending in _fillings(left[i:], column - sum_so_far):
+                    yield np.column_stack([np.broadcast_to(begun, (len(ending), i)), ending])
+            return
         owner = np.repeat(np.arange(total.size), size)
         cell = low[owner] + np.arange(owner.size) - np.repeat(np.cumsum(size) - size, size)
         partial, total = np.column_stack([partial[owner], cell]), total[owner] + cell
-    return partial
+    yield partial
 
 
 def _check_counts(table: ArrayLike) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import fisher_exact as scipy_fisher
 
 from radiokit.exceptions import DataWarning, InputError
 from radiokit.stats import chi_squared_test, fisher_exact_test, format_table_one, table_one
@@ -152,3 +153,8 @@ def test_zeros_and_ones_with_gaps_read_as_such() -> None:
     assert printed.columns[2:4].tolist() == ["0 (n = 3)", "1 (n = 3)"]
     assert printed["Characteristic"].tolist() == ["flag = 1, n (%)", "  missing", "x, mean (SD)", "  missing"]
     assert printed.iloc[2, 2] == "1.0"
+
+
+def test_fisher_of_a_large_two_by_two_table_is_the_hypergeometric_tail() -> None:
+    table = np.array([[25_120, 24_908], [24_902, 25_070]])
+    assert fisher_exact_test(table).p_value == pytest.approx(scipy_fisher(table).pvalue, rel=1e-6)
