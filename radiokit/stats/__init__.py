@@ -36,7 +36,7 @@ from radiokit.stats._survival_brier import brier_curve, integrated_brier
 from radiokit.stats._table_one import table_one
 from radiokit.stats._table_one_format import format_table_one
 from radiokit.stats._thresholds import Threshold, optimal_threshold, threshold_metrics
-from radiokit.stats._time_auc import time_auc
+from radiokit.stats._time_auc import compare_time_auc, time_auc
 from radiokit.stats._vif import vif
 from radiokit.stats._write_table import write_table
 
@@ -72,6 +72,7 @@ __all__ = [
     "cohen_kappa",
     "compare_aucs",
     "compare_concordance",
+    "compare_time_auc",
     "concordance_correlation",
     "concordance_index",
     "cox_univariable",

@@ -70,7 +70,7 @@ def cumulative_incidence(
     codes, labels = check_groups(groups, times.size)
     parts = []
     for label, mask in each_group(codes, labels):
-        for k in range(1, int(causes.max()) + 1):
+        for k in np.unique(causes[causes > 0]).tolist():
             table = _incidence(times[mask], causes[mask], k)
             table.insert(0, "group", pd.Series([label] * len(table), dtype=object))
             table.insert(1, "cause", k)
@@ -121,7 +121,7 @@ def gray_test(time: ArrayLike, cause: ArrayLike, groups: ArrayLike) -> pd.DataFr
     times, causes = check_causes(time, cause)
     codes, labels = check_groups(groups, times.size, at_least=2)
     rows = []
-    for k in range(1, int(causes.max()) + 1):
+    for k in np.unique(causes[causes > 0]).tolist():
         score, covariance = _gray_score(times, causes, k, codes, len(labels))
         u, v = score[:-1], covariance[:-1, :-1]
         statistic = float(u @ np.linalg.lstsq(v, u, rcond=None)[0]) if np.trace(v) > 0 else np.nan

@@ -198,9 +198,7 @@ def fit_cox(
     X = X[sets.order]
     centre = np.average(X, axis=0, weights=sets.weight)
     centred = X - centre
-    scale = np.sqrt(np.average(centred**2, axis=0, weights=sets.weight))
-    # What is left of a constant column after centring is rounding.
-    scale[scale <= 1e-12 * np.abs(centre)] = 0.0
+    scale = spread(centred, centre, sets.weight)
     Z = centred / np.where(scale > 0, scale, 1.0)
     start = partial_likelihood(sets, Z, np.zeros(len(Z)))
     used = independent_columns(start.information, float(sets.step_weight.sum())) & (scale > 0)
@@ -228,6 +226,14 @@ def fit_cox(
         X=centred,
         state=state,
     )
+
+
+def spread(centred: FloatArray, centre: FloatArray, weight: FloatArray) -> FloatArray:
+    """Return standard deviations (divisor n) of centred columns of any magnitude; 0 where only rounding is left."""
+    largest = np.abs(centred).max(axis=0)
+    unit = np.where(largest > 0, largest, 1.0)
+    scale = unit * np.sqrt(np.average((centred / unit) ** 2, axis=0, weights=weight))
+    return np.where(scale > 1e-12 * np.abs(centre), scale, 0.0)
 
 
 def runs_away(beta: FloatArray, step: FloatArray, Z: FloatArray) -> NDArray[np.bool_]:

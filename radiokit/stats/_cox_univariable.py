@@ -20,6 +20,7 @@ from radiokit.stats._cox_fit import (
     TOLERANCE,
     RiskSets,
     risk_sets,
+    spread,
 )
 from radiokit.stats._inputs import FloatArray
 from radiokit.stats._survival_inputs import check_times_events
@@ -94,11 +95,12 @@ def cox_univariable(X: pd.DataFrame | ArrayLike, y: Any, *, ties: str = "efron")
 
 def _fit(sets: RiskSets, X: FloatArray) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
     """Coefficients, standard errors and what still diverges, of every column of X (rows as in `sets`)."""
-    mean, scale = X.mean(axis=0), X.std(axis=0)
+    mean = X.mean(axis=0)
+    scale = spread(X - mean, mean, sets.weight)
     Z = (X - mean) / np.where(scale > 0, scale, 1.0)
     beta, step = np.zeros(X.shape[1]), np.zeros(X.shape[1])
     value, score, information = _derivatives(sets, Z, beta)
-    known = (information > ALIASED * sets.step_weight.sum()) & (scale > 1e-12 * np.abs(mean))
+    known = (information > ALIASED * sets.step_weight.sum()) & (scale > 0)
     open_ = known.copy()
     for _ in range(MAX_ITERATIONS):
         # Features that have converged leave the arrays.

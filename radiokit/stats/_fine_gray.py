@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from radiokit.exceptions import InputError
 from radiokit.stats._censoring import survival_function
-from radiokit.stats._cox_fit import MAX_ITERATIONS, TOLERANCE, independent_columns, inverse, runs_away
+from radiokit.stats._cox_fit import MAX_ITERATIONS, TOLERANCE, independent_columns, inverse, runs_away, spread
 from radiokit.stats._inputs import FloatArray
 
 
@@ -104,8 +104,7 @@ def fit_fine_gray(X: FloatArray, time: FloatArray, cause: NDArray[np.int_], of_i
     sets = subdistribution_sets(time, cause, of_interest)
     X = X[sets.order]
     centre = X.mean(axis=0)
-    scale = X.std(axis=0)
-    scale[scale <= 1e-12 * np.abs(centre)] = 0.0
+    scale = spread(X - centre, centre, np.ones(len(X)))
     Z = (X - centre) / np.where(scale > 0, scale, 1.0)
     start = _evaluate(sets, Z, np.zeros(Z.shape[1]))
     used = independent_columns(start.information, float(sets.events.sum())) & (scale > 0)

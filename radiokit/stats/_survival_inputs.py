@@ -33,7 +33,9 @@ def check_groups(
     """Return the number of each case's group and the labels, in sorted order or in that of a Categorical."""
     if groups is None:
         return np.zeros(n, dtype=np.intp), [ALL]
-    given: Any = groups
+    given: Any = groups if isinstance(groups, pd.Categorical | pd.Series) else np.asarray(groups)
+    if given.ndim != 1:
+        raise InputError(f"{name} has shape {given.shape}; required: ({n},), one a case.")
     values = pd.Categorical(given).remove_unused_categories()
     if len(values) != n:
         raise InputError(f"{name} has {len(values)} values for {n} cases; required: one a case.")
@@ -74,7 +76,10 @@ def check_survival_matrix(survival_probability: ArrayLike, n: int, times: FloatA
 
 def check_times(times: ArrayLike, *, name: str = "times") -> FloatArray:
     """Return times as a vector of finite, non-negative floats."""
-    values = np.atleast_1d(np.asarray(times, dtype=float))
+    try:
+        values = np.atleast_1d(np.asarray(times, dtype=float))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} is {times!r}; required: numbers, in the unit of the follow-up.") from error
     if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all() or (values < 0).any():
         raise InputError(f"{name} is {times!r}; required: one or more finite times >= 0, in the unit of the follow-up.")
     return values

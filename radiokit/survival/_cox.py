@@ -21,7 +21,7 @@ from radiokit.stats._design import check_frame, column_design, model_frame
 from radiokit.stats._inputs import FloatArray, check_choice, normal_quantile
 from radiokit.stats._survival_inputs import check_groups
 from radiokit.survival._baseline import Baseline
-from radiokit.survival._inputs import check_outcome, check_weights
+from radiokit.survival._inputs import check_numeric, check_outcome, check_weights
 from radiokit.utils import as_survival_target
 
 
@@ -134,6 +134,7 @@ class CoxModel(BaseEstimator):
             Itself.
         """
         covariates, layer = self._split(X, fitting=True)
+        check_numeric(covariates)
         matrix = validate_data(self, covariates, dtype=np.float64, ensure_min_samples=2)
         names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(matrix.shape[1])])
         self.design_ = column_design(pd.DataFrame(matrix, columns=list(names)))
@@ -298,6 +299,8 @@ class CoxModel(BaseEstimator):
         if lacking:
             return X, None
         layer = X[names[0]] if len(names) == 1 else pd.Series(list(zip(*(X[n] for n in names), strict=True)))
+        if X.shape[1] == len(names):
+            raise InputError(f"X has no columns besides the strata {names}; required: one covariate at least.")
         return X.drop(columns=names), layer.to_numpy()
 
     def _strata_codes(self, layer: Any, n: int) -> NDArray[np.intp]:
@@ -349,7 +352,7 @@ class CoxModel(BaseEstimator):
                 f"{len(aliased)} covariates are constant or linear in those before them and get no coefficient: "
                 f"{aliased[:5]}. Leave them out.",
                 DataWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         infinite = [name for name, bad in zip(names, fit.infinite, strict=True) if bad]
         if infinite:
@@ -358,7 +361,7 @@ class CoxModel(BaseEstimator):
                 f"{infinite[:5]} run to infinity. Their intervals and p-values mean nothing; merge rare categories, "
                 "drop covariates, or penalise (CoxElasticNet).",
                 SeparationWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
 

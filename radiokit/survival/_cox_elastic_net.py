@@ -16,7 +16,7 @@ from radiokit.stats._cox_fit import partial_likelihood, risk_sets
 from radiokit.stats._elastic_net import cross_validated_path, fold_ids
 from radiokit.stats._inputs import FloatArray, check_choice
 from radiokit.survival._baseline import Baseline
-from radiokit.survival._inputs import check_outcome
+from radiokit.survival._inputs import check_numeric, check_outcome
 from radiokit.utils import as_survival_target
 
 
@@ -117,6 +117,7 @@ class CoxElasticNet(BaseEstimator):
             Itself.
         """
         check_choice(self.rule, ("min", "1se"), name="rule")
+        check_numeric(X)
         matrix = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         time, event = check_outcome(y, len(matrix))
         target = as_survival_target(event, time)

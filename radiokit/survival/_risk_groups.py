@@ -42,7 +42,7 @@ class RiskStratifier(MetaEstimatorMixin, BaseEstimator):
     thresholds_ : ndarray of shape (1,) or (2,)
         The cuts, learnt in `fit` and never after: a case at a threshold belongs below it.
     cutpoint_ : Cutpoint or None
-        The search, for "maxstat".
+        The search, for "maxstat" (its p-value by "lausen94").
     labels_ : tuple of str
         Names of the groups, from low to high.
     n_features_in_, feature_names_in_
@@ -97,7 +97,9 @@ class RiskStratifier(MetaEstimatorMixin, BaseEstimator):
         self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
         risk = self._risk(X)
         check_outcome(y, risk.size)
-        self.cutpoint_ = optimal_cutpoint(y, risk, min_prop=self.min_prop) if self.cut == "maxstat" else None
+        self.cutpoint_ = (
+            optimal_cutpoint(y, risk, min_prop=self.min_prop, method="lausen94") if self.cut == "maxstat" else None
+        )
         self.thresholds_ = self._thresholds(risk)
         self.labels_ = LABELS[self.thresholds_.size]
         found = np.bincount(self._groups(risk), minlength=len(self.labels_))

@@ -20,6 +20,7 @@ from radiokit.stats._fine_gray import FineGrayFit, fit_fine_gray
 from radiokit.stats._inputs import FloatArray
 from radiokit.stats._survival_inputs import check_causes, check_times
 from radiokit.survival._cox import wald_table
+from radiokit.survival._inputs import check_numeric
 
 __all__ = ["FineGray"]
 
@@ -94,6 +95,7 @@ class FineGray(BaseEstimator):
         FineGray
             Itself.
         """
+        check_numeric(X)
         matrix = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         names = list(y.columns) if isinstance(y, pd.DataFrame) else getattr(getattr(y, "dtype", None), "names", None)
         if not {"time", "cause"} <= set(names or []):

@@ -87,7 +87,10 @@ def as_survival_target(event: ArrayLike, time: ArrayLike) -> NDArray[np.void]:
     array([5., 8.])
     """
     events = check_binary_target(event, name="event", both_classes=False)
-    times = np.asarray(time, dtype=float)
+    try:
+        times = np.asarray(time, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise OutcomeError(f"time holds values that are not numbers ({error}); required: one time a case.") from error
     if times.shape != events.shape:
         raise OutcomeError(
             f"event has {events.size} values and time has shape {times.shape}; required: one time a case."

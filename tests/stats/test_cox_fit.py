@@ -78,6 +78,16 @@ def test_scales_and_origins_of_covariates() -> None:
     assert moved.log_likelihood == pytest.approx(plain.log_likelihood, rel=1e-12)
 
 
+@pytest.mark.parametrize("unit", [1e100, 1e-100])
+def test_covariates_of_any_magnitude(unit: float) -> None:
+    y = random_target(60)
+    x = np.random.default_rng(1).normal(size=(60, 1))
+    plain = fit_cox(x, y["time"], y["event"])
+    scaled = fit_cox(x * unit, y["time"], y["event"])
+    assert scaled.log_likelihood == pytest.approx(plain.log_likelihood, rel=1e-12)
+    assert cox_univariable(x * unit, y).loc[0, "statistic"] == pytest.approx(cox_univariable(x, y).loc[0, "statistic"])
+
+
 def test_doubled_cases_are_weights_of_two() -> None:
     y = random_target(30, digits=9)
     X = np.random.default_rng(1).normal(size=(30, 2))

@@ -145,6 +145,8 @@ def test_horizon_beyond_the_follow_up() -> None:
         (lambda y: kaplan_meier(y, ci="logit"), "ci is 'logit'"),
         (lambda y: kaplan_meier(y, groups=[1, 2]), "2 values for 20 cases"),
         (lambda y: kaplan_meier(y, groups=[None, *[1] * 19]), "1 missing"),
+        (lambda y: kaplan_meier(y, groups=np.ones((20, 2))), "shape"),
+        (lambda y: rmst(y, tau="late"), "numbers"),
         (lambda y: kaplan_meier(y, confidence_level=95), "confidence_level"),
         (lambda y: logrank_test(y, np.ones(20)), "at least 2"),
         (lambda y: rmst_difference(y, np.arange(20) % 3, tau=0.1), "3 groups"),

@@ -11,6 +11,7 @@ from radiokit.exceptions import InputError, OutcomeError
 from radiokit.stats import (
     auc,
     brier_curve,
+    compare_time_auc,
     cumulative_incidence,
     gray_test,
     integrated_brier,
@@ -31,6 +32,20 @@ def test_auc_as_score(shared, name: str) -> None:
         table = time_auc(y, values[f"{name}.markers"]["lp_full"], times)
         np.testing.assert_allclose(table["auc"], want["AUC"], rtol=1e-10)
         np.testing.assert_allclose(table["se"], want["se"], rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["surv", "surv2"])
+def test_difference_of_aucs_as_score(shared, name: str) -> None:
+    values = oracle_values(shared)
+    _, y = oracle_cases(shared, name)
+    want = pd.DataFrame(values[f"{name}.Score"]["AUC_contrast"]["columns"])
+    want = want[(want["model"] == "x1x2") & (want["reference"] == "full")]
+    a, b = values[f"{name}.markers"].values()
+    table = compare_time_auc(y, a, b, values[f"{name}.eval_times"])
+    np.testing.assert_allclose(table["difference"], -want["delta.AUC"], rtol=1e-9)
+    np.testing.assert_allclose(table["se"], want["se"], rtol=1e-9)
+    np.testing.assert_allclose(table["p_value"], want["p"], rtol=1e-7)
+    assert np.isnan(compare_time_auc(y, a, b, [1e6])["p_value"]).all()
 
 
 @pytest.mark.parametrize("name", ["surv", "surv2"])
