@@ -108,11 +108,11 @@ def make_cohort(
     -----
     For each patient, four standard normal latent variables drive the outcome,
 
-    .. math:: \operatorname{logit} P(\text{outcome}) = \beta_0 + e\,(1.8\,h + 1.2\,s + 0.8\,a + 0.8\,c),
+    .. math:: \operatorname{logit} P(\text{outcome}) = \beta_0 + e\,(1.8\,h + 1.2\,s + 1.0\,a + 1.0\,c),
 
     with heterogeneity h, irregularity s, age a (decades from 62 years), log CEA c and e = `effect`; the intercept makes
-    40 % of the population positive. Relapse times follow a Weibull law of shape 1.3 with log hazard ratios 0.8 h +
-    0.4 s + 0.3 a + 0.4 c, censored uniformly between 18 and 60 months. Sex, stage, volume and centre have no effect.
+    40 % of the population positive. Relapse times follow a Weibull law of shape 1.3 with log hazard ratios 0.9 h +
+    0.5 s + 0.5 a + 0.5 c, censored uniformly between 18 and 60 months. Sex, stage, volume and centre have no effect.
 
     Heterogeneity shortens the correlation length of the tumour's texture at equal variance (so it moves texture
     features and not the histogram); irregularity roughens a star-shaped outline at equal volume. Centres differ in

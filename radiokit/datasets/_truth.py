@@ -16,13 +16,14 @@ COEFFICIENTS = pd.DataFrame(
     {
         "variable": ["heterogeneity", "irregularity", "age", "cea", "log_volume", "sex", "stage"],
         "unit": ["1 SD", "1 SD", "10 years", "1 SD of log", "1 SD", "male", "one stage"],
-        "log_odds": [1.8, 1.2, 0.8, 0.8, 0.0, 0.0, 0.0],
-        "log_hazard": [0.8, 0.4, 0.3, 0.4, 0.0, 0.0, 0.0],
+        "log_odds": [1.8, 1.2, 1.0, 1.0, 0.0, 0.0, 0.0],
+        "log_hazard": [0.9, 0.5, 0.5, 0.5, 0.0, 0.0, 0.0],
     }
 ).set_index("variable")
 DRIVERS = ("heterogeneity", "irregularity", "age", "cea")
 PREVALENCE = 0.4
 WEIBULL_SHAPE = 1.3
+CEA_SD = 0.6  # of log CEA
 MEDIAN_MONTHS = 30.0  # of a patient with average latents
 
 # What the latents do to features of the original image; the sign is that of the correlation with the latent.
@@ -74,7 +75,7 @@ class CohortTruth:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     truth = make_cohort(4, centers=2, folder=folder, random_state=0).truth
     >>> round(truth.planted_auc, 2)
-    0.89
+    0.9
     """
 
     cases: pd.DataFrame
@@ -103,7 +104,7 @@ def draw_patients(n: int, centers: list[str], effect: float, rng: np.random.Gene
     patients["outcome"] = (rng.random(n) < patients["probability"]).astype(int)
     patients["event"], patients["time"] = _follow_up(patients["log_hazard"].to_numpy(), rng)
     patients["age"] = np.round(62 + 10 * patients["age"]).clip(18, 95)
-    patients["cea"] = np.exp(np.log(4.0) + 0.9 * patients["cea"]).round(1).clip(0.1)
+    patients["cea"] = np.exp(np.log(4.0) + CEA_SD * patients["cea"]).round(1).clip(0.1)
     patients["sex"] = np.where(rng.random(n) < 0.55, "male", "female")
     patients["stage"] = rng.choice(["I", "II", "III"], size=n, p=[0.3, 0.4, 0.3])
     return patients

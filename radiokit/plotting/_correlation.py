@@ -14,6 +14,8 @@ from radiokit.exceptions import InputError
 from radiokit.plotting._display import Display
 from radiokit.plotting._style import plain, style
 
+VALUES = 12  # features up to which the correlations are written into the squares
+
 
 class CorrelationDisplay(Display):
     """Correlation matrix of features, ordered so that families stand together.
@@ -96,8 +98,9 @@ class CorrelationDisplay(Display):
         with style():
             p = len(self.matrix)
             named = p <= max_labels
-            size = 2.6 + (0.15 * p if named else 1.6)
-            ax = self._open(ax, size + 0.6, size)
+            letters = max(len(str(name)) for name in self.matrix.columns)
+            size = 0.065 * letters + max(1.6, (0.3 if p <= VALUES else 0.17) * p) if named else 4.2
+            ax = self._open(ax, size + 0.8, size)
             image = ax.imshow(
                 self.matrix.to_numpy(dtype=float), cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest"
             )
@@ -109,7 +112,7 @@ class CorrelationDisplay(Display):
                 ax.set(xticks=[], yticks=[], xlabel=f"{p} features, clustered")
             ax.tick_params(length=0)
             ax.spines[:].set_visible(False)
-            if p <= 12:
+            if p <= VALUES:
                 _write_values(ax, self.matrix.to_numpy(dtype=float))
             bar = self.figure_.colorbar(image, ax=ax, shrink=0.5, aspect=16, ticks=[-1, -0.5, 0, 0.5, 1])
             bar.outline.set_visible(False)

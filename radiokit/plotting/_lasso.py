@@ -14,6 +14,8 @@ from radiokit.exceptions import InputError
 from radiokit.plotting._display import Display, check_columns
 from radiokit.plotting._style import COLORS, DASHES, FAINT, GREY, plain, style
 
+MOST_BELOW = 40  # how far below the penalty used the path is shown
+
 
 class LassoPathDisplay(Display):
     """Coefficients and cross-validated deviance against the penalty.
@@ -108,8 +110,13 @@ class LassoPathDisplay(Display):
         rows = self.path[self.path["chosen"].astype(bool)] if "chosen" in self.path else self.path.iloc[:0]
         return float(rows["penalty"].iloc[0]) if len(rows) else np.nan
 
+    def _shown(self) -> pd.DataFrame:
+        """Return the path without the far end, where coefficients and deviance only blow up."""
+        least = np.nan_to_num(self._chosen() / MOST_BELOW)
+        return self.path[self.path["penalty"] >= least]
+
     def _plot_curve(self, ax: Axes) -> None:
-        path = self.path
+        path = self._shown()
         if "se" in path:
             ax.errorbar(path["penalty"], path["deviance"], yerr=path["se"], fmt="none", ecolor=FAINT, elinewidth=0.8)
         ax.plot(path["penalty"], path["deviance"], "o", color=COLORS[1], ms=2.5)
@@ -123,7 +130,7 @@ class LassoPathDisplay(Display):
 
     def _plot_coefficients(self, ax: Axes, label_features: int) -> None:
         wide = self.coefficients.pivot_table(index="penalty", columns="feature", values="coef", aggfunc="first")
-        wide = wide.reindex(np.sort(self.path["penalty"].unique())).fillna(0.0)
+        wide = wide.reindex(np.sort(self._shown()["penalty"].unique())).fillna(0.0)
         at = wide.loc[self._chosen()] if np.isfinite(self._chosen()) else wide.iloc[0]
         ordered = wide.columns[np.argsort(-np.abs(at.to_numpy()), kind="stable")]
         named = [feature for feature in ordered if at[feature] != 0][:label_features]

@@ -82,7 +82,7 @@ def _features(result: Reportable, colors: dict[str, str]) -> Iterator[Figure]:
             "number of features with a coefficient. Right: coefficients along the path. Dashed: the penalty used."
         )
         display_path = LassoPathDisplay.from_frame(path, coefficients).plot()
-        yield Figure(_name("lasso_path", model), "features", f"LASSO path {model}", caption, display_path)
+        yield Figure(_name("lasso_path", model), "features", f"LASSO path, {model}".strip(", "), caption, display_path)
     selected = table(result, "selected")
     if selected is not None and {"feature", "coef"} <= set(selected.columns):
         for model, part in _by(selected, "model"):
@@ -92,7 +92,13 @@ def _features(result: Reportable, colors: dict[str, str]) -> Iterator[Figure]:
                     "Coefficients of the standardised features of the signature; right, how often each was selected."
                 )
                 display_coef = CoefficientDisplay.from_frame(kept.head(30)).plot()
-                yield Figure(_name("coefficients", model), "features", f"Coefficients {model}", caption, display_coef)
+                yield Figure(
+                    _name("coefficients", model),
+                    "features",
+                    f"Coefficients, {model}".strip(", "),
+                    caption,
+                    display_coef,
+                )
     correlation = table(result, "correlation")
     if correlation is not None and len(correlation) > 1:
         matrix = (
@@ -126,7 +132,7 @@ def _predictions(result: Reportable, colors: dict[str, str]) -> Iterator[Figure]
         yield from _waterfall(result, cohort, averaged(part))
     for cohort, part in parts:
         yield _calibration(cohort, averaged(part), colors)
-    corrected = table(result, "calibration_corrected")
+    corrected = table(result, "calibration_curve")
     if corrected is not None:
         for model, part in _by(corrected, "model"):
             if model and model not in main_models(result):
@@ -134,7 +140,7 @@ def _predictions(result: Reportable, colors: dict[str, str]) -> Iterator[Figure]
             caption = (
                 "Training: the apparent curve, and the curve after the optimism of the whole pipeline is taken away."
             )
-            title = f"Bias-corrected calibration {model}".strip()
+            title = f"Bias-corrected calibration, {model}".strip(", ")
             yield Figure(
                 _name("calibration_corrected", model),
                 "calibration",
@@ -232,14 +238,16 @@ def _curve(own: pd.DataFrame) -> pd.DataFrame:
 
 
 def _effects(result: Reportable) -> Iterator[Figure]:
-    for name, title in (("univariable", "Univariable"), ("multivariable", "Multivariable"), ("cox", "Cox model")):
+    for name, title in (("univariable", "Univariable"), ("multivariable", "Multivariable")):
         frame = table(result, name)
         if frame is None or not ({"odds_ratio", "hazard_ratio"} & set(frame.columns)):
             continue
         for model, part in _by(frame, "model"):
             caption = "Ratios with 95% intervals on a logarithmic scale; right of 1 the risk is higher."
             display = ForestDisplay.from_frame(part.dropna(axis="columns", how="all").head(40)).plot()
-            yield Figure(_name(f"forest_{name}", model), "effects", f"{title} {model}".strip(), caption, display)
+            yield Figure(
+                _name(f"forest_{name}", model), "effects", f"{title} analysis, {model}".strip(", "), caption, display
+            )
     rulers, scale = table(result, "nomogram"), table(result, "nomogram_scale")
     if rulers is not None and scale is not None:
         for model, part in _by(rulers, "model"):
@@ -252,7 +260,9 @@ def _effects(result: Reportable) -> Iterator[Figure]:
                 "probability below the total."
             )
             display_nomogram = NomogramDisplay.from_frame(part, own).plot()
-            yield Figure(_name("nomogram", model), "effects", f"Nomogram {model}".strip(), caption, display_nomogram)
+            yield Figure(
+                _name("nomogram", model), "effects", f"Nomogram, {model}".strip(", "), caption, display_nomogram
+            )
 
 
 def _over_time(result: Reportable, colors: dict[str, str]) -> Iterator[Figure]:

@@ -203,17 +203,18 @@ def count_tests(result: Reportable) -> int:
 
 def _numbers(rows: pd.DataFrame, endpoint: Endpoint) -> TableView:
     """One row a model, one column a kind of evidence."""
-    pairs = zip(rows["cohort"].astype(str), rows["source"], strict=True)
+    honest = rows[rows["source"] != "train"] if (rows["source"] != "train").any() else rows
+    pairs = zip(honest["cohort"].astype(str), honest["source"], strict=True)
     order = list(SOURCES)
     columns = sorted(dict.fromkeys(pairs), key=lambda c: order.index(c[1]) if c[1] in order else len(order))
     body = []
-    for model in endpoint.models:
+    for model in (m for m in endpoint.models if kind(m) != "prevalence"):
         cells = [Cell(model)]
         for cohort, source in columns:
             own = rows[(rows["model"] == model) & (rows["cohort"].astype(str) == cohort) & (rows["source"] == source)]
             values = own[["estimate", "ci_low", "ci_high"]].to_numpy(dtype=float)
             cells.append(estimate_cell(*values[0]) if len(values) else Cell(MISSING, number=True))
         body.append(cells)
-    metric = label(endpoint.metric)
-    header = ["Model", *(f"{metric}, {cohort_label(c, s, SOURCES)}" for c, s in columns)]
-    return TableView(header, body, "", "", f"headline-{endpoint.metric}")
+    header = ["Model", *(cohort_label(c, s, SOURCES).capitalize() for c, s in columns)]
+    caption = f"{label(endpoint.metric)}, with its 95% interval"
+    return TableView(header, body, caption, "", f"headline-{endpoint.metric}")

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from radiokit.report._figures import Figure
-from radiokit.report._result import SOURCES, Reportable, endpoints, table
+from radiokit.report._result import SOURCES, Reportable, endpoints, main_models, table
 from radiokit.report._view import TableView, performance_view, view
 from radiokit.stats import format_table_one
 
-DISCRIMINATION = ("auc", "sensitivity", "specificity", "ppv", "npv", "accuracy", "f1", "mcc")
+DISCRIMINATION = ("auc", "sensitivity", "specificity", "ppv", "npv", "accuracy")
 ACCURACY = ("brier", "brier_scaled", "calibration_intercept", "calibration_slope", "r2")
 CONCORDANCE = ("c_index", "calibration_slope")
 DELONG = (
@@ -25,9 +25,10 @@ CALIBRATION = (
 )  # fmt: skip
 COLUMNS = {"delong": DELONG, "concordance_comparison": DELONG, "calibration": CALIBRATION}
 INTERVALS = (
-    "Estimate with 95% interval under it. n: patients. Training, apparent: no validation, for completeness only."
+    "Estimate with 95% interval under it. n: patients. Apparent: judged on its own training patients, no validation."
 )
 MOST_ROWS = 60
+WIDE = 5.0  # inches: a wider figure has the whole row
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Picture:
     """A figure as the page holds it."""
 
     name: str
+    section: str
     title: str
     caption: str
     uri: str
@@ -52,6 +54,7 @@ class Section:
     tables: list[TableView] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
+    folded: list[str] = field(default_factory=list)
 
 
 HEADINGS = (
@@ -84,15 +87,19 @@ HEADINGS = (
 )
 
 
-def sections(result: Reportable, pictures: Sequence[Figure]) -> list[Section]:
+def picture(figure: Figure) -> Picture:
+    """Return a figure as the page holds it: an image of its own, in which no text can become markup of the page."""
+    svg = base64.b64encode(figure.display.svg().encode()).decode()
+    inches = float(figure.display.figure_.get_size_inches()[0])
+    uri = f"data:image/svg+xml;base64,{svg}"
+    return Picture(figure.name, figure.section, figure.title, figure.caption, uri, round(96 * inches), inches > WIDE)
+
+
+def sections(result: Reportable, pictures: Sequence[Picture]) -> list[Section]:
     """Sort tables and figures under their headings; a heading with nothing under it is left out."""
     found = {key: Section(key, title, intro) for key, title, intro in HEADINGS}
-    for figure in pictures:
-        svg = base64.b64encode(figure.display.svg().encode()).decode()
-        inches = float(figure.display.figure_.get_size_inches()[0])
-        uri = f"data:image/svg+xml;base64,{svg}"
-        picture = Picture(figure.name, figure.title, figure.caption, uri, round(96 * inches), inches > 5.0)
-        found[figure.section].pictures.append(picture)
+    for drawn in pictures:
+        found[drawn.section].pictures.append(drawn)
     _patients(result, found["patients"])
     _features(result, found["features"])
     _performance(result, found)
@@ -118,7 +125,9 @@ def _patients(result: Reportable, section: Section) -> None:
 
 def _table_one(frame: pd.DataFrame, key: str, caption: str, note: str) -> TableView:
     if {"variable", "level", "group", "statistic"} <= set(frame.columns):
-        printed = view(format_table_one(frame), name=key, caption=caption, notes=[note])
+        tidy = format_table_one(frame)
+        tidy["Characteristic"] = tidy["Characteristic"].str.replace(r"_(?=,| =)", "", regex=True)
+        printed = view(tidy, name=key, caption=caption, notes=[note])
         return TableView(printed.header, printed.rows, caption, view(frame, name=key, caption="").csv, key, [note])
     return view(frame, name=key, caption=caption, notes=[note])
 
@@ -129,15 +138,21 @@ def _features(result: Reportable, section: Section) -> None:
         notes = ["Volume correlation (Spearman), with the tumour volume: near 1 or −1 it is volume in disguise."]
         section.tables.append(_clipped(selected, "selected", "Features in the signatures", notes))
     if formula is not None and "formula" in formula:
+        mains = main_models(result)
         for _, row in formula.iterrows():
-            name = f"{row['model']}: " if "model" in formula else ""
-            section.texts.append(f"{name}{row['formula']}")
+            model = str(row.get("model", ""))
+            text = str(row["formula"]).replace("; ", "\n")
+            shown = section.texts if model in mains or not model else section.folded
+            shown.append(f"{model}\n{text}" if model else text)
 
 
 def _performance(result: Reportable, found: dict[str, Section]) -> None:
     performance = table(result, "performance")
     for endpoint in endpoints(result) if performance is not None else []:
         own = performance[performance["model"].isin(endpoint.models)]  # type: ignore[index]
+        if table(result, "optimism") is not None:
+            # A table of its own shows what is apparent and what is corrected.
+            own = own[~own["source"].isin(["train", "optimism-corrected"])]
         binary = endpoint.metric == "auc"
         for key, metrics, name, caption in (
             ("discrimination", DISCRIMINATION, "performance", "Performance by model and cohort"),

@@ -12,13 +12,15 @@ import pandas as pd
 
 LABELS = {
     "auc": "AUC", "auc_a": "AUC A", "auc_b": "AUC B", "brier": "Brier", "brier_scaled": "Scaled Brier",
-    "c_index": "C-index", "c_index_a": "C-index A", "c_index_b": "C-index B", "calibration_intercept": "Intercept",
-    "calibration_slope": "Slope", "calibration_in_the_large": "In the large", "case_id": "Case",
-    "center_p_value": "p between centres", "coef": "Coefficient", "e_avg": "E avg", "e_max": "E max", "e_50": "E 50",
-    "e_90": "E 90", "f1": "F1", "hazard_ratio": "Hazard ratio", "ici": "ICI", "lr_negative": "LR−",
-    "lr_positive": "LR+", "mcc": "MCC", "n": "n", "n_cases": "Cases", "n_events": "Events", "n_features": "Features",
-    "n_patients": "Patients", "npv": "NPV", "odds_ratio": "Odds ratio", "o_e": "O/E", "p": "p",
-    "p_adjusted": "p adjusted", "p_value": "p", "ppv": "PPV", "r2": "R²", "se": "SE", "smd": "SMD", "vif": "VIF",
+    "c_index": "C-index", "c_index_a": "C-index A", "c_index_b": "C-index B",
+    "calibration_in_the_large": "In the large", "calibration_intercept": "Intercept", "calibration_slope": "Slope",
+    "case_id": "Case", "center_p_value": "p, centres", "coef": "Coefficient", "coef_raw": "Per unit", "e_50": "E 50",
+    "e_90": "E 90", "e_avg": "E avg", "e_max": "E max", "f1": "F1", "hazard_ratio": "Hazard ratio", "ici": "ICI",
+    "lr_negative": "LR−", "lr_positive": "LR+", "mcc": "MCC", "model_a": "Model A", "model_b": "Model B", "n": "n",
+    "n_cases": "Cases", "n_events": "Events", "n_features": "Features", "n_patients": "Patients", "npv": "NPV",
+    "o_e": "O/E", "odds_ratio": "Odds ratio", "p": "p", "p_adjusted": "p adjusted", "p_value": "p", "ppv": "PPV",
+    "r2": "R²", "se": "SE", "selection_frequency": "Selected", "smd": "SMD", "vif": "VIF",
+    "volume_correlation": "ρ with volume",
 }  # fmt: skip
 ESTIMATES = ("estimate", "odds_ratio", "hazard_ratio", "difference", "auc", "c_index", "net_benefit", "survival")
 MISSING = "–"
@@ -32,6 +34,11 @@ class Cell:
     text: str
     small: str = ""
     number: bool = False
+
+    @property
+    def long(self) -> bool:
+        """Whether the text may be broken into lines."""
+        return len(self.text) > 34
 
 
 @dataclass(frozen=True)
@@ -134,7 +141,7 @@ def number(value: Any, *, p: bool = False) -> str:
     """Return a number as papers print it: p-values to three decimals, others to two or three figures."""
     if not np.isfinite(value):
         return MISSING if np.isnan(value) else ("∞" if value > 0 else "−∞")
-    if value == 0 and not p:
+    if abs(value) < 1e-12 and not p:
         return "0"
     if p:
         return "<0.001" if value < 0.001 else f"{value:.3f}"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +13,11 @@ from jinja2 import Environment, FileSystemLoader
 
 from radiokit._version import __version__
 from radiokit.exceptions import FileError
-from radiokit.report._figures import Figure, figures
+from radiokit.report._figures import figures
 from radiokit.report._headline import headline, outcome_name
 from radiokit.report._methods import methods_text, settings_rows
 from radiokit.report._result import Reportable, setting
-from radiokit.report._sections import sections
+from radiokit.report._sections import Picture, picture, sections
 from radiokit.report._view import csv_uri
 
 HERE = Path(__file__).parent
@@ -71,10 +69,8 @@ def write_report(
     if target.is_dir():
         target = target / "report.html"
     try:
-        with _drawn(result) as pictures:
-            target.write_text(_render(result, pictures), encoding="utf-8")
-            if figures_folder is not None:
-                _save(pictures, Path(figures_folder))
+        pictures = _draw(result, None if figures_folder is None else Path(figures_folder))
+        target.write_text(_render(result, pictures), encoding="utf-8")
     except OSError as error:
         raise FileError(
             f"The report cannot be written to {target}: {error.strerror}. Does the folder exist?"
@@ -130,26 +126,22 @@ def write_folder(result: Reportable, folder: str | os.PathLike[str]) -> Path:
     return write_report(result, root / "report.html", figures_folder=root / "figures")
 
 
-def _save(pictures: list[Figure], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for figure in pictures:
-        for suffix in ("png", "svg"):
-            figure.display.save(folder / f"{safe_name(figure.name)}.{suffix}", dpi=200)
-
-
-@contextmanager
-def _drawn(result: Reportable) -> Iterator[list[Figure]]:
-    pictures: list[Figure] = []
-    try:
-        for figure in figures(result):
-            pictures.append(figure)  # noqa: PERF402  (those drawn before an error must be closed too)
-        yield pictures
-    finally:
-        for figure in pictures:
+def _draw(result: Reportable, folder: Path | None) -> list[Picture]:
+    """Draw the figures one after the other: each is closed before the next is opened."""
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    pictures = []
+    for figure in figures(result):
+        try:
+            pictures.append(picture(figure))
+            for suffix in ("png", "svg") if folder is not None else ():
+                figure.display.save(folder / f"{safe_name(figure.name)}.{suffix}", dpi=200)  # type: ignore[operator]
+        finally:
             figure.display.close()
+    return pictures
 
 
-def _render(result: Reportable, pictures: list[Figure]) -> str:
+def _render(result: Reportable, pictures: list[Picture]) -> str:
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     provenance = json.dumps(plain(result.provenance), indent=2)
     return environment.get_template("report.html").render(

@@ -117,7 +117,7 @@ def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
         "delong": compare_aucs(y, scores).assign(cohort="external"),
         "univariable": ratios,
         "calibration": fit,
-        "calibration_corrected": pd.DataFrame(
+        "calibration_curve": pd.DataFrame(
             {
                 "model": "combined",
                 "predicted": [0.1, 0.5, 0.9],
