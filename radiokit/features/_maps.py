@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from radiokit.exceptions import ParameterError
 from radiokit.features._binning import GreyLevels, bin_values
 from radiokit.features._extractor import RadiomicsExtractor
 from radiokit.features._firstorder import Intensities
+from radiokit.features._glcm import JointProbability
+from radiokit.features._matrices._counts import CountMatrix
+from radiokit.features._matrices._lattice import directions
+from radiokit.features._matrices._patches import patch_dependence, patch_pairs, patch_runs, patch_tones, patch_zones
 from radiokit.features._measure import FORMULAS, TextureOptions
+from radiokit.features._ngtdm import ToneDifference
 from radiokit.features._plan import Plan, as_discretization
 from radiokit.features._pyradiomics import PyradiomicsPipeline
-from radiokit.features._region import Region
-from radiokit.features._texture import Texture
+from radiokit.features._texture import direction_lengths, pair_weights
 from radiokit.filters import Filter, LoG, Scene, Wavelet, as_filter, pyradiomics_images, pyradiomics_names
 from radiokit.io import Volume
-from radiokit.utils import parallel_map
+from radiokit.utils import one_thread, parallel_map
 
+BATCH = 64  # neighbourhoods at a time: their matrices fit into the cache of a core
+Formula = Callable[[Any], Any]
 CHUNKS = 64  # of a map; enough to share out evenly, and to show progress
 Wanted = dict[str, dict[str, list[str]]]  # image name -> class -> features
 
@@ -73,8 +80,8 @@ def feature_maps(
     Returns
     -------
     dict of str to Volume
-        A map a feature, on the grid of the image (after resampling, where that is asked for); `radiokit.io.write_volume`
-        stores it.
+        A map a feature, on the grid of the image (after resampling, where that is asked for);
+        `radiokit.io.write_volume` stores it.
 
     Raises
     ------
@@ -85,16 +92,17 @@ def feature_maps(
 
     Notes
     -----
-    The formulas and matrices are those of whole regions; grey levels are set once for the region, and every neighbourhood
-    has them (pyradiomics 3.0.1, voxel-based extraction). Where a feature is not defined, as texture of a voxel without
-    neighbours, its map is NaN.
+    The formulas are those of whole regions; grey levels are set once for the region, and every neighbourhood has them
+    (pyradiomics 3.0.1, voxel-based extraction). With ``force2d`` the neighbourhood is flat. Where a feature is not
+    defined, as texture of a voxel without neighbours, its map is NaN. Two maps of pyradiomics are not reproduced: its
+    JointAverage is NaN wherever one direction has no pair, and its MCC fails for the whole image in that case.
 
     Examples
     --------
     >>> values = np.arange(64.0).reshape(4, 4, 4)
     >>> maps = feature_maps(values, values > 31, ["original_firstorder_Mean"], spacing=(1, 1, 1))
     >>> float(maps["original_firstorder_Mean"].array[3, 3, 3])
-    53.5
+    52.5
     """
     if radius != int(radius) or radius < 1:
         raise ParameterError(f"radius={radius!r}; required: a whole number of voxels, 1 or more.")
@@ -107,6 +115,8 @@ def feature_maps(
     scene = Scene(ready.image, ready.mask, _widened(ready.box, radius, ready.image.shape), pipeline.flat_axis)
     inside = scene.mask.array[scene.box]
     voxels = np.argwhere(inside)
+    z, y, x = (0 if axis == pipeline.flat_axis else radius for axis in range(3))
+    reach = (z, y, x)
     maps = {name: np.full(ready.image.shape, outside) for name in features}
     for measured in plan.filters:
         bins = as_discretization(plan.discretization if measured.discretization is None else measured.discretization)
@@ -119,7 +129,7 @@ def feature_maps(
                 levels = bin_values(
                     values[counted], width=getattr(binning, "width", None), count=getattr(binning, "count", None)
                 )
-                field = Field.around(values, counted, levels, radius, ready.image.spacing)
+                field = Field.around(values, counted, levels, reach, ready.image.spacing)
                 job = partial(
                     _chunk,
                     field=field,
@@ -149,8 +159,8 @@ class Field:
         Highest grey level of the image.
     n_present : int
         How many grey levels occur in it.
-    radius : int
-        Voxels of margin.
+    reach : tuple of 3 int
+        Voxels of a neighbourhood on each side, (z, y, x).
     spacing : tuple of 3 float
         In mm.
     """
@@ -159,7 +169,7 @@ class Field:
     levels: np.ndarray
     n_levels: int
     n_present: int
-    radius: int
+    reach: tuple[int, int, int]
     spacing: tuple[float, float, float]
 
     @classmethod
@@ -168,62 +178,95 @@ class Field:
         values: np.ndarray,
         counted: np.ndarray,
         levels: GreyLevels,
-        radius: int,
+        reach: tuple[int, int, int],
         spacing: tuple[float, float, float],
     ) -> Field:
         """Make the field of the voxels that count."""
         field = np.zeros(values.shape, dtype=np.int64)
         field[counted] = levels.level
+        margin = [(r, r) for r in reach]
         present = len(levels.histogram[0])
-        return cls(np.pad(values, radius), np.pad(field, radius), levels.n_levels, present, radius, spacing)
+        return cls(np.pad(values, margin), np.pad(field, margin), levels.n_levels, present, reach, spacing)
 
-    def neighbourhood(self, voxel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Grey levels and intensities of the cube around a voxel, given by its place in the box."""
-        cube = tuple(slice(v, v + 2 * self.radius + 1) for v in voxel)
-        return self.levels[cube], self.values[cube]
+    def stacks(self, voxels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Grey levels and intensities around voxels, given by their places in the box; shape (n_voxels, k, k, k)."""
+        window = tuple(2 * r + 1 for r in self.reach)
+        index = tuple(voxels.T)
+        return (sliding_window_view(self.levels, window)[index], sliding_window_view(self.values, window)[index])
 
 
 def _chunk(
     voxels: np.ndarray, *, field: Field, family: str, features: list[str], options: TextureOptions, shift: float
 ) -> np.ndarray:
     """Values of some voxels, shape (n_voxels, n_features)."""
+    batches = [voxels[k : k + BATCH] for k in range(0, len(voxels), BATCH)]
     formulas = [FORMULAS[family][name] for name in features]
-    out = np.empty((len(voxels), len(features)))
-    for row, voxel in zip(out, voxels, strict=True):
-        subject = _subject(*field.neighbourhood(voxel), field, family, options, shift)
-        row[:] = [_average(formula(subject), subject) for formula in formulas]
+    with one_thread():
+        return np.concatenate([_batch(batch, field, family, formulas, options, shift) for batch in batches])
+
+
+def _batch(
+    voxels: np.ndarray, field: Field, family: str, formulas: list[Formula], options: TextureOptions, shift: float
+) -> np.ndarray:
+    levels, values = field.stacks(voxels)
+    if family == "firstorder":
+        volume = float(np.prod(field.spacing))
+        subjects: Iterable[Any] = (
+            Intensities(v[n > 0], GreyLevels(n[n > 0], field.n_levels), volume, shift)
+            for n, v in zip(levels, values, strict=True)
+        )
+        return np.array([[formula(subject) for formula in formulas] for subject in subjects])
+    flat_axis = options.force2d_dimension if options.force2d else None
+    near = directions(levels.shape[1:], (1,), flat_axis=flat_axis)
+    offsets = directions(levels.shape[1:], options.distances, flat_axis=flat_axis)
+    if family == "ngtdm":
+        subjects = (ToneDifference.count(*columns) for columns in patch_tones(levels, offsets))
+        return np.array([[formula(subject) for formula in formulas] for subject in subjects])
+    if family == "glcm":
+        matrix = patch_pairs(levels, offsets)
+        matrix = matrix.symmetrical() if options.symmetrical_glcm else matrix
+        if options.weighting_norm is not None:
+            matrix = _weighted(matrix, pair_weights(offsets, np.array(field.spacing), options.weighting_norm))
+    elif family == "glrlm":
+        matrix = patch_runs(levels, near)
+        if options.weighting_norm is not None:
+            matrix = _weighted(matrix, direction_lengths(near, np.array(field.spacing), options.weighting_norm))
+    elif family == "glszm":
+        matrix = patch_zones(levels, near)
+    else:
+        matrix = patch_dependence(levels, offsets, int(np.floor(options.gldm_alpha)))
+    return _by_voxel(matrix, field, family, formulas, len(voxels))
+
+
+def _weighted(matrix: CountMatrix, weights: np.ndarray) -> CountMatrix:
+    """Sum the matrices of each voxel over directions."""
+    n = matrix.n.reshape(-1, len(weights), len(matrix.i))
+    return CountMatrix(matrix.i, matrix.j, np.einsum("vdc,d->vc", n, weights))
+
+
+def _by_voxel(matrix: CountMatrix, field: Field, family: str, formulas: list[Formula], n_voxels: int) -> np.ndarray:
+    """Evaluate formulas on matrices that hold something, and average those of one voxel."""
+    filled = matrix.n.any(axis=1)
+    owner = np.flatnonzero(filled) // (len(matrix.n) // n_voxels)
+    some = CountMatrix(matrix.i, matrix.j, matrix.n[filled])
+    # The number of levels is that of the image: one level in a neighbourhood does not make the image flat.
+    subject = JointProbability(some, field.n_levels, field.n_present) if family == "glcm" else some
+    out = np.empty((n_voxels, len(formulas)))
+    for column, formula in zip(out.T, formulas, strict=True):
+        value = formula(subject) if len(some.n) else np.zeros(0)
+        known = ~np.isnan(value)
+        number = np.bincount(owner[known], minlength=n_voxels)
+        total = np.bincount(owner[known], value[known], minlength=n_voxels)
+        column[:] = np.where(number > 0, total / np.maximum(number, 1), np.nan)
     return out
 
 
-def _subject(
-    cube: np.ndarray, values: np.ndarray, field: Field, family: str, options: TextureOptions, shift: float
-) -> Any:
-    """What the formulas of a family are given: the intensities or the matrix of one neighbourhood."""
-    counted = cube > 0
-    levels = GreyLevels(cube[counted], field.n_levels)
-    region = Region(counted, field.spacing)
-    if family == "firstorder":
-        return Intensities(values[counted], levels, region.voxel_volume, shift)
-    subject = getattr(Texture(region, levels, options), family)
-    if family == "glcm":
-        subject.n_present = field.n_present  # of the image: one level in a neighbourhood does not make it flat
-    return subject
-
-
-def _average(value: float | np.ndarray, subject: Any) -> float:
-    """Mean over directions that have a value and a count."""
-    if isinstance(value, float):
-        return value
-    known = value[~(np.isnan(value) | np.isnan(subject.total))]
-    return float(known.mean()) if known.size else np.nan
-
-
 def _plan_for(features: Sequence[str], extractor: RadiomicsExtractor | None) -> Plan:
-    """Settings of the extractor, or the defaults with the filters that the names ask for."""
+    """Return the settings of the extractor, or the defaults with the filters that the names ask for."""
     if extractor is not None:
         if extractor.standard != "pyradiomics":
             raise ParameterError(
-                f"feature_maps follows pyradiomics; the extractor has standard={extractor.standard!r}."
+                f"feature_maps follows pyradiomics; this extractor has standard={extractor.standard!r}."
             )
         return replace(extractor.plan(), families="all")
     images = dict.fromkeys(name.split("_")[0] for name in features)
