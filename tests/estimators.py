@@ -83,6 +83,8 @@ def _make(room: str, name: str, **parameters: Any) -> Callable[[], Any]:
     return lambda: getattr(getattr(radiokit, room), name)(**parameters)
 
 
+TOO_FEW_TO_CROSS_FIT = "the check has one event on one side of a fold; the error says so"
+
 ESTIMATORS: list[Entry] = []
 ESTIMATORS += [
     Entry("survival.CoxElasticNet", _make("survival", "CoxElasticNet", cv=3, random_state=0), survival=True),
@@ -92,6 +94,31 @@ ESTIMATORS += [
         lambda: radiokit.survival.RiskStratifier(radiokit.survival.CoxModel()),
         survival=True,
     ),
+]
+ESTIMATORS += [
+    Entry("selection.CorrelationSelector", _make("selection", "CorrelationSelector")),
+    Entry("selection.LassoSelector", _make("selection", "LassoSelector", cv=3)),
+    Entry("selection.LassoSelector", _make("selection", "LassoSelector", cv=3), survival=True),
+    Entry("selection.UnivariateSelector", _make("selection", "UnivariateSelector")),
+    Entry("selection.UnivariateSelector", _make("selection", "UnivariateSelector", test="cox"), survival=True),
+    Entry("selection.VarianceSelector", _make("selection", "VarianceSelector")),
+    Entry(
+        "models.FusionClassifier",
+        _make("models", "FusionClassifier", cv=2),
+        expected_failed_checks=dict.fromkeys(["check_fit2d_1feature"], TOO_FEW_TO_CROSS_FIT),
+    ),
+    Entry(
+        "models.FusionSurvival",
+        _make("models", "FusionSurvival", cv=2),
+        survival=True,
+        expected_failed_checks=dict.fromkeys(
+            ["check_fit2d_1feature", "check_estimators_nan_inf"], TOO_FEW_TO_CROSS_FIT
+        ),
+    ),
+    Entry("models.LogisticModel", _make("models", "LogisticModel")),
+    Entry("models.LogisticModel", _make("models", "LogisticModel", firth=True)),
+    Entry("models.RadiomicsSignature", _make("models", "RadiomicsSignature", cv=3)),
+    Entry("models.SurvivalSignature", _make("models", "SurvivalSignature", cv=3), survival=True),
 ]
 ESTIMATORS += [
     Entry(

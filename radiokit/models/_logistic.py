@@ -91,7 +91,7 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
     >>> data = pd.DataFrame({"age": [40, 50, 60, 70, 45, 65, 55, 72], "y": [0, 0, 1, 1, 1, 0, 0, 1]})
     >>> model = LogisticModel().fit(data[["age"]], data["y"])
     >>> model.summary_.loc["age", ["odds_ratio", "ci_low", "ci_high"]].round(3).tolist()
-    [1.066, 0.931, 1.22]
+    [1.091, 0.938, 1.269]
     >>> curved = LogisticModel.from_formula("y ~ rcs(age, 3)", data, firth=True)
     >>> curved.summary_.index.tolist()
     ['Intercept', 'age', "age'"]
@@ -325,7 +325,7 @@ def likelihood_ratio(small: LogisticModel, large: LogisticModel) -> Test:
     Examples
     --------
     >>> import pandas as pd
-    >>> data = pd.DataFrame({"a": [1, 2, 3, 4, 5, 6], "b": [0, 1, 0, 1, 0, 1], "y": [0, 0, 1, 0, 1, 1]})
+    >>> data = pd.DataFrame({"a": [1, 2, 3, 4, 5, 6], "b": [0, 1, 1, 1, 0, 0], "y": [0, 1, 0, 1, 0, 1]})
     >>> one, two = (LogisticModel().fit(data[c], data["y"]) for c in (["a"], ["a", "b"]))
     >>> likelihood_ratio(one, two).df
     1

@@ -63,7 +63,7 @@ class Nomogram:
     >>> model = LogisticModel().fit(data[["age"]], data["y"])
     >>> nomogram = Nomogram.from_model(model)
     >>> nomogram.table["points"].round(1).tolist()
-    [0.0, 15.6, 31.2, 46.9, 62.5, 78.1, 93.8, 100.0]
+    [0.0, 15.6, 31.2, 46.9, 62.5, 78.1, 93.7, 100.0]
     >>> total = nomogram.total_points(data)
     >>> bool(np.allclose(nomogram.predict(total), model.predict_proba(data[["age"]])[:, 1]))
     True

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.model_selection import StratifiedKFold, check_cv
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 
 from radiokit.exceptions import DataWarning, OutcomeError, ParameterError
 from radiokit.stats._elastic_net_kernel import Binomial, Loss, cox_loss, fit_path, plain
@@ -193,7 +193,7 @@ def fold_ids(cv: Any, X: Any, y: Any, *, random_state: Any = None, groups: Array
     random_state : int, RandomState or None
         Seed of the shuffle where `cv` is an int.
     groups : array-like, optional
-        For splitters by group.
+        Patients: with an int, or a splitter by group, none is on both sides of a fold.
 
     Returns
     -------
@@ -217,7 +217,8 @@ def fold_ids(cv: Any, X: Any, y: Any, *, random_state: Any = None, groups: Array
                 DataWarning,
                 stacklevel=3,
             )
-        splits: Iterable[Any] = StratifiedKFold(folds, shuffle=True, random_state=random_state).split(X, label)
+        kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+        splits: Iterable[Any] = kind(folds, shuffle=True, random_state=random_state).split(X, label, groups)
     else:
         splits = check_cv(cv, label, classifier=True).split(X, label, groups)
     ids = np.full(label.size, -1, dtype=np.intp)
