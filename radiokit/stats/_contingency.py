@@ -15,7 +15,7 @@ from radiokit.stats._results import Test
 
 # Tables kept at a time, tables summed in all, and ways to fill one column at a time: seconds, and below 1 GB.
 _LARGEST_PARTIAL = 2_000_000
-_LARGEST_TOTAL = 12_000_000
+_LARGEST_TOTAL = 40_000_000
 _LARGEST_BLOCK = 200_000
 
 
@@ -165,20 +165,22 @@ def _merge(
 
 def _fillings(left: NDArray[np.int64], column: int) -> Iterator[NDArray[np.int64]]:
     """Yield all ways to fill a column with its total, no cell above what its row has left, in blocks."""
-    partial, total = np.zeros((1, 0), dtype=np.int64), np.zeros(1, dtype=np.int64)
-    for i, row in enumerate(left.tolist()):
-        rest = int(left[i + 1 :].sum())
-        low, high = np.maximum(column - total - rest, 0), np.minimum(row, column - total)
-        size = high - low + 1
-        if i and size.sum() > max(_LARGEST_BLOCK, total.size):
-            for begun, sum_so_far in zip(partial, total.tolist(), strict=True):
-                for ending in _fillings(left[i:], column - sum_so_far):
-                    yield np.column_stack([np.broadcast_to(begun, (len(ending), i)), ending])
-            return
+    waiting = [(np.zeros((1, 0), dtype=np.int64), np.zeros(1, dtype=np.int64))]
+    while waiting:
+        partial, total = waiting.pop()
+        i = partial.shape[1]
+        if i == left.size:
+            yield partial
+            continue
+        low = np.maximum(column - total - int(left[i + 1 :].sum()), 0)
+        size = np.minimum(int(left[i]), column - total) - low + 1
+        if size.sum() > _LARGEST_BLOCK and total.size > 1 and size.max() > 1:
+            half = total.size // 2
+            waiting += [(partial[:half], total[:half]), (partial[half:], total[half:])]
+            continue
         owner = np.repeat(np.arange(total.size), size)
         cell = low[owner] + np.arange(owner.size) - np.repeat(np.cumsum(size) - size, size)
-        partial, total = np.column_stack([partial[owner], cell]), total[owner] + cell
-    yield partial
+        waiting.append((np.column_stack([partial[owner], cell]), total[owner] + cell))
 
 
 def _check_counts(table: ArrayLike) -> NDArray[np.int64]:

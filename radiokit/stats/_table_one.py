@@ -218,14 +218,22 @@ def _categorical(name: Any, column: pd.Series, groups: dict[str, Any], *, exact:
     if not levels:
         rows = [{"level": "", "group": g, "n": 0, "n_missing": int(mask.sum())} for g, mask in groups.items()]
     compared = [count for group, count in counts.items() if group != _OVERALL]
-    test = fisher_exact_test if exact else chi_squared_test
     return pd.DataFrame(rows).assign(
         variable=str(name),
         statistic="n (%)",
         test=("Fisher" if exact else "chi-squared") if compared else "",
-        p_value=test(np.array(compared)).p_value if compared and levels else math.nan,
+        p_value=_test_counts(name, np.array(compared), exact=exact) if compared and levels else math.nan,
         smd=_over_pairs(_smd_categorical, compared),
     )
+
+
+def _test_counts(name: Any, counts: Any, *, exact: bool) -> float:
+    if not exact:
+        return chi_squared_test(counts).p_value
+    try:
+        return fisher_exact_test(counts).p_value
+    except InputError as error:
+        raise InputError(f"Column {name!r}: {error}") from error
 
 
 def _anova(samples: list[FloatArray]) -> float:
