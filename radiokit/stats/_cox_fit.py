@@ -8,7 +8,6 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from radiokit.exceptions import InputError
 from radiokit.stats._inputs import FloatArray
 
 MAX_ITERATIONS = 60
@@ -202,10 +201,6 @@ def fit_cox(
     Z = centred / np.where(scale > 0, scale, 1.0)
     start = partial_likelihood(sets, Z, np.zeros(len(Z)))
     used = independent_columns(start.information, float(sets.step_weight.sum())) & (scale > 0)
-    if not used.any():
-        raise InputError(
-            f"None of the {X.shape[1]} covariates varies among those at risk; required: one at least that does."
-        )
     Z = Z[:, used]
     gamma, state, step = _newton(sets, Z)
     begun = partial_likelihood(sets, Z, np.zeros(len(Z)))

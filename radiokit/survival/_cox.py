@@ -336,7 +336,7 @@ class CoxModel(BaseEstimator):
         self.likelihood_ratio_ = _chi_square(2 * (fit.log_likelihood - fit.log_likelihood_null), df)
         self.score_test_ = _chi_square(fit.score_statistic, df)
         b, v = fit.coef[fit.used], self.covariance_[np.ix_(fit.used, fit.used)]
-        self.wald_ = _chi_square(float(b @ np.linalg.lstsq(v, b, rcond=None)[0]), df)
+        self.wald_ = _chi_square(float(b @ np.linalg.lstsq(v, b, rcond=None)[0]) if df else 0.0, df)
         self.summary_ = wald_table(names, fit.coef, np.sqrt(self.covariance_.diagonal()), self.confidence_level)
         table = baseline_hazard(fit)
         table["survival"] = np.exp(-table["cumulative_hazard"])
@@ -349,8 +349,8 @@ class CoxModel(BaseEstimator):
         aliased = [name for name, used in zip(names, fit.used, strict=True) if not used]
         if aliased:
             warnings.warn(
-                f"{len(aliased)} covariates are constant or linear in those before them and get no coefficient: "
-                f"{aliased[:5]}. Leave them out.",
+                f"{len(aliased)} of {len(names)} covariates are constant or linear in those before them and get no "
+                f"coefficient: {aliased[:5]}. Leave them out.",
                 DataWarning,
                 stacklevel=5,
             )
@@ -383,4 +383,4 @@ def wald_table(names: list[str], coef: FloatArray, se: FloatArray, confidence_le
 
 
 def _chi_square(statistic: float, df: int) -> Test:
-    return Test(statistic=float(statistic), df=df, p_value=float(stats.chi2.sf(statistic, df)))
+    return Test(statistic=float(statistic), df=df, p_value=float(stats.chi2.sf(statistic, df)) if df else np.nan)

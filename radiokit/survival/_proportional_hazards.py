@@ -77,6 +77,8 @@ def proportional_hazards_test(
     matrix, codes = model.covariates(X)
     time, event = check_outcome(y, len(matrix))
     used = model.summary_["coef"].notna().to_numpy()
+    if not used.any():
+        raise InputError("The model has no coefficient to test: none of its covariates varied where it was fitted.")
     sets = risk_sets(time, event, ties=model.ties, strata=codes, weights=check_weights(sample_weight, time.size))
     centred = (matrix - model.center_)[:, used][sets.order]
     g = _transformed(time, event, transform)
