@@ -168,9 +168,9 @@ def calibration(y_true: ArrayLike, probability: ArrayLike, *, confidence_level: 
     L the log-likelihoods, :math:`D = (2[L(0,1) - L(\bar y)] - 1)/n`, :math:`U = (2[L(\hat a, \hat b) - L(0,1)] - 2)/n`,
     :math:`Q = D - U` (Miller, Hui & Tierney, doi:10.1002/sim.4780100806; Harrell 2015, section 10.9). ``e_*`` are
     distances to ``lowess(p, y, iter=0)``, ``ici`` the mean distance to ``loess(y ~ p)`` with R's k-d tree interpolation
-    (doi:10.1002/sim.8281). ``c`` is exact, where rms bins probabilities at 0.002; slope and
-    intercept are R's ``glm`` run to convergence, where rms stops earlier (1e-5 apart in the smallest samples). Probabilities with one distinct value
-    have slope 0, and U has one degree of freedom, as in rms. Spiegelhalter's z:
+    (doi:10.1002/sim.8281). ``c`` is exact, where rms bins probabilities at 0.002; slope and intercept are R's ``glm``
+    run to convergence, where rms stops earlier (1e-5 apart in the smallest samples). Probabilities with one distinct
+    value have slope 0, and U has one degree of freedom, as in rms. Spiegelhalter's z:
     :math:`\sum (y-p)(1-2p) / \sqrt{\sum (1-2p)^2 p (1-p)}` (doi:10.1002/sim.4780050506).
 
     *How to read it.* Slope below 1: predictions are too extreme, the sign of overfitting. Calibration in the large
