@@ -13,7 +13,6 @@ import numpy as np
 
 from radiokit.features._emphasis import EPS
 from radiokit.features._matrices._counts import CountMatrix, marginal
-from radiokit.features._matrices._spectrum import second_singular_value
 
 
 class JointProbability:
@@ -244,10 +243,9 @@ def maximal_correlation_coefficient(g: JointProbability) -> np.ndarray:
         product = g.px[a, rows] * g.py[a, columns]
         scaled[rows, columns] = np.divide(g.p[a], np.sqrt(product), out=np.zeros_like(product), where=product > 0)
         if np.array_equal(scaled, scaled.T):
-            values[a] = second_singular_value(scaled)
+            values[a] = np.sort(np.abs(np.linalg.eigvalsh(scaled)))[-2]
         else:
-            square = second_singular_value(scaled @ scaled.T)
-            values[a] = np.sqrt(square) if square > EPS * len(scaled) else 0.0
+            values[a] = np.linalg.svd(scaled, compute_uv=False)[1]
     return values
 
 

@@ -144,8 +144,10 @@ def _average(value: float | np.ndarray, subject: Any) -> float:
     """Mean over directions, leaving out those without a value or without a count."""
     if isinstance(value, float):
         return value
-    known = value[~(np.isnan(value) | np.isnan(subject.total))]
-    return float(known.mean()) if known.size else float("nan")
+    unknown = np.isnan(value) | np.isnan(subject.total)
+    if unknown.any():
+        value = value[~unknown]
+    return float(value.sum() / value.size) if value.size else float("nan")
 
 
 def _chosen(classes: Classes) -> Iterator[tuple[str, Sequence[str]]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -79,7 +79,7 @@ class Region:
             self._lattices[reach] = Lattice(self.mask, reach)
         return self._lattices[reach]
 
-    def directions(self, distances: Iterable[int] = (1,), flat_axis: int | None = None) -> np.ndarray:
+    def directions(self, distances: Sequence[int] = (1,), flat_axis: int | None = None) -> np.ndarray:
         """Return the neighbour offsets that fit into the bounding box, one of each pair of opposites."""
         return directions(self.mask.shape, distances, flat_axis=flat_axis)
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import cached_property
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
 from itertools import product
 
 import numpy as np
 from numba import njit
 
 
-def directions(shape: tuple[int, ...], distances: Iterable[int] = (1,), *, flat_axis: int | None = None) -> np.ndarray:
+def directions(shape: tuple[int, ...], distances: Sequence[int] = (1,), *, flat_axis: int | None = None) -> np.ndarray:
     """Return one of each pair of opposite neighbour offsets.
 
     Parameters
     ----------
     shape : tuple of 3 int
         Bounding box of the region: offsets that leave it everywhere are left out, as pyradiomics does.
-    distances : iterable of int
+    distances : sequence of int
         Chebyshev lengths of the offsets, in voxels.
     flat_axis : int, optional
         Axis along which no offset moves.
@@ -27,17 +27,24 @@ def directions(shape: tuple[int, ...], distances: Iterable[int] = (1,), *, flat_
     ndarray of int, shape (n_directions, 3)
         Offsets (z, y, x) whose first component that is not zero is positive.
     """
-    wanted = set(distances)
-    reach = range(max(wanted), -max(wanted) - 1, -1)
+    reach = max(distances)
+    return _directions(tuple(min(size, reach + 1) for size in shape), tuple(distances), flat_axis)
+
+
+@lru_cache
+def _directions(shape: tuple[int, ...], distances: tuple[int, ...], flat_axis: int | None) -> np.ndarray:
+    reach = range(max(distances), -max(distances) - 1, -1)
     chosen = [
         offset
         for offset in product(reach, repeat=3)
         if offset > (0, 0, 0)
-        and max(map(abs, offset)) in wanted
+        and max(map(abs, offset)) in distances
         and all(abs(step) < size for step, size in zip(offset, shape, strict=True))
         and (flat_axis is None or offset[flat_axis] == 0)
     ]
-    return np.array(chosen, dtype=np.int64).reshape(-1, 3)
+    offsets = np.array(chosen, dtype=np.int64).reshape(-1, 3)
+    offsets.flags.writeable = False
+    return offsets
 
 
 class Lattice:
