@@ -140,6 +140,11 @@ class LassoPathDisplay(Display):
             line = {"color": COLORS[i % len(COLORS)], "ls": DASHES[(i // len(COLORS)) % len(DASHES)]}
             ax.plot(wide.index, wide[feature], lw=1.3, label=plain(feature), **line)
         ax.axhline(0, color=GREY, lw=0.7)
+        if named:
+            # Features that come in far below the penalty used may be huge: the chosen ones set the scale.
+            low, high = wide[named].to_numpy().min(), wide[named].to_numpy().max()
+            room = 0.15 * max(high - low, 1e-12)
+            ax.set_ylim(min(low, 0) - room, max(high, 0) + room)
         ax.set_ylabel("Coefficient")
         if named:
             self.figure_.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=6.5)

@@ -186,7 +186,16 @@ class NomogramDisplay(Display):
         else:
             wanted = np.quantile(value, np.linspace(0.05, 0.95, 7)).round().tolist()
         at = (np.interp(wanted, value, total) - low) / (high - low)
-        return Ruler(outcome.replace("_", " ").capitalize(), at.tolist(), [f"{w:g}" for w in wanted], every=False)
+        return Ruler(_outcome_label(outcome), at.tolist(), [f"{w:g}" for w in wanted], every=False)
+
+
+def _outcome_label(outcome: str) -> str:
+    """Return `survival_24.0` as words; other names with spaces."""
+    name, _, time = outcome.rpartition("_")
+    try:
+        return f"{name.capitalize()} at {float(time):.4g}" if name else outcome.capitalize()
+    except ValueError:
+        return outcome.replace("_", " ").capitalize()
 
 
 def _nice_step(rough: float) -> float:
@@ -223,9 +232,10 @@ def _place(ruler: Ruler, widths: list[float]) -> list[int | None]:
     order = sorted(range(len(ruler.at)), key=lambda i: ruler.at[i])
     if not ruler.every and len(order) > 2:
         order = [order[0], order[-1], *order[1:-1]]
-    for i in order:
+    for place, i in enumerate(order):
         left, right = ruler.where[i] - widths[i] / 2, ruler.where[i] + widths[i] / 2
-        for line in lines:
+        # On a very short ruler the two ends stand on both sides of it.
+        for line in [1, -1] if lines == [1] and place < 2 else lines:
             if all(right + 0.008 < a or b + 0.008 < left for a, b in taken.get(line, [])):
                 taken.setdefault(line, []).append((left, right))
                 slots[i] = line

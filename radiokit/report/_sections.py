@@ -23,7 +23,12 @@ CALIBRATION = (
     "cohort", "model", "n", "n_events", "calibration_in_the_large", "slope", "intercept", "o_e", "brier",
     "brier_scaled", "ici", "e_max",
 )  # fmt: skip
-COLUMNS = {"delong": DELONG, "concordance_comparison": DELONG, "calibration": CALIBRATION}
+SELECTED = ("model", "feature", "coef", "selection_frequency", "volume_correlation", "center_p_value")
+RATIOS = ("feature", "odds_ratio", "hazard_ratio", "p_value", "p_adjusted", "n", "n_events")
+COLUMNS = {
+    "calibration": CALIBRATION, "concordance_comparison": DELONG, "delong": DELONG, "univariable": RATIOS,
+    "multivariable": RATIOS, "cox": ("model", *RATIOS),
+}  # fmt: skip
 INTERVALS = (
     "Estimate with 95% interval under it. n: patients. Apparent: judged on its own training patients, no validation."
 )
@@ -87,11 +92,10 @@ HEADINGS = (
 )
 
 
-def picture(figure: Figure) -> Picture:
+def picture(figure: Figure, svg: str) -> Picture:
     """Return a figure as the page holds it: an image of its own, in which no text can become markup of the page."""
-    svg = base64.b64encode(figure.display.svg().encode()).decode()
     inches = float(figure.display.figure_.get_size_inches()[0])
-    uri = f"data:image/svg+xml;base64,{svg}"
+    uri = "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
     return Picture(figure.name, figure.section, figure.title, figure.caption, uri, round(96 * inches), inches > WIDE)
 
 
@@ -127,6 +131,7 @@ def _table_one(frame: pd.DataFrame, key: str, caption: str, note: str) -> TableV
     if {"variable", "level", "group", "statistic"} <= set(frame.columns):
         tidy = format_table_one(frame)
         tidy["Characteristic"] = tidy["Characteristic"].str.replace(r"_(?=,| =)", "", regex=True)
+        tidy = tidy.replace("inf", "∞")
         printed = view(tidy, name=key, caption=caption, notes=[note])
         return TableView(printed.header, printed.rows, caption, view(frame, name=key, caption="").csv, key, [note])
     return view(frame, name=key, caption=caption, notes=[note])
@@ -136,7 +141,7 @@ def _features(result: Reportable, section: Section) -> None:
     selected, formula = (table(result, name) for name in ("selected", "formula"))
     if selected is not None:
         notes = ["Volume correlation (Spearman), with the tumour volume: near 1 or −1 it is volume in disguise."]
-        section.tables.append(_clipped(selected, "selected", "Features in the signatures", notes))
+        section.tables.append(_clipped(selected, "selected", "Features in the signatures", notes, SELECTED))
     if formula is not None and "formula" in formula:
         mains = main_models(result)
         for _, row in formula.iterrows():
@@ -187,7 +192,7 @@ def _plain(result: Reportable, found: dict[str, Section]) -> None:
         frame = table(result, key)
         for model, part in by_model(frame) if frame is not None else ():
             name, title = (f"{key}_{model}", f"{caption}, {model}") if model else (key, caption)
-            found[section].tables.append(_clipped(part, name, title, []))
+            found[section].tables.append(_clipped(part, name, title, [], COLUMNS.get(key)))
 
 
 def by_model(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
@@ -198,9 +203,14 @@ def by_model(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     return [(str(name), part.dropna(axis="columns", how="all")) for (name,), part in parts]
 
 
-def _clipped(frame: pd.DataFrame, name: str, caption: str, notes: list[str]) -> TableView:
+def _clipped(
+    frame: pd.DataFrame, name: str, caption: str, notes: list[str], columns: Sequence[str] | None
+) -> TableView:
     """Show the first rows of a long table; its file holds all."""
-    shown = view(frame, name=name, caption=caption, notes=notes, columns=COLUMNS.get(name))
+    if "source" in frame:
+        ranks = {key: i for i, key in enumerate(SOURCES)}
+        frame = frame.sort_values("source", key=lambda s: s.map(ranks).fillna(len(ranks)), kind="stable")
+    shown = view(frame, name=name, caption=caption, notes=notes, columns=columns)
     if len(shown.rows) <= MOST_ROWS:
         return shown
     notes = [*notes, f"First {MOST_ROWS} of {len(shown.rows):,} rows; the file has all."]

@@ -133,9 +133,12 @@ def _draw(result: Reportable, folder: Path | None) -> list[Picture]:
     pictures = []
     for figure in figures(result):
         try:
-            pictures.append(picture(figure))
-            for suffix in ("png", "svg") if folder is not None else ():
-                figure.display.save(folder / f"{safe_name(figure.name)}.{suffix}", dpi=200)  # type: ignore[operator]
+            svg = figure.display.svg()
+            pictures.append(picture(figure, svg))
+            if folder is not None:
+                name = safe_name(figure.name)
+                (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
+                figure.display.save(folder / f"{name}.png", dpi=200)
         finally:
             figure.display.close()
     return pictures
