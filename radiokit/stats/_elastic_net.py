@@ -324,11 +324,13 @@ def breslow_deviance(eta: FloatArray, y: Any, weight: FloatArray) -> FloatArray:
     order = np.argsort(y["time"], kind="stable")
     time, event = y["time"][order], y["event"][order]
     eta, weight = eta[order], weight[order]
-    top = eta.max(axis=0)
-    at_risk = np.cumsum((weight[:, None] * np.exp(eta - top))[::-1], axis=0)[::-1]
+    # Summed as logarithms: cases left out can lie hundreds of log hazards below those at risk before them.
+    with np.errstate(divide="ignore"):
+        log_weight = np.log(weight)[:, None]
+    log_risk = np.logaddexp.accumulate((log_weight + eta)[::-1], axis=0)[::-1]
     start = np.searchsorted(time, time, side="left")
     dead = np.bincount(start, weight * event, minlength=time.size)
     steps = np.flatnonzero(dead)
-    likelihood = (weight * event) @ (eta - top) - dead[steps] @ np.log(at_risk[steps])
+    likelihood = (weight * event) @ eta - dead[steps] @ log_risk[steps]
     saturated = -np.sum(dead[steps] * np.log(dead[steps]))
     return 2 * (saturated - likelihood)

@@ -81,7 +81,8 @@ class Cox:
     def at(self, eta: FloatArray) -> Local:
         """Evaluate."""
         top = eta.max()
-        risk = self.weight * np.exp(eta - top)
+        # Held above 1e-261, so that no risk set of a nearly separated path is empty.
+        risk = self.weight * np.exp(np.maximum(eta - top, -600.0))
         at_risk = np.cumsum(risk[::-1])[::-1][self.steps]
         value = self.dead @ np.log(at_risk) - (self.weight * self.outcome) @ (eta - top)
         hazard = np.append(0.0, np.cumsum(self.dead / at_risk))[self.passed]

@@ -112,3 +112,12 @@ def test_fine_gray_refuses() -> None:
         FineGray().fit(np.ones((20, 2)), y)
     with pytest.warns(DataWarning, match="constant"):
         FineGray().fit(np.column_stack([X[:, 0], np.ones(20)]), y)
+
+
+def test_a_path_that_nearly_separates_stays_finite() -> None:
+    """More features than events: the cases left out lie hundreds of log hazards away."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 60))
+    y = as_target(rng.random(60) < 0.5, rng.exponential(10, 60))
+    model = CoxElasticNet(cv=3, n_lambdas=40, random_state=0).fit(X, y)
+    assert np.isfinite(model.path_[["cv_mean", "cv_se"]]).all().all()
