@@ -146,7 +146,7 @@ def multivariable_table(
     Warns
     -----
     SmallSampleWarning
-        With less than 10 cases of the rarer class for each coefficient.
+        With less than 10 cases of the rarer class for each coefficient (of all candidates, in a search).
     DataWarning
         If rows are left out, or a stepwise search was made: its p-values and intervals are those of a model that was
         picked because they are good, and too optimistic.
@@ -189,10 +189,13 @@ def multivariable_table(
             stacklevel=2,
         )
     fitted = _fit_design(part[chosen], outcome, LogisticModel(confidence_level=confidence_level, firth=firth))
-    if fitted.events_per_parameter_ < EVENTS_PER_PARAMETER:
+    # A search has spent the coefficients of all candidates, not only of those it kept.
+    candidates = len(column_design(part).names)
+    per_parameter = min(outcome.sum(), (~outcome).sum()) / max(candidates, 1)
+    if per_parameter < EVENTS_PER_PARAMETER:
         warnings.warn(
-            f"{fitted.events_per_parameter_:.1f} cases of the rarer class for each of {len(fitted.summary_) - 1} "
-            f"coefficients; below {EVENTS_PER_PARAMETER} estimates and intervals are fragile.",
+            f"{per_parameter:.1f} cases of the rarer class for each of {candidates} candidate coefficients; below "
+            f"{EVENTS_PER_PARAMETER} estimates and intervals are fragile.",
             SmallSampleWarning,
             stacklevel=2,
         )
