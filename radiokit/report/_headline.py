@@ -144,9 +144,19 @@ def _interval(row: Any) -> str:
     return f" (95% interval {text})" if text else ""
 
 
+def _comparisons(result: Reportable, main: str) -> pd.DataFrame | None:
+    """Return the table of paired tests that holds the model: AUCs or C-indices."""
+    for name in ("delong", "concordance_comparison"):
+        tests = table(result, name)
+        known = tests is not None and {"cohort", "model_a", "model_b", "difference", "p_value"} <= set(tests.columns)
+        if known and tests[["model_a", "model_b"]].eq(main).to_numpy().any():  # type: ignore[index]
+            return tests
+    return None
+
+
 def _test(result: Reportable, cohort: str, main: str, other: str) -> str:
-    tests = table(result, "delong")
-    if tests is None or not {"cohort", "model_a", "model_b", "difference", "p_value"} <= set(tests.columns):
+    tests = _comparisons(result, main)
+    if tests is None:
         return ""
     both = tests[["model_a", "model_b"]].isin([main, other]).all(axis=1)
     pairs = tests[both & (tests["cohort"] == cohort)]
