@@ -1,4 +1,4 @@
-"""Sphinx configuration; the API pages are written from each room's ``__all__``, so that no public name can be missing."""
+"""Sphinx configuration; the API pages are written from each room's ``__all__``: no public name can be missing."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ autosummary_generate = True
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 exclude_patterns = ["_build"]
+# scikit-learn's inherited docstrings refer to its own user guide
+suppress_warnings = ["ref.ref"]
 html_theme = "pydata_sphinx_theme"
 html_title = "radiokit"
 
@@ -37,12 +39,21 @@ def heading(text: str, line: str) -> str:
 def write_api(folder: Path) -> None:
     """One page a room, with a summary table of its classes and functions."""
     folder.mkdir(exist_ok=True)
+    seen: set[int] = set()
     rooms = [name for name in radiokit.__all__ if name != "__version__"]
     for room in rooms:
         module = importlib.import_module(f"radiokit.{room}")
         names = [n for n in getattr(module, "__all__", sorted(vars(module))) if is_public(module, n)]
+        names = [
+            n for n in names if id(getattr(module, n)) not in seen
+        ]  # a name of two rooms has its page in the first
+        seen |= {id(getattr(module, n)) for n in names}
         listed = "\n".join(f"   {name}" for name in names)
-        table = f".. currentmodule:: radiokit.{room}\n\n.. autosummary::\n   :toctree: {room}\n\n{listed}\n" if names else ""
+        table = (
+            f".. currentmodule:: radiokit.{room}\n\n.. autosummary::\n   :toctree: {room}\n\n{listed}\n"
+            if names
+            else ""
+        )
         text = heading(f"radiokit.{room}", "=") + f"{inspect.getdoc(module)}\n\n{table}"
         (folder / f"{room}.rst").write_text(text)
     toctree = "\n".join(f"   {room}" for room in rooms)

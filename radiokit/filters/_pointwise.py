@@ -49,7 +49,7 @@ class Pointwise(Filter):
 
 
 def magnitude(array: NDArray[np.generic]) -> float:
-    """Return max |x| as float (the magnitude of the lowest int16 would overflow in int16)."""
+    """Return ``max |x|`` as float (the magnitude of the lowest int16 would overflow in int16)."""
     return max(abs(float(array.max())), abs(float(array.min())))
 
 
@@ -81,7 +81,7 @@ class SquareRoot(Pointwise):
     """
 
     def curve(self, x: NDArray[np.float64], peak: float) -> NDArray[np.float64]:
-        """Return sign(x) sqrt(p |x|)."""
+        """Return ``sign(x) sqrt(p |x|)``."""
         return np.copysign(np.sqrt(np.abs(x) * peak), x)
 
 
@@ -97,7 +97,7 @@ class Logarithm(Pointwise):
     """
 
     def curve(self, x: NDArray[np.float64], peak: float) -> NDArray[np.float64]:
-        """Return sign(x) log(|x| + 1) p / log(p + 1)."""
+        """Return ``sign(x) log(|x| + 1) p / log(p + 1)``."""
         return np.copysign(np.log(np.abs(x) + 1), x) * (peak / np.log(peak + 1))
 
 
