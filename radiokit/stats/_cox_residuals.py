@@ -60,6 +60,19 @@ def robust_covariance(fit: CoxFit, cluster: NDArray[np.intp] | None = None) -> F
     return covariance
 
 
+def schoenfeld_residuals(sets: RiskSets, X: FloatArray, eta: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Covariates of each death minus the mean of its risk set, and the same scaled by the mean information.
+
+    X and eta are in the order of `sets`, as are the deaths that are returned. For Efron's ties the mean is that over
+    the steps of the block. Scaled residuals are those of Grambsch and Therneau 1994 (doi:10.1093/biomet/81.3.515)
+    without the coefficient: ``d * residual / information`` with d events.
+    """
+    state = partial_likelihood(sets, X, eta)
+    steps = sets.by_block(np.ones(sets.step_block.size))
+    residuals = X[sets.event] - (sets.by_block(state.mean) / steps[:, None])[sets.block_of_death]
+    return residuals, residuals @ np.linalg.inv(state.information) * len(residuals)
+
+
 def time_interaction(sets: RiskSets, X: FloatArray, eta: FloatArray, g: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Score and information, at gamma = 0, of the covariates X and their products with g (a value a block of deaths).
 

@@ -4,7 +4,7 @@ from radiokit.survival import competing_risks
 from radiokit.survival._cox import CoxModel
 from radiokit.survival._cox_elastic_net import CoxElasticNet
 from radiokit.survival._cutpoint import Cutpoint, optimal_cutpoint
-from radiokit.survival._proportional_hazards import proportional_hazards_test
+from radiokit.survival._proportional_hazards import proportional_hazards_test, schoenfeld_residuals
 from radiokit.survival._risk_groups import RiskStratifier
 from radiokit.survival._target import as_target
 
@@ -17,4 +17,5 @@ __all__ = [
     "competing_risks",
     "optimal_cutpoint",
     "proportional_hazards_test",
+    "schoenfeld_residuals",
 ]

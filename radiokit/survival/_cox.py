@@ -62,6 +62,8 @@ class CoxModel(BaseEstimator):
         Means of the covariates in the training set; `predict` is 0 there.
     n_, n_events_ : int
         Cases and events.
+    events_per_parameter_ : float
+        Events for each estimated coefficient.
     design_ : Design
         Terms with their ranges; levels and knots of a model from a formula.
     n_features_in_ : int
@@ -332,6 +334,7 @@ class CoxModel(BaseEstimator):
         self.center_ = fit.centre
         self.log_likelihood_, self.log_likelihood_null_ = fit.log_likelihood, fit.log_likelihood_null
         df = int(fit.used.sum())
+        self.events_per_parameter_ = float(fit.sets.event.sum() / df) if df else np.inf
         self.aic_ = -2 * fit.log_likelihood + 2 * df
         self.likelihood_ratio_ = _chi_square(2 * (fit.log_likelihood - fit.log_likelihood_null), df)
         self.score_test_ = _chi_square(fit.score_statistic, df)

@@ -13,7 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from radiokit.exceptions import InputError
 from radiokit.stats._censoring import survival_function
-from radiokit.stats._cox_fit import risk_sets
+from radiokit.stats._cox_fit import RiskSets, risk_sets
+from radiokit.stats._cox_residuals import schoenfeld_residuals as _residuals
 from radiokit.stats._cox_residuals import time_interaction
 from radiokit.stats._inputs import FloatArray, check_choice
 from radiokit.survival._cox import CoxModel
@@ -70,10 +71,84 @@ def proportional_hazards_test(
     >>> proportional_hazards_test(CoxModel().fit(X, y), X, y).index.tolist()
     ['age', 'GLOBAL']
     """
+    check_choice(transform, TRANSFORMS, name="transform")
+    sets, centred, coef, names = _laid_out(model, X, y, sample_weight)
+    time, event = check_outcome(y, len(centred))
+    times = np.unique(time)
+    by_time = np.zeros(times.size)
+    by_time[np.searchsorted(times, time)] = _transformed(time, event, transform)
+    g = by_time[np.searchsorted(times, sets.block_time)]
+    score, information = time_interaction(sets, centred, centred @ coef, g)
+    p = len(names)
+    statistics = [_score_test(score, information, np.r_[0:p, p + j]) for j in range(p)]
+    statistics.append(_score_test(score, information, np.arange(2 * p)))
+    df = np.array([1] * p + [p])
+    return pd.DataFrame(
+        {"statistic": statistics, "df": df, "p_value": stats.chi2.sf(statistics, df)},
+        index=pd.Index([*names, "GLOBAL"], name="feature"),
+    )
+
+
+def schoenfeld_residuals(model: CoxModel, X: Any, y: Any, *, sample_weight: ArrayLike | None = None) -> pd.DataFrame:
+    r"""Schoenfeld residuals of a Cox model: how its coefficients change with time.
+
+    Parameters
+    ----------
+    model : CoxModel
+        A fitted model.
+    X, y : table and survival outcome
+        The data that it was fitted to.
+    sample_weight : array-like of shape (n,), optional
+        The weights that it was fitted with.
+
+    Returns
+    -------
+    DataFrame
+        A row an event and coefficient, by stratum and time: ``feature, time, residual, scaled_residual``.
+
+    Raises
+    ------
+    InputError
+        If the model is not a fitted `CoxModel`.
+
+    Notes
+    -----
+    ``residual`` is the covariate of the patient with the event minus its mean in the risk set. ``scaled_residual`` is
+    the estimate of the coefficient around that time, :math:`\hat\beta + d\,\hat I^{-1} r`, with d events and the
+    information I; the ``y`` of R's cox.zph.
+
+    How to read it: smooth ``scaled_residual`` over ``time``; a level curve at the coefficient is proportional
+    hazards, a falling one is an effect that wears off. Single points are noise.
+
+    Source: Grambsch and Therneau 1994, doi:10.1093/biomet/81.3.515.
+
+    Examples
+    --------
+    >>> from radiokit.survival import CoxModel, as_target
+    >>> X = pd.DataFrame({"age": [50.0, 61.0, 58.0, 70.0, 66.0, 47.0]})
+    >>> y = as_target([1, 1, 0, 1, 1, 1], [9.0, 8.0, 7.0, 2.0, 6.0, 4.0])
+    >>> len(schoenfeld_residuals(CoxModel().fit(X, y), X, y))
+    5
+    """
+    sets, centred, coef, names = _laid_out(model, X, y, sample_weight)
+    residuals, scaled = _residuals(sets, centred, centred @ coef)
+    return pd.DataFrame(
+        {
+            "feature": np.tile(np.array(names, dtype=object), len(residuals)),
+            "time": np.repeat(sets.block_time[sets.block_of_death], len(names)),
+            "residual": residuals.ravel(),
+            "scaled_residual": (scaled + coef).ravel(),
+        }
+    )
+
+
+def _laid_out(
+    model: CoxModel, X: Any, y: Any, sample_weight: ArrayLike | None
+) -> tuple[RiskSets, FloatArray, FloatArray, list[str]]:
+    """Risk sets, centred covariates in their order, and the coefficients that could be estimated with their names."""
     if not isinstance(model, CoxModel):
         raise InputError(f"model is {type(model).__name__}; required: a fitted CoxModel.")
     check_is_fitted(model)
-    check_choice(transform, TRANSFORMS, name="transform")
     matrix, codes = model.covariates(X)
     time, event = check_outcome(y, len(matrix))
     used = model.summary_["coef"].notna().to_numpy()
@@ -81,20 +156,7 @@ def proportional_hazards_test(
         raise InputError("The model has no coefficient to test: none of its covariates varied where it was fitted.")
     sets = risk_sets(time, event, ties=model.ties, strata=codes, weights=check_weights(sample_weight, time.size))
     centred = (matrix - model.center_)[:, used][sets.order]
-    g = _transformed(time, event, transform)
-    place = np.searchsorted(np.unique(time), sets.block_time)
-    by_time = np.zeros(np.unique(time).size)
-    by_time[np.searchsorted(np.unique(time), time)] = g
-    score, information = time_interaction(sets, centred, centred @ model.coef_[used], by_time[place])
-    p = int(used.sum())
-    statistics = [_score_test(score, information, np.r_[0:p, p + j]) for j in range(p)]
-    statistics.append(_score_test(score, information, np.arange(2 * p)))
-    df = np.array([1] * p + [p])
-    names = [*model.summary_.index[used], "GLOBAL"]
-    return pd.DataFrame(
-        {"statistic": statistics, "df": df, "p_value": stats.chi2.sf(statistics, df)},
-        index=pd.Index(names, name="feature"),
-    )
+    return sets, centred, model.coef_[used], list(model.summary_.index[used])
 
 
 def _transformed(time: FloatArray, event: NDArray[np.bool_], transform: str) -> FloatArray:

@@ -97,11 +97,13 @@ class FineGray(BaseEstimator):
         """
         check_numeric(X)
         matrix = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        if y is None:
+            raise OutcomeError("This estimator requires y to be passed, but the target y is None; give time and cause.")
         names = list(y.columns) if isinstance(y, pd.DataFrame) else getattr(getattr(y, "dtype", None), "names", None)
         if not {"time", "cause"} <= set(names or []):
             raise OutcomeError(
-                f"This estimator requires y to be passed with `time` and `cause`, as a DataFrame or a structured array "
-                f"(the target y is {'None' if y is None else type(y).__name__}); cause 0 is censored."
+                f"The outcome is {type(y).__name__} with fields {list(map(str, names or []))}; required: `time` "
+                "and `cause`, as a DataFrame or a structured array; cause 0 is censored."
             )
         time, cause = check_causes(y["time"], y["cause"])
         if time.size != len(matrix):

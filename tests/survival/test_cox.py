@@ -14,7 +14,7 @@ from survival_reference import golden, golden_cases, golden_target, oracle_cases
 
 from radiokit.exceptions import DataWarning, InputError, OutcomeError, ParameterError, SeparationWarning
 from radiokit.stats import concordance_index, kaplan_meier
-from radiokit.survival import CoxModel, as_target, proportional_hazards_test
+from radiokit.survival import CoxModel, as_target, proportional_hazards_test, schoenfeld_residuals
 
 NAMES = ["age", "marker", "sex"]
 
@@ -84,6 +84,21 @@ def test_formula_as_rms(shared, name: str) -> None:
     np.testing.assert_allclose(model.predict(data) - model.predict(data).mean(), lp - lp.mean(), atol=1e-7)
     frozen = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(frozen.predict_survival(data[:3], [100]), model.predict_survival(data[:3], [100]))
+
+
+@pytest.mark.parametrize("name", ["surv", "surv2"])
+def test_schoenfeld_residuals_as_survival(shared, name: str) -> None:
+    data, y = oracle_cases(shared, name)
+    values = oracle_values(shared)
+    names = list(values[f"{name}.coxph.efron"]["coef"])
+    X = pd.DataFrame({n: data[n] if n in data else data["group3"] == n.removeprefix("group3") for n in names})
+    model = CoxModel().fit(X.astype(float), y)
+    table = schoenfeld_residuals(model, X.astype(float), y)
+    part, want = table[table["feature"] == "x1"], values[f"{name}.schoenfeld"]
+    np.testing.assert_allclose(part["time"], want["times"])
+    np.testing.assert_allclose(part["residual"], want["schoenfeld_x1"], atol=1e-7)
+    np.testing.assert_allclose(part["scaled_residual"], want["scaled_x1"], rtol=1e-7, atol=1e-10)
+    assert table.groupby("feature")["residual"].sum().abs().max() < 1e-6
 
 
 def test_survival_and_median_agree() -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+from numbers import Real
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.model_selection import PredefinedSplit
+from sklearn.utils.estimator_checks import check_estimator
 from survival_reference import oracle_cases, oracle_values, random_target
 
 from radiokit.exceptions import DataWarning, InputError, OutcomeError
@@ -95,6 +99,23 @@ def test_incidence_rises_and_causes_leave_room_for_each_other(competing) -> None
     )
     assert (np.diff(first) > 0).all() and (first + second < 1).all()
     assert np.isnan(FineGray().fit(X, y).predict_cumulative_incidence(X[:1], [1e6])).all()
+
+
+class CompetingShim(FineGray):
+    """FineGray on the plain y of scikit-learn's checks, as times with causes in turn."""
+
+    def fit(self, X, y=None):
+        values = np.asarray(y)
+        if values.dtype.kind in "buifO" and values.ndim == 1 and all(isinstance(v, Real) for v in values):
+            time = np.abs(values.astype(float)) + 1 + 1e-3 * np.arange(values.size)
+            y = pd.DataFrame({"time": time, "cause": np.arange(values.size) % 3})
+        return super().fit(X, y)
+
+
+def test_fine_gray_passes_scikit_learns_checks() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        check_estimator(CompetingShim(), on_skip=None)
 
 
 def test_fine_gray_refuses() -> None:
