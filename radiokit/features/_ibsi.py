@@ -22,6 +22,7 @@ from radiokit.features._statistics import Sample
 from radiokit.filters import Original
 from radiokit.io import Mask, Volume
 from radiokit.preprocessing import bounding_box, resegment, standardize
+from radiokit.preprocessing._crop import Box
 from radiokit.preprocessing._ibsi_grid import resample_centred
 from radiokit.utils import CaseResult
 
@@ -35,6 +36,7 @@ FEATURES: dict[str, Mapping[str, Callable[[Any], Any]]] = {
 }
 TEXTURES = tuple(_ibsi_texture.FEATURES)
 DEFAULT_AGGREGATION = "3D_merge"
+LOCAL_MM = 10.0  # local intensity looks 6.2 mm beyond the region
 
 
 class IbsiPipeline:
@@ -82,7 +84,7 @@ class IbsiPipeline:
             found |= {f"original_morphology_{name}": value for name, value in row.items()}
         if set(self.families) - {"morphology"}:
             for measured in self.plan.filters:
-                for name, volume in measured.filter.images(ready.image):
+                for name, volume in measured.filter.images_in(ready.image, _around(ready)):
                     row = self._measure_image(region, volume.array, measured, border)
                     found |= {f"{name}_{feature}": value for feature, value in row.items()}
         _warn_undefined(found)
@@ -163,6 +165,14 @@ class IbsiPipeline:
     def _bounds(self) -> Bounds:
         how = self.plan.resegmentation
         return (None, None) if how is None or how.range is None or how.mode != "absolute" else how.range
+
+
+def _around(ready: Prepared) -> Box:
+    """Return the box of the region with what local intensities look at around it."""
+    margin = [int(np.ceil(LOCAL_MM / step)) for step in ready.image.spacing]
+    limits = zip(ready.box, margin, ready.image.shape, strict=True)
+    z, y, x = (slice(max(s.start - m, 0), min(s.stop + m, n)) for s, m, n in limits)
+    return z, y, x
 
 
 def _border(body: np.ndarray, box: tuple[slice, ...], region: Region, flat: bool) -> np.ndarray:

@@ -84,7 +84,25 @@ class Gabor(Filter):
         """The angles, in radians."""
         if self.theta_step is None:
             return [self.theta]
-        return [k * self.theta_step for k in range(round(2 * np.pi / self.theta_step))]
+        n = round(2 * np.pi / self.theta_step)
+        # Half a turn on, the response is the conjugate: its modulus is the same, and counts as often as the first half.
+        return [k * self.theta_step for k in range(n // 2 if n % 2 == 0 else n)]
+
+    def reach(self, spacing: tuple[float, float, float]) -> tuple[int, int, int] | None:
+        """How far the response at a voxel looks along z, y, x, in voxels.
+
+        Parameters
+        ----------
+        spacing : tuple of 3 float
+            Of the image, (z, y, x) in mm.
+
+        Returns
+        -------
+        tuple of 3 int
+            Voxels on each side.
+        """
+        edge = self._edge(spacing[2])
+        return (edge if self.orthogonal_planes else 0, edge, edge)
 
     def images(self, volume: Volume) -> Iterator[tuple[str, Volume]]:
         """Yield the modulus of the response.
@@ -119,9 +137,12 @@ class Gabor(Filter):
                     "ones. Resample, or leave orthogonal_planes off."
                 )
             planes = np.moveaxis(array, axis, 0)
-            spectrum = _Spectrum(planes, int(REACH * self.sigma / columns / min(self.gamma, 1) + 0.5), self.boundary)
+            spectrum = _Spectrum(planes, self._edge(columns), self.boundary)
             for theta in self.orientations:
                 yield np.moveaxis(np.abs(spectrum.convolve(self._kernel(theta, spectrum.reach, columns))), 0, axis)
+
+    def _edge(self, pixel: float) -> int:
+        return int(REACH * self.sigma / pixel / min(self.gamma, 1) + 0.5)
 
     def _kernel(self, theta: float, reach: int, pixel: float) -> NDArray[np.complex128]:
         k = np.arange(-reach, reach + 1) * pixel
@@ -138,10 +159,13 @@ class _Spectrum:
     def __init__(self, planes: Array, reach: int, boundary: str) -> None:
         self.shape, self.reach = planes.shape, reach
         padded = continued(planes, (0, reach, reach), boundary)
-        self.size = padded.shape[1:]
-        self.spectrum = np.fft.fft2(padded)
+        from scipy import fft
+
+        self.fft = fft
+        self.size = [fft.next_fast_len(n) for n in padded.shape[1:]]
+        self.spectrum = fft.fft2(padded, self.size)
 
     def convolve(self, kernel: NDArray[np.complex128]) -> NDArray[np.complex128]:
-        response = np.fft.ifft2(self.spectrum * np.fft.fft2(kernel, self.size)[None])
+        response = self.fft.ifft2(self.spectrum * self.fft.fft2(kernel, self.size)[None], overwrite_x=True)
         first, rows, columns = 2 * self.reach, self.shape[1], self.shape[2]
         return response[:, first : first + rows, first : first + columns]

@@ -10,7 +10,7 @@ import numpy as np
 
 from radiokit.exceptions import ParameterError
 from radiokit.filters._base import BOUNDARIES, DIMENSIONS, POOLINGS, Filter, check_choice
-from radiokit.filters._separable import SCIPY_MODES, convolve, pool, rotations, turned
+from radiokit.filters._separable import SCIPY_MODES, convolve, distinct, pool, rotations, turned
 from radiokit.io import Volume
 
 # Level, edge, spot, wave, ripple; each is divided by its Euclidean norm (IBSI 2, table of section JTXT).
@@ -86,6 +86,22 @@ class Laws(Filter):
         energy = "" if self.energy_distance is None else f"-energy-{self.energy_distance}"
         return (f"laws-{self.kernel}{turned_}{energy}",)
 
+    def reach(self, spacing: tuple[float, float, float]) -> tuple[int, int, int] | None:
+        """How far the response at a voxel looks along z, y, x, in voxels.
+
+        Parameters
+        ----------
+        spacing : tuple of 3 float
+            Of the image, (z, y, x) in mm.
+
+        Returns
+        -------
+        tuple of 3 int
+            Voxels on each side.
+        """
+        edge = 2 + (self.energy_distance or 0)
+        return (edge if self.dimension == "3D" else 0, edge, edge)
+
     def images(self, volume: Volume) -> Iterator[tuple[str, Volume]]:
         """Yield the response, or its energy.
 
@@ -106,7 +122,8 @@ class Laws(Filter):
         axes = (2, 1, 0)[: len(kernels)]  # names are for x, y, z
         turns = rotations(len(kernels)) if self.rotation_invariant else rotations(len(kernels))[:1]
         array = volume.array.astype(np.float64)
-        response = pool((convolve(array, turned(kernels, t), axes, self.boundary) for t in turns), self.pooling)
+        responses = (convolve(array, turned(kernels, t), axes, self.boundary) for t in distinct(turns, kernels))
+        response = pool(responses, self.pooling)
         if self.energy_distance is not None:
             from scipy import ndimage
 

@@ -58,6 +58,22 @@ class LoG(Filter):
         """Name of the image."""
         return (f"log-sigma-{tag(self.sigma)}-mm-{self.dimension}",)
 
+    def reach(self, spacing: tuple[float, float, float]) -> tuple[int, int, int] | None:
+        """How far the response at a voxel looks along z, y, x, in voxels.
+
+        Parameters
+        ----------
+        spacing : tuple of 3 float
+            Of the image, (z, y, x) in mm.
+
+        Returns
+        -------
+        tuple of 3 int
+            Voxels on each side.
+        """
+        z, y, x = (self._edge(self.sigma / step) for step in spacing)
+        return (z if self.dimension == "3D" else 0, y, x)
+
     def images(self, volume: Volume) -> Iterator[tuple[str, Volume]]:
         """Yield the response.
 
@@ -82,9 +98,12 @@ class LoG(Filter):
             total += convolve(array, kernels, axes, self.boundary)
         yield self.names[0], volume.with_array(total)
 
+    def _edge(self, sigma: float) -> int:
+        return int(self.truncate * sigma + 0.5)
+
     def _kernels(self, sigma: float) -> tuple[Array, Array]:
         """Gaussian and its second derivative along one axis, sigma in voxels."""
-        reach = int(self.truncate * sigma + 0.5)
-        k = np.arange(-reach, reach + 1.0)
+        edge = self._edge(sigma)
+        k = np.arange(-edge, edge + 1.0)
         gauss = np.exp(-(k**2) / (2 * sigma**2)) / (np.sqrt(2 * np.pi) * sigma)
         return gauss, gauss * (k**2 / sigma**2 - 1) / sigma**2

@@ -53,6 +53,22 @@ class Mean(Filter):
         """Name of the image."""
         return (f"mean-{self.support}-{self.dimension}",)
 
+    def reach(self, spacing: tuple[float, float, float]) -> tuple[int, int, int] | None:
+        """How far the response at a voxel looks along z, y, x, in voxels.
+
+        Parameters
+        ----------
+        spacing : tuple of 3 float
+            Of the image, (z, y, x) in mm.
+
+        Returns
+        -------
+        tuple of 3 int
+            Voxels on each side.
+        """
+        edge = self.support // 2
+        return (edge if self.dimension == "3D" else 0, edge, edge)
+
     def images(self, volume: Volume) -> Iterator[tuple[str, Volume]]:
         """Yield the response.
 

@@ -76,7 +76,7 @@ class Riesz(Filter):
         if isinstance(self.filter, NonSeparableWavelet):
             band = self.filter
             response = apply_transfer(
-                volume, lambda f: band.transfer(f) * self.transfer(f), "3D", band.boundary, band.reach
+                volume, lambda f: band.transfer(f) * self.transfer(f), "3D", band.boundary, band.padding
             )
         else:
             # The tails of the transform are long, so the image is continued before it is filtered.

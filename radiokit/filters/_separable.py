@@ -45,6 +45,15 @@ def turned(kernels: Sequence[Array], rotation: Rotation) -> tuple[Array, ...]:
     return tuple(kernels[source][::sign] for source, sign in rotation)
 
 
+def distinct(turns: Sequence[Rotation], *kernel_sets: Sequence[Array]) -> list[Rotation]:
+    """Leave out rotations that turn all kernel sets into what another one did already.
+
+    Each outcome comes from the same number of rotations, so that pooling over distinct ones gives the same.
+    """
+    found = {tuple(k.tobytes() for kernels in kernel_sets for k in turned(kernels, turn)): turn for turn in turns}
+    return list(found.values())
+
+
 def convolve(array: Array, kernels: Sequence[Array], axes: Sequence[int], boundary: str) -> Array:
     """Convolve each axis of `axes` with its odd kernel."""
     from scipy import ndimage  # 0.2 s that only those who use these filters pay

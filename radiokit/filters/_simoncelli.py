@@ -62,8 +62,8 @@ class NonSeparableWavelet(Filter):
         return (f"{self.family}-level-{self.level}-{self.dimension}",)
 
     @property
-    def reach(self) -> int:
-        """Voxels around the image that shape its response."""
+    def padding(self) -> int:
+        """Voxels by which the image is continued."""
         return 16 * 2**self.level
 
     def transfer(self, frequencies: tuple[Array, ...]) -> Array:
@@ -89,4 +89,4 @@ class NonSeparableWavelet(Filter):
             The response, float64.
         """
         transfer: Transfer = self.transfer
-        yield self.names[0], apply_transfer(volume, transfer, self.dimension, self.boundary, self.reach)
+        yield self.names[0], apply_transfer(volume, transfer, self.dimension, self.boundary, self.padding)

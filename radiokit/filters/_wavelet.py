@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from radiokit.exceptions import ParameterError
 from radiokit.filters._base import BOUNDARIES, DIMENSIONS, POOLINGS, Filter, check_choice, check_positive
-from radiokit.filters._separable import Array, centred, convolve, pool, rotations, turned
+from radiokit.filters._separable import Array, Rotation, centred, convolve, distinct, pool, rotations, turned
 from radiokit.filters._stationary import band_names
 from radiokit.io import Volume
 
@@ -110,6 +110,22 @@ class Wavelet(Filter):
         tail += f"-rotated-{self.pooling}" if self.rotation_invariant else ""
         return tuple(f"wavelet-{self.wavelet.replace('.', '-')}-{band}{tail}" for band in self.subbands)
 
+    def reach(self, spacing: tuple[float, float, float]) -> tuple[int, int, int] | None:
+        """How far the response at a voxel looks along z, y, x, in voxels.
+
+        Parameters
+        ----------
+        spacing : tuple of 3 float
+            Of the image, (z, y, x) in mm.
+
+        Returns
+        -------
+        tuple of 3 int
+            Voxels on each side.
+        """
+        edge = analysis_taps(self.wavelet)[0].size * (2**self.level - 1)
+        return (edge if self.dimension == "3D" else 0, edge, edge)
+
     def images(self, volume: Volume) -> Iterator[tuple[str, Volume]]:
         """Yield the response of each sub-band.
 
@@ -127,16 +143,20 @@ class Wavelet(Filter):
         """
         array = volume.array.astype(np.float64)
         for name, band in zip(self.names, self.subbands, strict=True):
+            levels = self._kernels(band)
             turns = rotations(len(band)) if self.rotation_invariant else rotations(len(band))[:1]
-            yield name, volume.with_array(pool((self._response(array, band, turn) for turn in turns), self.pooling))
+            responses = (self._response(array, levels, turn) for turn in distinct(turns, *levels))
+            yield name, volume.with_array(pool(responses, self.pooling))
 
-    def _response(self, array: Array, band: str, turn: tuple[tuple[int, int], ...]) -> Array:
+    def _kernels(self, band: str) -> list[list[Array]]:
+        """Kernels of x, y, z at each level: low passes up to the last, which has the band."""
         taps = dict(zip("LH", analysis_taps(self.wavelet), strict=True))
-        axes = (2, 1, 0)[: len(band)]  # letters are for x, y, z
-        for level in range(1, self.level + 1):
-            letters = band if level == self.level else "L" * len(band)
-            kernels = [centred(upsampled(taps[letter], 2 ** (level - 1))) for letter in letters]
-            array = convolve(array, turned(kernels, turn), axes, self.boundary)
+        letters = ["L" * len(band)] * (self.level - 1) + [band]
+        return [[centred(upsampled(taps[c], 2**k)) for c in names] for k, names in enumerate(letters)]
+
+    def _response(self, array: Array, levels: list[list[Array]], turn: Rotation) -> Array:
+        for kernels in levels:
+            array = convolve(array, turned(kernels, turn), (2, 1, 0)[: len(kernels)], self.boundary)
         return array
 
 

@@ -156,3 +156,33 @@ def test_sub_bands_of_all_directions() -> None:
 def test_what_makes_no_sense_is_an_error(make) -> None:
     with pytest.raises(ParameterError):
         make()
+
+
+@pytest.mark.parametrize("boundary", ["mirror", "zero", "nearest", "periodic"])
+@pytest.mark.parametrize(
+    "box",
+    [(slice(8, 13), slice(9, 14), slice(7, 12)), (slice(0, 4), slice(15, 24), slice(2, 9))],
+    ids=["middle", "border"],
+)
+def test_a_box_has_the_values_of_the_whole(box: tuple[slice, slice, slice], boundary: str) -> None:
+    volume = Volume(np.random.default_rng(7).normal(size=(22, 24, 23)), spacing=(1.2, 1, 1))
+    kinds = [
+        Mean(5, boundary=boundary),
+        LoG(sigma=1.3, boundary=boundary),
+        LoG(sigma=1.3, dimension="2D", boundary=boundary),
+        Laws("L5E5S5", True, energy_distance=2, boundary=boundary),
+        Gabor(0.6, 2.0, 1.0, theta_step=PI / 2, boundary=boundary),
+        Wavelet("db2", "LHL", 2, rotation_invariant=True, boundary=boundary),
+        NonSeparableWavelet(boundary=boundary),
+    ]
+    for kind in kinds:
+        ((name, part),) = kind.images_in(volume, box)
+        assert name == kind.names[0]
+        assert np.allclose(part.array[box], kind.apply(volume).array[box], atol=1e-12), kind
+
+
+def test_half_a_turn_adds_nothing(volume: Volume) -> None:
+    both = Gabor(2.0, 3.0, 1.5, theta_step=PI / 2)
+    found = both.apply(volume).array
+    by_hand = [Gabor(2.0, 3.0, 1.5, theta=k * PI / 2).apply(volume).array for k in range(4)]
+    assert np.allclose(found, np.mean(by_hand, axis=0))
