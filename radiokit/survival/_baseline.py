@@ -27,17 +27,24 @@ class Baseline:
         steps = [StepFunction(p["time"].to_numpy(), p["cumulative_hazard"].to_numpy(), start=0.0) for p in parts]
         return cls(tuple(steps), last_time)
 
-    def survival(self, eta: FloatArray, strata: NDArray[np.intp], times: ArrayLike) -> FloatArray:
-        """Survival of shape (n, m) at linear predictors eta; NaN beyond the last follow-up."""
+    def cumulative_hazard(self, eta: FloatArray, strata: NDArray[np.intp], times: ArrayLike) -> FloatArray:
+        """Cumulative hazard of shape (n, m) at linear predictors eta; NaN beyond the last follow-up."""
         grid = check_times(times)
         hazard = np.array([step.at(grid) for step in self.hazards])
         hazard[grid[None, :] > self.last_time[:, None]] = np.nan
-        return np.exp(-hazard[strata] * np.exp(eta)[:, None])
+        # As a sum of logarithms: no hazard at all stays none, however large the relative risk.
+        with np.errstate(divide="ignore", over="ignore"):
+            return np.exp(np.log(hazard)[strata] + eta[:, None])
+
+    def survival(self, eta: FloatArray, strata: NDArray[np.intp], times: ArrayLike) -> FloatArray:
+        """Survival of shape (n, m) at linear predictors eta; NaN beyond the last follow-up."""
+        return np.exp(-self.cumulative_hazard(eta, strata, times))
 
     def median(self, eta: FloatArray, strata: NDArray[np.intp]) -> FloatArray:
         """First event time at which survival is at most one half; NaN if none is."""
         # A hazard that reaches log 2 but for rounding has reached it.
-        needed = np.log(2) * np.exp(-eta) * (1 - 1e-12)
+        with np.errstate(over="ignore"):
+            needed = np.log(2) * np.exp(-eta) * (1 - 1e-12)
         median = np.full(eta.size, np.nan)
         for k, step in enumerate(self.hazards):
             cases = np.flatnonzero(strata == k)

@@ -15,10 +15,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiokit.exceptions import DataWarning, InputError, OutcomeError, SeparationWarning
 from radiokit.stats import Test
-from radiokit.stats._censoring import StepFunction
 from radiokit.stats._fine_gray import FineGrayFit, fit_fine_gray
 from radiokit.stats._inputs import FloatArray
-from radiokit.stats._survival_inputs import check_causes, check_times
+from radiokit.stats._survival_inputs import check_causes
+from radiokit.survival._baseline import Baseline
 from radiokit.survival._cox import wald_table
 from radiokit.survival._inputs import check_numeric
 
@@ -113,7 +113,7 @@ class FineGray(BaseEstimator):
         self._fill(fit_fine_gray(matrix, time, cause, self.cause))
         self.n_, self.n_events_ = time.size, int((cause == self.cause).sum())
         self.n_competing_ = int(((cause > 0) & (cause != self.cause)).sum())
-        self._last_time = float(time.max())
+        self._baseline = Baseline.from_table(self.baseline_.assign(stratum=0), np.array([time.max()]))
         return self
 
     def predict(self, X: Any) -> FloatArray:
@@ -148,13 +148,8 @@ class FineGray(BaseEstimator):
         ndarray of shape (n, m)
             Cumulative incidences; NaN beyond the last follow-up of the training set.
         """
-        grid = check_times(times)
-        risk = np.exp(self.predict(X))
-        step = StepFunction(
-            self.baseline_["time"].to_numpy(), self.baseline_["cumulative_hazard"].to_numpy(), start=0.0
-        )
-        hazard = np.where(grid > self._last_time, np.nan, step.at(grid))
-        return -np.expm1(-np.outer(risk, hazard))
+        eta = self.predict(X)
+        return -np.expm1(-self._baseline.cumulative_hazard(eta, np.zeros(eta.size, dtype=np.intp), times))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

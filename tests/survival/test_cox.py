@@ -113,6 +113,16 @@ def test_survival_and_median_agree() -> None:
     np.testing.assert_allclose(model.baseline_["survival"], np.exp(-model.baseline_["cumulative_hazard"]))
 
 
+def test_extreme_cases_have_certain_survival() -> None:
+    X, y = _cases()
+    model = CoxModel().fit(X, y)
+    far = pd.DataFrame(np.sign(model.coef_) * np.array([[1e5], [-1e5]]), columns=X.columns)
+    middle = np.median(y["time"])
+    np.testing.assert_array_equal(model.predict_survival(far, [0, middle]), [[1, 0], [1, 1]])
+    assert model.predict_median(far)[0] == y["time"][y["event"]].min()
+    assert np.isnan(model.predict_median(far)[1])
+
+
 def test_null_effect_baseline_is_nelson_aalen() -> None:
     """Orthogonal by design: each covariate pattern has the same outcomes, so the coefficient is 0."""
     time = np.repeat([1.0, 2, 3, 4, 5], 2)
