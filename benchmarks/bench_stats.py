@@ -120,7 +120,89 @@ def decision() -> Iterator[Row]:
     yield Row("decision curve, 100,000 cases, 99 thresholds", seconds, "numpy, a loop", peer_seconds, "all", gap)
 
 
-TASKS = {"delong": delong, "icc": icc, "decision": decision}
+def survival_cases(n: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    risk = rng.normal(size=n)
+    y = np.empty(n, dtype=[("event", bool), ("time", float)])
+    y["event"], y["time"] = rng.random(n) < 0.6, np.round(rng.exponential(np.exp(-0.5 * risk)), 3) + 0.001
+    return y, np.round(risk, 3)
+
+
+def cox() -> Iterator[Row]:
+    from lifelines import CoxPHFitter, __version__
+
+    n_features, part = 2_000, 20
+    y, _ = survival_cases(200)
+    X = pd.DataFrame(np.random.default_rng(1).normal(size=(200, n_features))).add_prefix("f")
+
+    def loop() -> np.ndarray:
+        frames = (X[[name]].assign(time=y["time"], event=y["event"]) for name in X.columns[:part])
+        options = {"fit_options": {"precision": 1e-10}}
+        return np.array([CoxPHFitter().fit(f, "time", "event", **options).params_.iloc[0] for f in frames])
+
+    seconds, ours = best_of(lambda: stats.cox_univariable(X, y))
+    peer_seconds, theirs = best_of(loop, repeats=1)
+    gap = float(np.abs(ours["coef"].to_numpy()[:part] - theirs).max())
+    task = f"univariable Cox, {n_features:,} features, 200 cases"
+    yield Row(
+        task, seconds, f"lifelines {__version__}, a loop", peer_seconds * n_features / part, f"{part} features", gap
+    )
+
+
+def concordance() -> Iterator[Row]:
+    from lifelines import __version__
+    from lifelines.utils import concordance_index
+
+    y, risk = survival_cases(20_000)
+    stats.concordance_index(y[:100], risk[:100])
+    seconds, ours = best_of(lambda: stats.concordance_index(y, risk))
+    peer_seconds, theirs = best_of(lambda: concordance_index(y["time"], -risk, y["event"]), repeats=1)
+    task = "C-index with standard error, 20,000 cases"
+    yield Row(task, seconds, f"lifelines {__version__}, without", peer_seconds, "all", abs(ours.estimate - theirs))
+
+
+def maxstat() -> Iterator[Row]:
+    from radiokit.stats._maxstat import logrank_scores
+    from radiokit.survival import optimal_cutpoint
+
+    n, part, permutations = 300, 5, 1_000
+    y, risk = survival_cases(n)
+    y["time"] += 1e-6 * np.arange(n)
+    low = risk[:, None] <= np.unique(risk)[None, :]
+    low = low[:, (low.mean(axis=0) >= 0.1) & (low.mean(axis=0) <= 0.9)]
+
+    def largest(scores: np.ndarray) -> float:
+        found = []
+        for group in low.T:
+            m, sd = group.sum(), scores.std(ddof=1)
+            found.append(abs(scores[group].sum() - m * scores.mean()) / (sd * np.sqrt(m * (n - m) / n)))
+        return max(found)
+
+    def loop() -> float:
+        rng, scores = np.random.default_rng(0), logrank_scores(y["time"], y["event"])
+        for _ in range(part):
+            largest(rng.permutation(scores))
+        return largest(scores)
+
+    seconds, ours = best_of(
+        lambda: optimal_cutpoint(y, risk, method="permutation", n_permutations=permutations, random_state=0)
+    )
+    peer_seconds, theirs = best_of(loop, repeats=1)
+    task = f"maximally selected log-rank statistic, {n} cases, {permutations:,} permutations"
+    scale = permutations / (part + 1)
+    yield Row(
+        task, seconds, "numpy, a loop", peer_seconds * scale, f"{part} permutations", abs(ours.statistic - theirs)
+    )
+
+
+TASKS = {
+    "delong": delong,
+    "icc": icc,
+    "decision": decision,
+    "cox": cox,
+    "concordance": concordance,
+    "maxstat": maxstat,
+}
 
 
 def main() -> None:
