@@ -9,7 +9,6 @@ from functools import singledispatch
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from radiokit.exceptions import DataWarning, ParameterError
@@ -20,9 +19,10 @@ from radiokit.filters._lbp3d import LBP3D
 from radiokit.filters._log import LoG
 from radiokit.filters._original import Original
 from radiokit.filters._pointwise import Pointwise, magnitude
+from radiokit.filters._recursive_gaussian import laplacian_of_gaussian
 from radiokit.filters._stationary import band_names, sub_bands
 from radiokit.filters._wavelet import Wavelet, analysis_taps
-from radiokit.io import Mask, Volume, to_sitk
+from radiokit.io import Mask, Volume
 
 Box = tuple[slice, slice, slice]
 Images = Iterator[tuple[str, NDArray[Any]]]
@@ -142,8 +142,7 @@ def _log(kind: LoG, scene: Scene) -> Images:
             stacklevel=2,
         )
         return
-    response = sitk.LaplacianRecursiveGaussian(to_sitk(scene.image), kind.sigma, True)
-    yield name, np.asarray(sitk.GetArrayFromImage(response))[scene.box]
+    yield name, laplacian_of_gaussian(scene.image.array, scene.image.spacing, kind.sigma)[scene.box]
 
 
 @pyradiomics_names.register

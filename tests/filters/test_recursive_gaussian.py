@@ -1,0 +1,39 @@
+"""The recursive Laplacian of Gaussian against ITK's, and against the true one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from scipy import ndimage
+
+from radiokit.filters._recursive_gaussian import laplacian_of_gaussian
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("shape", "spacing"),
+    [((12, 20, 37), (1.0, 1.0, 1.0)), ((4, 9, 16), (3.0, 0.977, 0.8)), ((40, 5, 4), (1.0, 2.0, 1.0))],
+)
+@pytest.mark.parametrize("sigma", [0.7, 2.0, 5.0])
+def test_equals_itk_bit_for_bit(dtype, shape, spacing, sigma):
+    array = np.random.default_rng(0).normal(500, 300, shape).astype(dtype)
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing(spacing[::-1])
+    expected = sitk.GetArrayFromImage(sitk.LaplacianRecursiveGaussian(image, sigma, True))
+    got = laplacian_of_gaussian(array, spacing, sigma)
+    assert got.dtype == expected.dtype
+    np.testing.assert_array_equal(got, expected)
+
+
+def test_is_close_to_the_laplacian_of_a_gaussian():
+    impulse = np.zeros((41, 41, 41))
+    impulse[20, 20, 20] = 1
+    true = 9 * ndimage.gaussian_laplace(impulse, 3.0, truncate=8)
+    got = laplacian_of_gaussian(impulse, (1.0, 1.0, 1.0), 3.0)
+    assert np.abs(got - true).max() < 0.05 * np.abs(true).max()
+
+
+def test_a_constant_image_has_no_response():
+    got = laplacian_of_gaussian(np.full((6, 7, 8), 100.0), (1.0, 1.0, 2.0), 2.0)
+    np.testing.assert_allclose(got, 0, atol=1e-3)
