@@ -1,4 +1,4 @@
-"""Z-scores of a whole image."""
+"""Z-scores of an image."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ import numpy as np
 import SimpleITK as sitk
 
 from radiokit.exceptions import InputError
-from radiokit.io import Volume, to_sitk
+from radiokit.io import Mask, Volume, to_sitk
 
 
-def standardize(volume: Volume, *, scale: float = 1.0, outlier_sigma: float | None = None) -> Volume:
-    """Centre an image at its mean and divide by its standard deviation, over all its voxels.
+def standardize(
+    volume: Volume, *, within: Mask | None = None, scale: float = 1.0, outlier_sigma: float | None = None
+) -> Volume:
+    """Centre an image at its mean and divide by its standard deviation.
 
     Parameters
     ----------
     volume : Volume
         The image; it is not changed.
+    within : Mask, optional
+        Whose mean and standard deviation to use: the body, an organ, or a reference tissue such as normal white matter
+        (white-stripe normalisation). None takes all voxels.
     scale : float
         Factor after standardisation.
     outlier_sigma : float, optional
@@ -36,9 +41,16 @@ def standardize(volume: Volume, *, scale: float = 1.0, outlier_sigma: float | No
     >>> standardize(Volume(np.array([[[1.0, 2.0, 3.0]]]))).array.tolist()
     [[[-1.0, 0.0, 1.0]]]
     """
-    low, high = volume.array.min(), volume.array.max()
+    values = volume.array if within is None else volume.array[within.array]
+    if values.size < 2:
+        raise InputError(f"The reference region holds {values.size} voxels; z-scores need at least 2.")
+    low, high = values.min(), values.max()
     if not np.isfinite([low, high]).all() or low == high:
         raise InputError(f"The image ranges from {low} to {high}; z-scores need finite values that are not all equal.")
+    if within is not None:
+        scores = (volume.array - values.mean(dtype=float)) / values.std(dtype=float, ddof=1)
+        limit = np.inf if outlier_sigma is None else outlier_sigma
+        return volume.with_array(np.clip(scores, -limit, limit) * scale)
     image = sitk.Normalize(to_sitk(volume))
     if outlier_sigma is not None:
         clipped = sitk.GetImageFromArray(np.clip(sitk.GetArrayViewFromImage(image), -outlier_sigma, outlier_sigma))
