@@ -52,7 +52,14 @@ def run_demo(
         groups="patient_id",
         split={"external": ["C"]},
         random_state=0,
-        options=Options(repeats=2, bootstraps=30),
+        options=Options(
+            pipeline="lasso",
+            repeats=2,
+            bootstraps=20,
+            penalty_folds=5,
+            time_unit="months",
+            title="Demo: a cohort of known truth",
+        ),
     )
     result = study.run(n_jobs=workers, cache=folder / "cache", progress=progress)
     result.save(folder)

@@ -27,10 +27,15 @@ class Options:
         Resamples of the optimism bootstrap of the whole pipeline; 0 leaves it out.
     threshold : {"youden", "closest_topleft"}
         How the operating point is chosen on out-of-fold training scores.
+    pipeline : {"default", "lasso"}
+        What a signature is built by: `radiokit.models.default_pipeline`, or what most papers do, correlation filter,
+        univariate filter and LASSO, to which the next four settings belong.
     correlation : float
         Of two features with a larger absolute Spearman correlation in training, the less relevant one goes.
     alpha : float
         Univariate p-value above which a feature goes.
+    penalty_folds : int
+        Folds in which the penalty of the LASSO is chosen.
     rule : {"min", "1se"}
         Which penalty of the LASSO path is taken.
     volume : str, optional
@@ -58,8 +63,10 @@ class Options:
     repeats: int = 5
     bootstraps: int = 100
     threshold: str = "youden"
+    pipeline: str = "default"
     correlation: float = 0.9
     alpha: float = 0.05
+    penalty_folds: int = 10
     rule: str = "min"
     volume: str | None = None
     confidence_level: float = 0.95
@@ -67,10 +74,15 @@ class Options:
     time_unit: str = ""
 
     def __post_init__(self) -> None:
-        for name, known in (("aggregate", AGGREGATES), ("threshold", THRESHOLDS), ("rule", ("min", "1se"))):
+        for name, known in (
+            ("aggregate", AGGREGATES),
+            ("threshold", THRESHOLDS),
+            ("rule", ("min", "1se")),
+            ("pipeline", ("default", "lasso")),
+        ):
             if getattr(self, name) not in known:
                 raise ParameterError(f"{name} is {getattr(self, name)!r}; required: one of {', '.join(known)}.")
-        for name, least in (("folds", 2), ("repeats", 1), ("bootstraps", 0)):
+        for name, least in (("folds", 2), ("penalty_folds", 2), ("repeats", 1), ("bootstraps", 0)):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise ParameterError(f"{name} is {value!r}; required: a whole number of at least {least}.")

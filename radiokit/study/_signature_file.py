@@ -247,15 +247,16 @@ def _number(value: Any) -> float:
     return math.nan if value is None else float(value)
 
 
+def _feature(raw: dict[str, Any]) -> Feature:
+    impute, center, scale, coef, low, high = (
+        _number(raw[name]) for name in ("impute", "center", "scale", "coef", "low", "high")
+    )
+    return Feature(raw["name"], impute, center, scale, coef, low, high, raw["unit"], raw["ibsi_id"], bool(raw["log"]))
+
+
 def _model(raw: dict[str, Any]) -> Frozen:
-    numbers = ("impute", "center", "scale", "coef", "low", "high")
     scores = tuple(
-        Score(
-            s["name"],
-            _number(s["intercept"]),
-            tuple(Feature(**{k: _number(v) if k in numbers else v for k, v in f.items()}) for f in s["features"]),
-        )
-        for s in raw["scores"]
+        Score(s["name"], _number(s["intercept"]), tuple(map(_feature, s["features"]))) for s in raw["scores"]
     )
     clinical = tuple(
         Clinical(c["name"], tuple(c["levels"]), c["impute"], _number(c["low"]), _number(c["high"]))
