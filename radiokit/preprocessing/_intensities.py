@@ -79,10 +79,10 @@ def correct_bias(
 
     Examples
     --------
-    >>> z, y, x = np.indices((12, 16, 16))
-    >>> body = (y > 3) & (y < 13)
-    >>> image = Volume((100.0 + 10 * (z % 2)) * np.exp(x / 16) * body)
-    >>> found = correct_bias(image, Mask(body), shrink=1, iterations=(20,)).array
+    >>> z, y, x = np.indices((16, 24, 24))
+    >>> body = (y - 12) ** 2 + (x - 12) ** 2 < 100
+    >>> image = Volume((100.0 + 20 * ((x // 3 + y // 3) % 2)) * np.exp(x / 25) * body)
+    >>> found = correct_bias(image, Mask(body), shrink=1, iterations=(30, 30)).array
     >>> bool(found[body].std() / found[body].mean() < 0.5 * image.array[body].std() / image.array[body].mean())
     True
     """
@@ -117,8 +117,8 @@ class NyulNormalizer:
     Notes
     -----
     Each training image is mapped linearly so that its first and last landmark fall on `scale`; the standard scale is
-    the mean of the mapped landmarks. Any image is then mapped piecewise linearly, landmark to landmark; beyond the first
-    and last the outer pieces go on (Nyul et al. 2000, doi 10.1109/42.836373). Learn it on training images only.
+    the mean of the mapped landmarks. Any image is then mapped piecewise linearly, landmark to landmark; beyond the
+    first and last the outer pieces go on (Nyul et al. 2000, doi 10.1109/42.836373). Learn it on training images only.
 
     Examples
     --------
