@@ -96,7 +96,17 @@ ESTIMATORS += [
     ),
 ]
 ESTIMATORS += [
+    Entry("selection.BorutaSelector", _make("selection", "BorutaSelector", n_trees=5, max_iterations=3)),
     Entry("selection.CorrelationSelector", _make("selection", "CorrelationSelector")),
+    Entry("selection.MRMRSelector", _make("selection", "MRMRSelector", n_features=1)),
+    Entry("selection.RecursiveSelector", _make("selection", "RecursiveSelector", cv=2)),
+    Entry("selection.RecursiveSelector", _make("selection", "RecursiveSelector", n_features=1), survival=True),
+    Entry(
+        "selection.RepeatabilitySelector",
+        _make("selection", "RepeatabilitySelector", repeat=()),
+        no_checks="needs a DataFrame with case ids and its repeats; tests/selection asks for scikit-learn's protocol",
+    ),
+    Entry("selection.StabilitySelector", _make("selection", "StabilitySelector", n_subsamples=3)),
     Entry("selection.LassoSelector", _make("selection", "LassoSelector", cv=3)),
     Entry("selection.LassoSelector", _make("selection", "LassoSelector", cv=3), survival=True),
     Entry("selection.UnivariateSelector", _make("selection", "UnivariateSelector")),

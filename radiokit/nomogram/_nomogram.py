@@ -26,6 +26,15 @@ class Nomogram:
 
     Made by `from_model`.
 
+    Parameters
+    ----------
+    source : Source
+        The numbers of a fitted model.
+    ticks : dict
+        Variable to the values on its axis.
+    max_points : float
+        Points that the widest axis spans.
+
     Attributes
     ----------
     table : DataFrame

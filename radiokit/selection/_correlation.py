@@ -93,7 +93,7 @@ class CorrelationSelector(Selector):
             values, target = self._check(X, y)
             importance = relevance(values, target)
             order = np.argsort(-importance, kind="stable")
-        unit = _unit_columns(rankdata(values, axis=0) if self.method == "spearman" else values)
+        unit = unit_columns(rankdata(values, axis=0) if self.method == "spearman" else values)
         correlation, displaced = _thin(unit, order, self.threshold)
         self.support_ = displaced < 0
         names = self._names()
@@ -110,7 +110,7 @@ class CorrelationSelector(Selector):
         return tags
 
 
-def _unit_columns(values: FloatArray) -> FloatArray:
+def unit_columns(values: FloatArray) -> FloatArray:
     """Columns centred and of length 1, as rows; zeros for constant ones, which correlate with nothing."""
     centred = (values - values.mean(axis=0)).T
     length = np.sqrt(np.einsum("ij,ij->i", centred, centred))

@@ -35,3 +35,17 @@ def score_z(X: FloatArray, y: NDArray[Any]) -> FloatArray:
     score = np.sum(Z[event] - total, axis=0)
     safe = variance > 1e-12 * np.maximum(np.sum(Z**2, axis=0), np.finfo(float).tiny)
     return np.where(safe, score / np.sqrt(np.where(safe, variance, 1.0)), 0.0)
+
+
+def residuals(y: NDArray[Any]) -> FloatArray:
+    """Return what features can be correlated with: the class, or the martingale residual of the null model.
+
+    Therneau et al. 1990 (doi:10.1093/biomet/77.1.147): event minus the Nelson-Aalen hazard at the case's time.
+    """
+    if not is_survival_target(y):
+        return y.astype(float)
+    time, event = y["time"], y["event"]
+    at, deaths = np.unique(time[event], return_counts=True)
+    at_risk = np.array([np.sum(time >= t) for t in at])
+    hazard = np.append(0.0, np.cumsum(deaths / at_risk))
+    return event - hazard[np.searchsorted(at, time, side="right")]

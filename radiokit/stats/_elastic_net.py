@@ -124,9 +124,11 @@ def elastic_net_path(
         raise ParameterError(f"l1_ratio is {l1_ratio!r}; required: between 0 (ridge) and 1 (LASSO).")
     given = lambdas is not None
     penalties = _check_lambdas(lambdas) if given else _default_lambdas(problem, l1_ratio, n_lambdas, lambda_min_ratio)
-    gamma, losses, null = fit_path(
-        problem.loss, problem.Z, l1_ratio, problem.factor, penalties, stop_early=not given, tolerance=TOLERANCE
-    )
+    settings: dict[str, Any] = {"stop_early": not given, "tolerance": TOLERANCE}
+    if l1_ratio == 0 and _more_features_than_cases(problem):
+        gamma, losses, null = _ridge_by_cases(problem, penalties, settings)
+    else:
+        gamma, losses, null = fit_path(problem.loss, problem.Z, l1_ratio, problem.factor, penalties, **settings)
     p, loss = problem.center.size, problem.loss
     coef = gamma[:, :p] / problem.scale
     intercept = gamma[:, p] - coef @ problem.center if isinstance(loss, Binomial) else np.zeros(len(coef))
@@ -272,6 +274,30 @@ def _problem(X: FloatArray, y: Any, sample_weight: ArrayLike | None, penalty_fac
     if isinstance(loss, Binomial):
         Z, factor = np.vstack([Z, np.ones(n)]), np.append(factor, 0.0)
     return _Problem(loss, plain(Z), factor, center, scale)
+
+
+def _more_features_than_cases(problem: _Problem) -> bool:
+    """Whether ridge is cheaper in the space of the cases: more features than cases, all penalised alike."""
+    allowed = problem.factor[np.isfinite(problem.factor) & (problem.factor > 0)]
+    free = np.sum(problem.factor == 0)
+    return allowed.size > problem.Z.shape[1] and free <= 1 and bool(np.ptp(allowed) < 1e-12)
+
+
+def _ridge_by_cases(
+    problem: _Problem, penalties: FloatArray, settings: dict[str, Any]
+) -> tuple[FloatArray, FloatArray, float]:
+    """Fit ridge in at most n directions: it does not change when features are rotated, and lies in the cases' span."""
+    allowed = np.isfinite(problem.factor) & (problem.factor > 0)
+    others = ~allowed & (problem.factor == 0)
+    directions, size, cases = np.linalg.svd(problem.Z[allowed], full_matrices=False)
+    used = size > 1e-10 * size[0]
+    few = plain(np.vstack([size[used, None] * cases[used], problem.Z[others]]))
+    factor = np.append(np.full(used.sum(), problem.factor[allowed][0]), np.zeros(others.sum()))
+    small, losses, null = fit_path(problem.loss, few, 0.0, factor, penalties, **settings)
+    gamma = np.zeros((len(small), problem.Z.shape[0]))
+    gamma[:, allowed] = small[:, : used.sum()] @ directions[:, used].T
+    gamma[:, others] = small[:, used.sum() :]
+    return gamma, losses, null
 
 
 def _check_lambdas(lambdas: ArrayLike | None) -> FloatArray:
