@@ -198,7 +198,7 @@ class IbsiTexture:
         steps = self.lattice.steps(self.near)
         longest = max(self.region.mask.shape)
         for part in self.parts:
-            runs = run_lengths(self.field, self.lattice.index[part], steps, self.levels.n_levels, longest)
+            runs = run_lengths(self.field, self.lattice.rows_of(part), steps, self.levels.n_levels, longest)
             yield runs.merged() if self.merge else runs
 
     @cached_property

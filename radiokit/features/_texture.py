@@ -65,7 +65,7 @@ class Texture:
         offsets = self.region.line_directions(self.flat_axis)
         steps = self.lattice.steps(offsets)
         longest = max(self.region.mask.shape)
-        runs = run_lengths(self.field, self.lattice.index, steps, self.levels.n_levels, longest)
+        runs = run_lengths(self.field, self.lattice.rows, steps, self.levels.n_levels, longest)
         if self.options.weighting_norm is not None:
             runs = runs.merged(direction_lengths(offsets, self.region.spacing, self.options.weighting_norm))
         return runs

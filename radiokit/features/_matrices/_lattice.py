@@ -93,6 +93,11 @@ class Lattice:
         first = np.flatnonzero(np.diff(self.index, prepend=-2) != 1)
         return np.stack([self.index[first], np.diff(first, append=len(self.index))], axis=1)
 
+    def rows_of(self, part: slice) -> np.ndarray:
+        """Return the rows of some whole slices, given as a range of the index."""
+        starts = self.rows[:, 0]
+        return self.rows[(starts >= self.index[part.start]) & (starts <= self.index[part.stop - 1])]
+
     def has_lines(self, offset: np.ndarray) -> bool:
         """Say whether any straight line along `offset` holds more than one voxel of the region."""
         step = int(self.steps(offset)[0])

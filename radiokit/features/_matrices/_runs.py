@@ -8,15 +8,15 @@ from numba import njit
 from radiokit.features._matrices._counts import TABLE_BYTES, CountMatrix
 
 
-def run_lengths(field: np.ndarray, index: np.ndarray, steps: np.ndarray, n_levels: int, longest: int) -> CountMatrix:
+def run_lengths(field: np.ndarray, rows: np.ndarray, steps: np.ndarray, n_levels: int, longest: int) -> CountMatrix:
     """Count runs (level, length), one matrix for each step.
 
     Parameters
     ----------
     field : ndarray, flat
         Grey levels of a lattice; 0 is outside the region.
-    index : ndarray of int64
-        Voxels of the region, ascending.
+    rows : ndarray of int64, shape (n_rows, 2)
+        First place and length of each unbroken row of voxels, ascending.
     steps : ndarray of int64
         Flat distance to the next voxel, positive, one for each direction.
     n_levels : int
@@ -31,8 +31,10 @@ def run_lengths(field: np.ndarray, index: np.ndarray, steps: np.ndarray, n_level
     """
     if not len(steps):
         return CountMatrix(np.empty(0), np.empty(0), np.empty((0, 0)))
-    window = 1 << int(steps.max()).bit_length()  # how far back a run may have to be looked up, as a power of 2
     if 4 * len(steps) * (n_levels + 1) * (longest + 1) > TABLE_BYTES:
+        first, n = rows.T
+        index = np.arange(n.sum()) + np.repeat(first - np.cumsum(n) + n, n)
+        window = 1 << int(steps.max()).bit_length()  # how far back a run may have to be looked up, as a power of 2
         events = []
         for step in steps:
             lengths = np.zeros(len(index), dtype=np.int32)
@@ -40,22 +42,29 @@ def run_lengths(field: np.ndarray, index: np.ndarray, steps: np.ndarray, n_level
             events.append((field[index], lengths))
         return CountMatrix.from_events(events)
     table = np.zeros((len(steps), n_levels + 1, longest + 1), dtype=np.uint32)
-    _count_runs(field, index, steps, np.zeros((window, len(steps)), dtype=np.uint16), table)
+    _count_runs(field, rows, steps, np.zeros(len(field), dtype=np.uint16), table)
     return CountMatrix.from_table(table)
 
 
 @njit(cache=True, nogil=True)
-def _count_runs(field, index, steps, recent, table):  # type: ignore[no-untyped-def]
-    # `recent` remembers how long the run through each of the last places is; a run is counted where it ends.
-    # Runs that go on are counted as length 0, which nobody reads: no branch.
-    last = recent.shape[0] - 1
-    for place in index:
-        here = field[place]
-        for a in range(steps.size):
-            step = steps[a]
-            length = 1 + (field[place - step] == here) * recent[(place - step) & last, a]
-            recent[place & last, a] = length
-            table[a, here, (field[place + step] != here) * length] += 1
+def _count_runs(field, rows, steps, lengths, table):  # type: ignore[no-untyped-def]
+    # `lengths` holds how long the run through each place is so far; a run is counted where it ends. Runs that go on
+    # are counted as length 0, which nobody reads: no branch.
+    for a in range(steps.size):
+        step = steps[a]
+        counts = table[a]
+        for start, n in rows:
+            here, before = field[start : start + n], field[start - step : start - step + n]
+            ahead = field[start + step : start + step + n]
+            length, earlier = lengths[start : start + n], lengths[start - step : start - step + n]
+            if step == 1:
+                for k in range(n):
+                    length[k] = 1 + (before[k] == here[k]) * earlier[k]
+            else:
+                for k in range(n):
+                    length[k] = 1 + (before[k] == here[k]) * earlier[k]
+            for k in range(n):
+                counts[here[k], (ahead[k] != here[k]) * length[k]] += 1
 
 
 @njit(cache=True, nogil=True)
