@@ -66,7 +66,29 @@ class CorrelationDisplay(Display):
         >>> CorrelationDisplay.from_frame(X).matrix.loc["a", "b"].item()
         1.0
         """
-        matrix = X.corr(method=method)
+        return cls.from_correlation(X.corr(method=method))
+
+    @classmethod
+    def from_correlation(cls, matrix: pd.DataFrame) -> Self:
+        """Order a correlation matrix already computed.
+
+        Parameters
+        ----------
+        matrix : DataFrame of shape (p, p)
+            Correlations, the same names in rows and columns.
+
+        Returns
+        -------
+        CorrelationDisplay
+            Not yet drawn: call ``plot``.
+
+        Examples
+        --------
+        >>> names = ["a", "b", "c"]
+        >>> matrix = pd.DataFrame([[1, 0, 0.9], [0, 1, 0], [0.9, 0, 1]], index=names, columns=names)
+        >>> CorrelationDisplay.from_correlation(matrix).matrix.columns.tolist().index("b") in (0, 2)
+        True
+        """
         if len(matrix) > 2:
             distance = 1 - matrix.abs().fillna(0.0).to_numpy().clip(0, 1)
             np.fill_diagonal(distance, 0.0)

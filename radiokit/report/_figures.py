@@ -78,11 +78,13 @@ def _features(result: Reportable, colors: dict[str, str]) -> Iterator[Figure]:
         yield Figure("funnel", "features", "Feature selection", caption, display)
     for model, path, coefficients in _paths(result):
         caption = (
-            "Left: cross-validated deviance (mean and standard error over folds) against the LASSO penalty; above, the "
+            "Left: cross-validated deviance (mean and standard error over folds) against the penalty; above, the "
             "number of features with a coefficient. Right: coefficients along the path. Dashed: the penalty used."
         )
         display_path = LassoPathDisplay.from_frame(path, coefficients).plot()
-        yield Figure(_name("lasso_path", model), "features", f"LASSO path, {model}".strip(", "), caption, display_path)
+        yield Figure(
+            _name("lasso_path", model), "features", f"Path of the penalty, {model}".strip(", "), caption, display_path
+        )
     selected = table(result, "selected")
     if selected is not None and {"feature", "coef"} <= set(selected.columns):
         for model, part in _by(selected, "model"):
@@ -100,14 +102,12 @@ def _features(result: Reportable, colors: dict[str, str]) -> Iterator[Figure]:
                     display_coef,
                 )
     correlation = table(result, "correlation")
-    if correlation is not None and len(correlation) > 1:
-        matrix = (
-            correlation.set_index(correlation.columns[0]) if correlation.shape[1] > len(correlation) else correlation
-        )
-        caption = "Correlation of the selected features in training."
-        yield Figure(
-            "correlation", "features", "Correlation of selected features", caption, CorrelationDisplay(matrix).plot()
-        )
+    if correlation is not None and "feature" in correlation and len(correlation) > 1:
+        matrix = correlation.set_index("feature")
+        matrix = matrix.loc[:, [c for c in matrix.columns if c in matrix.index]]
+        caption = "Spearman correlation of the selected features in training."
+        display_map = CorrelationDisplay.from_correlation(matrix.loc[list(matrix.columns)]).plot()
+        yield Figure("correlation", "features", "Correlation of selected features", caption, display_map)
 
 
 def _paths(result: Reportable) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:

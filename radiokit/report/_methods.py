@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from radiokit._version import __version__
+from radiokit.models import default_pipeline
 from radiokit.report._result import Reportable, endpoints, setting, table
 
 REFERENCES = {
@@ -18,6 +19,7 @@ REFERENCES = {
     "(C-index, calibration, optimism bootstrap)",
     "ibsi": "Zwanenburg et al., Radiology 2020, doi 10.1148/radiol.2020191145 (standardised features)",
     "km": "Kaplan and Meier, J Am Stat Assoc 1958, doi 10.1080/01621459.1958.10501452 (survival curves)",
+    "net": "Zou and Hastie, J R Stat Soc B 2005, doi 10.1111/j.1467-9868.2005.00503.x (elastic net)",
     "lasso": "Tibshirani, J R Stat Soc B 1996, doi 10.1111/j.2517-6161.1996.tb02080.x (LASSO)",
     "pyradiomics": "van Griethuysen et al., Cancer Res 2017, doi 10.1158/0008-5472.CAN-17-0339 (feature definitions)",
     "wilson": "Wilson, J Am Stat Assoc 1927, doi 10.1080/01621459.1927.10502953 (intervals of proportions)",
@@ -95,16 +97,10 @@ def _described(value: Any) -> str:
 def _models(result: Reportable) -> str:
     if not setting(result, "options"):
         return ""
-    correlation, alpha, rule = (_option(result, name) for name in ("correlation", "alpha", "rule"))
-    penalty = "the largest penalty within one standard error of the minimum" if rule == "1se" else "the minimum"
     text = ""
     if setting(result, "signatures"):
-        text = (
-            "For each signature, missing feature values were imputed by the median, constant features were removed, of "
-            f"two features with an absolute Spearman correlation above {correlation} the less relevant was removed, "
-            f"features with a univariable p above {alpha} were removed, and the rest entered a LASSO regression on "
-            f"standardised features with the penalty at {penalty} of the cross-validated deviance. "
-        )
+        build = _default_signature if _option(result, "pipeline") == "default" else _lasso_signature
+        text = f"For each signature, missing feature values were imputed by the median, {build(result)} "
     clinical = setting(result, "clinical")
     if clinical:
         text += (
@@ -114,6 +110,30 @@ def _models(result: Reportable) -> str:
     if any("combined" in m for e in endpoints(result) for m in e.models):
         text += "The combined model was fitted on cross-fitted signature scores and the clinical variables. "
     return text + "All steps were learnt from training patients only, and anew in every fold and resample."
+
+
+def _default_signature(result: Reportable) -> str:
+    steps = default_pipeline().named_steps
+    final = steps["signature"]
+    return (
+        f"constant features were removed, of features with an absolute Spearman correlation above "
+        f"{steps['correlation'].threshold} the most relevant was kept, and the rest entered an elastic-net regression on "
+        f"standardised features (share of the L1 penalty {final.l1_ratio}), its penalty chosen by {final.cv}-fold "
+        "cross-validation."
+    )
+
+
+def _lasso_signature(result: Reportable) -> str:
+    correlation, alpha, rule, folds = (
+        _option(result, name) for name in ("correlation", "alpha", "rule", "penalty_folds")
+    )
+    penalty = "the largest penalty within one standard error of the minimum" if rule == "1se" else "the minimum"
+    return (
+        "constant features were removed, of two features with an absolute Spearman correlation above "
+        f"{correlation} the less relevant was removed, features with a univariable p above {alpha} were removed, and "
+        f"the rest entered a LASSO regression on standardised features with the penalty at {penalty} of the deviance in "
+        f"{folds or 10}-fold cross-validation."
+    )
 
 
 def _validation(result: Reportable) -> str:
@@ -145,7 +165,8 @@ def _statistics(result: Reportable) -> str:
     if "auc" in metrics:
         sentences.append(
             "Discrimination was measured by the area under the ROC curve with DeLong's interval; sensitivity, "
-            "specificity and predictive values at the frozen threshold have Wilson intervals."
+            "specificity and predictive values at the frozen threshold have Wilson intervals. In cross-validation only "
+            "patients of the same fold are compared with each other."
         )
         sentences.append("Calibration was measured by slope, intercept and Brier score, and shown by lowess curves.")
     if table(result, "decision_curve") is not None:
@@ -177,9 +198,11 @@ def _cited(result: Reportable) -> Iterator[str]:
     yield from ("cox",) if "c_index" in metrics else ()
     if "c_index" in metrics or "optimism-corrected" in set(result.tables["performance"]["source"]):
         yield "harrell"
-    for name, key in (("decision_curve", "dca"), ("kaplan_meier", "km"), ("lasso_path", "lasso")):
+    for name, key in (("decision_curve", "dca"), ("kaplan_meier", "km")):
         if table(result, name) is not None:
             yield key
+    if table(result, "lasso_path") is not None:
+        yield "net" if _option(result, "pipeline") == "default" else "lasso"
     features = str(setting(result, "signatures"))
     if "Extractor" in features or "extractor" in features or "image" in features:
         yield "ibsi" if "ibsi" in features else "pyradiomics"

@@ -111,6 +111,9 @@ def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
         ),
         "selected": selected.assign(selection_frequency=[1, 0.9, 0.8, 0.5, 0.3, 0.2], volume_correlation=0.2),
         "formula": pd.DataFrame({"model": ["radiomics"], "formula": [f"0.8 × {features[0]} + 0.05 × {HOSTILE}"]}),
+        "correlation": pd.DataFrame(np.eye(3), columns=[*features[:2], HOSTILE]).assign(
+            feature=[*features[:2], HOSTILE]
+        ),
         "lasso_path": path,
         "lasso_coefficients": coefficients,
         "performance": performance(frame),
