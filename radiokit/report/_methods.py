@@ -117,8 +117,8 @@ def _default_signature(result: Reportable) -> str:
     final = steps["signature"]
     return (
         f"constant features were removed, of features with an absolute Spearman correlation above "
-        f"{steps['correlation'].threshold} the most relevant was kept, and the rest entered an elastic-net regression on "
-        f"standardised features (share of the L1 penalty {final.l1_ratio}), its penalty chosen by {final.cv}-fold "
+        f"{steps['correlation'].threshold} the most relevant was kept, and the rest entered an elastic-net regression "
+        f"on standardised features (share of the L1 penalty {final.l1_ratio}), its penalty chosen by {final.cv}-fold "
         "cross-validation."
     )
 

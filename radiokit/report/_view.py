@@ -148,9 +148,9 @@ def number(value: Any, *, p: bool = False) -> str:
     if float(value).is_integer() and (abs(value) >= 10 or isinstance(value, int | np.integer)):
         return f"{int(value):,}".replace("-", "−")
     size = abs(value)
-    if 0 < size < 0.001 or size >= 1e6:
+    if 0 < size < 0.0001 or size >= 1e6:
         return f"{value:.2e}".replace("-", "−")
-    digits = 3 if size < 0.095 else (2 if size < 10 else (1 if size < 1000 else 0))
+    digits = 4 if size < 0.00095 else 3 if size < 0.095 else (2 if size < 10 else (1 if size < 1000 else 0))
     return f"{value:,.{digits}f}".replace("-", "−")
 
 
