@@ -21,8 +21,6 @@ from radiokit.study._stack import fit_signature
 from radiokit.survival import CoxModel, proportional_hazards_test
 from radiokit.utils import parallel_map, spawn_seeds
 
-FREQUENCY_FITS = 20
-
 
 def signatures_of(endpoint: Endpoint) -> list[tuple[str, Modelled]]:
     """Return the models that are one signature, with its name."""
@@ -33,13 +31,13 @@ def signatures_of(endpoint: Endpoint) -> list[tuple[str, Modelled]]:
     ]
 
 
-def selected_table(endpoint: Endpoint, data: Data, run: Run) -> pd.DataFrame:
+def selected_table(endpoint: Endpoint, data: Data, subsamples: int, run: Run) -> pd.DataFrame:
     """Return the features of each signature: weight, how often subsamples choose them, and what else they go with."""
     parts = []
     for name, model in signatures_of(endpoint):
         (score,) = model.frozen.scores
         pipeline, columns = model.stack.signatures[name]  # type: ignore[index]
-        frequency = selection_frequency(pipeline, columns, endpoint, data, run)
+        frequency = selection_frequency(pipeline, columns, endpoint, data, subsamples, run)
         table = pd.DataFrame(
             {
                 "model": model.name,
@@ -57,17 +55,17 @@ def selected_table(endpoint: Endpoint, data: Data, run: Run) -> pd.DataFrame:
 
 
 def selection_frequency(
-    pipeline: Any, columns: Sequence[str], endpoint: Endpoint, data: Data, run: Run
+    pipeline: Any, columns: Sequence[str], endpoint: Endpoint, data: Data, subsamples: int, run: Run
 ) -> dict[str, float]:
     """Share of random 80 % subsamples of the training patients in which each feature is chosen."""
     X, y = data.X.loc[data.training, list(columns)], endpoint.y[data.training]
     task = partial(_chosen, pipeline=pipeline, X=X, y=y if endpoint.survival else y.astype(int))
-    seeds = spawn_seeds(run.random_state, FREQUENCY_FITS)
+    seeds = spawn_seeds(run.random_state, subsamples)
     found = parallel_map(
         task, seeds, n_jobs=run.n_jobs, progress=run.progress, description="Stability of the selection"
     )
     counts = pd.Series([name for chosen in found for name in chosen], dtype=object).value_counts()
-    return (counts / FREQUENCY_FITS).to_dict()
+    return (counts / subsamples).to_dict()
 
 
 def _chosen(seed: int, *, pipeline: Any, X: pd.DataFrame, y: NDArray[Any]) -> list[str]:

@@ -25,6 +25,8 @@ class Options:
         How often it is repeated.
     bootstraps : int
         Resamples of the optimism bootstrap of the whole pipeline; 0 leaves it out.
+    subsamples : int
+        80 % subsamples of the training patients in which it is counted how often each feature is chosen.
     threshold : {"youden", "closest_topleft"}
         How the operating point is chosen on out-of-fold training scores.
     pipeline : {"default", "lasso"}
@@ -62,6 +64,7 @@ class Options:
     folds: int = 5
     repeats: int = 5
     bootstraps: int = 100
+    subsamples: int = 20
     threshold: str = "youden"
     pipeline: str = "default"
     correlation: float = 0.9
@@ -82,7 +85,7 @@ class Options:
         ):
             if getattr(self, name) not in known:
                 raise ParameterError(f"{name} is {getattr(self, name)!r}; required: one of {', '.join(known)}.")
-        for name, least in (("folds", 2), ("penalty_folds", 2), ("repeats", 1), ("bootstraps", 0)):
+        for name, least in (("folds", 2), ("penalty_folds", 2), ("repeats", 1), ("subsamples", 1), ("bootstraps", 0)):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise ParameterError(f"{name} is {value!r}; required: a whole number of at least {least}.")

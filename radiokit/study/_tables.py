@@ -30,7 +30,7 @@ def all_tables(endpoints: list[Endpoint], data: Data, options: Options, run: Run
 def _endpoint_tables(endpoint: Endpoint, data: Data, options: Options, run: Run) -> dict[str, pd.DataFrame]:
     tables = {
         "performance": judge.performance_table(endpoint, options, run.random_state),
-        "selected": explain.selected_table(endpoint, data, run),
+        "selected": explain.selected_table(endpoint, data, options.subsamples, run),
         "funnel": explain.funnel_table(endpoint, data),
         "formula": explain.formula_table(endpoint),
         "optimism": judge.optimism_table(endpoint),

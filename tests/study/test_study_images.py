@@ -37,7 +37,7 @@ def result(cohort, features):
         center="center",
         groups="patient_id",
         split={"external": ["C"]},
-        options=Options(repeats=1, bootstraps=0),
+        options=Options(repeats=1, bootstraps=0, subsamples=2),
     ).run()
 
 
@@ -81,7 +81,7 @@ def test_from_images_with_broken_cases_to_a_frozen_model(cohort, tmp_path: Path)
         center="center",
         groups="patient_id",
         split={"external": ["C"]},
-        options=Options(folds=3, repeats=1, bootstraps=0),
+        options=Options(folds=3, repeats=1, bootstraps=0, subsamples=2),
     ).run(cache=tmp_path / "cache")
     assert result.tables["failures"]["case_id"].tolist() == [broken]
     assert any("1 of 48 cases have no features" in w for w in result.warnings)

@@ -24,8 +24,8 @@ from radiokit.exceptions import (
 )
 from radiokit.study import Options, Study, load_signature
 
-QUICK = Options(pipeline="lasso", folds=3, repeats=1, bootstraps=2, penalty_folds=3)
-FAST = Options(pipeline="lasso", folds=3, repeats=1, bootstraps=0, penalty_folds=3)
+QUICK = Options(pipeline="lasso", folds=3, repeats=1, bootstraps=2, penalty_folds=3, subsamples=5)
+FAST = Options(pipeline="lasso", folds=3, repeats=1, bootstraps=0, penalty_folds=3, subsamples=2)
 
 
 def cohort(n: int = 120, seed: int = 0, n_features: int = 15) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -332,7 +332,7 @@ def test_a_study_from_a_file_equals_one_from_python(tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_text(
         "cases: cases.csv\noutcome: outcome\nclinical: [age, sex]\ncenter: center\ngroups: patient_id\n"
         "signatures: {radiomics: {features: features.csv}}\nsplit: {random: 0.3}\n"
-        "options: {folds: 3, repeats: 1, bootstraps: 0, penalty_folds: 3, pipeline: lasso}\n"
+        "options: {folds: 3, repeats: 1, bootstraps: 0, penalty_folds: 3, subsamples: 2, pipeline: lasso}\n"
     )
     python = study(cases, features, split={"random": 0.3}, options=FAST).run()
     file = Study.from_yaml(tmp_path / "study.yaml").run()
