@@ -137,6 +137,58 @@ def solve(A, b, size):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
+def change(G, gradient, beta, a, move):  # type: ignore[no-untyped-def]
+    """Move coefficient a, and the gradient with it."""
+    beta[a] += move
+    for b in range(beta.size):
+        gradient[b] -= move * G[a, b]
+
+
+@njit(cache=True)
+def sweep(G, gradient, beta, l1, l2):  # type: ignore[no-untyped-def]
+    """Minimise over one coefficient after the other; return the largest gain."""
+    worst = 0.0
+    for a in range(beta.size):
+        h = G[a, a]
+        if h + l2[a] <= 0.0:
+            continue
+        pull = gradient[a] + h * beta[a]
+        move = np.sign(pull) * max(abs(pull) - l1[a], 0.0) / (h + l2[a]) - beta[a]
+        if move != 0.0:
+            stays = beta[a] + move != 0.0
+            change(G, gradient, beta, a, move)
+            if not stays:
+                beta[a] = 0.0
+            worst = max(worst, h * move * move)
+    return worst
+
+
+@njit(cache=True)
+def newton_direction(G, gradient, beta, l1, l2, active, size, A, step):  # type: ignore[no-untyped-def]
+    """Solve for the step of the active coefficients with their signs held; return the expected decrease, or -1."""
+    largest = 0.0
+    for i in range(size):
+        largest = max(largest, G[active[i], active[i]])
+    ridge = 0.0
+    for _ in range(5):
+        for i in range(size):
+            a = active[i]
+            for j in range(size):
+                A[i, j] = G[a, active[j]]
+            A[i, i] += l2[a] + ridge
+            step[i] = gradient[a] - l2[a] * beta[a] - l1[a] * np.sign(beta[a])
+        if solve(A, step, size):
+            decrease = 0.0
+            for i in range(size):
+                a = active[i]
+                decrease += step[i] * (gradient[a] - l2[a] * beta[a] - l1[a] * np.sign(beta[a]))
+            return decrease
+        # Copies of a feature make the system singular: any split between them will do.
+        ridge = max(100.0 * ridge, 1e-11 * largest)
+    return -1.0
+
+
+@njit(cache=True)
 def minimise(G, c, beta, l1, l2, tolerance):  # type: ignore[no-untyped-def]
     """Minimise b'Gb/2 - c'b + sum(l1 |b| + l2 b^2 / 2) over b, in place.
 
@@ -144,70 +196,29 @@ def minimise(G, c, beta, l1, l2, tolerance):  # type: ignore[no-untyped-def]
     meets zero (it leaves), until none does; then the worst violation among the zeros joins.
     """
     k = beta.size
-    gradient = np.empty(k)
-    for a in range(k):
-        value = c[a]
-        for b in range(k):
-            value -= G[a, b] * beta[b]
-        gradient[a] = value
+    gradient = c - np.dot(G, beta)
     A, step, active = np.empty((k, k)), np.empty(k), np.empty(k, np.int64)
-    for round_ in range(20 * k + 100):
-        for _ in range(3 if round_ % 20 == 0 else 0):
-            worst = 0.0
-            for a in range(k):
-                h = G[a, a]
-                if h + l2[a] <= 0.0:
-                    continue
-                pull = gradient[a] + h * beta[a]
-                new = np.sign(pull) * max(abs(pull) - l1[a], 0.0) / (h + l2[a])
-                move = new - beta[a]
-                if move != 0.0:
-                    beta[a] = new
-                    for b in range(k):
-                        gradient[b] -= move * G[a, b]
-                    worst = max(worst, h * move * move)
-            if worst < tolerance:
+    for turn in range(20 * k + 100):
+        for _ in range(3 if turn % 20 == 0 else 0):
+            if sweep(G, gradient, beta, l1, l2) < tolerance:
                 return
         size = 0
         for a in range(k):
             if beta[a] != 0.0 or l1[a] == 0.0:
                 active[size] = a
                 size += 1
-        ridge = 0.0
-        solved = size == 0
-        for _ in range(5):
-            if solved:
-                break
-            for i in range(size):
-                a = active[i]
-                for j in range(size):
-                    A[i, j] = G[a, active[j]]
-                A[i, i] += l2[a] + ridge
-                step[i] = gradient[a] - l2[a] * beta[a] - l1[a] * np.sign(beta[a])
-            solved = solve(A, step, size)
-            largest = 0.0
-            for i in range(size):
-                largest = max(largest, G[active[i], active[i]])
-            ridge = max(100.0 * ridge, 1e-11 * largest)
-        if not solved:
+        decrease = newton_direction(G, gradient, beta, l1, l2, active, size, A, step)
+        if decrease < 0.0:
             return
         share, gone = 1.0, -1
         for i in range(size):
             a = active[i]
             if l1[a] > 0.0 and (beta[a] + step[i]) * beta[a] < 0.0 and -beta[a] / step[i] < share:
-                share, gone = -beta[a] / step[i], i
-        decrease = 0.0
+                share, gone = -beta[a] / step[i], a
         for i in range(size):
-            a = active[i]
-            decrease += step[i] * (gradient[a] - l2[a] * beta[a] - l1[a] * np.sign(beta[a]))
-        for i in range(size):
-            a = active[i]
-            move = share * step[i]
-            if i == gone:
-                move = -beta[a]
-            beta[a] = 0.0 if i == gone else beta[a] + move
-            for b in range(k):
-                gradient[b] -= move * G[a, b]
+            change(G, gradient, beta, active[i], share * step[i])
+        if gone >= 0:
+            beta[gone] = 0.0
         if gone >= 0 or decrease > tolerance:
             continue
         joins, excess = -1, 1e-9
@@ -217,10 +228,7 @@ def minimise(G, c, beta, l1, l2, tolerance):  # type: ignore[no-untyped-def]
         if joins < 0:
             return
         pull = gradient[joins]
-        move = np.sign(pull) * (abs(pull) - l1[joins]) / (G[joins, joins] + l2[joins])
-        beta[joins] = move
-        for b in range(k):
-            gradient[b] -= move * G[joins, b]
+        change(G, gradient, beta, joins, np.sign(pull) * (abs(pull) - l1[joins]) / (G[joins, joins] + l2[joins]))
 
 
 def fit_rows(
