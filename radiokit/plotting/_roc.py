@@ -192,7 +192,9 @@ class RocDisplay(Display):
                     ax.plot(point["fpr"], point["sensitivity"], "o", ms=5, mfc="white", mec=color, mew=1.2)
             ax.set(xlabel="1 − specificity", ylabel="Sensitivity", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
             ax.set_aspect("equal")
-            ax.legend(loc="lower right", title="AUC (95% CI)" if self._is_95() else "AUC (CI)", alignment="left")
+            title = "AUC (95% CI)" if self._is_95() else "AUC (CI)"
+            box = {"frameon": True, "facecolor": "white", "edgecolor": "none", "framealpha": 0.85}
+            ax.legend(loc="lower right", title=title, alignment="left", **box)
         return self
 
     def _is_95(self) -> bool:

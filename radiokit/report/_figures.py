@@ -124,8 +124,8 @@ def _predictions(result: Reportable, colors: dict[str, str]) -> Iterator[Figure]
     parts = list(_binary_cohorts(result))
     for cohort, part in parts:
         caption = "Sensitivity against 1 − specificity; circles mark the thresholds learnt in training."
-        if "fold" in part and part["fold"].notna().all():
-            caption += " Curves are averages over the folds of cross-validation."
+        if _cross_validated(part):
+            caption = "Sensitivity against 1 − specificity, averaged over the folds of cross-validation."
         display = _roc(result, cohort, part).plot(colors=colors)
         yield Figure(f"roc_{cohort}", "discrimination", f"ROC curves, {cohort}", caption, display)
     for cohort, part in parts:
@@ -213,7 +213,7 @@ def _roc(result: Reportable, cohort: str, part: pd.DataFrame) -> RocDisplay:
             areas.append(
                 {"model": model, "auc": area["estimate"], "ci_low": area["ci_low"], "ci_high": area["ci_high"]}
             )
-        if {"sensitivity", "specificity"} <= set(values.index):
+        if {"sensitivity", "specificity"} <= set(values.index) and not _cross_validated(own):
             at = values["estimate"]
             points.append({"model": model, "fpr": 1 - at["specificity"], "sensitivity": at["sensitivity"]})
     if len(areas) < len(curves):
@@ -221,10 +221,14 @@ def _roc(result: Reportable, cohort: str, part: pd.DataFrame) -> RocDisplay:
     return RocDisplay(pd.concat(curves), pd.DataFrame(areas), pd.DataFrame(points) if points else None)
 
 
+def _cross_validated(part: pd.DataFrame) -> bool:
+    return "fold" in part and bool(part["fold"].notna().all())
+
+
 def _curve(own: pd.DataFrame) -> pd.DataFrame:
     """One curve; over folds the average sensitivity at each false positive rate (Fawcett 2006, vertical averaging)."""
     keys = [c for c in ("repeat", "fold") if c in own and own[c].notna().all()]
-    if "fold" not in keys:
+    if not _cross_validated(own):
         return roc_curve(own["y_true"], own["probability"])[["fpr", "sensitivity"]]
     grid = np.linspace(0, 1, 101)
     folds = []

@@ -131,8 +131,8 @@ def _lasso_signature(result: Reportable) -> str:
     return (
         "constant features were removed, of two features with an absolute Spearman correlation above "
         f"{correlation} the less relevant was removed, features with a univariable p above {alpha} were removed, and "
-        f"the rest entered a LASSO regression on standardised features with the penalty at {penalty} of the deviance in "
-        f"{folds or 10}-fold cross-validation."
+        f"the rest entered a LASSO regression on standardised features with the penalty at {penalty} of the deviance "
+        f"in {folds or 10}-fold cross-validation."
     )
 
 

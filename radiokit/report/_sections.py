@@ -73,7 +73,7 @@ HEADINGS = (
         "discrimination",
         "Discrimination",
         "Whether patients with the outcome get higher risks than those without. Thresholds were chosen in training and "
-        "frozen. Training results are apparent: they are shown for completeness and prove nothing.",
+        "frozen. In training, each patient is predicted by a model that was fitted without that patient.",
     ),
     (
         "calibration",
