@@ -8,6 +8,7 @@ import SimpleITK as sitk
 from radiokit.exceptions import MaskError
 from radiokit.io import Mask, Volume, from_sitk, to_sitk
 from radiokit.io._sitk import indices_at, positions
+from radiokit.preprocessing._bspline import Grid, can_interpolate, interpolate_cubic
 from radiokit.preprocessing._crop import Box, bounding_box, crop
 
 INTERPOLATORS = {
@@ -96,19 +97,26 @@ def resample_around(
     corner = 0.5 * (new - old) / old + first / ratio
     origin = region.TransformContinuousIndexToPhysicalPoint(corner[::-1].tolist())
 
-    grid = sitk.ResampleImageFilter()
-    grid.SetOutputSpacing(new[::-1].tolist())
-    grid.SetOutputDirection(region.GetDirection())
-    grid.SetSize((last - first + 1).astype(int)[::-1].tolist())
-    grid.SetOutputOrigin(origin)
+    nx, ny, nz = (last - first + 1).astype(int)[::-1].tolist()
+    sx, sy, sz = new[::-1].tolist()
+    target = Grid((nx, ny, nz), (sx, sy, sz), origin, region.GetDirection())
+    labels = _resampled(region, target, "nearest", region.GetPixelID())
+    moved = Mask(labels.array > 0, labels.spacing, labels.origin, labels.direction, mask.metadata)
+    if INTERPOLATORS[interpolator] == "sitkBSpline" and can_interpolate(image):
+        return labels.with_array(interpolate_cubic(image, target, keep_type=keep_type)), moved
     source = to_sitk(image)
-    grid.SetOutputPixelType(source.GetPixelID() if keep_type else sitk.sitkFloat64)
+    return _resampled(source, target, interpolator, source.GetPixelID() if keep_type else sitk.sitkFloat64), moved
+
+
+def _resampled(source: sitk.Image, target: Grid, interpolator: str, pixel_type: int) -> Volume:
+    grid = sitk.ResampleImageFilter()
+    grid.SetSize(target.size)
+    grid.SetOutputSpacing(target.spacing)
+    grid.SetOutputOrigin(target.origin)
+    grid.SetOutputDirection(target.direction)
+    grid.SetOutputPixelType(pixel_type)
     grid.SetInterpolator(getattr(sitk, INTERPOLATORS[interpolator]))
-    resampled = from_sitk(grid.Execute(source))
-    grid.SetOutputPixelType(region.GetPixelID())
-    grid.SetInterpolator(sitk.sitkNearestNeighbor)
-    labels = from_sitk(grid.Execute(region))
-    return resampled, Mask(labels.array > 0, labels.spacing, labels.origin, labels.direction, mask.metadata)
+    return from_sitk(grid.Execute(source))
 
 
 def on_grid_of(image: Volume, mask: Mask) -> Mask:
