@@ -30,13 +30,26 @@ def apply_transfer(volume: Volume, transfer: Transfer, dimension: str, boundary:
     reach : int
         Voxels of padding otherwise.
     """
+    from scipy import fft
+
     axes = (0, 1, 2) if dimension == "3D" else (1, 2)
     pad = [0 if boundary == "periodic" or axis not in axes else reach for axis in range(3)]
     padded = continued(volume.array, pad, boundary)
-    spectrum = np.fft.fftn(padded, axes=axes)
-    spectrum *= transfer(frequencies(padded.shape, axes))
-    response = np.fft.ifftn(spectrum, axes=axes).real
+    grid = frequencies(padded.shape, axes)
+    # The image is real, and so is what is kept of the response: half a spectrum is enough, if the transfer function is
+    # averaged with its conjugate at the opposite frequency, which on this grid is not the mirrored one.
+    half = _half(grid)
+    opposite = _half(tuple(np.roll(np.flip(f), 1) for f in grid))
+    spectrum = fft.rfftn(padded, axes=axes)
+    spectrum *= (transfer(half) + np.conj(transfer(opposite))) / 2
+    response = fft.irfftn(spectrum, [padded.shape[axis] for axis in axes], axes=axes, overwrite_x=True)
     return volume.with_array(response[tuple(slice(p, p + n) for p, n in zip(pad, volume.shape, strict=True))])
+
+
+def _half(grid: tuple[Array, ...]) -> tuple[Array, ...]:
+    """Frequencies of the half spectrum along the last axis."""
+    *others, last = grid
+    return (*others, last[..., : last.shape[-1] // 2 + 1])
 
 
 def continued(array: NDArray[np.generic], pad: Sequence[int], boundary: str) -> Array:

@@ -84,7 +84,7 @@ def interpolate_cubic(image: Volume, target: Grid, *, keep_type: bool) -> NDArra
 
 
 def _line_ends(image: Volume, target: Grid) -> tuple[Floats, Floats]:
-    """Place in the image (continuous index x, y, z) the first voxel of each line of the target, and the one past its end."""
+    """Place the first voxel of each line of the target, and the one past its end, in the image (index x, y, z)."""
     forward, _ = _matrices(target.spacing, target.direction)
     _, backward = _matrices(image.spacing[::-1], image.direction[::-1])
     n, rows, planes = target.size
