@@ -10,9 +10,13 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import svds
 
 from radiokit.features._emphasis import EPS
 from radiokit.features._matrices._counts import CountMatrix, marginal
+
+DENSE_LEVELS = 400  # beyond, singular values are found without filling a table
 
 
 class JointProbability:
@@ -218,11 +222,10 @@ def information_correlation_2(g: JointProbability) -> np.ndarray:
 
 
 def _product_entropy(px: np.ndarray, py: np.ndarray) -> float:
-    total = 0.0
-    for rows in np.array_split(px, 1 + px.size * py.size // 2**20):  # a block at a time: thousands of levels
-        product = np.multiply.outer(rows, py)
-        total -= float((product * np.log2(product + EPS)).sum())
-    return total
+    """-Σ_ij of p_x(i) p_y(j) log2(p_x(i) p_y(j)); levels of equal probability are taken together."""
+    (x, nx), (y, ny) = (np.unique(p, return_counts=True) for p in (px, py))
+    product = np.multiply.outer(x, y)
+    return -float(nx @ (product * np.log2(product + EPS)) @ ny)
 
 
 def maximal_correlation_coefficient(g: JointProbability) -> np.ndarray:
@@ -237,16 +240,27 @@ def maximal_correlation_coefficient(g: JointProbability) -> np.ndarray:
     if len(g.levels) < 2:
         return np.zeros(len(g.p))
     rows, columns = np.searchsorted(g.levels, g.i), np.searchsorted(g.levels, g.j)
+    second = _second_of_table if len(g.levels) <= DENSE_LEVELS else _second_of_cells
     values = np.full(len(g.p), np.nan)
     for a in np.flatnonzero(~np.isnan(g.total)):
-        scaled = np.zeros((len(g.levels), len(g.levels)))
         product = g.px[a, rows] * g.py[a, columns]
-        scaled[rows, columns] = np.divide(g.p[a], np.sqrt(product), out=np.zeros_like(product), where=product > 0)
-        if np.array_equal(scaled, scaled.T):
-            values[a] = np.sort(np.abs(np.linalg.eigvalsh(scaled)))[-2]
-        else:
-            values[a] = np.linalg.svd(scaled, compute_uv=False)[1]
+        scaled = np.divide(g.p[a], np.sqrt(product), out=np.zeros_like(product), where=product > 0)
+        values[a] = second(scaled, rows, columns, len(g.levels))
     return values
+
+
+def _second_of_table(values: np.ndarray, rows: np.ndarray, columns: np.ndarray, n: int) -> float:
+    table = np.zeros((n, n))
+    table[rows, columns] = values
+    if np.array_equal(table, table.T):
+        return float(np.sort(np.abs(np.linalg.eigvalsh(table)))[-2])
+    return float(np.linalg.svd(table, compute_uv=False)[1])
+
+
+def _second_of_cells(values: np.ndarray, rows: np.ndarray, columns: np.ndarray, n: int) -> float:
+    # Many levels fill few cells: Lanczos' method needs no table. Its start must not be random.
+    matrix = sparse.csr_array((values, (rows, columns)), shape=(n, n))
+    return float(min(svds(matrix, k=2, v0=np.linspace(1, 2, n), return_singular_vectors=False)))
 
 
 FEATURES = {

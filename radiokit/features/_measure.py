@@ -140,14 +140,13 @@ def measure_image(
     return row
 
 
-def _average(value: float | np.ndarray, subject: Any) -> float:
+def _average(value: Any, subject: Any) -> float:
     """Mean over directions, leaving out those without a value or without a count."""
     if isinstance(value, float):
         return value
-    unknown = np.isnan(value) | np.isnan(subject.total)
-    if unknown.any():
-        value = value[~unknown]
-    return float(value.sum() / value.size) if value.size else float("nan")
+    unknown: np.ndarray = np.isnan(value) | np.isnan(subject.total)
+    known = value[~unknown] if unknown.any() else value
+    return float(known.sum() / known.size) if known.size else float("nan")
 
 
 def _chosen(classes: Classes) -> Iterator[tuple[str, Sequence[str]]]:

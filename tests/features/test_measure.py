@@ -95,6 +95,16 @@ def test_parts_that_do_not_touch():
     assert got["glszm_ZonePercentage"] == pytest.approx(2 / 54)
 
 
+@pytest.mark.parametrize("symmetrical", [True, False])
+def test_many_levels_are_measured_as_few(symmetrical, monkeypatch):
+    image, mask = case(5)
+    options = {"classes": {"glcm": None}, "binning": FixedBinWidth(4), "symmetrical_glcm": symmetrical}
+    few = measured(image, mask, **options)
+    monkeypatch.setattr("radiokit.features._glcm.DENSE_LEVELS", 0)
+    monkeypatch.setattr("radiokit.features._matrices._pairs.TABLE_BYTES", 0)
+    assert measured(image, mask, **options) == pytest.approx(few, rel=1e-9)
+
+
 def test_deprecated_features_are_measured_when_named():
     image, mask = case(4)
     both = {"firstorder": ["Variance", "StandardDeviation"], "glcm": ["ClusterTendency", "SumVariance"]}
