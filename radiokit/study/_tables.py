@@ -71,6 +71,6 @@ def describe_tables(patients: Patients, data: Data, roles: Roles) -> dict[str, p
     else:
         tables["table_one_cohort"] = stats.table_one(described)
     by = next((c for c in ("outcome", "event") if c in described), None)
-    if by is not None:
+    if by is not None and len(described.columns) > 1:
         tables["table_one_outcome"] = stats.table_one(described, by=by)
     return tables
