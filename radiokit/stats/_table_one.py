@@ -84,6 +84,8 @@ def table_one(
     """
     _check_columns(data, by, variables, categorical, nonnormal, exact)
     names = list(variables) if variables is not None else [c for c in data.columns if c != by]
+    if not names:
+        raise InputError(f"table_one has nothing to describe (columns: {list(data.columns)}, by={by!r}).")
     groups = _groups(data, by)
     parts = []
     for name in names:

@@ -158,3 +158,8 @@ def test_zeros_and_ones_with_gaps_read_as_such() -> None:
 def test_fisher_of_a_large_two_by_two_table_is_the_hypergeometric_tail() -> None:
     table = np.array([[25_120, 24_908], [24_902, 25_070]])
     assert fisher_exact_test(table).p_value == pytest.approx(scipy_fisher(table).pvalue, rel=1e-6)
+
+
+def test_nothing_to_describe_is_said() -> None:
+    with pytest.raises(InputError, match="nothing to describe"):
+        table_one(pd.DataFrame({"dead": [0, 1]}), by="dead")
