@@ -5,6 +5,7 @@ from radiokit.models._fusion import FusionClassifier, FusionSurvival
 from radiokit.models._logistic import LogisticModel, likelihood_ratio
 from radiokit.models._signature import RadiomicsSignature, SurvivalSignature
 from radiokit.models._tables import multivariable_table, univariable_table
+from radiokit.models._winsorizer import Winsorizer
 
 __all__ = [
     "FusionClassifier",
@@ -12,6 +13,7 @@ __all__ = [
     "LogisticModel",
     "RadiomicsSignature",
     "SurvivalSignature",
+    "Winsorizer",
     "default_pipeline",
     "likelihood_ratio",
     "multivariable_table",

@@ -8,8 +8,13 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 
 from radiokit.models._signature import RadiomicsSignature, SurvivalSignature
-from radiokit.selection import CorrelationSelector, VarianceSelector
+from radiokit.models._winsorizer import Winsorizer
+from radiokit.selection import VarianceSelector
 from radiokit.stats._inputs import check_choice
+
+SPREAD = 2.5
+PENALTY_FOLDS = 5
+PENALTIES = 15
 
 
 def default_pipeline(task: str = "classification", *, random_state: Any = None) -> Pipeline:
@@ -25,8 +30,8 @@ def default_pipeline(task: str = "classification", *, random_state: Any = None) 
     Returns
     -------
     Pipeline
-        Unfitted: median imputation, constant features out, of features correlated above 0.9 the most relevant one, and
-        a penalised signature.
+        Unfitted: median imputation (``impute``), constant features out (``variance``), tails clipped at 2.5 robust
+        standard deviations (``winsorize``), and a ridge signature with cross-validated penalty (``signature``).
 
     Raises
     ------
@@ -35,14 +40,25 @@ def default_pipeline(task: str = "classification", *, random_state: Any = None) 
 
     Notes
     -----
+    Chosen on the 17 public radiomics tables of radMLBench (doi:10.1016/j.compbiomed.2024.109140), 5-fold
+    cross-validation twice, mean AUC over tables: this pipeline 0.664; ridge without clipping 0.656; normal scores by
+    rank and ridge 0.667 (which cannot be written as one weighted sum of clipped features); ridge with a fixed penalty
+    (C = 0.01) 0.647; random forest 0.647; 16 features by ANOVA and logistic regression 0.632. Tried on 15 of them, and
+    worse than their counterparts without it: a correlation filter at 0.95, 0.9 or 0.7, the best 50 features by F, 20
+    principal components, support vector machines, extra trees, averages with a forest. On tables of about 100 cases any
+    choice of features costs more than it gains; the tails of texture features cost something too. Differences of 0.01
+    are within what another set of tables would change.
+
     Every step learns inside `fit`, so that cross-validation of the pipeline is honest.
 
-    *How to read it.* A starting point that is hard to beat on small tables, not a claim about yours.
+    *How to read it.* A starting point that is hard to beat on small tables, not a claim about yours. It uses all
+    features; where a short written score is wanted, `RadiomicsSignature` after a `CorrelationSelector` gives one,
+    usually at a small price in accuracy.
 
     Examples
     --------
     >>> [name for name, _ in default_pipeline("survival").steps]
-    ['impute', 'variance', 'correlation', 'signature']
+    ['impute', 'variance', 'winsorize', 'signature']
     """
     check_choice(task, ("classification", "survival"), name="task")
     kind = RadiomicsSignature if task == "classification" else SurvivalSignature
@@ -50,7 +66,7 @@ def default_pipeline(task: str = "classification", *, random_state: Any = None) 
         [
             ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
             ("variance", VarianceSelector()),
-            ("correlation", CorrelationSelector(threshold=0.9)),
-            ("signature", kind(cv=5, l1_ratio=0.1, random_state=random_state)),
+            ("winsorize", Winsorizer(spread=SPREAD)),
+            ("signature", kind(cv=PENALTY_FOLDS, n_lambdas=PENALTIES, l1_ratio=0.0, random_state=random_state)),
         ]
     ).set_output(transform="pandas")

@@ -31,12 +31,14 @@ class _Signature(TransformerMixin, BaseEstimator):
         cv: Any = 10,
         rule: str = "min",
         lambdas: ArrayLike | None = None,
+        n_lambdas: int = 100,
         l1_ratio: float = 1.0,
         random_state: Any = None,
     ) -> None:
         self.cv = cv
         self.rule = rule
         self.lambdas = lambdas
+        self.n_lambdas = n_lambdas
         self.l1_ratio = l1_ratio
         self.random_state = random_state
 
@@ -45,8 +47,12 @@ class _Signature(TransformerMixin, BaseEstimator):
         check_choice(self.rule, ("min", "1se"), name="rule")
         if not 0 <= self.l1_ratio <= 1:
             raise ParameterError(f"l1_ratio is {self.l1_ratio!r}; required: between 0 (ridge) and 1 (LASSO).")
+        if self.n_lambdas < 2:
+            raise ParameterError(f"n_lambdas is {self.n_lambdas!r}; required: 2 or more.")
         folds = fold_ids(self.cv, X, target, random_state=self.random_state)
-        fitted = cross_validated_path(X, target, folds, lambdas=self.lambdas, l1_ratio=self.l1_ratio)
+        fitted = cross_validated_path(
+            X, target, folds, lambdas=self.lambdas, n_lambdas=self.n_lambdas, l1_ratio=self.l1_ratio
+        )
         index, path = fitted.index(self.rule), fitted.path
         coef, intercept = path.coef[index], float(path.intercept[index])
         self.lambda_ = float(path.lambdas[index])
@@ -121,7 +127,9 @@ class RadiomicsSignature(ClassifierMixin, _Signature):
     rule : {"min", "1se"}
         The penalty of the smallest cross-validated deviance, or the largest one within one standard error of it.
     lambdas : array-like, optional
-        Penalties on glmnet's scale. Absent: glmnet's path of 100.
+        Penalties on glmnet's scale. Absent: glmnet's path.
+    n_lambdas : int
+        Length of that path.
     l1_ratio : float in [0, 1]
         1 is the LASSO, below an elastic net, 0 ridge.
     random_state : int, RandomState or None
@@ -277,7 +285,9 @@ class SurvivalSignature(_Signature):
     rule : {"min", "1se"}
         The penalty of the smallest cross-validated deviance, or the largest one within one standard error of it.
     lambdas : array-like, optional
-        Penalties on glmnet's scale. Absent: glmnet's path of 100.
+        Penalties on glmnet's scale. Absent: glmnet's path.
+    n_lambdas : int
+        Length of that path.
     l1_ratio : float in [0, 1]
         1 is the LASSO, below an elastic net, 0 ridge.
     random_state : int, RandomState or None

@@ -116,10 +116,10 @@ def _default_signature(result: Reportable) -> str:
     steps = default_pipeline().named_steps
     final = steps["signature"]
     return (
-        f"constant features were removed, of features with an absolute Spearman correlation above "
-        f"{steps['correlation'].threshold} the most relevant was kept, and the rest entered an elastic-net regression "
-        f"on standardised features (share of the L1 penalty {final.l1_ratio}), its penalty chosen by {final.cv}-fold "
-        "cross-validation."
+        "constant features were removed, values further from the median than "
+        f"{steps['winsorize'].spread} robust standard deviations (interquartile range / 1.349) were set to that bound, "
+        "and all features entered a ridge regression on standardised features, its penalty chosen by "
+        f"{final.cv}-fold cross-validation."
     )
 
 

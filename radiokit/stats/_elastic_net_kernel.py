@@ -239,7 +239,10 @@ def fit_rows(
     for _ in range(MAX_NEWTON):
         G = loss.gram(B, local)
         target = beta.copy()
-        minimise(G, B @ local.score + G @ beta, target, l1, l2, 0.01 * tolerance)
+        if l1.any() or not l2.any():
+            minimise(G, B @ local.score + G @ beta, target, l1, l2, 0.01 * tolerance)
+        else:
+            target = np.linalg.solve(G + np.diag(l2), B @ local.score + G @ beta)
         step = target - beta
         if step @ G @ step < tolerance:
             break

@@ -27,12 +27,16 @@ class Feature:
     unit: str = ""
     ibsi_id: str = ""
     log: bool = False
+    clip_low: float = math.nan
+    clip_high: float = math.nan
 
     def term(self, value: float) -> float:
         """Contribution of a value to the score."""
         if self.log:
             value = math.log(value) if value > 0 else math.nan
         x = self.impute if math.isnan(value) else value
+        # A bound that is NaN holds nothing back.
+        x = self.clip_low if x < self.clip_low else self.clip_high if x > self.clip_high else x
         return self.coef * ((x - self.center) / self.scale)
 
 

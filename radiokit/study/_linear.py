@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from radiokit.exceptions import InputError
+from radiokit.models import Winsorizer
 from radiokit.study._frozen import Feature, Score
 
 
@@ -23,6 +24,8 @@ class Column:
     impute: float = np.nan
     center: float = 0.0
     scale: float = 1.0
+    clip_low: float = np.nan
+    clip_high: float = np.nan
 
 
 def linear_score(name: str, model: Any, X: pd.DataFrame) -> Score:
@@ -46,7 +49,17 @@ def linear_score(name: str, model: Any, X: pd.DataFrame) -> Score:
 
 def _feature(column: Column, coef: float, values: pd.Series) -> Feature:
     low, high = (float(values.min()), float(values.max())) if values.notna().any() else (np.nan, np.nan)
-    return Feature(column.name, column.impute, column.center, column.scale, coef, low, high)
+    return Feature(
+        column.name,
+        column.impute,
+        column.center,
+        column.scale,
+        coef,
+        low,
+        high,
+        clip_low=column.clip_low,
+        clip_high=column.clip_high,
+    )
 
 
 def _follow(columns: list[Column], step: Any) -> list[Column]:
@@ -56,6 +69,11 @@ def _follow(columns: list[Column], step: Any) -> list[Column]:
         return [replace(c, impute=float(v)) for c, v in zip(columns, step.statistics_, strict=True)]
     if hasattr(step, "get_support"):
         return [c for c, kept in zip(columns, step.get_support(), strict=True) if kept]
+    if isinstance(step, Winsorizer):
+        return [
+            replace(c, clip_low=c.center + c.scale * float(low), clip_high=c.center + c.scale * float(high))
+            for c, low, high in zip(columns, step.lower_, step.upper_, strict=True)
+        ]
     if isinstance(step, StandardScaler):
         mean = step.mean_ if step.mean_ is not None else np.zeros(len(columns))
         scale = step.scale_ if step.scale_ is not None else np.ones(len(columns))

@@ -251,7 +251,10 @@ def _feature(raw: dict[str, Any]) -> Feature:
     impute, center, scale, coef, low, high = (
         _number(raw[name]) for name in ("impute", "center", "scale", "coef", "low", "high")
     )
-    return Feature(raw["name"], impute, center, scale, coef, low, high, raw["unit"], raw["ibsi_id"], bool(raw["log"]))
+    text = (raw["unit"], raw["ibsi_id"], bool(raw["log"]))
+    # Files of earlier versions have no bounds.
+    bounds = (_number(raw.get("clip_low")), _number(raw.get("clip_high")))
+    return Feature(raw["name"], impute, center, scale, coef, low, high, *text, *bounds)
 
 
 def _model(raw: dict[str, Any]) -> Frozen:
