@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import SimpleITK as sitk
 
-from radiokit.exceptions import InputError, ParameterError
+from radiokit.exceptions import InputError, MaskError, ParameterError
 from radiokit.io import Grid, Mask, Volume, from_sitk, read_volume
 from radiokit.io._mask import as_label, select_label
 from radiokit.io._pair import mask_for
@@ -110,6 +111,44 @@ def as_mask(mask: Any, image: Volume, label: Any = None, spacing: Spacing = None
     labels = Volume(grid.array.astype(np.uint8) if grid.array.dtype == bool else grid.array)
     found, region = select_label(labels, as_label(label), Path("The mask"))
     return Mask(region, grid.spacing, grid.origin, grid.direction, {"label": found})
+
+
+def channel_of(mask: Any, channel: int) -> Any:
+    """Return one channel of a mask that holds several; anything else as it is.
+
+    Parameters
+    ----------
+    mask : path, SimpleITK.Image or anything else
+        The mask.
+    channel : int
+        From 0 on.
+
+    Returns
+    -------
+    SimpleITK.Image, or the mask itself
+        The label map.
+
+    Raises
+    ------
+    MaskError
+        If there are fewer channels.
+
+    Examples
+    --------
+    >>> import SimpleITK as sitk
+    >>> both = sitk.Compose(sitk.Image(4, 4, 4, sitk.sitkUInt8), sitk.Image(4, 4, 4, sitk.sitkUInt8) + 1)
+    >>> channel_of(both, 1)[0, 0, 0]
+    1
+    """
+    image = mask
+    if isinstance(mask, str | os.PathLike) and Path(mask).is_file():
+        image = sitk.ReadImage(str(mask))
+    if not _is_sitk(image) or image.GetNumberOfComponentsPerPixel() == 1:
+        return mask
+    found = image.GetNumberOfComponentsPerPixel()
+    if channel >= found:
+        raise MaskError(f"The mask holds {found} channels; channel {channel} (counted from 0) is asked for.")
+    return sitk.VectorIndexSelectionCast(image, channel)
 
 
 def _volume_of_array(name: str, array: np.ndarray, spacing: Spacing) -> Volume:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from radiokit.exceptions import CaseTableError
-from radiokit.features._arrays import as_mask, as_volume
+from radiokit.features._arrays import as_mask, as_volume, channel_of
 from radiokit.features._plan import Pipeline
 from radiokit.features._settings import RegionRules
 from radiokit.io import Grid, Mask, Volume, check_geometry, read_cases
@@ -68,6 +68,8 @@ class CaseTask:
     ) -> tuple[Volume, Mask]:
         """Return image and mask on one grid, or as the rules want them corrected."""
         volume = as_volume(image, spacing, series=series, suv=suv)
+        if self.rules.channel is not None:
+            mask = channel_of(mask, self.rules.channel)
         region = as_mask(mask, volume, self.rules.label if label is None else label, spacing, roi)
         if not self.rules.correct_mask:
             return volume, check_geometry(volume, region, case_id, tolerance=self.rules.geometry_tolerance)

@@ -90,6 +90,7 @@ TEXTURE = {
 }
 REGION = {
     "label": "label",
+    "label_channel": "channel",
     "correctMask": "correct_mask",
     "minimumROIDimensions": "minimum_dimensions",
     "minimumROISize": "minimum_size",
@@ -138,10 +139,6 @@ def arguments_of(params: Mapping[str, Any]) -> dict[str, Any]:
     sections = _section("the parameter file", params, dict.fromkeys(SECTIONS, "section"))
     setting = _section("setting", sections.get("setting"), SETTINGS)
     _section("voxelSetting", sections.get("voxelSetting"), VOXEL_SETTINGS)
-    if setting.get("label_channel"):
-        raise ParameterError(
-            "label_channel is not supported: save the wanted channel of the mask as a file of its own."
-        )
     image_types = sections.get("imageType") or {"Original": {}}
     _known("imageType", image_types, IMAGE_TYPES)
     return {

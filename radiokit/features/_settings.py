@@ -214,6 +214,8 @@ class RegionRules:
         Voxels around the region that filters see after resampling or `pre_crop` (pyradiomics' ``padDistance``).
     pre_crop : bool
         Cut the image to the region and its padding before filtering, where it is not resampled.
+    channel : int, optional
+        Which channel of a mask that holds several (overlapping regions in one NRRD file) is the label map.
     geometry_tolerance : float
         How far a voxel of the mask may lie from its partner in the image, as a part of the smallest voxel edge.
 
@@ -229,6 +231,7 @@ class RegionRules:
     minimum_size: int | None = None
     padding: int = 5
     pre_crop: bool = False
+    channel: int | None = None
     geometry_tolerance: float = 0.01
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import SimpleITK as sitk
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -364,3 +365,14 @@ def test_an_image_that_is_not_defined_everywhere_costs_its_columns_only() -> Non
     with pytest.warns(DataWarning, match="lbp-3D-k is not defined"):
         row = extractor.extract_case(values, MASK, spacing=SPACING)
     assert list(row.index[row.isna()]) == ["lbp-3D-k_firstorder_Mean"]
+
+
+def test_a_mask_of_several_channels(tmp_path: Path) -> None:
+    both = sitk.Compose(to_sitk(Mask(np.roll(MASK, 2, axis=2), SPACING)), to_sitk(REGION))
+    sitk.WriteImage(both, str(tmp_path / "both.seg.nrrd"))
+    expected = small().extract_case(VOLUME, REGION)
+    for mask_ in (both, tmp_path / "both.seg.nrrd", REGION):
+        row = small(region=RegionRules(channel=1)).extract_case(VOLUME, mask_)
+        pd.testing.assert_series_equal(row, expected)
+    with pytest.raises(MaskError, match="2 channels"):
+        small(region=RegionRules(channel=2)).extract_case(VOLUME, both)

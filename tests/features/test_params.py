@@ -43,7 +43,9 @@ EVERYTHING = RadiomicsExtractor(
     resegmentation=Resegmentation(range=(-3, None), mode="sigma", shape=True),
     normalization=Normalization(scale=50, outlier_sigma=4),
     texture=TextureOptions(distances=(1, 2), weighting_norm="infinity", gldm_alpha=1, symmetrical_glcm=False),
-    region=RegionRules(label=3, correct_mask=True, minimum_dimensions=3, minimum_size=40, padding=7, pre_crop=True),
+    region=RegionRules(
+        label=3, correct_mask=True, minimum_dimensions=3, minimum_size=40, padding=7, pre_crop=True, channel=2
+    ),
     voxel_array_shift=1000,
 )
 
@@ -106,7 +108,7 @@ def test_settings_of_an_image_type_count_before_those_of_the_file() -> None:
         ({"setting": {"resegmentRange": [1], "resegmentMode": "other"}}, "mode"),
         ({"setting": {"weightingNorm": "chess"}}, "weighting_norm"),
         ({"setting": {"distances": [0]}}, "distances"),
-        ({"setting": {"label_channel": 1}}, "label_channel"),
+        ({"setting": {"label_channel": "first"}}, "label_channel"),
         ({"setting": [1]}, "name: value"),
     ],
 )
