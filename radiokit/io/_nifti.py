@@ -129,6 +129,7 @@ def _scaled(array: np.ndarray, header: _Header) -> np.ndarray:
 def _geometry(path: Path) -> tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, ...]]:
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
+    reader.SetImageIO("NiftiImageIO")  # or ITK asks every format whether it knows the file
     try:
         reader.ReadImageInformation()
     except RuntimeError as error:
