@@ -216,7 +216,11 @@ def information_correlation_1(g: JointProbability) -> np.ndarray:
 
 def information_correlation_2(g: JointProbability) -> np.ndarray:
     """sqrt(1 - exp(-2 (HXY2 - HXY))) with HXY2 = -Σ p_x(i) p_y(j) log2(p_x(i) p_y(j)); 0 where they are equal."""
-    hxy2 = np.array([_product_entropy(px, py) for px, py in zip(g.px, g.py, strict=True)])
+    if len(g.levels) <= DENSE_LEVELS:
+        product = g.px[:, :, None] * g.py[:, None, :]
+        hxy2 = -(product * np.log2(product + EPS)).sum(axis=(1, 2))
+    else:
+        hxy2 = np.array([_product_entropy(px, py) for px, py in zip(g.px, g.py, strict=True)])
     gain = 1 - np.exp(-2 * (hxy2 - g.joint_entropy))
     return np.where(gain < 0, np.nan, np.sqrt(np.abs(gain)))
 
@@ -240,21 +244,23 @@ def maximal_correlation_coefficient(g: JointProbability) -> np.ndarray:
     if len(g.levels) < 2:
         return np.zeros(len(g.p))
     rows, columns = np.searchsorted(g.levels, g.i), np.searchsorted(g.levels, g.j)
-    second = _second_of_table if len(g.levels) <= DENSE_LEVELS else _second_of_cells
     values = np.full(len(g.p), np.nan)
-    for a in np.flatnonzero(~np.isnan(g.total)):
-        product = g.px[a, rows] * g.py[a, columns]
-        scaled = np.divide(g.p[a], np.sqrt(product), out=np.zeros_like(product), where=product > 0)
-        values[a] = second(scaled, rows, columns, len(g.levels))
+    known = np.flatnonzero(~np.isnan(g.total))
+    product = g.px[known][:, rows] * g.py[known][:, columns]
+    scaled = np.divide(g.p[known], np.sqrt(product), out=np.zeros_like(product), where=product > 0)
+    if len(g.levels) <= DENSE_LEVELS:
+        tables = np.zeros((len(known), len(g.levels), len(g.levels)))
+        tables[:, rows, columns] = scaled
+        values[known] = _second_of_tables(tables)
+    else:
+        values[known] = [_second_of_cells(cells, rows, columns, len(g.levels)) for cells in scaled]
     return values
 
 
-def _second_of_table(values: np.ndarray, rows: np.ndarray, columns: np.ndarray, n: int) -> float:
-    table = np.zeros((n, n))
-    table[rows, columns] = values
-    if np.array_equal(table, table.T):
-        return float(np.sort(np.abs(np.linalg.eigvalsh(table)))[-2])
-    return float(np.linalg.svd(table, compute_uv=False)[1])
+def _second_of_tables(tables: np.ndarray) -> np.ndarray:
+    if np.array_equal(tables, tables.transpose(0, 2, 1)):
+        return np.sort(np.abs(np.linalg.eigvalsh(tables)), axis=1)[:, -2]
+    return np.linalg.svd(tables, compute_uv=False)[:, 1]
 
 
 def _second_of_cells(values: np.ndarray, rows: np.ndarray, columns: np.ndarray, n: int) -> float:
