@@ -19,7 +19,7 @@ REFERENCES = {
     "(C-index, calibration, optimism bootstrap)",
     "ibsi": "Zwanenburg et al., Radiology 2020, doi 10.1148/radiol.2020191145 (standardised features)",
     "km": "Kaplan and Meier, J Am Stat Assoc 1958, doi 10.1080/01621459.1958.10501452 (survival curves)",
-    "net": "Zou and Hastie, J R Stat Soc B 2005, doi 10.1111/j.1467-9868.2005.00503.x (elastic net)",
+    "ridge": "le Cessie and van Houwelingen, Appl Stat 1992, doi 10.2307/2347628 (ridge regression)",
     "lasso": "Tibshirani, J R Stat Soc B 1996, doi 10.1111/j.2517-6161.1996.tb02080.x (LASSO)",
     "pyradiomics": "van Griethuysen et al., Cancer Res 2017, doi 10.1158/0008-5472.CAN-17-0339 (feature definitions)",
     "wilson": "Wilson, J Am Stat Assoc 1927, doi 10.1080/01621459.1927.10502953 (intervals of proportions)",
@@ -202,7 +202,7 @@ def _cited(result: Reportable) -> Iterator[str]:
         if table(result, name) is not None:
             yield key
     if table(result, "lasso_path") is not None:
-        yield "net" if _option(result, "pipeline") == "default" else "lasso"
+        yield "ridge" if _option(result, "pipeline") == "default" else "lasso"
     features = str(setting(result, "signatures"))
     if "Extractor" in features or "extractor" in features or "image" in features:
         yield "ibsi" if "ibsi" in features else "pyradiomics"
