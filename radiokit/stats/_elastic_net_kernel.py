@@ -242,7 +242,7 @@ def fit_rows(
         if l1.any() or not l2.any():
             minimise(G, B @ local.score + G @ beta, target, l1, l2, 0.01 * tolerance)
         else:
-            target = np.linalg.solve(G + np.diag(l2), B @ local.score + G @ beta)
+            target[:] = np.linalg.solve(G + np.diag(l2), B @ local.score + G @ beta)
         step = target - beta
         if step @ G @ step < tolerance:
             break

@@ -143,3 +143,13 @@ def test_bad_input_is_refused() -> None:
     twice: Any = [(np.arange(15), np.arange(15, 30)), (np.arange(14), np.arange(14, 30))]
     with pytest.raises(ParameterError, match="more than once"):
         fold_ids(twice, X, y)
+
+
+@pytest.mark.parametrize("survival", [False, True])
+def test_ridge_in_the_space_of_the_cases_is_ridge(survival: bool) -> None:
+    X, y = problem(30, 90, survival=survival)
+    fast = elastic_net_path(X, y, l1_ratio=0.0, lambdas=[5.0, 0.5])
+    # A factor that differs by a hair takes the long way.
+    long = elastic_net_path(X, y, l1_ratio=0.0, lambdas=[5.0, 0.5], penalty_factor=np.r_[1 + 1e-9, np.ones(89)])
+    np.testing.assert_allclose(fast.coef, long.coef, rtol=1e-6, atol=1e-10)
+    np.testing.assert_allclose(fast.intercept, long.intercept, atol=1e-7)
