@@ -136,8 +136,8 @@ def compare(configuration: str, name: str, files: tuple[str, str], params: Path)
     }
     print(
         f"{configuration:8s} {name:12s} pyradiomics {theirs['warm_s']:7.2f} s {theirs['peak_mb']:5.0f} MB | ours "
-        f"{ours['warm_s']:7.3f} s {ours['peak_mb']:5.0f} MB, first {ours['first_s']:4.1f} s | ratio {row['ratio']:5.1f} "
-        f"| {feature or 'all equal'} {gap:.0e}",
+        f"{ours['warm_s']:7.3f} s {ours['peak_mb']:5.0f} MB, first {ours['first_s']:4.1f} s | ratio {row['ratio']:4.1f}"
+        f" | {feature or 'all equal'} {gap:.0e}",
         flush=True,
     )
     return row
