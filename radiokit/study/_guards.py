@@ -86,7 +86,7 @@ def study_warnings(
         said.append("No external cohort: the results hold for patients of the same centres at best.")
     if not data.clinical:
         said.append("No clinical columns are named: whether radiomics adds to what is known anyway cannot be judged.")
-    if data.volume is None:
+    if data.volume is None and data.features:
         said.append("No tumour volume is known: a signature may be the volume in disguise. Name it in options volume.")
     if roles.groups is None:
         said += _suspicious_ids(patients)

@@ -355,3 +355,27 @@ def test_leave_one_center_out() -> None:
     frame = result.predictions.query("source == 'out-of-fold' and model == 'radiomics'")
     center = cases.loc[frame["case_id"], "center"].to_numpy()
     assert pd.Series(center).groupby(frame["fold"].to_numpy()).nunique().eq(1).all()
+
+
+def test_survival_alone_with_two_signatures() -> None:
+    cases, features = small()
+    signatures = {"ct": features, "mr": features.iloc[:, :3]}
+    survival = {"event": "event", "time": "time"}
+    result = Study(cases, outcome=None, survival=survival, signatures=signatures, options=FAST).run()
+    assert set(result.models) == {"volume", "ct", "mr", "combined"}
+    assert result.tables["selected"]["feature"].str.match("(ct|mr)_").all()
+    assert result.predictions["risk_group"].isin(["low", "high"]).all()
+
+
+def test_clinical_alone() -> None:
+    cases, _ = small()
+    result = Study(cases, outcome="outcome", clinical=["age", "sex"], signatures={}, options=FAST).run()
+    assert set(result.models) == {"clinical"}
+    assert "nomogram" in result.tables
+
+
+def test_repeated_patients_without_groups_are_suspected() -> None:
+    cases, features = small()
+    cases["patient_id"] = np.repeat(np.arange(30), 2)
+    result = study(cases, features, groups=None, options=FAST).run()
+    assert any("Set groups: patient_id" in w for w in result.warnings)
