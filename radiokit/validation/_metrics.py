@@ -66,23 +66,24 @@ def recalibrate(y: NDArray[np.bool_], probability: NDArray[np.float64]) -> tuple
     if y.all() or not y.any() or np.ptp(lp) == 0 or _separated(lp[y], lp[~y]):
         return missing
     centre, spread = lp.mean(), lp.std()
-    design = np.column_stack([np.ones(lp.size), (lp - centre) / spread])
+    x = (lp - centre) / spread
     beta = np.array([logit(y.mean()), 0.0])
     for _ in range(100):
-        p = expit(design @ beta)
-        weight = p * (1 - p)
-        gradient = design.T @ (y - p)
-        hessian = (design * weight[:, None]).T @ design
-        if np.linalg.cond(hessian) > 1e14:
+        p = expit(beta[0] + beta[1] * x)
+        weight, residual = p * (1 - p), y - p
+        a, b, c = weight.sum(), weight @ x, weight @ (x * x)
+        determinant = a * c - b * b
+        if determinant <= 1e-14 * a * c:
             return missing
-        step = np.linalg.solve(hessian, gradient)
+        g, h = residual.sum(), residual @ x
+        step = np.array([c * g - b * h, a * h - b * g]) / determinant
         beta = beta + step * min(1.0, 5.0 / max(np.abs(step).max(), 1e-300))
         if np.abs(step).max() < 1e-10:
             break
     else:
         return missing
     slope = float(beta[1] / spread)
-    fitted, null = _log_likelihood(y, expit(design @ beta)), _log_likelihood(y, np.full(y.size, y.mean()))
+    fitted, null = _log_likelihood(y, expit(beta[0] + beta[1] * x)), _log_likelihood(y, np.full(y.size, y.mean()))
     r2 = (1 - np.exp(2 * (null - fitted) / y.size)) / (1 - np.exp(2 * null / y.size))
     return float(beta[0] - slope * centre), slope, float(r2)
 
