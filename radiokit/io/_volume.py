@@ -95,11 +95,41 @@ class Grid:
 
 
 class Volume(Grid):
-    """An image on its grid; see `Grid` for the fields."""
+    """An image on its grid: voxel values of any numeric type.
+
+    Parameters
+    ----------
+    array, spacing, origin, direction, metadata
+        As in `Grid`; z, y, x order and mm.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Volume(np.zeros((2, 3, 4)), spacing=(3.0, 1.0, 1.0)).array.max()
+    np.float64(0.0)
+    """
 
 
 class Mask(Grid):
-    """A region on its grid: a boolean array (True inside); see `Grid` for the other fields."""
+    """A region on its grid: a boolean array, True inside.
+
+    Parameters
+    ----------
+    array, spacing, origin, direction, metadata
+        As in `Grid`; z, y, x order and mm.
+
+    Raises
+    ------
+    InputError
+        If the array is not boolean.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> labels = np.array([[[0, 1], [2, 1]]])
+    >>> int(Mask(labels == 1).array.sum())
+    2
+    """
 
     def __post_init__(self) -> None:
         super().__post_init__()
