@@ -20,7 +20,7 @@ from radiokit.harmonization._empirical_bayes import (
     shrink_nonparametric,
     shrink_parametric,
 )
-from radiokit.utils import is_survival_target
+from radiokit.utils import spells_outcome
 
 UNSEEN = ("raise", "estimate")
 
@@ -336,17 +336,9 @@ def _levels(column: pd.Series) -> list[str] | None:
 
 
 def _refuse_outcome(table: pd.DataFrame, covariates: Sequence[str | int], y: Any) -> None:
-    if y is None:
-        return
-    outcomes = [np.asarray(y[f]) for f in ("event", "time")] if is_survival_target(y) else [np.asarray(y)]
-    for c in covariates:
-        codes = pd.factorize(table[c])[0]
-        for outcome in outcomes:
-            if outcome.ndim != 1 or len(outcome) != len(codes):
-                continue
-            pairs = set(zip(codes, pd.factorize(outcome)[0], strict=True))
-            if len(pairs) == len(set(codes)) == len({b for _, b in pairs}) > 1:
-                raise LeakageError(
-                    f"covariate {c!r} is the outcome, or another spelling of it. Harmonising with the outcome as a "
-                    "covariate plants it in the features; drop it."
-                )
+    copies = [c for c in covariates if y is not None and len(y) == len(table) and spells_outcome(table[c], y)]
+    if copies:
+        raise LeakageError(
+            f"covariate {copies[0]!r} is the outcome, or another spelling of it. Harmonising with the outcome as a "
+            "covariate plants it in the features; drop it."
+        )

@@ -8,14 +8,39 @@ import numpy as np
 import pandas as pd
 
 from radiokit import stats
+from radiokit.exceptions import LeakageError
 from radiokit.study._cohort import Patients, Roles
 from radiokit.study._endpoint import Data, Endpoint, Run
 from radiokit.study._options import Options
 from radiokit.study._sources import Source
 from radiokit.study._split import Split
+from radiokit.utils import spells_outcome
 
 FEW = 10
 STRONG = 0.7
+
+
+def refuse_outcome_copies(X: pd.DataFrame, patients: Patients) -> None:
+    """Raise LeakageError where a predictor is the outcome, the event or the follow-up time in another spelling."""
+    known = {"outcome": patients.outcome, "event": patients.event, "time": patients.time}
+    outcomes = {name: values for name, values in known.items() if values is not None}
+    for column in X.columns:
+        values = X[column]
+        for name, outcome in outcomes.items():
+            if _holds(values, outcome) if name == "time" else _spelled(values, outcome):
+                raise LeakageError(
+                    f"the predictor {column!r} is the {name} in another spelling: each of its values goes with "
+                    "one value of the outcome. Drop it."
+                )
+
+
+def _holds(values: pd.Series, time: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(values) and np.array_equal(values.to_numpy(float), time.to_numpy(float))
+
+
+def _spelled(values: pd.Series, outcome: pd.Series) -> bool:
+    # Most features have more than two values; that is quick to see, and there may be thousands.
+    return values.head(20).nunique() <= 2 and spells_outcome(values, outcome)
 
 
 def guard_table(
@@ -36,6 +61,7 @@ def guard_table(
             "impossible",
         ),
         ("calibration or decision curves of a refitted model", "they take frozen predictions only", "impossible"),
+        ("the outcome among the predictors", "each column is compared with it, whatever its spelling", "checked"),
         ("a random split called external", _external(data, split), "checked"),
         ("no clinical or volume baseline", _baselines(data), "done" if data.clinical else "not possible"),
         ("operating point on out-of-fold scores", "marked optimistic in the table", "said aloud"),

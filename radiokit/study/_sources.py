@@ -14,6 +14,7 @@ import pandas as pd
 from radiokit.exceptions import CaseTableError, InputError, ParameterError
 from radiokit.features import FixedBinCount, FixedBinWidth, RadiomicsExtractor, Resampling
 from radiokit.io._cases import ID_NAMES
+from radiokit.io._sequences import sequences_of
 from radiokit.io._tables import read_table, texts
 
 SOURCE_KEYS = ("features", "columns", "image", "params", "extractor")
@@ -136,14 +137,9 @@ def measure(
 
 
 def image_columns(cases: pd.DataFrame, sequence: str) -> pd.DataFrame:
-    """Return the columns `image`, `mask`, `label`, `roi` of one sequence."""
-    suffix = f"_{sequence}" if sequence else ""
-    taken = {}
-    for part in ("image", "mask", "label", "roi"):
-        column = next((c for c in (f"{part}{suffix}", part) if c in cases), None)
-        if column is not None:
-            taken[part] = cases[column]
-    return pd.DataFrame(taken, index=cases.index)
+    """Return the columns of one sequence as `image`, `mask` and how they are read; the plain ones where it has none."""
+    found = sequences_of(cases)
+    return found.get(sequence, found.get("", pd.DataFrame(index=cases.index)))
 
 
 def _extract(source: Source, cases: pd.DataFrame, *, n_jobs: int | None, cache: Any, progress: bool) -> Measured:

@@ -16,7 +16,7 @@ from radiokit.exceptions import CaseTableError, InputError, ParameterError, Radi
 from radiokit.study._cohort import Flow, Patients, Roles, aggregate, complete, outcome_known
 from radiokit.study._endpoint import Data, Endpoint, Run, model_endpoint, survival_outcome
 from radiokit.study._freeze import freeze_all
-from radiokit.study._guards import guard_table, study_warnings
+from radiokit.study._guards import guard_table, refuse_outcome_copies, study_warnings
 from radiokit.study._options import Options
 from radiokit.study._pipelines import signature_pipeline
 from radiokit.study._provenance import provenance
@@ -206,6 +206,7 @@ class Study:
             if (cohort == name).any():
                 flow.add(name, patients.group[cohort == name])
         data = _data(patients, cohort, roles)
+        refuse_outcome_copies(data.X, patients)
         run = Run(self.random_state, split.by_center, n_jobs, cache and cache / "fits", progress)
         make = partial(signature_pipeline, options=options)
         endpoints = [model_endpoint(e, data, make, options, run) for e in self._endpoints(patients)]

@@ -11,6 +11,7 @@ from radiokit.utils._targets import (
     check_binary_target,
     check_survival_target,
     is_survival_target,
+    spells_outcome,
 )
 
 __all__ = [
@@ -27,5 +28,6 @@ __all__ = [
     "parallel_map",
     "run_cases",
     "spawn_seeds",
+    "spells_outcome",
     "track",
 ]

@@ -162,3 +162,37 @@ def is_survival_target(y: Any) -> bool:
 def _field_names(y: Any) -> list[str]:
     names = y.columns if isinstance(y, pd.DataFrame) else getattr(getattr(y, "dtype", None), "names", None)
     return [str(name) for name in names] if names is not None else []
+
+
+def spells_outcome(column: ArrayLike, y: Any) -> bool:
+    """Tell whether a column is the outcome in another spelling, such as yes/no for 1/0, or its follow-up time.
+
+    Parameters
+    ----------
+    column : array-like of shape (n,)
+        Values of any kind.
+    y : array-like of shape (n,) or survival target
+        The outcome of the same cases.
+
+    Returns
+    -------
+    bool
+        True where each value of the column belongs to one class and each class to one value, or where the column holds
+        the times.
+
+    Examples
+    --------
+    >>> spells_outcome(["yes", "no", "yes"], [1, 0, 1])
+    True
+    >>> spells_outcome([61, 55, 70], [1, 0, 1])
+    False
+    """
+    values = pd.Series(np.asarray(column))
+    if is_survival_target(y):
+        times = np.asarray(y["time"], dtype=float)
+        holds_times = pd.api.types.is_numeric_dtype(values) and np.array_equal(values.to_numpy(dtype=float), times)
+        return holds_times or spells_outcome(column, np.asarray(y["event"]))
+    classes = pd.Series(np.asarray(y))
+    if classes.nunique(dropna=False) != values.nunique(dropna=False) or classes.nunique() < 2:
+        return False
+    return len(pd.DataFrame({"a": values, "b": classes}).drop_duplicates()) == classes.nunique(dropna=False)

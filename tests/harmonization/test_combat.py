@@ -159,3 +159,13 @@ def test_scikit_learn_checks() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         check_estimator(BatchOfFirstColumn(), on_skip=None)
+
+
+def test_a_number_that_differs_in_every_case_is_no_outcome() -> None:
+    """Age and follow-up time both differ in every patient; that makes neither the other."""
+    rng = np.random.default_rng(0)
+    X = cohort().assign(age=rng.normal(60, 9, 60))
+    y = pd.DataFrame({"event": rng.random(60) < 0.5, "time": rng.exponential(size=60)})
+    combat(covariates=("age",)).fit(X, y)
+    with pytest.raises(LeakageError, match="'age' is the outcome"):
+        combat(covariates=("age",)).fit(X.assign(age=y["time"]), y)

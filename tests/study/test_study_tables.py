@@ -277,6 +277,8 @@ def test_a_random_split_is_stratified_by_patient_and_does_not_depend_on_row_orde
         (lambda c, f: (c, f.set_axis([f"x{i}" for i in range(len(f))])), CaseTableError, "shares no case id"),
         (lambda c, f: (c, f.assign(note="text")), InputError, "hold text in note"),
         (lambda c, f: (c, f.assign(outcome=c["outcome"])), InputError, "holds the outcome"),
+        (lambda c, f: (c, f.assign(leak=3 - 2.0 * c["outcome"])), LeakageError, "'leak' is the outcome"),
+        (lambda c, f: (c.assign(age=c["outcome"].map({0: "no", 1: "yes"})), f), LeakageError, "'age' is the outcome"),
         (lambda c, f: (c.assign(outcome=np.nan), f), OutcomeError, "no case has a value"),
     ],
 )
