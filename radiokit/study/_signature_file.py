@@ -126,9 +126,14 @@ class FrozenSignature:
         found = {c for part in parts for c in part.columns}
         absent = [c for c in lacking if c not in found]
         if absent:
+            how_to = (
+                "Give `image` and `mask` columns to compute them from."
+                if any("params" in how for how in self.extraction.values())
+                else "It was built from a feature table and holds no settings to compute them with: give that table."
+            )
             raise InputError(
                 f"the model {self.name!r} needs {len(absent)} features that the table lacks "
-                f"({', '.join(absent[:5])}{', ...' if len(absent) > 5 else ''}) and has no images to compute them from."
+                f"({', '.join(absent[:5])}{', ...' if len(absent) > 5 else ''}). {how_to}"
             )
         return pd.concat(parts, axis=1)
 

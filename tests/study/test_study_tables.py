@@ -190,7 +190,7 @@ def test_frozen_models_refuse_and_flag(result, tmp_path) -> None:
     with pytest.raises(InputError, match="needs 1 columns that the table lacks: sex"):
         model.predict(table.drop(columns="sex"))
     first = model.model.feature_names[0]
-    with pytest.raises(InputError, match="has no images"):
+    with pytest.raises(InputError, match="built from a feature table"):
         model.predict(table.drop(columns=first))
     odd = table.head(3).copy()
     odd.iloc[0, odd.columns.get_loc(first)] = 1e6
