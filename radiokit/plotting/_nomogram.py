@@ -169,9 +169,11 @@ class NomogramDisplay(Display):
             number = all(isinstance(v, Number) and not isinstance(v, bool) for v in part["value"])
             ticks = [f"{v:g}".replace("-", "−") if number else str(v) for v in part["value"]]
             rulers.append(Ruler(str(variable), (part["points"] / most).tolist(), ticks, every=not number))
-        low, high = float(self.scale["total_points"].iloc[0]), float(self.scale["total_points"].iloc[-1])
-        step = _nice_step((high - low) / 10)
-        totals = np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step
+        least, largest = float(self.scale["total_points"].iloc[0]), float(self.scale["total_points"].iloc[-1])
+        step = _nice_step((largest - least) / 10)
+        # Whole steps around the range: every total that a patient can have lies on the ruler.
+        totals = np.arange(np.floor(least / step), np.ceil(largest / step) + 1) * step
+        low, high = float(totals[0]), float(totals[-1])
         at = ((totals - low) / (high - low)).tolist()
         rulers.append(Ruler("Total points", at, [f"{t:g}" for t in totals], every=False))
         return rulers + [self._outcome_ruler(outcome, low, high) for outcome in self.outcomes]
