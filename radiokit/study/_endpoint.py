@@ -21,7 +21,7 @@ from radiokit.utils import as_survival_target
 from radiokit.validation import CrossValidation, Predictions, leave_one_center_out, nested_cv
 from radiokit.validation._calibration_curve import default_grid, smooth
 from radiokit.validation._metrics import accuracy, metric_names
-from radiokit.validation._optimism import Optimism, bootstrap_statistic
+from radiokit.validation._optimism import Optimism, add_632plus, bootstrap_statistic
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,7 +201,7 @@ def _optimism(
     )  # fmt: skip
     k = len(names)
     metrics, curve = (_part(result, slice(0, k)), _part(result, slice(k, None)))
-    return metrics.table(metric=names), curve.table(predicted=grid) if grid.size else pd.DataFrame()
+    return add_632plus(metrics.table(metric=names), result.left_out, options.confidence_level), curve.table(predicted=grid) if grid.size else pd.DataFrame()
 
 
 @dataclass(frozen=True)

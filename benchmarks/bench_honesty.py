@@ -1,0 +1,291 @@
+"""Are the numbers honest? Cohorts without and with a signal, whose true AUC is known, through every validation method.
+
+    python benchmarks/bench_honesty.py [--cohorts 200] [--cache FOLDER] [--json FILE] [--n-jobs 2] [--only NAME ...]
+
+Each cohort has 1,000 correlated features and goes through the pipeline most papers use, ten features by F, then
+logistic regression. "True" is the AUC, in 4,000 new cases, of the model built on the whole cohort. An interval covers
+where it holds that AUC ("covers model"), or the mean AUC over such cohorts ("covers mean"), which is 0.5 where there is
+no signal. Finished cohorts are kept in the cache: a run that was killed goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import expit
+from sklearn.base import BaseEstimator, clone
+from sklearn.compose import make_column_transformer
+from sklearn.feature_selection import SelectKBest, f_classif
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from radiokit import stats
+from radiokit.models import default_pipeline
+from radiokit.utils import parallel_map
+from radiokit.validation import Predictions, compare_models, leave_one_center_out, nested_cv, optimism_bootstrap
+
+BLOCK, CORRELATION = 20, 0.7
+POOL = 4000
+RARER = 6  # fewer of the rarer outcome cannot be dealt to five folds
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A kind of cohort: size, share with the outcome, strength of two features and of a clinical value, centres."""
+
+    name: str
+    n: int = 60
+    prevalence: float = 0.5
+    effect: float = 0.0
+    clinical: float = 0.0
+    n_features: int = 1000
+    centers: int = 1
+    bootstraps: int = 25
+    pipeline: str = "ten best"
+
+
+SIZES = ((60, 0.5), (100, 0.5), (150, 0.5), (100, 0.2), (150, 0.2))
+NULL = [Scenario(f"null n={n} {share:.0%}", n, share) for n, share in SIZES]
+PLANTED = [replace(s, name=s.name.replace("null", "planted"), effect=1.0, clinical=0.5) for s in NULL]
+SCENARIOS = [
+    *NULL,
+    *PLANTED,
+    Scenario("null n=60 default pipeline", pipeline="default", bootstraps=0),
+    Scenario("planted n=100 default pipeline", 100, effect=1.0, clinical=0.5, pipeline="default", bootstraps=0),
+    Scenario("planted n=100 ten features", 100, effect=0.6, clinical=0.5, n_features=10),
+    Scenario("null n=120 6 centres", 120, centers=6, bootstraps=0),
+    Scenario("planted n=120 6 centres", 120, effect=1.0, clinical=0.5, centers=6, bootstraps=0),
+]
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Cases with the first column clinical; centres shift and scale the others."""
+
+    X: NDArray[np.float64]
+    y: NDArray[np.bool_]
+    center: NDArray[np.intp]
+
+
+def draw(scenario: Scenario, n: int, centers: int, rng: np.random.Generator) -> Cohort:
+    """Cases of a scenario."""
+    p = scenario.n_features
+    blocks = -(-p // BLOCK)
+    common = np.repeat(rng.standard_normal((n, blocks)), BLOCK, axis=1)[:, :p]
+    values = np.sqrt(CORRELATION) * common + np.sqrt(1 - CORRELATION) * rng.standard_normal((n, p))
+    age = rng.standard_normal(n)
+    second = min(BLOCK, p - 1)
+    lp = scenario.effect * (values[:, 0] - values[:, second]) + scenario.clinical * age
+    y = rng.random(n) < expit(lp + _intercept(scenario))
+    center = np.arange(n) % centers
+    if scenario.centers > 1:
+        shift, scale = 0.5 * rng.standard_normal((centers, p)), np.exp(0.2 * rng.standard_normal((centers, p)))
+        values = values * scale[center] + shift[center]
+    return Cohort(np.column_stack([age, values]), y, center)
+
+
+@lru_cache
+def _intercept(scenario: Scenario) -> float:
+    """Log-odds at the mean that give the prevalence, for a normal linear predictor."""
+    same = scenario.n_features <= BLOCK
+    spread = np.sqrt(scenario.effect**2 * 2 * (1 - CORRELATION * same) + scenario.clinical**2)
+    lp = spread * np.random.default_rng(0).standard_normal(100_000)
+    low, high = -10.0, 10.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if expit(lp + middle).mean() < scenario.prevalence else (low, middle)
+    return low
+
+
+@lru_cache(maxsize=2)
+def pool(scenario: Scenario) -> Cohort:
+    """New cases, from new centres."""
+    return draw(scenario, POOL, 20 if scenario.centers > 1 else 1, np.random.default_rng(10_000))
+
+
+def pipeline(scenario: Scenario) -> BaseEstimator:
+    """The pipeline under test."""
+    if scenario.pipeline == "default":
+        return default_pipeline(random_state=0)
+    return make_pipeline(SelectKBest(f_classif, k=10), StandardScaler(), LogisticRegression(C=0.1))
+
+
+def clinical_model() -> BaseEstimator:
+    """Logistic regression on the clinical value alone."""
+    return make_pipeline(make_column_transformer(("passthrough", [0])), LogisticRegression())
+
+
+def true_auc(model: Any, scenario: Scenario) -> float:
+    """AUC in new cases; the mean over new centres where there are several."""
+    new = pool(scenario)
+    score = model.predict_proba(new.X)[:, 1]
+    parts = [new.center == c for c in np.unique(new.center)]
+    return float(np.mean([stats.auc(new.y[rows], score[rows]).auc for rows in parts]))
+
+
+def judge(seed: int, scenario: Scenario) -> list[dict[str, Any]]:
+    """Every method on one cohort."""
+    rng = np.random.default_rng([seed, 77])
+    cohort = draw(scenario, scenario.n, scenario.centers, rng)
+    while min(cohort.y.sum(), (~cohort.y).sum()) < RARER:
+        cohort = draw(scenario, scenario.n, scenario.centers, rng)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = clone(pipeline(scenario)).fit(cohort.X, cohort.y.astype(int))
+        truth = true_auc(model, scenario)
+        rows = [*_validated(cohort, scenario, seed), *_external(model, cohort, scenario, rng)]
+    return [{"scenario": scenario.name, "seed": seed, "truth": truth, **row} for row in rows]
+
+
+def _validated(cohort: Cohort, scenario: Scenario, seed: int) -> Iterator[dict[str, Any]]:
+    estimator = pipeline(scenario)
+    for name, repeats in (("nested CV", 1), ("repeated CV (5)", 5)):
+        if repeats > 1 and scenario.pipeline == "default":
+            continue
+        cv = nested_cv(estimator, cohort.X, cohort.y, repeats=repeats, random_state=seed)
+        for row in cv.summary.head(3).itertuples():
+            kind = {"auc": "", "auc_fold_mean": ", fold mean", "auc_pooled": ", pooled"}[row.metric]
+            yield _row(f"{name}{kind}", row.estimate, row.ci_low, row.ci_high)
+        if repeats == 1:
+            yield _given_models(cv.predictions)
+            baseline = nested_cv(clinical_model(), cohort.X, cohort.y, random_state=seed)
+            yield _compared("test of the difference, out-of-fold", cv.predictions, baseline.predictions)
+    if scenario.centers > 1:
+        row = leave_one_center_out(estimator, cohort.X, cohort.y, cohort.center, random_state=seed).summary.iloc[0]
+        yield _row("leave one centre out", row.estimate, row.ci_low, row.ci_high)
+    if scenario.bootstraps:
+        table = optimism_bootstrap(
+            estimator, cohort.X, cohort.y, n_bootstraps=scenario.bootstraps, random_state=seed
+        ).set_index("metric")
+        auc = table.loc["auc"]
+        yield _row("optimism bootstrap (Harrell)", auc["corrected"])
+        yield _row("bootstrap .632+", auc["corrected_632plus"], auc["ci_low"], auc["ci_high"])
+        yield _row("apparent", auc["apparent"])
+    if scenario.pipeline != "default" and scenario.n_features > 10:
+        yield _naive(cohort, seed)
+
+
+def _given_models(p: Predictions) -> dict[str, Any]:
+    """DeLong's interval on pooled out-of-fold scores, as many papers print it."""
+    auc = stats.auc(p.y_true, p.probability)
+    return _row("DeLong on pooled folds", auc.auc, auc.ci_low, auc.ci_high)
+
+
+def _naive(cohort: Cohort, seed: int) -> dict[str, Any]:
+    """Selection on all cases, cross-validation after it: the mistake."""
+    chosen = SelectKBest(f_classif, k=10).fit_transform(cohort.X, cohort.y)
+    folds = StratifiedKFold(5, shuffle=True, random_state=seed)
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1))
+    auc = stats.auc(cohort.y, cross_val_predict(model, chosen, cohort.y, cv=folds, method="predict_proba")[:, 1])
+    return _row("naive: selection outside the CV", auc.auc, auc.ci_low, auc.ci_high)
+
+
+def _external(model: Any, cohort: Cohort, scenario: Scenario, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
+    """As many new cases as the cohort has: DeLong's interval, and his test against the clinical model."""
+    if scenario.centers > 1:
+        return
+    new = pool(scenario)
+    rows = rng.choice(POOL, scenario.n, replace=False)
+    baseline = clinical_model().fit(cohort.X, cohort.y.astype(int))
+    made = [
+        Predictions(new.y[rows], probability=m.predict_proba(new.X[rows])[:, 1], source="test")
+        for m in (model, baseline)
+    ]
+    auc = stats.auc(new.y[rows], made[0].probability)
+    yield _row("new cases, DeLong", auc.auc, auc.ci_low, auc.ci_high)
+    difference = true_auc(model, scenario) - true_auc(baseline, scenario)
+    yield {**_compared("DeLong's test, new cases", *made), "truth": difference}
+
+
+def _row(method: str, estimate: float, low: float = np.nan, high: float = np.nan) -> dict[str, Any]:
+    return {"method": method, "estimate": float(estimate), "ci_low": float(low), "ci_high": float(high)}
+
+
+def _compared(method: str, a: Predictions, b: Predictions) -> dict[str, Any]:
+    test = compare_models({"a": a, "b": b}).iloc[0]
+    return {**_row(method, test["difference"], test["ci_low"], test["ci_high"]), "p_value": float(test["p_value"])}
+
+
+def simulate(scenario: Scenario, cohorts: int, cache: Path | None, n_jobs: int | None) -> pd.DataFrame:
+    """Rows of all cohorts of a scenario; those in the cache are read."""
+    store = None if cache is None else cache / f"{scenario.name.replace(' ', '_').replace('%', '')}.jsonl"
+    rows: list[dict[str, Any]] = []
+    if store is not None and store.exists():
+        # A line that was cut by a kill is left out and computed again.
+        for line in store.read_text().splitlines():
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                continue
+    done = {row["seed"] for row in rows}
+    wanted = [seed for seed in range(cohorts) if seed not in done]
+    for start in range(0, len(wanted), 10):
+        part = parallel_map(partial(judge, scenario=scenario), wanted[start : start + 10], n_jobs=n_jobs)
+        rows += (fresh := [row for found in part for row in found])
+        if store is not None:
+            store.parent.mkdir(parents=True, exist_ok=True)
+            with store.open("a") as file:
+                file.writelines(json.dumps(row) + "\n" for row in fresh)
+    return pd.DataFrame([row for row in rows if row["seed"] < cohorts])
+
+
+def summarise(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row a method: mean, bias, coverage of the interval, width, share of p-values below 0.05."""
+    found = []
+    for (scenario, method), part in rows.groupby(["scenario", "method"], sort=False):
+        truth = part["truth"] if "null" not in scenario else 0 * part["truth"] + (0.0 if "test" in method else 0.5)
+        if "out-of-fold" in method:
+            truth = truth * np.nan if "null" not in scenario else truth
+        low, high = part["ci_low"], part["ci_high"]
+        known = low.notna() & truth.notna()
+        mean = truth.mean()
+        found.append(
+            {
+                "scenario": scenario,
+                "method": method,
+                "cohorts": len(part),
+                "true": mean,
+                "mean": part["estimate"].mean(),
+                "mean_se": part["estimate"].std() / np.sqrt(len(part)),
+                "covers_model": ((low <= truth) & (truth <= high))[known].mean() if known.any() else np.nan,
+                "covers_mean": ((low <= mean) & (mean <= high))[known].mean() if known.any() else np.nan,
+                "width": (high - low).mean(),
+                "rejected": (part["p_value"] < 0.05).mean() if part["p_value"].notna().any() else np.nan,
+            }
+        )
+    return pd.DataFrame(found)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cohorts", type=int, default=200)
+    parser.add_argument("--cache", type=Path)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--n-jobs", type=int, default=1)
+    parser.add_argument("--only", nargs="+", help="scenarios whose name holds one of these words")
+    arguments = parser.parse_args()
+    chosen = [s for s in SCENARIOS if not arguments.only or any(word in s.name for word in arguments.only)]
+    tables = []
+    for scenario in chosen:
+        table = summarise(simulate(scenario, arguments.cohorts, arguments.cache, arguments.n_jobs))
+        tables.append(table)
+        print(f"\n{scenario.name}: true AUC {table['true'].iloc[0]:.3f}", flush=True)
+        print(table.drop(columns=["scenario", "true"]).round(3).to_string(index=False), flush=True)
+    if arguments.json and tables:
+        arguments.json.write_text(pd.concat(tables).to_json(orient="records", indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
