@@ -164,7 +164,8 @@ def optimism_bootstrap(
 
     Its interval takes the variance of one model's concordance in as many patients as there are, by pairs of
     patients, widened by Nadeau and Bengio's 1 + 0.368/0.632 because that model could have been another. Shifting the
-    percentiles of the apparent value, as others do, covered the truth in none of 150 simulated studies with 1,000 features.
+    percentiles of the apparent value, as others do, covered the truth in none of 150 simulated cohorts of 60 cases and
+    1,000 features.
 
     **How to read it.** ``corrected`` is what to expect in new patients from the same source, as long as there are many
     more cases than features. A corrected slope of 0.8 says that predictions are too extreme by a quarter. On noise (60
