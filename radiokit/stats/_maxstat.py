@@ -81,51 +81,40 @@ def p_hothorn_lausen(scores: FloatArray, m: NDArray[np.intp]) -> float:
     The scores are first rounded to integers from 0 to n. With :math:`A_m` the event that the statistic of the first m
     cases reaches the observed maximum, the bound sums :math:`P(A_m)` less the part of :math:`A_{m-1}` that no next
     score can leave. As maxstat's ``pmethod = "HL"`` (Hothorn and Lausen 2003, doi:10.1016/S0167-9473(02)00225-6), with
-    its reading of m - 1 as the previous sample size whether or not a cut lies there.
+    its reading of m - 1 as the previous sample size whether or not a cut lies there, and its strict inequality: sums
+    that equal the observed maximum do not count, equal as its arithmetic sees them (with one cut only they do).
     """
     n = scores.size
     shifted = scores - scores.min()
     whole = np.rint(shifted * n / shifted.max()).astype(np.int64)
     whole -= whole.min()
-    # Sums that reach the observed maximum count, rounding aside (maxstat asks for more than it, to the last bit).
-    observed = float(np.abs(standardized(whole.astype(float), m)).max()) * (1 - 1e-9)
-    counts = _subset_counts(whole)
     total, size = int(whole.sum()), np.arange(n + 1)
-    mean = size * total / n
-    variance = size * (n - size) / (n**2 * (n - 1.0)) * (n * np.sum(whole.astype(float) ** 2) - float(total) ** 2)
-    sums = np.arange(total + 1)
+    # Each product and quotient in maxstat's order: whether a sum equals the maximum is a matter of the last bit.
+    mean = size / n * total
+    unit = size * (n - size) / (float(n) ** 2 * (n - 1))
+    spread = np.sqrt(unit * (n * np.sum(whole.astype(float) ** 2) - float(total) ** 2))
+    observed = float(np.max(np.abs((np.cumsum(whole)[m - 1] - mean[m]) / spread[m])))
+    counts = _subset_counts(whole)
     probability = counts * np.exp(gammaln(size + 1) + gammaln(n - size + 1) - gammaln(n + 1))[:, None]
-    top = int(whole.max())
+    sums, top = np.arange(total + 1), int(whole.max())
+
+    if m.size == 1:
+        reached = np.abs(sums - mean[m]) / spread[m] >= observed * (1 - 1e-9)
+        return float(min(probability[m[0], reached].sum(), 1.0))
+    # Sums that m scores can reach, and whose standardised distance from their mean exceeds the maximum.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        beyond = (np.abs((sums - mean[:, None]) / spread[:, None]) > observed) & (counts > 0)
+    beyond[:, 0] = False  # maxstat's table of sums begins at 1
     p = 0.0
     for k in m:
-        p += _beyond(probability, sums, k, mean, variance, observed).sum()
+        p += probability[k, beyond[k]].sum()
         if k > m[0]:
-            before = _beyond(probability, sums, k - 1, mean, variance, observed)
-            p -= _still_beyond(before, sums, k, mean, variance, observed, top)
+            # Those of k - 1 scores that stay beyond whether the k-th is the smallest or the largest (maxstat asks for
+            # the one that brings them nearer to the mean, on whichever side of it they come to lie).
+            low = (sums < mean[k - 1]) & beyond[k, np.minimum(sums + top, total)]
+            high = (sums > mean[k - 1]) & beyond[k]
+            p -= probability[k - 1, beyond[k - 1] & (low | high)].sum()
     return float(min(max(p, 0.0), 1.0))
-
-
-def _beyond(
-    probability: FloatArray, sums: NDArray[np.int_], k: int, mean: FloatArray, variance: FloatArray, b: float
-) -> FloatArray:
-    """Probabilities of the sums of k scores whose standardised distance from their mean exceeds b."""
-    return np.where(np.abs(sums - mean[k]) > b * np.sqrt(variance[k]), probability[k], 0.0)
-
-
-def _still_beyond(
-    before: FloatArray,
-    sums: NDArray[np.int_],
-    k: int,
-    mean: FloatArray,
-    variance: FloatArray,
-    b: float,
-    top: int,
-) -> float:
-    """Probability of those sums of k - 1 scores that stay beyond whatever the k-th score is (0 to `top`)."""
-    limit = b * np.sqrt(variance[k])
-    low = (sums < mean[k - 1]) & (mean[k] - (sums + top) > limit)
-    high = (sums > mean[k - 1]) & (sums - mean[k] > limit)
-    return float(before[low | high].sum())
 
 
 @njit(cache=True, nogil=True)

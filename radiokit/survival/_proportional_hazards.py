@@ -26,7 +26,7 @@ TRANSFORMS = ("km", "identity", "rank", "log")
 def proportional_hazards_test(
     model: CoxModel, X: Any, y: Any, *, transform: str = "km", sample_weight: ArrayLike | None = None
 ) -> pd.DataFrame:
-    r"""Test of proportional hazards, for each coefficient and for all.
+    r"""Test of proportional hazards, for each term of the model and for all.
 
     Parameters
     ----------
@@ -42,8 +42,9 @@ def proportional_hazards_test(
     Returns
     -------
     DataFrame
-        Index ``feature``, a row a coefficient and a last one ``GLOBAL``: ``statistic`` (chi-square), ``df``,
-        ``p_value``.
+        Index ``feature``, a row a term and a last one ``GLOBAL``: ``statistic`` (chi-square), ``df``, ``p_value``.
+        A factor or spline of a model from a formula is one term with a degree of freedom for each coefficient; a model
+        fitted to columns has one term a column.
 
     Raises
     ------
@@ -54,8 +55,8 @@ def proportional_hazards_test(
     -----
     The alternative is :math:`\beta_j + \gamma_j\{g(t) - \bar g\}`, with the mean of g over the events; the statistic is
     the score test of :math:`\gamma = 0` at the fitted :math:`\beta`, exact in the information of all
-    :math:`(\beta, \gamma)`. As ``cox.zph(fit, terms = FALSE)`` of R's survival from version 3 on; older versions and
-    lifelines use an approximation by the correlation of scaled Schoenfeld residuals, with other numbers.
+    :math:`(\beta, \gamma)`. As ``cox.zph`` of R's survival from version 3 on; older versions and lifelines use an
+    approximation by the correlation of scaled Schoenfeld residuals, with other numbers.
 
     How to read it: a small p-value says that the effect changes with time: the hazard ratio is an average over
     follow-up. Look at how it changes (a plot of scaled residuals), and consider strata or a split of the time. A
@@ -80,12 +81,12 @@ def proportional_hazards_test(
     g = by_time[np.searchsorted(times, sets.block_time)]
     score, information = time_interaction(sets, centred, centred @ coef, g)
     p = len(names)
-    statistics = [_score_test(score, information, np.r_[0:p, p + j]) for j in range(p)]
-    statistics.append(_score_test(score, information, np.arange(2 * p)))
-    df = np.array([1] * p + [p])
+    terms = {**_terms(model), "GLOBAL": np.arange(p)}
+    statistics = [_score_test(score, information, np.r_[0:p, p + columns]) for columns in terms.values()]
+    df = np.array([columns.size for columns in terms.values()])
     return pd.DataFrame(
         {"statistic": statistics, "df": df, "p_value": stats.chi2.sf(statistics, df)},
-        index=pd.Index([*names, "GLOBAL"], name="feature"),
+        index=pd.Index(list(terms), name="feature"),
     )
 
 
@@ -157,6 +158,15 @@ def _laid_out(
     sets = risk_sets(time, event, ties=model.ties, strata=codes, weights=check_weights(sample_weight, time.size))
     centred = (matrix - model.center_)[:, used][sets.order]
     return sets, centred, model.coef_[used], list(model.summary_.index[used])
+
+
+def _terms(model: CoxModel) -> dict[str, NDArray[np.intp]]:
+    """Positions of each term's coefficients among those that could be estimated."""
+    used = model.summary_["coef"].notna().to_numpy()
+    place = np.cumsum(used) - 1
+    parts = zip(model.design_.terms, model.design_.slices, strict=True)
+    found = {str(term.variable): place[columns][used[columns]] for term, columns in parts}
+    return {name: columns for name, columns in found.items() if columns.size}
 
 
 def _transformed(time: FloatArray, event: NDArray[np.bool_], transform: str) -> FloatArray:

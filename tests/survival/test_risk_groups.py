@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from survival_reference import oracle_cases, oracle_values, random_target
+from survival_reference import GOLDEN, oracle_cases, oracle_values, random_target
 
 from radiokit.exceptions import DataWarning, InputError, OutcomeError, ParameterError
 from radiokit.stats import logrank_test
@@ -28,9 +28,16 @@ def test_cut_and_corrections_as_maxstat(shared, name: str, score: str, share: st
         np.testing.assert_allclose(cut.curve["statistic"], want["stats"], rtol=1e-10)
     exact = optimal_cutpoint(y, data[score], min_prop=float(share))
     if len(data) <= 170:
-        assert exact.p_value == pytest.approx(want["p"]["HL"], rel=1e-3)
+        assert exact.p_value == pytest.approx(want["p"]["HL"], rel=1e-9)
     else:
         assert exact.method == "lausen94"
+
+
+def test_exact_p_values_of_small_data_as_maxstat() -> None:
+    table = pd.read_csv(GOLDEN / "maxstat.csv", float_precision="round_trip")
+    for case, data in table.groupby("case"):
+        cut = optimal_cutpoint(as_target(data["event"], data["time"]), data["x"])
+        assert cut.p_value == pytest.approx(data["p"].iloc[0], rel=1e-10), case
 
 
 def test_subset_counts_by_enumeration() -> None:
