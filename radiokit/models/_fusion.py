@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.model_selection import PredefinedSplit
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
@@ -16,13 +17,11 @@ from radiokit.exceptions import InputError
 from radiokit.models._classes import binary_classes
 from radiokit.models._clinical import learn_clinical
 from radiokit.models._logistic import LogisticModel
-from radiokit.models._scores import CoxWeights, case_scores
+from radiokit.models._scores import CoxWeights, case_scores, few_events, varying
 from radiokit.models._signature import RadiomicsSignature, SurvivalSignature
 from radiokit.stats._elastic_net import fold_ids
 from radiokit.stats._inputs import FloatArray
 from radiokit.utils import check_survival_target, spawn_seeds
-
-EVENTS_PER_PARAMETER = 10
 
 
 class _Fusion(BaseEstimator):
@@ -47,26 +46,23 @@ class _Fusion(BaseEstimator):
         clinical = list(self.clinical)
         self._parts = _parts(self.signatures, X, clinical, default)
         seeds = spawn_seeds(self.random_state, len(self._parts) + 2)
-        folds = fold_ids(self.cv, X, y, random_state=seeds[-1], groups=groups)
-        if (folds < 0).any():
-            raise InputError(f"cv leaves {int((folds < 0).sum())} cases in no test fold; every case needs one score.")
-        design = pd.DataFrame(index=X.index)
-        self.signatures_ = {}
-        for (name, (estimator, columns)), seed in zip(self._parts.items(), seeds, strict=False):
-            score = np.empty(len(X))
-            for k in np.unique(folds):
-                out = folds == k
-                score[out] = case_scores(
-                    _seeded(estimator, seed).fit(X.loc[~out, columns], y[~out]), X.loc[out, columns]
+        self.signatures_, scores = {}, {}
+        if self._parts:
+            folds = fold_ids(self.cv, X, y, random_state=seeds[-1], groups=groups)
+            if (folds < 0).any():
+                raise InputError(
+                    f"cv leaves {int((folds < 0).sum())} cases in no test fold; every case needs one score."
                 )
-            design[name] = score
-            self.signatures_[name] = _seeded(estimator, seed).fit(X[columns], y)
-        self.cross_fitted_ = design.copy()
+            inner = isinstance(self.cv, PredefinedSplit) or _repeats(groups)
+            for (name, (estimator, columns)), seed in zip(self._parts.items(), seeds, strict=False):
+                scores[name] = cross_fitted_scores(estimator, X[columns], y, seed, folds, inner=inner)
+                self.signatures_[name] = fit_part(estimator, X[columns], y, seed, folds if inner else None)
+        self.cross_fitted_ = pd.DataFrame(scores, index=X.index)
         self.clinical_ = learn_clinical(X, clinical) if clinical else None
-        design = self._with_clinical(design, X)
-        self.final_columns_ = list(design.columns)
-        final = self._final(design, y) if self.final_estimator is None else _seeded(self.final_estimator, seeds[-2])
-        self.final_estimator_ = final.fit(design, y)
+        self.design_ = self._with_clinical(self.cross_fitted_, X)
+        self.final_columns_ = list(self.design_.columns)
+        final = self._final(self.design_, y) if self.final_estimator is None else self.final_estimator
+        self.final_estimator_ = fit_part(final, self.design_, y, seeds[-2])
 
     def _final(self, design: pd.DataFrame, y: NDArray[Any]) -> Any:
         raise NotImplementedError
@@ -104,10 +100,8 @@ class _Fusion(BaseEstimator):
             Columns ``final_columns_``.
         """
         table = self._table(X, reset=False)
-        design = pd.DataFrame(index=table.index)
-        for name, (_, columns) in self._parts.items():
-            design[name] = case_scores(self.signatures_[name], table[columns])
-        return self._with_clinical(design, table)
+        scores = {n: case_scores(self.signatures_[n], table[columns]) for n, (_, columns) in self._parts.items()}
+        return self._with_clinical(pd.DataFrame(scores, index=table.index), table)
 
 
 def _parts(signatures: Any, X: pd.DataFrame, clinical: list[Any], default: Any) -> dict[str, tuple[Any, list[Any]]]:
@@ -116,7 +110,7 @@ def _parts(signatures: Any, X: pd.DataFrame, clinical: list[Any], default: Any) 
     absent = [str(c) for c in clinical if c not in X.columns]
     if signatures is None:
         signatures = {"radscore": default}
-    if not isinstance(signatures, Mapping) or not signatures:
+    if not isinstance(signatures, Mapping) or not (signatures or clinical):
         raise InputError("signatures is no mapping; required: name -> estimator, or name -> (estimator, columns).")
     parts = {}
     for name, value in signatures.items():
@@ -128,11 +122,35 @@ def _parts(signatures: Any, X: pd.DataFrame, clinical: list[Any], default: Any) 
     return parts
 
 
-def _seeded(estimator: Any, seed: int) -> Any:
-    """Clone an estimator and set the seeds that it leaves free."""
-    copy = clone(estimator)
-    free = [k for k, v in copy.get_params().items() if k.split("__")[-1] == "random_state" and v is None]
-    return copy.set_params(**dict.fromkeys(free, seed))
+def fit_part(
+    estimator: Any, X: pd.DataFrame, y: NDArray[Any], seed: int | None, folds: NDArray[np.intp] | None = None
+) -> Any:
+    """Fit a clone, the seeds that it leaves free set; with `folds`, what it tunes is tuned in these."""
+    model = clone(estimator)
+    changes: dict[str, Any] = {}
+    for key, value in model.get_params().items():
+        name = key.split("__")[-1]
+        if name == "random_state" and value is None:
+            changes[key] = seed
+        elif name == "cv" and folds is not None and value is not None:
+            changes[key] = PredefinedSplit(folds)
+    return model.set_params(**changes).fit(X, y)
+
+
+def cross_fitted_scores(
+    estimator: Any, X: pd.DataFrame, y: NDArray[Any], seed: int | None, folds: NDArray[np.intp], *, inner: bool
+) -> FloatArray:
+    """Score of each case by a clone fitted without its fold; `inner`: tuned in the other folds, which keep patients."""
+    scores = np.empty(len(X))
+    for k in np.unique(folds):
+        out = folds == k
+        model = fit_part(estimator, X[~out], y[~out], seed, folds[~out] if inner else None)
+        scores[out] = case_scores(model, X[out])
+    return scores
+
+
+def _repeats(groups: ArrayLike | None) -> bool:
+    return groups is not None and bool(pd.Series(np.asarray(groups)).duplicated().any())
 
 
 class FusionClassifier(ClassifierMixin, _Fusion):
@@ -145,9 +163,10 @@ class FusionClassifier(ClassifierMixin, _Fusion):
         clinical. Absent: one `RadiomicsSignature` named ``radscore``.
     clinical : sequence of column names
         Columns that enter the final model themselves. Text columns become indicators; gaps are filled with the median
-        or the most frequent level of the training cases.
+        or the most frequent level of the training cases; a column with one value is left out with a warning.
     cv : int or scikit-learn splitter
-        Folds in which the scores are cross-fitted; every case must be in one test fold.
+        Folds in which the scores are cross-fitted; every case must be in one test fold. Where patients repeat
+        (`groups`), or with a `PredefinedSplit`, the signatures tune themselves in these folds too.
     final_estimator : estimator, optional
         Combines the scores. Absent: `LogisticModel`, by Firth's likelihood with less than 10 cases of the rarer class
         for each column.
@@ -160,6 +179,8 @@ class FusionClassifier(ClassifierMixin, _Fusion):
         Fitted to all training cases; they score new ones.
     cross_fitted_ : DataFrame
         Score of each training case by a signature fitted without it.
+    design_ : DataFrame
+        The cross-fitted scores and the clinical columns: what the final model was fitted to.
     final_estimator_ : estimator
         Fitted to the cross-fitted scores and the clinical columns.
     final_columns_ : list of str
@@ -227,8 +248,7 @@ class FusionClassifier(ClassifierMixin, _Fusion):
         return self
 
     def _final(self, design: pd.DataFrame, y: NDArray[Any]) -> LogisticModel:
-        rarer = min(int(y.sum()), int((~y).sum()))
-        return LogisticModel(firth=rarer < EVENTS_PER_PARAMETER * design.shape[1])
+        return LogisticModel(firth=few_events(y, int(varying(design.to_numpy()).sum())))
 
     def predict_proba(self, X: Any) -> FloatArray:
         """Return the probability of both classes.
@@ -294,9 +314,10 @@ class FusionSurvival(_Fusion):
         one `SurvivalSignature` named ``radscore``.
     clinical : sequence of column names
         Columns that enter the final model themselves. Text columns become indicators; gaps are filled with the median
-        or the most frequent level of the training cases.
+        or the most frequent level of the training cases; a column with one value is left out with a warning.
     cv : int or scikit-learn splitter
-        Folds in which the scores are cross-fitted; every case must be in one test fold.
+        Folds in which the scores are cross-fitted; every case must be in one test fold. Where patients repeat
+        (`groups`), or with a `PredefinedSplit`, the signatures tune themselves in these folds too.
     final_estimator : estimator, optional
         Combines the scores, for example `radiokit.survival.CoxModel()`. Absent: weights by Cox's partial likelihood.
     random_state : int, RandomState or None
@@ -304,7 +325,7 @@ class FusionSurvival(_Fusion):
 
     Attributes
     ----------
-    signatures_, cross_fitted_, final_estimator_, final_columns_, clinical_
+    signatures_, cross_fitted_, design_, final_estimator_, final_columns_, clinical_
         As `FusionClassifier`.
     n_features_in_, feature_names_in_
         As in scikit-learn.

@@ -7,13 +7,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from radiokit.exceptions import InputError
 from radiokit.models import Winsorizer
-from radiokit.study._frozen import Feature, Score
+from radiokit.models._clinical import ClinicalColumns
+from radiokit.stats._design import Factor, level_text
+from radiokit.study._frozen import Clinical, Feature, Score
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Column:
 def linear_score(name: str, model: Any, X: pd.DataFrame) -> Score:
     """Return the score of a fitted signature as numbers; ranges are those of these (training) cases."""
     *steps, final = [step for _, step in model.steps] if isinstance(model, Pipeline) else [model]
+    if isinstance(final, LogVolume):
+        return final.score(name, X)
     columns = [Column(str(c)) for c in X.columns]
     for step in steps:
         columns = _follow(columns, step)
@@ -94,10 +99,36 @@ def final_coefficients(final: Any) -> tuple[np.ndarray, float]:
     return np.ravel(np.asarray(final.coef_, dtype=float)), float(intercept[0]) if intercept.size else 0.0
 
 
-def log_volume_score(column: str, X: pd.DataFrame) -> Score:
-    """Return the logarithm of the volume, for the baseline model."""
-    values = X[column].astype(float)
-    positive = values[values > 0]
-    middle = float(np.log(positive.median())) if len(positive) else 0.0
-    feature = Feature(column, middle, 0.0, 1.0, 1.0, float(values.min()), float(values.max()), log=True)
-    return Score("log_volume", 0.0, (feature,))
+class LogVolume(BaseEstimator):
+    """The logarithm of one column, of the median where there is none: the baseline that a signature has to beat."""
+
+    def fit(self, X: pd.DataFrame, y: Any = None) -> LogVolume:
+        """Learn the median."""
+        values = X.iloc[:, 0].astype(float)
+        positive = values[values > 0]
+        self.middle_ = float(np.log(positive.median())) if len(positive) else 0.0
+        return self
+
+    def predict(self, X: pd.DataFrame) -> np.ndarray:
+        """Return the logarithm."""
+        values = X.iloc[:, 0].to_numpy(dtype=float)
+        positive = values > 0
+        return np.where(positive, np.log(np.where(positive, values, 1.0)), self.middle_)
+
+    def score(self, name: str, X: pd.DataFrame) -> Score:
+        """Return itself as numbers."""
+        values = X.iloc[:, 0].astype(float)
+        range_ = float(values.min()), float(values.max())
+        return Score(name, 0.0, (Feature(str(X.columns[0]), self.middle_, 0.0, 1.0, 1.0, *range_, log=True),))
+
+
+def frozen_clinical(columns: ClinicalColumns) -> tuple[Clinical, ...]:
+    """Return what was learnt of clinical columns as numbers and text."""
+    frozen = []
+    for term in columns.design.terms:
+        fill = columns.fill[term.variable]
+        if isinstance(term, Factor):
+            frozen.append(Clinical(str(term.variable), term.levels, level_text(fill)))
+        else:
+            frozen.append(Clinical(str(term.variable), (), float(fill), term.low, term.high))
+    return tuple(frozen)

@@ -150,8 +150,32 @@ def test_fusion_says_what_is_missing() -> None:
         FusionClassifier(clinical=["age"]).fit(X, y)
     with pytest.raises(InputError, match="mapping"):
         FusionClassifier([RadiomicsSignature()]).fit(X, y)
-    with pytest.raises(InputError, match="1 different value"):
-        FusionClassifier(clinical=["flat"]).fit(X.assign(flat=1.0), y)
+
+
+def test_fusion_leaves_a_constant_clinical_column_out_and_says_so() -> None:
+    X, y = cohort()
+    with pytest.warns(DataWarning, match="'flat' has 1 different values"):
+        fusion = FusionClassifier(clinical=["flat"], random_state=0).fit(X.assign(flat=1.0), y)
+    assert fusion.final_columns_ == ["radscore"]
+
+
+def test_what_is_no_value_is_filled() -> None:
+    X, y = cohort()
+    sex = pd.Series(np.resize(["f", " m", "m"], len(X)), dtype=object)
+    size = pd.Series(np.arange(len(X), dtype=float))
+    sex[0], size[0] = "", np.inf
+    fusion = FusionClassifier({}, clinical=["sex", "size"]).fit(pd.DataFrame({"sex": sex, "size": size}), y)
+    assert fusion.final_columns_ == ["sex=m", "size"]
+    assert fusion.design_.iloc[0].tolist() == [1.0, 60.0]
+
+
+def test_fusion_tunes_its_signatures_by_patient_where_patients_repeat() -> None:
+    X, y = cohort(60, 5)
+    X, y, patient = pd.concat([X, X], ignore_index=True), np.r_[y, y], np.r_[np.arange(60), np.arange(60)]
+    fusion = FusionClassifier(cv=4, random_state=0).fit(X, y, groups=patient)
+    assert fusion.signatures_["radscore"].cv.get_n_splits() == 4
+    folds = fusion.signatures_["radscore"].cv.test_fold
+    np.testing.assert_array_equal(folds[:60], folds[60:])
 
 
 @pytest.mark.parametrize("task", ["classification", "survival"])

@@ -369,6 +369,18 @@ def test_survival_alone_with_two_signatures() -> None:
     assert result.predictions["risk_group"].isin(["low", "high"]).all()
 
 
+def test_a_nomogram_draws_a_category_on_one_ruler() -> None:
+    cases, features = small()
+    cases["stage"] = np.resize(["I", "II", "III"], len(cases))
+    survival = {"event": "event", "time": "time"}
+    both = study(cases, features, clinical=["age", "stage"], survival=survival, options=FAST).run()
+    for name in ("combined", "combined (survival)"):
+        table = both.tables["nomogram"].query("model == @name")
+        assert set(table["variable"]) == {"radiomics", "age", "stage"}
+        assert table.loc[table["variable"] == "stage", "value"].tolist() == ["I", "II", "III"]
+        assert both.models[name].nomogram
+
+
 def test_clinical_alone() -> None:
     cases, _ = small()
     result = Study(cases, outcome="outcome", clinical=["age", "sex"], signatures={}, options=FAST).run()
