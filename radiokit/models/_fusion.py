@@ -15,10 +15,10 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from radiokit.exceptions import InputError
 from radiokit.models._classes import binary_classes
-from radiokit.models._clinical import learn_clinical
 from radiokit.models._logistic import LogisticModel
 from radiokit.models._scores import CoxWeights, case_scores, few_events, varying
 from radiokit.models._signature import RadiomicsSignature, SurvivalSignature
+from radiokit.stats._clinical import learn_clinical
 from radiokit.stats._elastic_net import fold_ids
 from radiokit.stats._inputs import FloatArray
 from radiokit.utils import check_survival_target, spawn_seeds

@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from radiokit.exceptions import InputError
 from radiokit.models import Winsorizer
-from radiokit.models._clinical import ClinicalColumns
+from radiokit.stats._clinical import ClinicalColumns
 from radiokit.stats._design import Factor, level_text
 from radiokit.study._frozen import Clinical, Feature, Score
 
