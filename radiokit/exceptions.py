@@ -44,6 +44,18 @@ class ExtractionError(RadiokitError, RuntimeError):
     """A case could not be extracted; the message names the case and the cause."""
 
 
+class CaseTimeoutError(ExtractionError):
+    """A case took longer than the limit, and its process was ended."""
+
+
+class CaseMemoryError(ExtractionError):
+    """A case needs more memory than there is, or than the limit allows."""
+
+
+class WorkerDiedError(ExtractionError):
+    """The process that worked on a case died: killed for want of memory, or crashed in a library."""
+
+
 class MissingDependencyError(RadiokitError, ImportError):
     """An optional package is needed; the message holds the line that installs it."""
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import re
 import signal
+import sys
 import time
 import warnings
 from pathlib import Path
@@ -40,7 +43,31 @@ def blas_threads(case_id: str, row: pd.Series) -> dict[str, float]:
     }
 
 
-def deadly(case_id: str, row: pd.Series) -> dict[str, float]:
-    if row["value"] < 0:
+def third(case_id: str, row: pd.Series) -> dict[str, float]:
+    """A third of `value`, unless the column `fault` says how to go wrong."""
+    fault = row.get("fault", "")
+    if fault == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
+    elif fault == "crash":
+        ctypes.string_at(0)
+    elif fault == "exit":
+        os._exit(3)
+    elif fault == "hang":
+        # The regular expression holds the interpreter's lock for ages: no signal handler, no thread gets its turn.
+        re.match(r"(a+)+$", "a" * 60 + "b")
+    elif fault == "memory":
+        np.ones(2**33)
+    elif fault == "prints":
+        sys.stdout.write("a library that prints")
+        sys.stdout.flush()
+        os.write(1, b"below Python")
     return {"third": float(row["value"]) / 3}
+
+
+def dies_once(case_id: str, row: pd.Series, *, folder: Path) -> dict[str, float]:
+    """The first process that comes to case 007 dies of something that is not the fault of the case."""
+    if case_id == "007" and not (folder / "died").exists():
+        (folder / "died").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.02)
+    return {"third": float(row["value"]) / 3, "pid": float(os.getpid())}

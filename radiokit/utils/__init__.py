@@ -1,6 +1,7 @@
 """What every room needs: target checks, seeds, parallel loops, optional imports."""
 
 from radiokit.utils._cache import CaseResult, content_hash
+from radiokit.utils._isolation import Limits
 from radiokit.utils._optional import import_optional
 from radiokit.utils._parallel import one_thread, parallel_map, track
 from radiokit.utils._random import spawn_seeds
@@ -18,6 +19,7 @@ __all__ = [
     "SURVIVAL_DTYPE",
     "CaseResult",
     "Extraction",
+    "Limits",
     "as_survival_target",
     "check_binary_target",
     "check_survival_target",

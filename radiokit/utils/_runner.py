@@ -3,35 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
-import time
-import traceback
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
-from radiokit import exceptions
-from radiokit.exceptions import (
-    CaseTableError,
-    ExtractionError,
-    ParameterError,
-    RadiokitError,
-    RadiokitWarning,
-)
-from radiokit.utils._cache import CaseCache, CaseResult, Entry
-from radiokit.utils._parallel import one_thread, parallel_iter, track
-
-Compute = Callable[[str, pd.Series], Mapping[str, float] | CaseResult]
-Item = tuple[str, pd.Series]
-# Cases that are run alone after a worker died: more than joblib ever hands out at once.
-SUSPECTS = 64
+from radiokit.exceptions import CaseTableError, ParameterError
+from radiokit.utils._cache import CaseCache
+from radiokit.utils._isolation import Limits, isolated_iter
+from radiokit.utils._one_case import Compute, Item, Outcome, failure, run_case
+from radiokit.utils._parallel import parallel_iter, track
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -64,21 +49,7 @@ class Extraction:
         return f"Extraction({cases} cases, {features} features, {len(self.failures)} failures)"
 
 
-@dataclass(frozen=True)
-class _Outcome:
-    """One case on its way back from a worker: an entry, or the error and where it was raised."""
-
-    case_id: str
-    entry: Entry | None = None
-    cached: bool = False
-    seconds: float = 0.0
-    error: RadiokitError | None = None
-    kind: str = ""
-    trace: str = ""
-    warnings: list[tuple[type[Warning], str]] = field(default_factory=list)
-
-
-Task = Callable[[Item], _Outcome]
+Task = Callable[[Item], Outcome]
 
 
 class _WorkerTracebackError(Exception):
@@ -94,6 +65,7 @@ def run_cases(
     n_jobs: int | None = None,
     on_error: str = "raise",
     cache: str | os.PathLike[str] | None = None,
+    limits: Limits | None = None,
     progress: bool = False,
     description: str = "Cases",
 ) -> Extraction:
@@ -118,6 +90,9 @@ def run_cases(
     cache : path, optional
         Folder of finished cases. Each is stored as soon as it is done, so a run that was killed goes on where it was;
         damaged entries are computed again. Failed cases are not stored.
+    limits : Limits, optional
+        Seconds and memory for each case, which then runs in a process of its own that is ended when it takes more;
+        such a case fails with `CaseTimeoutError` or `CaseMemoryError`.
     progress : bool
         Show a bar on standard error.
     description : str
@@ -145,8 +120,8 @@ def run_cases(
     Warnings of the computation are collected and given once for each text, with the ids of the cases they concern;
     those of radiokit are kept in the cache, so that a second run does not hide what the first one said.
 
-    With several workers a case that takes its process down (want of memory, a crash in a library) counts as failed like
-    any other, and the rest goes on; with one worker it is this process that dies.
+    With several workers or with `limits`, a case that takes its process down (want of memory, a crash in a library)
+    fails with `WorkerDiedError`, and the rest goes on; with one worker and without limits it is this process that dies.
 
     Examples
     --------
@@ -163,11 +138,10 @@ def run_cases(
     if store is not None:
         store.prepare()
     names = None if columns is None else tuple(columns)
-    task = partial(_run_case, compute=compute, key=key, cache=store, columns=names)
-    items = [(str(case_id), row) for case_id, row in cases.iterrows()]
+    task = partial(run_case, compute=compute, key=key, cache=store, columns=names)
     stream = track(
-        _sharing_names(_all_outcomes(task, items, n_jobs)),
-        total=len(items),
+        _sharing_names(outcomes_of(cases, task, n_jobs=n_jobs, limits=limits)),
+        total=len(cases),
         description=description,
         disable=not progress,
     )
@@ -188,97 +162,41 @@ def _check(cases: pd.DataFrame, *, on_error: str, keyed: bool) -> None:
         raise CaseTableError(f"The case table {found}; required: one id a case, each once.")
 
 
-def _run_case(
-    item: Item,
-    *,
-    compute: Compute,
-    key: Callable[[pd.Series], str] | None,
-    cache: CaseCache | None,
-    columns: tuple[str, ...] | None,
-) -> _Outcome:
-    case_id, row = item
-    start = time.perf_counter()
-    name = None
-    with warnings.catch_warnings(record=True) as caught, one_thread():
-        warnings.simplefilter("always")
-        try:
-            if cache is not None and key is not None:
-                name = key(row)
-                entry = cache.read(name)
-                if entry is not None and (columns is None or set(entry.names) == set(columns)):
-                    return _Outcome(case_id, entry, cached=True, seconds=entry.seconds, warnings=_revived(entry))
-            result = compute(case_id, row)
-            entry = _entry(result if isinstance(result, CaseResult) else CaseResult(result), columns)
-        except Exception as error:  # noqa: BLE001 - recorded in `failures`, or raised with the id of the case
-            return _failure(case_id, error, time.perf_counter() - start, _heard(caught))
-    seconds, heard = time.perf_counter() - start, _heard(caught)
-    kept = [(kind.__name__, text) for kind, text in heard if issubclass(kind, RadiokitWarning)]
-    entry = Entry(entry.names, entry.values, entry.provenance, kept, seconds)
-    # Outside of the guard: a full disk is not the fault of one case, it stops the run.
-    if cache is not None and name is not None:
-        cache.write(name, entry)
-    return _Outcome(case_id, entry, seconds=seconds, warnings=heard)
-
-
-def _entry(result: CaseResult, columns: tuple[str, ...] | None) -> Entry:
-    features = {str(name): float(value) for name, value in result.features.items()}
-    if columns is not None and set(features) != set(columns):
-        lost, extra = sorted(set(columns) - set(features)), sorted(set(features) - set(columns))
-        raise ExtractionError(f"Features missing: {lost[:5]}; features not asked for: {extra[:5]}.")
-    names = tuple(features) if columns is None else columns
-    provenance = {name: _plain(value) for name, value in result.provenance.items()}
-    return Entry(names, np.array([features[name] for name in names], dtype=float), provenance, [], 0.0)
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _heard(caught: list[warnings.WarningMessage]) -> list[tuple[type[Warning], str]]:
-    return list(dict.fromkeys((w.category, str(w.message)) for w in caught))
-
-
-def _revived(entry: Entry) -> list[tuple[type[Warning], str]]:
-    return [(getattr(exceptions, name, RadiokitWarning), message) for name, message in entry.warnings]
-
-
-def _failure(case_id: str, error: Exception, seconds: float, heard: list[tuple[type[Warning], str]]) -> _Outcome:
-    return _Outcome(
-        case_id,
-        seconds=seconds,
-        error=_named(error, case_id),
-        kind=type(error).__name__,
-        trace=traceback.format_exc(),
-        warnings=heard,
-    )
-
-
-def _named(error: Exception, case_id: str) -> RadiokitError:
-    """Return the error with the id in its message; what radiokit did not expect becomes an ExtractionError."""
-    message = str(error) or type(error).__name__
-    if not isinstance(error, RadiokitError):
-        return ExtractionError(f"Case {case_id}: {type(error).__name__}: {message}")
-    if re.search(rf"\bcase '?{re.escape(case_id)}\b", message, re.IGNORECASE):
-        return type(error)(message)
-    return type(error)(f"Case {case_id}: {message}")
-
-
-def _all_outcomes(task: Task, items: list[Item], n_jobs: int | None) -> Iterator[_Outcome]:
-    """Run all cases, in order; one that takes its worker down costs that case only."""
+def outcomes_of(cases: pd.DataFrame, task: Task, *, n_jobs: int | None, limits: Limits | None) -> Iterator[Outcome]:
+    """Run all cases, in order; where limits are set, or once a worker has died, each in a process that may die."""
     done = 0
-    while done < len(items):
+    if limits is None:
         try:
-            for outcome in parallel_iter(task, items[done:], n_jobs=n_jobs, progress=False, description=""):
+            items = _Items(cases)
+            for outcome in parallel_iter(task, items, n_jobs=n_jobs, progress=False, description=""):
                 done += 1
                 yield outcome
-        except BrokenProcessPool:
-            # joblib does not say which case it was: one after the other, each in a process that may die.
-            for outcome in _isolated(task, items[done:]):
-                done += 1
-                yield outcome
+            return
+        except Exception as error:
+            # Which case it was is not said. A cluster gives up on a case when several workers died of it.
+            if not isinstance(error, BrokenProcessPool) and type(error).__name__ != "KilledWorker":
+                raise
+    rest = cases.iloc[done:]
+    found = isolated_iter(task, _Items(rest), n_jobs=n_jobs, limits=limits or Limits())
+    for case_id, one in zip(rest.index, found, strict=True):
+        yield one if isinstance(one, Outcome) else failure(str(case_id), one)
 
 
-def _sharing_names(outcomes: Iterator[_Outcome]) -> Iterator[_Outcome]:
+class _Items:
+    """The rows of a table as items, each made when it is its turn: a million rows made at once outweigh the table."""
+
+    def __init__(self, cases: pd.DataFrame) -> None:
+        self.cases = cases
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def __iter__(self) -> Iterator[Item]:
+        for case_id, row in self.cases.iterrows():
+            yield str(case_id), row
+
+
+def _sharing_names(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
     """Let all cases hold one tuple of names: in a large cohort the names would outweigh the values tenfold."""
     known: dict[tuple[str, ...], tuple[str, ...]] = {}
     for outcome in outcomes:
@@ -289,26 +207,7 @@ def _sharing_names(outcomes: Iterator[_Outcome]) -> Iterator[_Outcome]:
             yield replace(outcome, entry=replace(outcome.entry, names=names))
 
 
-def _isolated(task: Task, items: list[Item]) -> Iterator[_Outcome]:
-    """Run cases in a process of their own, up to the first that kills it, or until it is clear that none does."""
-    with ProcessPoolExecutor(max_workers=1) as executor:
-        for item in items[:SUSPECTS]:
-            try:
-                yield executor.submit(task, item).result()
-            except BrokenProcessPool:
-                yield _dead(item[0])
-                return
-
-
-def _dead(case_id: str) -> _Outcome:
-    message = (
-        f"Case {case_id}: the process that worked on it died (killed for want of memory, or a crash in a library). "
-        "Run it alone with n_jobs=1, on a coarser grid, or take it out."
-    )
-    return _Outcome(case_id, error=ExtractionError(message), kind="ExtractionError", trace=message)
-
-
-def _until_failure(stream: Iterator[_Outcome]) -> list[_Outcome]:
+def _until_failure(stream: Iterator[Outcome]) -> list[Outcome]:
     outcomes = []
     for outcome in stream:
         if outcome.error is not None:
@@ -321,7 +220,7 @@ def _until_failure(stream: Iterator[_Outcome]) -> list[_Outcome]:
     return outcomes
 
 
-def _warn_once(outcomes: list[_Outcome]) -> None:
+def _warn_once(outcomes: list[Outcome]) -> None:
     concerned: dict[tuple[type[Warning], str], list[str]] = {}
     for outcome in outcomes:
         for warning in outcome.warnings:
@@ -331,7 +230,7 @@ def _warn_once(outcomes: list[_Outcome]) -> None:
         warnings.warn(f"{message} ({len(ids)} of {len(outcomes)} cases: {some})", kind, stacklevel=3)
 
 
-def _assemble(index: pd.Index, outcomes: list[_Outcome], columns: tuple[str, ...] | None) -> Extraction:
+def _assemble(index: pd.Index, outcomes: list[Outcome], columns: tuple[str, ...] | None) -> Extraction:
     if columns is None:
         columns = tuple(dict.fromkeys(name for o in outcomes if o.entry is not None for name in o.entry.names))
     place = {name: i for i, name in enumerate(columns)}

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from cohort_tasks import blas_threads, counted, deadly, features, key_of
+from cohort_tasks import blas_threads, counted, features, key_of
 
 from radiokit.exceptions import (
     CaseTableError,
@@ -157,48 +154,6 @@ def test_failed_cases_are_tried_again(tmp_path: Path) -> None:
     assert done.provenance["cached"].tolist() == [False] + [True] * 5
 
 
-KILLED = """
-import sys, time
-import numpy as np, pandas as pd
-from radiokit.utils import content_hash, run_cases
-def compute(case_id, row):
-    time.sleep(0.02)
-    return {f"f{i}": row["value"] / (i + 3) for i in range(50)}
-if __name__ == "__main__":
-    cases = pd.DataFrame({"value": np.linspace(0.1, 1.7, 30)}, index=pd.Index([f"{i:03d}" for i in range(30)]))
-    done = run_cases(cases, compute, cache=sys.argv[1], key=lambda row: content_hash(repr(row["value"])))
-    print(int(done.provenance["cached"].sum()), float(done.features.to_numpy().sum()).hex())
-"""
-
-
-def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
-    script, cache = tmp_path / "run.py", tmp_path / "cache"
-    script.write_text(KILLED)
-    process = subprocess.Popen([sys.executable, str(script), str(cache)], stdout=subprocess.DEVNULL)
-    while process.poll() is None and len(list(cache.glob("*.case"))) < 4:
-        time.sleep(0.005)
-    process.kill()
-    process.wait()
-    resumed = subprocess.run([sys.executable, str(script), str(cache)], capture_output=True, text=True, check=True)
-    whole = subprocess.run(
-        [sys.executable, str(script), str(tmp_path / "new")], capture_output=True, text=True, check=True
-    )
-    kept, total = resumed.stdout.split()
-    assert 4 <= int(kept) < 30
-    assert whole.stdout.split() == ["0", total]
-
-
-def test_two_runs_share_one_cache(tmp_path: Path) -> None:
-    script, cache = tmp_path / "run.py", tmp_path / "cache"
-    script.write_text(KILLED)
-    both = [
-        subprocess.Popen([sys.executable, str(script), str(cache)], stdout=subprocess.PIPE, text=True) for _ in range(2)
-    ]
-    totals = {process.communicate()[0].split()[1] for process in both}
-    assert len(totals) == 1 and [p.returncode for p in both] == [0, 0]
-    assert not list(cache.glob("*.tmp")) and len(list(cache.glob("*.case"))) == 30
-
-
 def test_a_cache_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(FileError, match=r"cache folder .*file.* cannot be written"):
@@ -239,15 +194,3 @@ def test_linear_algebra_runs_on_one_thread_whatever_n_jobs_is() -> None:
     for n_jobs in (1, 2):
         done = run_cases(cases, blas_threads, n_jobs=n_jobs)
         assert (done.features["threads"] <= 1).all()
-
-
-def test_a_case_that_kills_its_worker_costs_that_case_only() -> None:
-    cases = table(20)
-    cases.iloc[[3, 11], 0] = -1.0
-    done = run_cases(cases, deadly, n_jobs=2, on_error="nan")
-    assert done.failures["case_id"].tolist() == ["003", "011"]
-    assert done.failures["message"].str.contains("the process that worked on it died").all()
-    kept = cases.drop(["003", "011"])
-    np.testing.assert_array_equal(done.features.loc[kept.index, "third"], kept["value"].to_numpy() / 3)
-    with pytest.raises(ExtractionError, match="Case 003: the process"):
-        run_cases(cases, deadly, n_jobs=2)
