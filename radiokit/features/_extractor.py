@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from radiokit.exceptions import ParameterError
-from radiokit.features._cases import CaseTask, case_key, case_table
+from radiokit.features._cases import CaseTask
 from radiokit.features._measure import TextureOptions
 from radiokit.features._plan import (
     STANDARDS,
@@ -26,9 +26,10 @@ from radiokit.features._plan import (
 from radiokit.features._pyradiomics_params import arguments_of, load_params, params_of
 from radiokit.features._reference import ReferencePipeline
 from radiokit.features._settings import FixedBinWidth, Normalization, RegionRules, Resampling, Resegmentation
-from radiokit.features._transformer import CaseTransformer
 from radiokit.io import Mask, Volume
+from radiokit.io._case_rows import case_key, case_table
 from radiokit.utils import Extraction, run_cases
+from radiokit.utils._transformer import CaseTransformer
 
 ENGINES = ("radiokit", "pyradiomics")
 NOT_IN_RESULT = ("n_jobs", "on_error", "cache", "progress")

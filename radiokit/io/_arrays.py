@@ -11,9 +11,11 @@ import numpy as np
 import SimpleITK as sitk
 
 from radiokit.exceptions import InputError, MaskError, ParameterError
-from radiokit.io import Grid, Mask, Volume, from_sitk, read_volume
 from radiokit.io._mask import as_label, select_label
 from radiokit.io._pair import mask_for
+from radiokit.io._read import read_volume
+from radiokit.io._sitk import from_sitk
+from radiokit.io._volume import Grid, Mask, Volume
 
 Spacing = Sequence[float] | None
 

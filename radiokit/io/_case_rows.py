@@ -1,0 +1,68 @@
+"""A case table as an extractor reads it: which columns it needs, how a row is read, and what names its result."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from radiokit.exceptions import CaseTableError
+from radiokit.io._arrays import as_volume
+from radiokit.io._cases import read_cases
+from radiokit.io._volume import Grid
+from radiokit.utils import content_hash
+
+# Columns of a case table that say how its files are read.
+HOW = ("label", "roi", "series", "suv")
+
+
+def reading_of(row: pd.Series) -> dict[str, Any]:
+    """Return how the files of a case are read; None where the table does not say."""
+    return {name: _cell(row, name) for name in HOW}
+
+
+def _cell(row: pd.Series, name: str) -> Any:
+    value = row.get(name)
+    absent = value is None or (np.ndim(value) == 0 and pd.isna(value)) or value == ""
+    # A column `suv` of numbers is a clinical one.
+    return None if absent or (name == "suv" and not isinstance(value, str)) else value
+
+
+def case_table(cases: Any) -> pd.DataFrame:
+    """Return a table with columns image and mask and ids as index."""
+    if not isinstance(cases, pd.DataFrame) or not {"image", "mask"} <= set(cases.columns):
+        cases = read_cases(cases)
+    elif "case_id" in cases.columns:
+        cases = cases.set_index("case_id")
+    lost = [name for name in ("image", "mask") if name not in cases.columns]
+    if lost:
+        several = [c for c in cases.columns if str(c).startswith(("image_", "mask_"))]
+        hint = (
+            f" It has {', '.join(several)}: rename the two of one sequence, and extract each in turn."
+            if several
+            else ""
+        )
+        raise CaseTableError(f"The case table lacks the column {' and '.join(lost)}.{hint}")
+    return cases
+
+
+def case_key(row: pd.Series, *, settings: str, label: int | None = None) -> str:
+    """Name a result by what decides it: settings, label, and the content of image and mask."""
+    parts = [row["image"], row["mask"]]
+    paths = [part for part in parts if isinstance(part, str | os.PathLike)]
+    how = reading_of(row)
+    how["label"] = how["label"] or label
+    text = "|".join([settings, *map(repr, how.values()), *(_digest(part) for part in parts)])
+    return content_hash(text, paths)
+
+
+def _digest(part: Any) -> str:
+    """Name an image in memory by its content; a file is named by `content_hash`."""
+    if isinstance(part, str | os.PathLike):
+        return "file"
+    grid = part if isinstance(part, Grid) else as_volume(part)
+    geometry = (grid.array.dtype.str, grid.shape, grid.spacing, grid.origin, grid.direction)
+    return repr(geometry) + hashlib.sha256(np.ascontiguousarray(grid.array).tobytes()).hexdigest()
