@@ -16,12 +16,33 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from radiokit.exceptions import OutcomeError
 from radiokit.stats._inputs import FloatArray
 from radiokit.utils import check_survival_target, is_survival_target
+from radiokit.utils._marks import mark
 
 
 class Selector(SelectorMixin, BaseEstimator):
     """Base of the selectors; `fit` of each sets `scores_` and `support_`."""
 
     support_: NDArray[np.bool_]
+
+    def transform(self, X: Any) -> Any:
+        """Keep the selected features.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, p)
+            The features of `fit`, of any cases.
+
+        Returns
+        -------
+        array or DataFrame of shape (n, n_selected)
+            The features kept. A DataFrame remembers in its ``attrs`` which cases chose them by their outcome, so that
+            cross-validating these cases with it is refused.
+        """
+        kept = super().transform(X)
+        if isinstance(kept, pd.DataFrame) and hasattr(self, "_learnt_from"):
+            kept = kept.copy(deep=False)
+            mark(kept, type(self).__name__, self._learnt_from)
+        return kept
 
     def _check(self, X: Any, y: Any) -> tuple[FloatArray, NDArray[Any]]:
         """Return finite features, and the outcome as booleans or as a survival target."""
@@ -33,6 +54,7 @@ class Selector(SelectorMixin, BaseEstimator):
         values = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         target = as_target(y)
         check_consistent_length(values, target)
+        self._learnt_from = list(map(str, X.index)) if isinstance(X, pd.DataFrame) else []
         return values, target
 
     def _names(self) -> list[Any]:

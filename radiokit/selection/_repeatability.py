@@ -106,12 +106,13 @@ class RepeatabilitySelector(Selector):
         if not isinstance(X, pd.DataFrame):
             raise InputError(f"X is a {type(X).__name__}; required: a DataFrame whose index holds the case ids.")
         validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan")
-        tables = [X, *_tables(self.repeat)]
-        shared = X.index
-        for k, table in enumerate(tables):
+        # A bootstrap draws cases several times; each says as much once.
+        tables = [X[~X.index.duplicated()], *_tables(self.repeat)]
+        shared = tables[0].index
+        for table in tables:
             if table.index.has_duplicates:
                 twice = table.index[table.index.duplicated()][0]
-                raise InputError(f"{'repeat' if k else 'X'} holds the case {twice!r} twice; required: each once.")
+                raise InputError(f"repeat holds the case {twice!r} twice; required: each once.")
             absent = [str(c) for c in X.columns if c not in table.columns]
             if absent:
                 raise InputError(f"repeat lacks {len(absent)} features of X: {', '.join(absent[:5])}.")

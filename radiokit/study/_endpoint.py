@@ -201,7 +201,8 @@ def _optimism(
     )  # fmt: skip
     k = len(names)
     metrics, curve = (_part(result, slice(0, k)), _part(result, slice(k, None)))
-    return add_632plus(metrics.table(metric=names), result.left_out, options.confidence_level), curve.table(predicted=grid) if grid.size else pd.DataFrame()
+    table = add_632plus(metrics.table(metric=names), result.left_out, options.confidence_level)
+    return table, curve.table(predicted=grid) if grid.size else pd.DataFrame()
 
 
 @dataclass(frozen=True)

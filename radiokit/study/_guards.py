@@ -14,7 +14,7 @@ from radiokit.study._endpoint import Data, Endpoint, Run
 from radiokit.study._options import Options
 from radiokit.study._sources import Source
 from radiokit.study._split import Split
-from radiokit.utils import spells_outcome
+from radiokit.utils import as_survival_target, spells_outcome
 
 FEW = 10
 STRONG = 0.7
@@ -22,25 +22,45 @@ STRONG = 0.7
 
 def refuse_outcome_copies(X: pd.DataFrame, patients: Patients) -> None:
     """Raise LeakageError where a predictor is the outcome, the event or the follow-up time in another spelling."""
-    known = {"outcome": patients.outcome, "event": patients.event, "time": patients.time}
-    outcomes = {name: values for name, values in known.items() if values is not None}
+    found = _spelling(X, patients)
+    if found is not None:
+        column, name = found
+        raise LeakageError(
+            f"the predictor {column!r} is the {name} in another spelling: who knows one knows the other. Drop it."
+        )
+
+
+def _spelling(X: pd.DataFrame, patients: Patients) -> tuple[str, str] | None:
+    suspects = {"outcome": patients.outcome, "event": patients.event}
     for column in X.columns:
         values = X[column]
-        for name, outcome in outcomes.items():
-            if _holds(values, outcome) if name == "time" else _spelled(values, outcome):
-                raise LeakageError(
-                    f"the predictor {column!r} is the {name} in another spelling: each of its values goes with "
-                    "one value of the outcome. Drop it."
-                )
+        for name, outcome in suspects.items():
+            if outcome is not None and _suspicious(values, outcome) and spells_outcome(values, outcome):
+                return str(column), name
+        if patients.time is not None and patients.event is not None:
+            both = as_survival_target(patients.event.to_numpy(), patients.time.to_numpy())
+            numeric = pd.api.types.is_numeric_dtype(values)
+            if numeric and _monotone(values, patients.time) and spells_outcome(values, both):
+                return str(column), "time"
+    return None
 
 
-def _holds(values: pd.Series, time: pd.Series) -> bool:
-    return pd.api.types.is_numeric_dtype(values) and np.array_equal(values.to_numpy(float), time.to_numpy(float))
+def _suspicious(values: pd.Series, outcome: pd.Series) -> bool:
+    """Look quickly before looking slowly, for there may be thousands of columns."""
+    if pd.api.types.is_numeric_dtype(values):
+        number, positive = values.to_numpy(dtype=float), outcome.to_numpy(dtype=bool)
+        a, b = number[positive], number[~positive]
+        if not a.size or not b.size:
+            return False
+        if a.min() > b.max() or b.min() > a.max():
+            return True
+    return values.head(50).nunique() <= max(2, len(values) // 10)
 
 
-def _spelled(values: pd.Series, outcome: pd.Series) -> bool:
-    # Most features have more than two values; that is quick to see, and there may be thousands.
-    return values.head(20).nunique() <= 2 and spells_outcome(values, outcome)
+def _monotone(values: pd.Series, time: pd.Series) -> bool:
+    order = np.argsort(time.to_numpy(), kind="stable")[:20]
+    steps = np.diff(values.to_numpy(dtype=float)[order])
+    return bool((steps >= 0).all() or (steps <= 0).all())
 
 
 def guard_table(

@@ -16,6 +16,7 @@ from radiokit.features import FixedBinCount, FixedBinWidth, RadiomicsExtractor, 
 from radiokit.io._cases import ID_NAMES
 from radiokit.io._sequences import sequences_of
 from radiokit.io._tables import read_table, texts
+from radiokit.utils._marks import refuse_chosen
 
 SOURCE_KEYS = ("features", "columns", "image", "params", "extractor")
 EXTRACTOR_KEYS = ("filters", "families", "spacing", "bin_width", "bin_count")
@@ -49,6 +50,7 @@ def as_source(name: str, value: Any, cases: pd.DataFrame, base: Path) -> Source:
     if isinstance(value, Source):
         return value
     if isinstance(value, pd.DataFrame):
+        refuse_chosen(value, "a study")
         return Source(table=value)
     if isinstance(value, str | os.PathLike):
         return Source(table=_path(value, base))

@@ -177,8 +177,9 @@ def spells_outcome(column: ArrayLike, y: Any) -> bool:
     Returns
     -------
     bool
-        True where each value of the column belongs to one class and each class to one value, or where the column holds
-        the times.
+        True where the column has few values (one in ten cases at most, or two) and each belongs to one class; where it
+        is numeric with a gap between the classes that is ten times what it varies within them; or where it follows the
+        times strictly up or down.
 
     Examples
     --------
@@ -189,10 +190,30 @@ def spells_outcome(column: ArrayLike, y: Any) -> bool:
     """
     values = pd.Series(np.asarray(column))
     if is_survival_target(y):
-        times = np.asarray(y["time"], dtype=float)
-        holds_times = pd.api.types.is_numeric_dtype(values) and np.array_equal(values.to_numpy(dtype=float), times)
-        return holds_times or spells_outcome(column, np.asarray(y["event"]))
+        return _follows(values, np.asarray(y["time"], dtype=float)) or spells_outcome(column, np.asarray(y["event"]))
     classes = pd.Series(np.asarray(y))
-    if classes.nunique(dropna=False) != values.nunique(dropna=False) or classes.nunique() < 2:
+    count = classes.nunique(dropna=False)
+    if count < 2 or values.nunique(dropna=False) < 2:
         return False
-    return len(pd.DataFrame({"a": values, "b": classes}).drop_duplicates()) == classes.nunique(dropna=False)
+    pairs = pd.DataFrame({"value": values, "class": classes}).drop_duplicates()
+    levels = values.nunique(dropna=False)
+    return (levels <= max(count, len(values) // 10) and len(pairs) == levels) or _apart(values, classes)
+
+
+def _follows(values: pd.Series, time: NDArray[np.float64]) -> bool:
+    """Whether a number goes strictly up, or strictly down, with the time: months for days, or its logarithm."""
+    if not pd.api.types.is_numeric_dtype(values) or values.isna().any() or np.unique(time).size < 3:
+        return False
+    order = np.argsort(time, kind="stable")
+    steps = np.diff(values.to_numpy(dtype=float)[order])
+    later = np.diff(time[order]) > 0
+    return bool((steps[later] > 0).all() or (steps[later] < 0).all())
+
+
+def _apart(values: pd.Series, classes: pd.Series) -> bool:
+    """Whether two classes lie so far apart that the number must have been made from them."""
+    if not pd.api.types.is_numeric_dtype(values) or values.isna().any() or classes.nunique() != 2:
+        return False
+    parts = values.astype(float).groupby(classes.to_numpy()).agg(["min", "max"]).sort_values("min").to_numpy()
+    gap = parts[1, 0] - parts[0, 1]
+    return bool(gap > 10 * (parts[:, 1] - parts[:, 0]).max())

@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator
 
 from radiokit.exceptions import InputError, OutcomeError, RadiokitError
 from radiokit.utils import spawn_seeds
+from radiokit.utils._marks import refuse_chosen
 from radiokit.validation._concordance import concordances
 from radiokit.validation._folds import (
     check_data,
@@ -126,7 +127,7 @@ def nested_cv(
     InputError, OutcomeError
         If lengths or indexes differ, values are missing, or there are fewer patients of a class than folds.
     LeakageError
-        If a splitter puts a patient on both sides.
+        If a splitter puts a patient on both sides, or the columns of X were chosen by a selector that saw these cases.
 
     Notes
     -----
@@ -161,6 +162,7 @@ def nested_cv(
     ['auc', 'within-fold pairs']
     """
     frame, target, patients, ids = check_data(X, y, groups)
+    refuse_chosen(frame, "cross-validation")
     seed, *fold_seeds = spawn_seeds(random_state, 1 + repeats)
     splits = outer_splits(outer, frame, target, patients, fold_seeds)
     seeds = spawn_seeds(seed, len(splits))
@@ -247,6 +249,7 @@ def leave_one_center_out(
     ['A', 'B']
     """
     frame, target, patients, ids = check_data(X, y, groups)
+    refuse_chosen(frame, "cross-validation")
     place = np.asarray(centers)
     if place.shape != (len(frame),) or pd.isna(place).any():
         raise InputError(

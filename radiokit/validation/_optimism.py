@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator
 
 from radiokit.exceptions import DataWarning, OutcomeError, ParameterError, RadiokitError
 from radiokit.utils import spawn_seeds
+from radiokit.utils._marks import refuse_chosen
 from radiokit.validation._concordance import Concordances, concordances
 from radiokit.validation._folds import check_data, events_of, fit, prepare, score
 from radiokit.validation._metrics import accuracy, metric_names, resample_patients
@@ -139,6 +140,8 @@ def optimism_bootstrap(
     ------
     OutcomeError
         If the outcome is not valid, or no resample could be fitted.
+    LeakageError
+        If the columns of X were chosen by a selector that saw these cases.
 
     Warns
     -----
@@ -219,6 +222,7 @@ def bootstrap_statistic(
     if n_bootstraps < 1:
         raise ParameterError(f"n_bootstraps is {n_bootstraps}; required: at least 1.")
     frame, target, patients, _ = check_data(X, y, groups)
+    refuse_chosen(frame, "a bootstrap")
     first, *seeds = spawn_seeds(random_state, 1 + n_bootstraps)
     whole = fit(prepare(estimator, target, patients, None, first), frame, target)
     apparent = statistic(target, score(whole, frame, bool(target.dtype.names)))
@@ -253,7 +257,7 @@ def _resample(seed: int, *, estimator: Any, X: Any, y: Any, groups: Any, statist
     length = statistic(y, np.full(y.size, 0.5)).size
     if not events_of(drawn).any() or (events_of(drawn).all() and not y.dtype.names):
         return np.full(2 * length + 2, np.nan)
-    sample = X.iloc[rows].reset_index(drop=True)
+    sample = X.iloc[rows]  # with its ids, now repeated: repeated segmentations are found by them
     try:
         model = fit(prepare(estimator, drawn, groups[rows], None, seed), sample, drawn)
         survival = bool(y.dtype.names)
