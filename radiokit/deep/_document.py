@@ -1,0 +1,104 @@
+"""A fitted model as one file of numbers and text, with a checksum."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from radiokit._version import __version__
+from radiokit.deep._crop import Crop
+from radiokit.deep._fitted import FittedNetwork
+from radiokit.deep._reader import Reader
+from radiokit.deep._settings import Augmentation, Training
+from radiokit.deep._weighing import Weights, clinical_from_dict, clinical_to_dict
+from radiokit.exceptions import FileError
+
+FORMAT = "radiokit deep model"
+VERSION = 1
+
+
+def write(path: str | os.PathLike[str], content: Mapping[str, Any]) -> None:
+    """Write a document, whole or not at all."""
+    document = {"format": FORMAT, "version": VERSION, "radiokit": __version__, "sha256": _digest(content)}
+    target = Path(path)
+    draft = target.with_name(target.name + ".tmp")
+    try:
+        draft.write_text(json.dumps({**document, "content": content}, indent=1), encoding="utf-8")
+        draft.replace(target)
+    except OSError as error:
+        raise FileError(f"cannot write {target}: {error.strerror}.") from error
+
+
+def read(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read a document, and see that it is whole."""
+    try:
+        document = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror}.") from error
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise FileError(f"{path} is no deep model of radiokit; `save` of a fitted model writes one.")
+    if document.get("version") != VERSION:
+        raise FileError(f"{path} is of version {document.get('version')!r}; radiokit {__version__} reads {VERSION}.")
+    content = document.get("content")
+    if not isinstance(content, dict) or document.get("sha256") != _digest(content):
+        raise FileError(f"{path} was changed after it was written (its checksum differs); get the file anew.")
+    return content
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def model_to_dict(model: Any, learnt: Any) -> dict[str, Any]:
+    """Return parameters and what was learnt in JSON's own types; folders stay at home."""
+    reader = learnt.reader
+    training = asdict(replace(model.training, checkpoint=None, progress=False))
+    return {
+        "fusion": model.fusion,
+        "clinical_columns": [str(c) for c in model.clinical],
+        "training": training,
+        "crop": asdict(replace(reader.crop, cache=None)),
+        "dimension": reader.dimension,
+        "sequences": list(reader.sequences),
+        "shape": list(reader.shape),
+        "network": learnt.network.to_dict(),
+        "clinical": clinical_to_dict(learnt.clinical),
+        "center": list(learnt.center),
+        "scale": list(learnt.scale),
+        "weights": None if learnt.weights is None else learnt.weights.to_dict(),
+    }
+
+
+def model_from_dict(raw: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the arguments of the estimator, and of what it has learnt."""
+    network = FittedNetwork.from_dict(raw["network"])
+    crop = Crop.from_mapping(raw["crop"])
+    sequences, shape = tuple(map(str, raw["sequences"])), tuple(map(int, raw["shape"]))
+    augmentation = raw["training"]["augmentation"]
+    training = Training(
+        **{**raw["training"], "augmentation": None if augmentation is None else Augmentation(**augmentation)}
+    )
+    parameters = {
+        "backbone": network.plan.network,
+        "crop": crop,
+        "sequences": sequences or None,
+        "clinical": tuple(raw["clinical_columns"]),
+        "fusion": raw["fusion"],
+        "training": training,
+    }
+    learnt = {
+        "reader": Reader(crop, raw["dimension"], sequences, shape),
+        "network": network,
+        "clinical": clinical_from_dict(raw["clinical"]),
+        "center": tuple(map(float, raw["center"])),
+        "scale": tuple(map(float, raw["scale"])),
+        "weights": None if raw["weights"] is None else Weights.from_dict(raw["weights"]),
+    }
+    return parameters, learnt

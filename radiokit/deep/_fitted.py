@@ -1,0 +1,166 @@
+"""A trained network as numbers and text, and the way to get one."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiokit.deep._batches import stopping_split
+from radiokit.deep._networks import build_network
+from radiokit.deep._settings import Network, Training
+from radiokit.deep._state import state_from_bytes, state_to_bytes
+from radiokit.deep._torch import deterministic, require_torch, resolve_device
+from radiokit.exceptions import FileError
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that says what network is built; JSON's own types."""
+
+    network: Network
+    channels: int
+    flags: int = 0
+    clinical: int = 0
+    fusion: str = "concat"
+
+    def build(self) -> Any:
+        """Return the network, randomly initialised from torch's generator."""
+        from radiokit.deep._scorer import Scorer, Slices
+
+        flat = self.network.dimension != "3D"
+        stride = self.network.stride if self.network.backbone.startswith("resnet") else 2
+        trunk = build_network(
+            self.network.backbone,
+            channels=self.channels,
+            dimension="2D" if flat else "3D",
+            stride=stride,
+            norm=self.network.norm,
+        )
+        return Scorer(
+            Slices(trunk) if flat else trunk,
+            self.channels,
+            flags=self.flags,
+            clinical=self.clinical,
+            fusion=self.fusion,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class FittedNetwork:
+    """A trained network: its plan, its weights as bytes, and how training went.
+
+    `offset` is taken from every score, see the targets.
+    """
+
+    plan: Plan
+    weights: bytes
+    offset: float = 0.0
+    history: tuple[tuple[float, ...], ...] = ()
+    _built: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_built": {}}
+
+    def module(self, device: Any) -> Any:
+        """Return the network with its weights, built once a process and device."""
+        torch = require_torch("a trained network")
+        if str(device) not in self._built:
+            # Whatever it is initialised with is replaced; the user's generator is left alone.
+            with torch.random.fork_rng(devices=[]):
+                network = self.plan.build()
+            state = {k: torch.from_numpy(v) for k, v in state_from_bytes(self.weights).items()}
+            try:
+                network.load_state_dict(state)
+            except RuntimeError as error:
+                raise FileError(f"the weights do not fit the network of their file: {error}") from error
+            self._built[str(device)] = network.eval().to(device)
+        return self._built[str(device)]
+
+    def score(self, inputs: Any, training: Training) -> NDArray[np.float64]:
+        """Score of each case, one at a time: its company changes no bit of it."""
+        require_torch("predicting with a network")
+        from radiokit.deep._train import score
+
+        device = resolve_device(training.device)
+        with deterministic(threads=training.threads, strict=False):
+            return score(self.module(device), inputs, device) - self.offset
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON's own types; weights in base64 with their checksum."""
+        return {
+            "plan": asdict(self.plan),
+            "offset": self.offset,
+            "weights": base64.b64encode(self.weights).decode("ascii"),
+            "sha256": hashlib.sha256(self.weights).hexdigest(),
+        }
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> FittedNetwork:
+        """Inverse of `to_dict`; the checksum is looked at, nothing is executed."""
+        weights = base64.b64decode(raw["weights"], validate=True)
+        if hashlib.sha256(weights).hexdigest() != raw["sha256"]:
+            raise FileError("the weights of the network were changed (their checksum differs); get the model anew.")
+        plan = {**raw["plan"], "network": Network(**raw["plan"]["network"])}
+        return cls(Plan(**plan), weights, float(raw["offset"]))
+
+
+def fit_network(
+    plan: Plan,
+    inputs: Any,
+    target: Any,
+    rows: NDArray[np.intp],
+    groups: NDArray[Any],
+    about: Any,
+    training: Training,
+    seed: int,
+) -> FittedNetwork:
+    """Train a network on some rows; part of their patients stop the training."""
+    require_torch("training a network")
+    from radiokit.deep._losses import BinaryTarget
+    from radiokit.deep._train import Task, train
+
+    events = target.events
+    taught, stop = rows, rows[:0]
+    if training.patience is not None:
+        binary = isinstance(target, BinaryTarget)
+        first, second = stopping_split(events[rows], groups[rows], training.validation, seed, both=binary)
+        taught, stop = rows[first], rows[second]
+    mean, sd = channel_scale(inputs.images[taught], inputs.present[taught])
+    device = resolve_device(training.device)
+    task = Task(inputs, target, taught, stop, about, seed)
+
+    def build() -> Any:
+        network = plan.build()
+        network.set_scale(mean, sd)
+        return network
+
+    with deterministic(threads=training.threads, strict=device.type == "cpu"):
+        state, history = train(build, task, training, device=device, config=f"{plan}|{_deciding(training)}")
+    weights = state_to_bytes({k: v.numpy() for k, v in state.items()})
+    fitted = FittedNetwork(plan, weights, history=tuple(tuple(row) for row in history))
+    return replace(fitted, offset=target.offset(lambda: fitted.score(inputs.take(taught), training)))
+
+
+def _deciding(training: Training) -> dict[str, Any]:
+    """Return the settings that decide the weights."""
+    return {k: v for k, v in vars(training).items() if k not in ("checkpoint", "progress", "groups")}
+
+
+def channel_scale(
+    images: NDArray[np.float32], present: NDArray[np.float32]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation of each channel over the cases that have it; 0 and 1 where there is nothing."""
+    channels = images.shape[1]
+    mean, sd = np.zeros(channels), np.ones(channels)
+    for c in range(channels):
+        values = images[present[:, c] > 0, c].astype(np.float64)
+        if values.size:
+            mean[c] = values.mean()
+            sd[c] = values.std() or 1.0
+    return mean, sd

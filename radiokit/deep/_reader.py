@@ -1,0 +1,321 @@
+"""From a case table, a column of patches or an array to the channels of a network; each case is read once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from radiokit._version import __version__
+from radiokit.deep._crop import Crop
+from radiokit.deep._patches import Frame, patch, patch_frames, patch_mask
+from radiokit.exceptions import CaseTableError, FileError, InputError, RadiokitError
+from radiokit.io import Mask, Volume, read_mask, read_volume
+from radiokit.io._pair import mask_for
+from radiokit.io._sequences import sequences_of
+from radiokit.utils import track
+
+Array = NDArray[np.float32]
+PATCH = "patch"
+HOW = ("label", "roi", "series", "suv")
+MEMORY_BYTES = 2**30
+
+
+class Memory:
+    """Crops of this process, the oldest going first."""
+
+    def __init__(self, most: int = MEMORY_BYTES) -> None:
+        self.most = most
+        self.kept: OrderedDict[str, Array] = OrderedDict()
+        self.lock = Lock()
+
+    def get(self, key: str) -> Array | None:
+        """Return a crop, or None."""
+        with self.lock:
+            if key in self.kept:
+                self.kept.move_to_end(key)
+            return self.kept.get(key)
+
+    def put(self, key: str, value: Array) -> None:
+        """Keep a crop."""
+        with self.lock:
+            self.kept[key] = value
+            while sum(v.nbytes for v in self.kept.values()) > self.most:
+                self.kept.popitem(last=False)
+
+
+MEMORY = Memory()
+
+
+@dataclass(frozen=True)
+class Case:
+    """The images of one case (None where a sequence is absent) and its region."""
+
+    images: tuple[Volume | None, ...]
+    mask: Mask
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How patches are had: `sequences` is empty where X holds patches itself."""
+
+    crop: Crop
+    dimension: str
+    sequences: tuple[str, ...] = ()
+    shape: tuple[int, ...] = ()
+
+    @classmethod
+    def learn(cls, X: Any, crop: Crop, dimension: str, sequences: Sequence[str] | None) -> Reader:
+        """See what X holds, and which sequences are asked for."""
+        if not isinstance(X, pd.DataFrame) or PATCH in X.columns:
+            shape = _stacked(X).shape[1:]
+            if sequences is not None:
+                raise InputError("sequences names images of a case table; X holds patches, whose channels are fixed.")
+            return cls(crop, dimension, (), tuple(shape))
+        found = _sequences(X)
+        if not found:
+            raise CaseTableError(
+                f"X has the columns {', '.join(map(str, X.columns[:8]))}; required: images and masks (`image`, `mask`, "
+                f"or `image_<name>`, `mask_<name>`), a column `{PATCH}` of arrays, or an array (n, channels, z, y, x)."
+            )
+        names = tuple(found) if sequences is None else tuple(map(str, sequences))
+        absent = [s for s in names if s not in found]
+        if absent or not names:
+            raise CaseTableError(f"sequences names {absent}; the case table has {', '.join(map(repr, found))}.")
+        for name in names:
+            crop.window_of(name)
+        return cls(crop, dimension, names)
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return len(self.sequences) + self.crop.mask_channel if self.sequences else self.shape[0]
+
+    @property
+    def flags(self) -> int:
+        """Channels whose absence the network is told of."""
+        return self.channels if self.crop.missing == "zero" else 0
+
+    @property
+    def are_images(self) -> tuple[bool, ...]:
+        """Which channels hold intensities."""
+        masks = bool(self.sequences) and self.crop.mask_channel
+        return (*[True] * (self.channels - masks), *[False] * masks)
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Millimetres of a voxel; patches that came as such have unit voxels."""
+        return self.crop.spacing if self.sequences else (1.0, 1.0, 1.0)
+
+    def read(self, X: Any, *, progress: bool = False) -> tuple[Array, Array]:
+        """Return patches (n, channels, z, y, x) and which channels are there (n, channels)."""
+        if not self.sequences:
+            images, ids = _stacked(X), _ids(X)
+            if images.shape[1:] != self.shape:
+                raise InputError(f"the patches have shape {images.shape[1:]}; the model was fitted to {self.shape}.")
+        else:
+            found = _sequences(X)
+            absent = [s for s in self.sequences if s not in found]
+            if absent:
+                raise CaseTableError(
+                    f"the case table lacks images of {', '.join(map(repr, absent))}; it has "
+                    f"{', '.join(map(repr, found)) or 'none'}. The model was fitted to {', '.join(self.sequences)}."
+                )
+            ids = [str(i) for i in X.index]
+            rows = ({s: found[s].iloc[i] for s in self.sequences} for i in range(len(X)))
+            pairs = track(zip(ids, rows, strict=True), total=len(ids), description="Reading", disable=not progress)
+            images = np.stack([self._crop_of(case_id, row) for case_id, row in pairs])
+        return self._checked(images, ids)
+
+    def _checked(self, images: Array, ids: list[str]) -> tuple[Array, Array]:
+        voxels = images.reshape(*images.shape[:2], -1)
+        gap: NDArray[np.bool_] = np.isnan(voxels)
+        present = np.asarray(~gap.all(axis=2))
+        holes = (np.asarray(gap.any(axis=2)) & present) | np.isinf(voxels).any(axis=2)
+        wrong = np.flatnonzero(holes.any(axis=1))
+        if wrong.size:
+            raise InputError(
+                f"case {ids[wrong[0]]}: the patch holds NaN or infinite voxels ({wrong.size} of {len(ids)} cases do); "
+                "required: numbers. A channel that is NaN throughout counts as absent."
+            )
+        lacking = np.flatnonzero(~present.all(axis=1))
+        if lacking.size and self.crop.missing == "raise":
+            i = lacking[0]
+            names = [self.sequences[c] if self.sequences else f"channel {c}" for c in np.flatnonzero(~present[i])]
+            raise InputError(
+                f"case {ids[i]} lacks {', '.join(names)} ({lacking.size} of {len(ids)} cases lack a sequence). Leave "
+                "them out, or set missing='zero' in Crop: the network is then told which are absent."
+            )
+        blind = np.flatnonzero(~present[:, np.array(self.are_images)].any(axis=1))
+        if blind.size:
+            raise InputError(f"case {ids[blind[0]]} has no image at all.")
+        filled = np.where(present[:, :, None], voxels, np.float32(0.0)).astype(np.float32)
+        return filled.reshape(images.shape), present.astype(np.float32)
+
+    def _crop_of(self, case_id: str, row: Mapping[str, pd.Series]) -> Array:
+        key = self._key(row)
+        kept = None if key is None else self._recall(key)
+        if kept is None:
+            try:
+                kept = self.cut(open_case(row))
+            except RadiokitError as error:
+                raise type(error)(f"case {case_id}: {error}") from error
+            if key is not None:
+                self._keep(key, kept)
+        return kept
+
+    def cut(self, case: Case) -> Array:
+        """Channels of one case; NaN throughout where a sequence is absent."""
+        where: Any = {
+            "size": self.crop.size,
+            "spacing": self.crop.spacing,
+            "dimension": self.dimension,
+            "too_large": self.crop.too_large,
+        }
+        parts: list[Any] = [
+            None if image is None else patch(image, case.mask, window=self.crop.window_of(name), **where)
+            for name, image in zip(self.sequences, case.images, strict=True)
+        ]
+        shape = next(p.shape for p in parts if p is not None)
+        parts = [np.full(shape, np.nan, dtype=np.float32) if p is None else p for p in parts]
+        if self.crop.mask_channel:
+            parts.append(patch_mask(case.mask, **where).astype(np.float32))
+        return np.stack(parts)
+
+    def frames(self, case: Case) -> list[Frame]:
+        """Where the crop of a case lies in the patient."""
+        crop = self.crop
+        return patch_frames(
+            case.mask, size=crop.size, spacing=crop.spacing, dimension=self.dimension, too_large=crop.too_large
+        )
+
+    def _key(self, row: Mapping[str, pd.Series]) -> str | None:
+        """Name of a crop: settings, and path, size and date of each file. Images in memory have none."""
+        parts = [__version__, repr(replace(self.crop, cache=None)), self.dimension, repr(self.sequences)]
+        for name in self.sequences:
+            for part in ("image", "mask"):
+                cell = row[name].get(part)
+                if is_empty(cell):
+                    parts.append("absent")
+                elif isinstance(cell, str | os.PathLike):
+                    parts.append(_stamp(cell))
+                else:
+                    return None
+            parts += [repr(row[name].get(how)) for how in HOW]
+        return hashlib.sha256("|".join(parts).encode()).hexdigest()
+
+    def _recall(self, key: str) -> Array | None:
+        if self.crop.cache is None:
+            return MEMORY.get(key)
+        try:
+            return np.load(Path(self.crop.cache) / f"{key}.npy", allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None
+
+    def _keep(self, key: str, value: Array) -> None:
+        if self.crop.cache is None:
+            MEMORY.put(key, value)
+            return
+        folder = Path(self.crop.cache)
+        draft = folder / f"{key}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with draft.open("wb") as stream:
+                np.save(stream, value)
+            draft.replace(folder / f"{key}.npy")
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise FileError(f"the cache folder {folder} cannot be written ({error.strerror}).") from error
+
+
+def _stamp(cell: str | os.PathLike[str]) -> str:
+    path = Path(cell).absolute()
+    try:
+        files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+        return f"{path}:" + ",".join(f"{s.st_size}-{s.st_mtime_ns}" for s in map(os.stat, files))
+    except OSError:
+        return f"{path}:unreadable"
+
+
+def _sequences(X: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Columns of each sequence, also of one whose mask is that of another (one `mask` serves all)."""
+    names = [str(c) for c in X.columns if str(c) == "image" or str(c).startswith("image_")]
+    shared = [c for c in X.columns if str(c) == "mask" or str(c).startswith("mask_")]
+    lone = {n.replace("image", "mask", 1): X[shared[0]] for n in names if shared}
+    return sequences_of(X.assign(**{k: v for k, v in lone.items() if k not in X.columns}))
+
+
+def open_case(row: Mapping[str, pd.Series]) -> Case:
+    """Read the images of a case, and the first region that there is."""
+    images: list[Volume | None] = []
+    mask: Mask | None = None
+    for columns in row.values():
+        how = {name: None if is_empty(columns.get(name)) else columns[name] for name in HOW}
+        image = _volume(columns.get("image"), how)
+        images.append(image)
+        if mask is None and not is_empty(columns.get("mask")):
+            mask = _region(columns["mask"], image, how)
+    if mask is None:
+        raise CaseTableError("no mask; required: the region, in one of its mask columns.")
+    if all(image is None for image in images):
+        raise CaseTableError("no image; required: one sequence at least.")
+    return Case(tuple(images), mask)
+
+
+def _volume(cell: Any, how: Mapping[str, Any]) -> Volume | None:
+    if is_empty(cell) or isinstance(cell, Volume):
+        return None if is_empty(cell) else cell
+    if isinstance(cell, str | os.PathLike):
+        suv = how["suv"] if isinstance(how["suv"], str) else None  # a column `suv` of numbers is a clinical one
+        return read_volume(cell, series=how["series"], suv=suv)
+    raise InputError(f"the image is {type(cell).__name__}; required: a path or a Volume.")
+
+
+def _region(cell: Any, image: Volume | None, how: Mapping[str, Any]) -> Mask:
+    if isinstance(cell, Mask):
+        return cell
+    if not isinstance(cell, str | os.PathLike):
+        raise InputError(f"the mask is {type(cell).__name__}; required: a path or a Mask.")
+    if image is None:
+        return read_mask(cell, label=how["label"], roi=how["roi"])
+    return mask_for(image, cell, label=how["label"], roi=how["roi"])
+
+
+def is_empty(cell: Any) -> bool:
+    """Whether a cell holds nothing."""
+    if cell is None or (isinstance(cell, str) and not cell.strip()):
+        return True
+    return bool(np.ndim(cell) == 0 and not isinstance(cell, Volume | Mask) and pd.isna(cell))
+
+
+def _ids(X: Any) -> list[str]:
+    return [str(i) for i in (X.index if isinstance(X, pd.DataFrame) else range(len(X)))]
+
+
+def _stacked(X: Any) -> Array:
+    """Patches in one array (n, channels, z, y, x); slices (n, channels, y, x) get one z."""
+    values = X[PATCH].to_numpy() if isinstance(X, pd.DataFrame) else np.asarray(X)
+    if values.dtype == object:
+        shapes = {np.shape(v) for v in values.ravel()}
+        if len(shapes) != 1:
+            raise InputError(
+                f"patches of {len(shapes)} shapes ({', '.join(map(str, sorted(shapes)[:3]))}); required: one."
+            )
+        values = np.stack([np.asarray(v) for v in values.ravel()])
+    if values.ndim not in (4, 5) or values.dtype.kind not in "biuf" or 0 in values.shape:
+        raise InputError(
+            f"X has shape {values.shape} and type {values.dtype}; required: patches as numbers, (n, channels, z, y, x) "
+            "or (n, channels, y, x), or a case table."
+        )
+    values = values if values.ndim == 5 else values[:, :, None]
+    return np.ascontiguousarray(values, dtype=np.float32)

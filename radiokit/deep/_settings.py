@@ -1,0 +1,184 @@
+"""Which network, and how it is trained, in three value objects."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+from radiokit.deep._networks import check_backbone
+from radiokit.exceptions import ParameterError
+
+
+@dataclass(frozen=True)
+class Network:
+    """Which network, where its name is not enough.
+
+    Parameters
+    ----------
+    backbone : str
+        As in `build_network`: ``"resnet_small"``, ``"resnet10"``, ..., ``"densenet121"``.
+    dimension : {"3D", "2.5D", "2D"}
+        Convolutions over the volume, or a 2D network that sees every slice of the crop and whose features are averaged
+        over them; ``"2D"`` is the same for crops of one slice.
+    stride : int
+        Step of the first convolution of a residual network: 2, or 1 for crops of 24 voxels and less.
+    norm : {"batch", "group"}
+        Normalisation; ``"group"`` does not depend on the other cases of a batch.
+
+    Raises
+    ------
+    ParameterError
+        If a name is unknown.
+
+    Examples
+    --------
+    >>> Network("resnet18", dimension="2.5D").stride
+    2
+    """
+
+    backbone: str = "resnet10"
+    dimension: str = "3D"
+    stride: int = 2
+    norm: str = "batch"
+
+    def __post_init__(self) -> None:
+        check_backbone(self.backbone, self.dimension, self.norm)
+        if self.stride not in (1, 2):
+            raise ParameterError(f"stride is {self.stride!r}; required: 1 or 2.")
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes of every training patch, drawn anew in every epoch.
+
+    Parameters
+    ----------
+    flips : str
+        Axes along which a patch is mirrored with probability one half: letters out of ``"zyx"``.
+    rotation : float
+        Largest angle in degrees, about each axis (about z only for slices).
+    scale : float
+        Largest relative change of size.
+    shift : float
+        Standard deviation of what is added to a channel, in standard deviations of that channel.
+    gain : float
+        Standard deviation of the logarithm of what a channel is multiplied by.
+    noise : float
+        Standard deviation of the noise of each voxel, in standard deviations of its channel.
+
+    Raises
+    ------
+    ParameterError
+        If a value is negative, or an axis unknown.
+
+    Notes
+    -----
+    The numbers of a sample depend on the seed, the epoch and the sample only: neither the batch nor the device nor a
+    kill in between changes them.
+
+    Examples
+    --------
+    >>> Augmentation(flips="yx").rotation
+    10.0
+    """
+
+    flips: str = "zyx"
+    rotation: float = 10.0
+    scale: float = 0.1
+    shift: float = 0.1
+    gain: float = 0.1
+    noise: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.flips, str) or set(self.flips) - set("zyx"):
+            raise ParameterError(f"flips is {self.flips!r}; required: letters out of 'zyx', '' for none.")
+        for name in ("rotation", "scale", "shift", "gain", "noise"):
+            value = getattr(self, name)
+            if not 0 <= value < float("inf"):
+                raise ParameterError(f"{name} is {value}; required: 0 or more.")
+        if self.scale >= 1:
+            raise ParameterError(f"scale is {self.scale}; required: below 1 (0.1 is 10 % smaller or larger).")
+
+
+@dataclass(frozen=True)
+class Training:
+    r"""How a network is trained.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over the training patients, at most.
+    batch_size : int
+        Patches a step. A remainder joins other batches: no batch is smaller, and every batch holds events.
+    learning_rate : float
+        Of AdamW at the start; it falls to 0 along a half cosine.
+    weight_decay : float
+        Of AdamW.
+    patience : int or None
+        Epochs without a smaller loss in the validation patients after which training stops. None trains on all
+        patients for all epochs.
+    validation : float
+        Share of the patients of `fit` that stop the training and do not train: whole patients, events evenly.
+    class_weight : {"balanced", None}
+        ``"balanced"``: both classes weigh the same in the loss. Probabilities are put back to the share of events in
+        training, so that they stay probabilities.
+    ties : {"efron", "breslow"}
+        Ties of survival times.
+    augmentation : Augmentation or None
+        Random changes of the training patches.
+    groups : str, optional
+        Column of X with the patient, where patients have several rows. Else the `groups` of `fit`.
+    checkpoint : path, optional
+        Folder in which training is kept after every epoch. A `fit` that was killed goes on from there and ends with
+        the same weights, bit for bit. It may be deleted afterwards.
+    device : str
+        ``"auto"`` (a GPU where there is one), ``"cpu"``, ``"cuda"``.
+    threads : int
+        CPU threads. Their number changes the last bits of the weights, and through them everything; it is therefore no
+        matter of the machine. Folds side by side (`n_jobs`) use several cores better.
+    progress : bool
+        Show a bar on standard error.
+
+    Raises
+    ------
+    ParameterError
+        If a value is out of range.
+
+    Examples
+    --------
+    >>> Training(epochs=20, patience=None).batch_size
+    8
+    """
+
+    epochs: int = 60
+    batch_size: int = 8
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-2
+    patience: int | None = 15
+    validation: float = 0.2
+    class_weight: str | None = "balanced"
+    ties: str = "efron"
+    augmentation: Augmentation | None = field(default_factory=Augmentation)
+    groups: str | None = None
+    checkpoint: str | os.PathLike[str] | None = None
+    device: str = "auto"
+    threads: int = 1
+    progress: bool = False
+
+    def __post_init__(self) -> None:
+        for name, least in (("epochs", 1), ("batch_size", 2), ("patience", 1), ("threads", 1)):
+            value = getattr(self, name)
+            if name == "patience" and value is None:
+                continue
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise ParameterError(f"{name} is {value!r}; required: a whole number, {least} or more.")
+        if not self.learning_rate > 0 or not self.weight_decay >= 0:
+            raise ParameterError(
+                f"learning_rate is {self.learning_rate}, weight_decay {self.weight_decay}; required: positive, and 0 "
+                "or more."
+            )
+        if not 0 < self.validation < 1:
+            raise ParameterError(f"validation is {self.validation}; required: a share between 0 and 1.")
+        for name, known in (("class_weight", ("balanced", None)), ("ties", ("efron", "breslow"))):
+            if getattr(self, name) not in known:
+                raise ParameterError(f"{name} is {getattr(self, name)!r}; required: one of {known}.")

@@ -1,0 +1,154 @@
+"""A network that predicts a time to an event from images and clinical columns."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from radiokit.deep._base import DeepModel
+from radiokit.deep._weighing import Baseline, Weights, cox_weights
+from radiokit.exceptions import InputError, OutcomeError
+from radiokit.stats._inputs import FloatArray
+from radiokit.utils import check_survival_target
+
+
+class DeepSurvival(DeepModel):
+    r"""A convolutional network for a time to an event: several sequences as channels, with clinical columns.
+
+    Parameters
+    ----------
+    backbone : str or Network
+        Name of the network, as `build_network`, or a `Network`, which also says dimension, stride and normalisation.
+    crop : Crop
+        The box around the region, windows, and what happens where a sequence is missing.
+    sequences : sequence of str, optional
+        Names of the images, ``"ct"`` for the column ``image_ct``; all of the case table if absent.
+    clinical : sequence of str
+        Clinical columns of X. Text becomes indicators; gaps are filled with the median or most frequent level.
+    fusion : {"late", "concat", "film"}
+        How clinical columns enter, as in `DeepClassifier`; ``"late"`` ends in a Cox model.
+    cv : int or scikit-learn splitter
+        Folds of the cross-fitting.
+    training : Training
+        Epochs, batches, augmentation, early stopping, checkpoints, device.
+    random_state : int, RandomState or None
+        Seed of everything. Equal seeds give equal weights, bit for bit, on the CPU.
+
+    Attributes
+    ----------
+    history_ : DataFrame
+        Columns `epoch, learning_rate, loss, stopping_loss` of the network fitted to all cases.
+    cross_fitted_ : ndarray of shape (n,) or None
+        Late fusion: score of each training case by a network fitted without it.
+    coef_ : Series
+        Late fusion: weights of the score (``deep``) and of the clinical columns.
+
+    See Also
+    --------
+    DeepClassifier : The same for a binary outcome; its notes on X hold here too.
+
+    Notes
+    -----
+    The loss is Cox's negative log partial likelihood (doi:10.1111/j.2517-6161.1972.tb00899.x) with the ties of
+    `Training.ties`. The risk set of an event is made of its batch: events are dealt evenly to batches, so that each
+    has one. With ``batch_size`` the number of cases, or more, it is the full risk set.
+
+    *How to read it.* `predict` is a log relative hazard, 0 on average in training; larger means earlier events. Without
+    late fusion the baseline hazard of `predict_survival` comes from training cases, whose risks the network has seen:
+    survival probabilities are then too extreme. With clinical columns and late fusion it comes from cross-fitted risks.
+
+    Examples
+    --------
+    >>> X = np.random.default_rng(0).normal(size=(24, 1, 8, 8, 8)).astype("float32")
+    >>> y = pd.DataFrame({"event": np.arange(24) % 2 == 0, "time": np.arange(24.0)})
+    >>> model = DeepSurvival("resnet_small", training=Training(epochs=1), random_state=0)  # doctest: +SKIP
+    >>> model.fit(X, y).predict(X).shape  # doctest: +SKIP
+    (24,)
+    """
+
+    def fit(self, X: Any, y: Any, groups: ArrayLike | None = None) -> Self:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : DataFrame or array
+            Case table or patches, see the notes of `DeepClassifier`.
+        y : structured array or DataFrame with `event` and `time`
+            Survival target.
+        groups : array-like of shape (n,), optional
+            Patients, where some have several rows: none is on both sides of a split.
+
+        Returns
+        -------
+        DeepSurvival
+            Itself.
+
+        Raises
+        ------
+        InputError
+            If a column or a sequence is missing, or a patch is not of numbers.
+        OutcomeError
+            If there is no event.
+        MissingDependencyError
+            If torch or MONAI is not installed.
+        """
+        target = check_survival_target(y)
+        if len(target) != len(X):
+            raise InputError(f"y has {len(target)} values and X {len(X)} cases; required: one a case.")
+        if not target["event"].any():
+            raise OutcomeError(f"none of {target.size} cases has an event; required: one at least.")
+
+        def of(rows: NDArray[np.intp]) -> Any:
+            from radiokit.deep._losses import SurvivalTarget
+
+            return SurvivalTarget(target["time"], target["event"], self.training.ties)
+
+        self._fit(X, target, groups, of)
+        return self
+
+    def _weigh(self, design: pd.DataFrame, y: NDArray[Any]) -> Weights:
+        return cox_weights(design, y["time"], y["event"], self.training.ties)
+
+    def _remember_risk(self, risk: FloatArray, y: NDArray[Any]) -> None:
+        self._baseline = Baseline.learn(risk, y["time"], y["event"])
+
+    def predict(self, X: Any) -> FloatArray:
+        """Return the log relative hazard.
+
+        Parameters
+        ----------
+        X : DataFrame or array
+            New cases, as for `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Larger means earlier events. A case gets the same score whatever cases come with it.
+        """
+        return self._score(X)
+
+    def predict_survival(self, X: Any, times: ArrayLike) -> FloatArray:
+        """Probability of being free of the event at given times.
+
+        Parameters
+        ----------
+        X : DataFrame or array
+            New cases, as for `fit`.
+        times : array-like of shape (m,)
+            Times, in the unit of the outcome.
+
+        Returns
+        -------
+        ndarray of shape (n, m)
+            Survival probabilities; NaN beyond the last follow-up of the training set.
+        """
+        return self._baseline.survival(self._score(X), np.atleast_1d(np.asarray(times, dtype=float)))
+
+    def _own_state(self) -> dict[str, Any]:
+        return {"baseline": self._baseline.to_dict()}
+
+    def _take_state(self, raw: dict[str, Any]) -> None:
+        self._baseline = Baseline.from_dict(raw["baseline"])
