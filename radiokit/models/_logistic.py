@@ -16,7 +16,7 @@ from radiokit.exceptions import DataWarning, InputError, ParameterError, Separat
 from radiokit.models._classes import binary_classes
 from radiokit.stats import Test
 from radiokit.stats._design import check_frame, column_design, model_frame
-from radiokit.stats._inputs import FloatArray, check_level, normal_quantile
+from radiokit.stats._inputs import FloatArray, check_level, check_weights, normal_quantile
 from radiokit.stats._logistic_fit import (
     FirthProfile,
     LogisticFit,
@@ -102,7 +102,7 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
         self.firth = firth
         self.confidence_level = confidence_level
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit to numeric columns.
 
         Parameters
@@ -111,6 +111,9 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
             Numbers without missing values. For categories and splines see `from_formula`.
         y : array-like of shape (n,)
             Two classes; the larger (or last in the alphabet) is the positive one.
+        sample_weight : array-like of shape (n,), optional
+            How many cases each row stands for, not negative; a row of weight 0 is left out. As the ``weights`` of R's
+            ``glm``: standard errors take the sum of the weights for the number of cases.
 
         Returns
         -------
@@ -130,9 +133,12 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
             If columns cannot be estimated.
         """
         values, y = validate_data(self, X, y, dtype=np.float64)
+        weight = check_weights(sample_weight, len(values), zero=True)
+        if weight is not None:
+            values, y, weight = values[weight > 0], np.asarray(y)[weight > 0], weight[weight > 0]
         names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(values.shape[1])])
         self.design_ = column_design(pd.DataFrame(values, columns=list(names)))
-        return self._fit(values, np.asarray(y))
+        return self._fit(values, np.asarray(y), weight)
 
     @classmethod
     def from_formula(cls, formula: str, data: pd.DataFrame, **parameters: Any) -> Self:
@@ -172,19 +178,20 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
         model.design_ = design
         model.feature_names_in_ = np.array([str(v) for v in design.variables], dtype=object)
         model.n_features_in_ = len(design.variables)
-        return model._fit(design.matrix(frame).to_numpy(dtype=float), frame[design.response[0]].to_numpy())
+        return model._fit(design.matrix(frame).to_numpy(dtype=float), frame[design.response[0]].to_numpy(), None)
 
-    def _fit(self, X: FloatArray, y: NDArray[Any]) -> Self:
+    def _fit(self, X: FloatArray, y: NDArray[Any], weight: FloatArray | None) -> Self:
         check_level(self.confidence_level)
         if self.firth and self.penalty is not None:
             raise ParameterError("firth=True and a ridge penalty exclude each other; set one of them.")
         self.classes_, positive = binary_classes(y)
         if self.penalty is not None:
-            fitted, profile = fit_ridge(X, positive, self.penalty), None
+            fitted, profile = fit_ridge(X, positive, self.penalty, weight), None
         elif self.firth:
-            fitted, profile = fit_firth(X, positive), profile_firth(X, positive, self.confidence_level)
+            fitted = fit_firth(X, positive, weight)
+            profile = profile_firth(X, positive, self.confidence_level, weight)
         else:
-            fitted, profile = fit_logistic(X, positive), None
+            fitted, profile = fit_logistic(X, positive, weight), None
         self._store(fitted, profile, positive)
         self._warn(fitted)
         return self

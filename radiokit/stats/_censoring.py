@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,23 +34,25 @@ class StepFunction:
 
 @dataclass(frozen=True, eq=False)
 class LifeTable:
-    """Numbers at risk, with an event and censored at each distinct time."""
+    """Numbers (or weights) at risk, with an event and censored at each distinct time."""
 
     time: FloatArray
-    at_risk: NDArray[np.int_]
-    events: NDArray[np.int_]
-    censored: NDArray[np.int_]
+    at_risk: NDArray[Any]
+    events: NDArray[Any]
+    censored: NDArray[Any]
 
 
-def life_table(time: FloatArray, event: NDArray[np.bool_]) -> LifeTable:
-    """Count who is at risk, dies and is censored at every distinct time."""
+def life_table(time: FloatArray, event: NDArray[np.bool_], weight: FloatArray | None = None) -> LifeTable:
+    """Count who is at risk, dies and is censored at every distinct time, or sum the weights of those who do."""
     times, place = np.unique(time, return_inverse=True)
-    total = np.bincount(place, minlength=times.size)
-    events = np.bincount(place[event], minlength=times.size)
+    total, events = (
+        np.bincount(place[mask], weights=None if weight is None else weight[mask], minlength=times.size)
+        for mask in (np.ones(time.size, dtype=bool), event)
+    )
     return LifeTable(times, np.cumsum(total[::-1])[::-1], events, total - events)
 
 
-def kaplan_meier_product(events: NDArray[np.int_], at_risk: NDArray[np.int_]) -> FloatArray:
+def kaplan_meier_product(events: NDArray[Any], at_risk: NDArray[Any]) -> FloatArray:
     """Product over times of one minus the share that has the event."""
     return np.asarray(np.cumprod(1 - events / at_risk), dtype=float)
 
@@ -60,13 +63,14 @@ def survival_function(time: FloatArray, event: NDArray[np.bool_]) -> StepFunctio
     return StepFunction(table.time, kaplan_meier_product(table.events, table.at_risk))
 
 
-def censoring_function(time: FloatArray, event: NDArray[np.bool_]) -> StepFunction:
+def censoring_function(time: FloatArray, event: NDArray[np.bool_], weight: FloatArray | None = None) -> StepFunction:
     r"""Kaplan-Meier estimate G of being uncensored; at a tied time, events leave the risk set first.
 
     .. math:: G(t) = \prod_{u \le t} \left(1 - \frac{c_u}{n_u - d_u}\right)
 
     This is the convention of R's prodlim, and of survival::concordance for its weights.
     """
-    table = life_table(time, event)
-    exposed = np.maximum(table.at_risk - table.events, 1)
+    table = life_table(time, event, weight)
+    # Where nobody is left to be censored nobody is: any number will do.
+    exposed = np.where(table.censored > 0, table.at_risk - table.events, 1)
     return StepFunction(table.time, kaplan_meier_product(table.censored, exposed))

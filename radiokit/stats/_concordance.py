@@ -12,7 +12,7 @@ from scipy import stats
 
 from radiokit.exceptions import InputError, OutcomeError
 from radiokit.stats._censoring import censoring_function
-from radiokit.stats._inputs import FloatArray, check_choice, check_score, normal_quantile
+from radiokit.stats._inputs import FloatArray, check_choice, check_score, check_weights, normal_quantile
 from radiokit.stats._results import Result
 from radiokit.stats._survival_inputs import check_times_events
 
@@ -29,8 +29,9 @@ class Concordance(Result):
         Infinitesimal-jackknife standard error.
     ci_low, ci_high : float
         Normal confidence limits, clipped to [0, 1].
-    n_pairs, n_concordant, n_discordant, n_tied : int
-        Comparable pairs, and how the score ranks them; ties of the score count one half.
+    n_pairs, n_concordant, n_discordant, n_tied : float
+        Comparable pairs, and how the score ranks them; ties of the score count one half. With weights each pair
+        counts by the product of its two.
     n, n_events : int
         Cases and events.
     confidence_level : float
@@ -50,10 +51,10 @@ class Concordance(Result):
     se: float
     ci_low: float
     ci_high: float
-    n_pairs: int
-    n_concordant: int
-    n_discordant: int
-    n_tied: int
+    n_pairs: float
+    n_concordant: float
+    n_discordant: float
+    n_tied: float
     n: int
     n_events: int
     confidence_level: float
@@ -101,7 +102,13 @@ class ConcordanceTest(Result):
 
 
 def concordance_index(
-    y: Any, risk: ArrayLike, *, method: str = "harrell", tau: float | None = None, confidence_level: float = 0.95
+    y: Any,
+    risk: ArrayLike,
+    *,
+    method: str = "harrell",
+    tau: float | None = None,
+    confidence_level: float = 0.95,
+    sample_weight: ArrayLike | None = None,
 ) -> Concordance:
     r"""Concordance index of a risk score: the share of comparable pairs in which the earlier event has the higher risk.
 
@@ -118,6 +125,8 @@ def concordance_index(
         Only events at times up to `tau` open a pair.
     confidence_level : float
         Level of the interval.
+    sample_weight : array-like of shape (n,), optional
+        Positive case weights; a pair counts by the product of its two.
 
     Returns
     -------
@@ -160,17 +169,19 @@ def concordance_index(
     z = normal_quantile(confidence_level)
     check_choice(method, ("harrell", "uno"), name="method")
     time, event = check_times_events(y)
-    pairs = _count(time, event, check_score(risk, time.size, name="risk"), method, tau)
+    weight = check_weights(sample_weight, time.size)
+    pairs = _count(time, event, check_score(risk, time.size, name="risk"), method, tau, weight)
+    concordant, discordant, tied = (float(c) if weight is not None else int(c) for c in pairs.counts)
     se = float(np.sqrt(np.sum(pairs.influence**2)))
     return Concordance(
         estimate=pairs.estimate,
         se=se,
         ci_low=max(pairs.estimate - z * se, 0.0),
         ci_high=min(pairs.estimate + z * se, 1.0),
-        n_pairs=int(pairs.counts.sum()),
-        n_concordant=int(pairs.counts[0]),
-        n_discordant=int(pairs.counts[1]),
-        n_tied=int(pairs.counts[2]),
+        n_pairs=concordant + discordant + tied,
+        n_concordant=concordant,
+        n_discordant=discordant,
+        n_tied=tied,
         n=time.size,
         n_events=int(event.sum()),
         confidence_level=float(confidence_level),
@@ -237,7 +248,7 @@ def compare_concordance(
     check_choice(method, ("harrell", "uno"), name="method")
     time, event = check_times_events(y)
     a, b = (
-        _count(time, event, check_score(risk, time.size, name=name), method, tau)
+        _count(time, event, check_score(risk, time.size, name=name), method, tau, None)
         for name, risk in (("risk_a", risk_a), ("risk_b", risk_b))
     )
     difference = a.estimate - b.estimate
@@ -262,20 +273,29 @@ class _Pairs:
 
     estimate: float
     influence: FloatArray
-    counts: NDArray[np.int64]
+    counts: FloatArray
 
 
-def _count(time: FloatArray, event: NDArray[np.bool_], risk: FloatArray, method: str, tau: float | None) -> _Pairs:
+def _count(
+    time: FloatArray,
+    event: NDArray[np.bool_],
+    risk: FloatArray,
+    method: str,
+    tau: float | None,
+    case_weight: FloatArray | None,
+) -> _Pairs:
     if tau is not None and not tau > 0:
         raise InputError(f"tau is {tau!r}; required: a positive time.")
     # With one event the weights cancel, and G need not be defined.
     weighted = method == "uno" and event.sum() > 1
-    weight = censoring_function(time, event).before(time) ** -2.0 if weighted else np.ones_like(time)
+    given = np.ones_like(time) if case_weight is None else case_weight
     opens = event & (time <= (np.inf if tau is None else tau))
-    weight = np.where(opens, weight, 0.0)
+    weight = opens.astype(float)
+    if weighted:
+        weight[opens] = censoring_function(time, event, case_weight).before(time[opens]) ** -2.0
     order = np.lexsort((~event, time))
     distinct, rank = np.unique(risk[order], return_inverse=True)
-    sums, counts = _pair_sums(time[order], event[order], rank + 1, distinct.size, weight[order])
+    sums, counts = _pair_sums(time[order], event[order], rank + 1, distinct.size, weight[order], given[order])
     total = sums[:, :3].sum() / 2
     if not total > 0:
         raise OutcomeError(
@@ -307,15 +327,22 @@ def _up_to(tree: FloatArray, place: int) -> float:
 
 @njit(cache=True, nogil=True)
 def _pair_sums(
-    time: FloatArray, event: NDArray[np.bool_], rank: NDArray[np.intp], n_ranks: int, weight: FloatArray
-) -> tuple[FloatArray, NDArray[np.int64]]:
-    """Weights of concordant, discordant and tied pairs of each case; cases by time, events first.
+    time: FloatArray,
+    event: NDArray[np.bool_],
+    rank: NDArray[np.intp],
+    n_ranks: int,
+    weight: FloatArray,
+    case: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
+    """Weights of concordant, discordant and tied pairs of each case, and of all; cases by time, events first.
 
-    Two binary indexed trees over the ranks of risk: one of those who live longer, one of the events so far.
+    `weight` is that of the time at which a pair opens, `case` that of each of its two. Two binary
+    indexed trees over the ranks of risk: one of those who live longer, one of the events so far.
     """
     n = time.size
-    sums, counts = np.zeros((n, 3)), np.zeros(3, dtype=np.int64)
+    sums, counts = np.zeros((n, 3)), np.zeros(3)
     longer, level = np.zeros(n_ranks + 1), np.zeros(n_ranks + 1)
+    alive = 0.0
     stop = n
     while stop > 0:
         start = stop - 1
@@ -325,17 +352,18 @@ def _pair_sums(
             for i in range(start, stop):
                 lower = _up_to(longer, rank[i] - 1)
                 tied = level[rank[i]]
-                higher = (n - stop) - lower - tied
+                higher = alive - lower - tied
                 if weight[i] > 0:
-                    sums[i, 0] += weight[i] * lower
-                    sums[i, 1] += weight[i] * higher
-                    sums[i, 2] += weight[i] * tied
-                    counts[0] += int(lower)
-                    counts[1] += int(higher)
-                    counts[2] += int(tied)
+                    sums[i, 0] += weight[i] * case[i] * lower
+                    sums[i, 1] += weight[i] * case[i] * higher
+                    sums[i, 2] += weight[i] * case[i] * tied
+                    counts[0] += case[i] * lower
+                    counts[1] += case[i] * higher
+                    counts[2] += case[i] * tied
         for i in range(start, stop):
-            _add(longer, rank[i], 1.0)
-            level[rank[i]] += 1.0
+            _add(longer, rank[i], case[i])
+            level[rank[i]] += case[i]
+            alive += case[i]
         stop = start
     earlier, level[:] = np.zeros(n_ranks + 1), 0.0
     total = 0.0
@@ -348,13 +376,13 @@ def _pair_sums(
         for j in range(start, stop):
             up_to = _up_to(earlier, rank[j])
             tied = level[rank[j]]
-            sums[j, 0] += total - up_to
-            sums[j, 1] += up_to - tied
-            sums[j, 2] += tied
+            sums[j, 0] += case[j] * (total - up_to)
+            sums[j, 1] += case[j] * (up_to - tied)
+            sums[j, 2] += case[j] * tied
         for i in range(start, stop):
             if event[i] and weight[i] > 0:
-                _add(earlier, rank[i], weight[i])
-                level[rank[i]] += weight[i]
-                total += weight[i]
+                _add(earlier, rank[i], weight[i] * case[i])
+                level[rank[i]] += weight[i] * case[i]
+                total += weight[i] * case[i]
         start = stop
     return sums, counts

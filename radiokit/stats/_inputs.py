@@ -77,6 +77,22 @@ def check_choice(value: object, choices: tuple[str, ...], *, name: str) -> str:
     return str(value)
 
 
+def check_weights(sample_weight: ArrayLike | None, n: int, *, zero: bool = False) -> FloatArray | None:
+    """Return the weights of n cases as positive floats; with `zero`, some may be 0."""
+    if sample_weight is None:
+        return None
+    weights = check_score(sample_weight, n, name="sample_weight")
+    if not weights.any():
+        raise InputError(f"Every sample_weight of {n} is zero; required: one weight above zero at least.")
+    wrong = weights < 0 if zero else weights <= 0
+    if wrong.any():
+        wanted = ">= 0" if zero else "> 0; drop cases of weight zero"
+        raise InputError(
+            f"sample_weight has {int(wrong.sum())} of {n} values out of range; required: weights {wanted}."
+        )
+    return weights
+
+
 def type7_quantiles(values: ArrayLike, probabilities: ArrayLike) -> FloatArray:
     """Quantiles of type 7 with R's order of operations, so that a case that equals a quantile falls on R's side."""
     x = np.sort(np.asarray(values, dtype=float))

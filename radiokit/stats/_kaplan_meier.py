@@ -6,17 +6,22 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from radiokit.stats._censoring import LifeTable, kaplan_meier_product, life_table
-from radiokit.stats._inputs import FloatArray, check_choice, normal_quantile
+from radiokit.stats._inputs import FloatArray, check_choice, check_weights, normal_quantile
 from radiokit.stats._survival_inputs import check_groups, check_times_events, each_group
 
 INTERVALS = ("log", "log-log", "plain")
 
 
 def kaplan_meier(
-    y: Any, *, groups: ArrayLike | None = None, ci: str = "log", confidence_level: float = 0.95
+    y: Any,
+    *,
+    groups: ArrayLike | None = None,
+    ci: str = "log",
+    confidence_level: float = 0.95,
+    sample_weight: ArrayLike | None = None,
 ) -> pd.DataFrame:
     r"""Kaplan-Meier estimate of survival, overall or by group.
 
@@ -30,6 +35,8 @@ def kaplan_meier(
         Scale on which the interval is symmetric. ``"log"`` is R's default.
     confidence_level : float
         Level of the pointwise interval.
+    sample_weight : array-like of shape (n,), optional
+        Positive case weights; the counts of the table are then sums of weights.
 
     Returns
     -------
@@ -43,7 +50,7 @@ def kaplan_meier(
     OutcomeError
         If times are negative or missing, or events are not 0/1.
     InputError
-        If groups are missing or `ci` is unknown.
+        If groups are missing, `ci` is unknown or weights are not positive.
 
     Notes
     -----
@@ -54,7 +61,9 @@ def kaplan_meier(
 
     (Greenwood). ``"plain"`` is :math:`\hat S \pm z\,\hat S\,se(\log \hat S)`, ``"log"`` the exponential of
     :math:`\log \hat S \pm z\,se`, ``"log-log"`` is symmetric in :math:`\log(-\log S)`; limits are clipped to [0, 1].
-    As R's survival::survfit, whose `std.err` is that of log S; here `se` is that of S.
+    As R's survival::survfit, whose `std.err` is that of log S; here `se` is that of S. Whole-number weights count
+    cases that are alike; with others (such as those of inverse probabilities) the variance is the infinitesimal
+    jackknife :math:`\sum_i (w_i\,\partial \hat S/\partial w_i)^2`, as there.
 
     How to read it: `survival` is the estimated share of patients still free of the event at `time`. A curve is only as
     good as `n_at_risk`: where few remain, its end says little. Curves that cross do not differ by one hazard ratio.
@@ -77,12 +86,21 @@ def kaplan_meier(
     check_choice(ci, INTERVALS, name="ci")
     time, event = check_times_events(y)
     codes, labels = check_groups(groups, time.size)
-    parts = [_curve(label, life_table(time[mask], event[mask]), ci, z) for label, mask in each_group(codes, labels)]
+    weight = check_weights(sample_weight, time.size)
+    parts = []
+    for label, mask in each_group(codes, labels):
+        cases = time[mask], event[mask], None if weight is None else weight[mask]
+        parts.append(_curve(label, *cases, ci, z))
     return pd.concat(parts, ignore_index=True)
 
 
 def median_survival(
-    y: Any, *, groups: ArrayLike | None = None, ci: str = "log", confidence_level: float = 0.95
+    y: Any,
+    *,
+    groups: ArrayLike | None = None,
+    ci: str = "log",
+    confidence_level: float = 0.95,
+    sample_weight: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """Median survival time with the interval that inverts the band of the Kaplan-Meier curve.
 
@@ -96,6 +114,8 @@ def median_survival(
         Scale of the band, as in `kaplan_meier`.
     confidence_level : float
         Level of the interval.
+    sample_weight : array-like of shape (n,), optional
+        Positive case weights; ``n`` and ``n_events`` are then their sums.
 
     Returns
     -------
@@ -124,12 +144,12 @@ def median_survival(
     >>> float(median_survival(y).loc[0, "median"])
     5.0
     """
-    curve = kaplan_meier(y, groups=groups, ci=ci, confidence_level=confidence_level)
+    curve = kaplan_meier(y, groups=groups, ci=ci, confidence_level=confidence_level, sample_weight=sample_weight)
     rows = [
         {
             "group": label,
-            "n": int(part["n_at_risk"].iloc[0]),
-            "n_events": int(part["n_events"].sum()),
+            "n": part["n_at_risk"].iloc[0],
+            "n_events": part["n_events"].sum(),
             "median": _crosses_half(part, "survival"),
             "ci_low": _crosses_half(part, "ci_low"),
             "ci_high": _crosses_half(part, "ci_high"),
@@ -139,10 +159,16 @@ def median_survival(
     return pd.DataFrame(rows)
 
 
-def _curve(label: Any, table: LifeTable, ci: str, z: float) -> pd.DataFrame:
+def _curve(
+    label: Any, time: FloatArray, event: NDArray[np.bool_], weight: FloatArray | None, ci: str, z: float
+) -> pd.DataFrame:
+    table = life_table(time, event, weight)
     survival = kaplan_meier_product(table.events, table.at_risk)
-    with np.errstate(divide="ignore"):
-        se_log = np.sqrt(np.cumsum(table.events / (table.at_risk * (table.at_risk - table.events).astype(float))))
+    if weight is None or (weight == np.floor(weight)).all():
+        with np.errstate(divide="ignore"):
+            se_log = np.sqrt(np.cumsum(table.events / (table.at_risk * (table.at_risk - table.events).astype(float))))
+    else:
+        se_log = _jackknife(table, time, event, weight)
     low, high = confidence_band(survival, se_log, ci, z)
     with np.errstate(invalid="ignore"):
         se = survival * se_log
@@ -159,6 +185,20 @@ def _curve(label: Any, table: LifeTable, ci: str, z: float) -> pd.DataFrame:
             "ci_high": high,
         }
     )
+
+
+def _jackknife(table: LifeTable, time: FloatArray, event: NDArray[np.bool_], weight: FloatArray) -> FloatArray:
+    """Estimate the standard error of log S from the influence of each case, which stops growing at its own time."""
+    left = table.at_risk - table.events
+    last = left <= 1e-12 * table.at_risk
+    per_death = np.where(last, np.nan, 1 / np.where(last, 1.0, left))
+    at_risk = np.cumsum(table.events / table.at_risk * per_death)
+    place = np.searchsorted(table.time, time)
+    own = (weight * (at_risk[place] - np.where(event, per_death[place], 0.0))) ** 2
+    gone = np.cumsum(np.bincount(place, weights=own, minlength=table.time.size))
+    squares = np.bincount(place, weights=weight**2, minlength=table.time.size)
+    staying = np.cumsum(squares[::-1])[::-1] - squares
+    return np.asarray(np.sqrt(gone + staying * at_risk**2), dtype=float)
 
 
 def confidence_band(survival: FloatArray, se_log: FloatArray, ci: str, z: float) -> tuple[FloatArray, FloatArray]:

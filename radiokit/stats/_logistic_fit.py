@@ -78,21 +78,22 @@ def _standardise(X: FloatArray) -> _Scaled:
     return _Scaled(np.column_stack([np.ones(n), Z[:, used]]), np.append(True, used), back)
 
 
-def fit_logistic(X: FloatArray, y: NDArray[np.bool_]) -> LogisticFit:
+def fit_logistic(X: FloatArray, y: NDArray[np.bool_], weight: FloatArray | None = None) -> LogisticFit:
     """Maximise the likelihood by Newton's method with step halving; X of shape (n, p) has no column of ones."""
     scaled = _standardise(X)
     Z, outcome = scaled.Z, y.astype(float)
+    weight = np.ones(y.size) if weight is None else weight
     gamma = np.zeros(Z.shape[1])
-    gamma[0] = np.log(outcome.mean() / (1 - outcome.mean()))
-    null = value = log_likelihood(Z @ gamma, outcome)
+    gamma[0] = np.log((weight @ outcome) / (weight @ (1 - outcome)))
+    null = value = log_likelihood(Z @ gamma, outcome, weight)
     for _ in range(MAX_ITERATIONS):
         p = expit(Z @ gamma)
-        information = (Z.T * (p * (1 - p))) @ Z
-        score = Z.T @ (outcome - p)
+        information = (Z.T * (weight * p * (1 - p))) @ Z
+        score = Z.T @ (weight * (outcome - p))
         step = inverse(information) @ score
         last = float(score @ step) < TOLERANCE
         for _ in range(30):
-            following = log_likelihood(Z @ (gamma + step), outcome)
+            following = log_likelihood(Z @ (gamma + step), outcome, weight)
             if following >= value - 1e-12 * (1 + abs(value)):
                 gamma, value = gamma + step, following
                 break
@@ -101,7 +102,8 @@ def fit_logistic(X: FloatArray, y: NDArray[np.bool_]) -> LogisticFit:
             break
     p = expit(Z @ gamma)
     separated = bool(np.abs(Z @ gamma).max() > SUSPICIOUS and is_separated(Z, y))
-    return LogisticFit(scaled.coef(gamma), scaled.covariance((Z.T * (p * (1 - p))) @ Z), value, null, separated)
+    covariance = scaled.covariance((Z.T * (weight * p * (1 - p))) @ Z)
+    return LogisticFit(scaled.coef(gamma), covariance, value, null, separated)
 
 
 def expit(eta: FloatArray) -> FloatArray:
@@ -110,9 +112,9 @@ def expit(eta: FloatArray) -> FloatArray:
     return np.where(eta >= 0, 1.0, tail) / (1.0 + tail)
 
 
-def log_likelihood(eta: FloatArray, outcome: FloatArray) -> float:
-    """Log-likelihood of outcomes 0 and 1 (or shares between)."""
-    return float(np.sum(outcome * eta - np.maximum(eta, 0.0) - np.log1p(np.exp(-np.abs(eta)))))
+def log_likelihood(eta: FloatArray, outcome: FloatArray, weight: FloatArray) -> float:
+    """Log-likelihood of outcomes 0 and 1 (or shares between), weighted by case."""
+    return float(np.sum(weight * (outcome * eta - np.maximum(eta, 0.0) - np.log1p(np.exp(-np.abs(eta))))))
 
 
 def is_separated(Z: FloatArray, y: NDArray[np.bool_]) -> bool:
@@ -125,18 +127,29 @@ def is_separated(Z: FloatArray, y: NDArray[np.bool_]) -> bool:
     return bool(found.status == 0 and -found.fun > 1e-6)
 
 
-def fit_firth(X: FloatArray, y: NDArray[np.bool_]) -> LogisticFit:
+def fit_firth(X: FloatArray, y: NDArray[np.bool_], weight: FloatArray | None = None) -> LogisticFit:
     r"""Maximise Firth's penalised likelihood :math:`\ell + \frac12 \log|I|` (doi:10.1093/biomet/80.1.27).
 
     The covariance is the inverse Fisher information at the estimate.
     """
-    scaled = _standardise(X)
-    outcome = y.astype(float)
+    scaled, cases = _standardise(X), _Cases.of(y, weight)
     free = np.ones(scaled.Z.shape[1], dtype=bool)
-    gamma, value, information = _firth(scaled.Z, outcome, np.zeros(free.size), free)
+    gamma, value, information = _firth(scaled.Z, cases, np.zeros(free.size), free)
     only = np.arange(free.size) == 0
-    null = _firth(scaled.Z, outcome, np.zeros(free.size), only)[1]
+    null = _firth(scaled.Z, cases, np.zeros(free.size), only)[1]
     return LogisticFit(scaled.coef(gamma), scaled.covariance(information), value, null, False)
+
+
+@dataclass(frozen=True, eq=False)
+class _Cases:
+    """Outcomes 0 and 1 with the weights of the cases."""
+
+    outcome: FloatArray
+    weight: FloatArray
+
+    @classmethod
+    def of(cls, y: NDArray[np.bool_], weight: FloatArray | None) -> _Cases:
+        return cls(y.astype(float), np.ones(y.size) if weight is None else weight)
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +162,9 @@ class FirthProfile:
     high: FloatArray
 
 
-def profile_firth(X: FloatArray, y: NDArray[np.bool_], confidence_level: float) -> FirthProfile:
+def profile_firth(
+    X: FloatArray, y: NDArray[np.bool_], confidence_level: float, weight: FloatArray | None = None
+) -> FirthProfile:
     """Test each coefficient, and bound it where the profile of the penalised likelihood falls by half a quantile.
 
     As logistf; Heinze and Schemper 2002 (doi:10.1002/sim.1047). The determinant is that of the full model throughout.
@@ -159,34 +174,30 @@ def profile_firth(X: FloatArray, y: NDArray[np.bool_], confidence_level: float) 
     # On the original columns, since a profile belongs to a coefficient; scaled only, to keep the numbers tame.
     columns = np.column_stack([np.ones(len(X)), X[:, scaled.used[1:]]])
     size = np.sqrt(np.mean(columns**2, axis=0))
-    Z, outcome = columns / size, y.astype(float)
-    best, value, information = _firth(Z, outcome, scaled.back @ _start(scaled, outcome) * size, np.ones(k, dtype=bool))
+    Z, cases = columns / size, _Cases.of(y, weight)
+    start = scaled.back @ _firth(scaled.Z, cases, np.zeros(k), np.ones(k, dtype=bool))[0] * size
+    best, value, information = _firth(Z, cases, start, np.ones(k, dtype=bool))
     se = np.sqrt(np.diagonal(inverse(information)))
     drop = chi2.ppf(confidence_level, 1) / 2
     result = np.full((4, scaled.used.size), np.nan)
     for j, place in enumerate(np.flatnonzero(scaled.used)):
-        statistic = max(2 * (value - _profile(Z, outcome, best, j, 0.0)), 0.0)
-        low = _limit(Z, outcome, best, j, value - drop, -se[j])
-        high = _limit(Z, outcome, best, j, value - drop, se[j])
+        statistic = max(2 * (value - _profile(Z, cases, best, j, 0.0)), 0.0)
+        low = _limit(Z, cases, best, j, value - drop, -se[j])
+        high = _limit(Z, cases, best, j, value - drop, se[j])
         result[:, place] = statistic, chi2.sf(statistic, 1), low / size[j], high / size[j]
     return FirthProfile(*result)
 
 
-def _start(scaled: _Scaled, outcome: FloatArray) -> FloatArray:
-    k = scaled.Z.shape[1]
-    return _firth(scaled.Z, outcome, np.zeros(k), np.ones(k, dtype=bool))[0]
-
-
-def _profile(Z: FloatArray, outcome: FloatArray, best: FloatArray, j: int, value: float) -> float:
+def _profile(Z: FloatArray, cases: _Cases, best: FloatArray, j: int, value: float) -> float:
     """Penalised log-likelihood with coefficient j held at `value`."""
     start = best.copy()
     start[j] = value
-    return _firth(Z, outcome, start, np.arange(best.size) != j)[1]
+    return _firth(Z, cases, start, np.arange(best.size) != j)[1]
 
 
-def _limit(Z: FloatArray, outcome: FloatArray, best: FloatArray, j: int, wanted: float, step: float) -> float:
+def _limit(Z: FloatArray, cases: _Cases, best: FloatArray, j: int, wanted: float, step: float) -> float:
     def gap(at: float) -> float:
-        return _profile(Z, outcome, best, j, at) - wanted
+        return _profile(Z, cases, best, j, at) - wanted
 
     inside, outside = best[j], best[j] + 2 * step
     for _ in range(40):
@@ -197,10 +208,10 @@ def _limit(Z: FloatArray, outcome: FloatArray, best: FloatArray, j: int, wanted:
 
 
 def _firth(
-    Z: FloatArray, outcome: FloatArray, gamma: FloatArray, free: NDArray[np.bool_]
+    Z: FloatArray, cases: _Cases, gamma: FloatArray, free: NDArray[np.bool_]
 ) -> tuple[FloatArray, float, FloatArray]:
     """Maximise over the free coefficients by Fisher scoring with the modified score, halved where it overshoots."""
-    value, score, information = _penalised(Z, outcome, gamma)
+    value, score, information = _penalised(Z, cases, gamma)
     for _ in range(FIRTH_ITERATIONS):
         if not free.any() or np.max(np.abs(score[free])) < SCORE_TOLERANCE * len(Z):
             break
@@ -208,7 +219,7 @@ def _firth(
         step[free] = inverse(information[np.ix_(free, free)]) @ score[free]
         step *= min(1.0, 5.0 / max(np.max(np.abs(step)), 1e-300))
         for _ in range(30):
-            following = _penalised(Z, outcome, gamma + step)
+            following = _penalised(Z, cases, gamma + step)
             if following[0] >= value - 1e-12 * (1 + abs(value)):
                 break
             step = step / 2
@@ -219,28 +230,32 @@ def _firth(
     return gamma, value, information
 
 
-def _penalised(Z: FloatArray, outcome: FloatArray, gamma: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+def _penalised(Z: FloatArray, cases: _Cases, gamma: FloatArray) -> tuple[float, FloatArray, FloatArray]:
     eta = Z @ gamma
     p = expit(eta)
-    weight = p * (1 - p)
-    information = (Z.T * weight) @ Z
+    curvature = cases.weight * p * (1 - p)
+    information = (Z.T * curvature) @ Z
     sign, log_determinant = np.linalg.slogdet(information)
     if sign <= 0:
         return -np.inf, np.zeros_like(gamma), information
-    leverage = weight * np.einsum("ij,ij->i", Z @ inverse(information), Z)
-    score = Z.T @ (outcome - p + leverage * (0.5 - p))
-    return log_likelihood(eta, outcome) + 0.5 * float(log_determinant), score, information
+    leverage = curvature * np.einsum("ij,ij->i", Z @ inverse(information), Z)
+    score = Z.T @ (cases.weight * (cases.outcome - p) + leverage * (0.5 - p))
+    return log_likelihood(eta, cases.outcome, cases.weight) + 0.5 * float(log_determinant), score, information
 
 
-def fit_ridge(X: FloatArray, y: NDArray[np.bool_], penalty: float) -> LogisticFit:
-    """Maximise the likelihood minus ``n * penalty / 2 * sum((sd_j b_j)^2)``, glmnet's ridge; there is no covariance."""
+def fit_ridge(X: FloatArray, y: NDArray[np.bool_], penalty: float, weight: FloatArray | None = None) -> LogisticFit:
+    """Maximise the likelihood minus ``n * penalty / 2 * sum((sd_j b_j)^2)``, glmnet's ridge; there is no covariance.
+
+    With weights n is their sum.
+    """
     from radiokit.stats._elastic_net import elastic_net_path
 
     if not penalty > 0:
         raise InputError(f"penalty is {penalty!r}; required: a number above 0, or None for maximum likelihood.")
-    path = elastic_net_path(X, y, l1_ratio=0.0, lambdas=[penalty])
+    cases = _Cases.of(y, weight)
+    path = elastic_net_path(X, y, l1_ratio=0.0, lambdas=[penalty], sample_weight=weight)
     coef = np.append(path.intercept[0], path.coef[0])
-    share = float(y.mean())
-    null = y.size * float(xlogy(share, share) + xlogy(1 - share, 1 - share))
-    value = log_likelihood(coef[0] + X @ coef[1:], y.astype(float))
+    share = float(np.average(cases.outcome, weights=cases.weight))
+    null = float(cases.weight.sum()) * float(xlogy(share, share) + xlogy(1 - share, 1 - share))
+    value = log_likelihood(coef[0] + X @ coef[1:], cases.outcome, cases.weight)
     return LogisticFit(coef, np.full((coef.size, coef.size), np.nan), value, null, False)

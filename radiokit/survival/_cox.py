@@ -18,10 +18,10 @@ from radiokit.stats import Test, concordance_index
 from radiokit.stats._cox_fit import CoxFit, fit_cox
 from radiokit.stats._cox_residuals import baseline_hazard, robust_covariance
 from radiokit.stats._design import check_frame, column_design, model_frame
-from radiokit.stats._inputs import FloatArray, check_choice, normal_quantile
+from radiokit.stats._inputs import FloatArray, check_choice, check_weights, normal_quantile
 from radiokit.stats._survival_inputs import check_groups
 from radiokit.survival._baseline import Baseline
-from radiokit.survival._inputs import check_numeric, check_outcome, check_weights
+from radiokit.survival._inputs import check_numeric, check_outcome
 from radiokit.utils import as_survival_target
 
 

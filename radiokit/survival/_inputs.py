@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from radiokit.exceptions import InputError, OutcomeError
 from radiokit.stats._inputs import FloatArray
@@ -37,15 +37,3 @@ def check_numeric(X: Any) -> None:
             f"The columns {text[:5]} hold text; required: numbers. Use CoxModel.from_formula with C(name), or encode "
             "them first."
         )
-
-
-def check_weights(sample_weight: ArrayLike | None, n: int) -> FloatArray | None:
-    """Return case weights as positive floats."""
-    if sample_weight is None:
-        return None
-    weights = np.asarray(sample_weight, dtype=float)
-    if weights.shape != (n,) or not np.isfinite(weights).all() or (weights <= 0).any():
-        raise InputError(
-            f"sample_weight has shape {weights.shape}; required: ({n},), finite and positive. Drop cases of weight 0."
-        )
-    return weights

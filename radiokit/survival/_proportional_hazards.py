@@ -16,9 +16,9 @@ from radiokit.stats._censoring import survival_function
 from radiokit.stats._cox_fit import RiskSets, risk_sets
 from radiokit.stats._cox_residuals import schoenfeld_residuals as _residuals
 from radiokit.stats._cox_residuals import time_interaction
-from radiokit.stats._inputs import FloatArray, check_choice
+from radiokit.stats._inputs import FloatArray, check_choice, check_weights
 from radiokit.survival._cox import CoxModel
-from radiokit.survival._inputs import check_outcome, check_weights
+from radiokit.survival._inputs import check_outcome
 
 TRANSFORMS = ("km", "identity", "rank", "log")
 
