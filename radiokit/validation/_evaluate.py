@@ -28,6 +28,8 @@ def evaluate(
     groups: ArrayLike | None = None,
     source: str = "test",
     training_ids: Any = None,
+    centers: ArrayLike | None = None,
+    training_centers: Any = None,
     confidence_level: float = 0.95,
     n_bootstraps: int = 500,
     random_state: int | None = 0,
@@ -45,9 +47,14 @@ def evaluate(
     groups : array-like of shape (n,), optional
         Patient of each row.
     source : {"test", "external"}
-        What the cases are; ``"external"`` for centres that gave no case to training.
+        What the cases are; ``"external"`` for centres that gave no case to training, for which `centers` and
+        `training_centers` have to speak.
     training_ids : array-like, optional
         Ids (or, with `groups`, patients) of the training cases. Give them and a case that was trained on is refused.
+    centers : array-like of shape (n,), optional
+        Centre of each row.
+    training_centers : array-like, optional
+        Centres of the training cases.
     confidence_level : float
         Of the intervals.
     n_bootstraps : int
@@ -64,7 +71,8 @@ def evaluate(
     Raises
     ------
     LeakageError
-        If `source` is ``"train"``, or a case is among `training_ids`.
+        If `source` is ``"train"``, a case is among `training_ids`, or cases are called external without centres, or
+        with a centre that trained.
 
     Notes
     -----
@@ -88,6 +96,8 @@ def evaluate(
             "cases use nested_cv or optimism_bootstrap."
         )
     frame, target, patients, ids = check_data(X, y, groups)
+    if source == "external":
+        _earn_external(centers, training_centers, len(frame))
     if training_ids is not None:
         known = set(np.asarray(training_ids).tolist())
         seen = [i for i, g in zip(ids.tolist(), patients.tolist(), strict=True) if i in known or g in known]
@@ -104,6 +114,24 @@ def evaluate(
         for name, m in named.items()
     }
     return performance(made, confidence_level=confidence_level, n_bootstraps=n_bootstraps, random_state=random_state)
+
+
+def _earn_external(centers: Any, training_centers: Any, n: int) -> None:
+    """Raise LeakageError unless the centres of the cases are known, and none of them trained."""
+    if centers is None or training_centers is None:
+        raise LeakageError(
+            "source is 'external'; required besides: `centers` of these cases and `training_centers`. A random or "
+            "later part of the same patients is 'test'."
+        )
+    here = pd.Series(np.asarray(centers))
+    if here.size != n or here.isna().any():
+        raise InputError(f"centers holds {here.notna().sum()} centres; required: one for each of {n} cases.")
+    shared = sorted(set(here.astype(str)) & set(pd.Series(np.asarray(training_centers)).astype(str)))
+    if shared:
+        raise LeakageError(
+            f"{len(shared)} centres gave cases to training too ({', '.join(shared[:5])}); such cases are 'test', not "
+            "'external'."
+        )
 
 
 def performance(
