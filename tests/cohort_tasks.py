@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_info
 
 from radiokit.exceptions import DataWarning, GeometryError
 from radiokit.utils import CaseResult, content_hash
+from radiokit.utils._one_case import Prepared
 
 
 def features(case_id: str, row: pd.Series) -> CaseResult:
@@ -71,3 +72,15 @@ def dies_once(case_id: str, row: pd.Series, *, folder: Path) -> dict[str, float]
         os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(0.02)
     return {"third": float(row["value"]) / 3, "pid": float(os.getpid())}
+
+
+def prepared(case_id: str, row: pd.Series, *, folder: Path | None = None) -> Prepared:
+    """The first of two steps."""
+    if folder is not None:
+        (folder / case_id).touch()
+    value = float(row["value"])
+    if value < 0:
+        raise GeometryError("It lies outside.")
+    if value >= 100:
+        warnings.warn("large", DataWarning, stacklevel=2)
+    return Prepared(value, {"half": value / 2})

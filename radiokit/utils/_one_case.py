@@ -19,16 +19,35 @@ from radiokit.utils._cache import CaseCache, CaseResult, Entry
 from radiokit.utils._isolation import ADVICE
 from radiokit.utils._parallel import one_thread
 
-Compute = Callable[[str, pd.Series], Mapping[str, float] | CaseResult]
 Item = tuple[str, pd.Series]
 
 
 @dataclass(frozen=True)
+class Prepared:
+    """What the computation of one case returns where `finish` of `run_cases` has the last word: its input for that."""
+
+    payload: Any
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def with_features(self, features: Mapping[str, float]) -> CaseResult:
+        """Return the result of the case."""
+        return CaseResult(features, self.provenance)
+
+
+Compute = Callable[[str, pd.Series], Mapping[str, float] | CaseResult | Prepared]
+
+
+@dataclass(frozen=True)
 class Outcome:
-    """One case on its way back from a worker: an entry, or the error and where it was raised."""
+    """One case on its way back from a worker: an entry, or the error and where it was raised.
+
+    A prepared case travels with its `name` in the cache, under which it is kept when it is finished.
+    """
 
     case_id: str
     entry: Entry | None = None
+    prepared: Prepared | None = None
+    name: str | None = None
     cached: bool = False
     seconds: float = 0.0
     error: RadiokitError | None = None
@@ -58,10 +77,30 @@ def run_case(
                 if entry is not None and (columns is None or set(entry.names) == set(columns)):
                     return Outcome(case_id, entry, cached=True, seconds=entry.seconds, warnings=_revived(entry))
             result = compute(case_id, row)
-            entry = _entry(result if isinstance(result, CaseResult) else CaseResult(result), columns)
         except Exception as error:  # noqa: BLE001 - recorded in `failures`, or raised with the id of the case
-            return failure(case_id, error, time.perf_counter() - start, _heard(caught))
-    seconds, heard = time.perf_counter() - start, _heard(caught)
+            return failure(case_id, error, time.perf_counter() - start, heard_of(caught))
+    seconds, heard = time.perf_counter() - start, heard_of(caught)
+    if isinstance(result, Prepared):
+        return Outcome(case_id, prepared=result, name=name, seconds=seconds, warnings=heard)
+    whole = result if isinstance(result, CaseResult) else CaseResult(result)
+    return finished(case_id, whole, seconds=seconds, heard=heard, name=name, cache=cache, columns=columns)
+
+
+def finished(
+    case_id: str,
+    result: CaseResult,
+    *,
+    seconds: float,
+    heard: list[tuple[type[Warning], str]],
+    name: str | None,
+    cache: CaseCache | None,
+    columns: tuple[str, ...] | None,
+) -> Outcome:
+    """Return the outcome of a case that has its features, and keep it in the cache."""
+    try:
+        entry = _entry(result, columns)
+    except Exception as error:  # noqa: BLE001 - features that are no numbers, or not those asked for
+        return failure(case_id, error, seconds, heard)
     kept = [(kind.__name__, text) for kind, text in heard if issubclass(kind, RadiokitWarning)]
     entry = Entry(entry.names, entry.values, entry.provenance, kept, seconds)
     # Outside of the guard: a full disk is not the fault of one case, it stops the run.
@@ -84,7 +123,8 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _heard(caught: list[warnings.WarningMessage]) -> list[tuple[type[Warning], str]]:
+def heard_of(caught: list[warnings.WarningMessage]) -> list[tuple[type[Warning], str]]:
+    """Return each warning once."""
     return list(dict.fromkeys((w.category, str(w.message)) for w in caught))
 
 

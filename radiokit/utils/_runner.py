@@ -13,6 +13,7 @@ import pandas as pd
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from radiokit.exceptions import CaseTableError, ParameterError
+from radiokit.utils._batches import Finish, in_batches
 from radiokit.utils._cache import CaseCache
 from radiokit.utils._isolation import Limits, isolated_iter
 from radiokit.utils._one_case import Compute, Item, Outcome, failure, run_case
@@ -50,6 +51,8 @@ class Extraction:
 
 
 Task = Callable[[Item], Outcome]
+# Prepared cases that may wait for the second step.
+WINDOW = 128
 
 
 class _WorkerTracebackError(Exception):
@@ -66,6 +69,7 @@ def run_cases(
     on_error: str = "raise",
     cache: str | os.PathLike[str] | None = None,
     limits: Limits | None = None,
+    finish: Finish | None = None,
     progress: bool = False,
     description: str = "Cases",
 ) -> Extraction:
@@ -93,6 +97,9 @@ def run_cases(
     limits : Limits, optional
         Seconds and memory for each case, which then runs in a process of its own that is ended when it takes more;
         such a case fails with `CaseTimeoutError` or `CaseMemoryError`.
+    finish : callable, optional
+        Second step in this process, over `finish.size` cases at once, while workers prepare the next ones: `compute`
+        then returns `Prepared`, and ``finish(payloads)`` a mapping of feature to value, or an error, for each.
     progress : bool
         Show a bar on standard error.
     description : str
@@ -139,8 +146,10 @@ def run_cases(
         store.prepare()
     names = None if columns is None else tuple(columns)
     task = partial(run_case, compute=compute, key=key, cache=store, columns=names)
+    run = partial(outcomes_of if finish is None else _in_windows, cases, task, n_jobs=n_jobs, limits=limits)
+    # Generators are closed from the outside in, so nothing else may hold one of them.
     stream = track(
-        _sharing_names(outcomes_of(cases, task, n_jobs=n_jobs, limits=limits)),
+        _sharing_names(run() if finish is None else in_batches(run(), finish, cache=store, columns=names)),
         total=len(cases),
         description=description,
         disable=not progress,
@@ -180,6 +189,12 @@ def outcomes_of(cases: pd.DataFrame, task: Task, *, n_jobs: int | None, limits: 
     found = isolated_iter(task, _Items(rest), n_jobs=n_jobs, limits=limits or Limits())
     for case_id, one in zip(rest.index, found, strict=True):
         yield one if isinstance(one, Outcome) else failure(str(case_id), one)
+
+
+def _in_windows(cases: pd.DataFrame, task: Task, *, n_jobs: int | None, limits: Limits | None) -> Iterator[Outcome]:
+    """Run some cases after the other: workers never wait for the second step, which could fill the memory otherwise."""
+    for start in range(0, len(cases), WINDOW):
+        yield from outcomes_of(cases.iloc[start : start + WINDOW], task, n_jobs=n_jobs, limits=limits)
 
 
 class _Items:

@@ -1,0 +1,91 @@
+"""A second step over several cases at once: workers read and crop, this process runs a network over them together."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from radiokit.utils._cache import CaseCache
+from radiokit.utils._one_case import Outcome, Prepared, failure, finished, heard_of
+
+
+class Finish(Protocol):
+    """What works on several prepared cases at once, in the process that called `run_cases`.
+
+    `size` is how many it takes at most. A result is a mapping of feature to value, or the error of that case; an error
+    that is raised stops the run.
+    """
+
+    size: int
+
+    def __call__(self, payloads: Sequence[Any]) -> Sequence[Mapping[str, float] | Exception]:
+        """Return one result for each payload, in order."""
+        ...
+
+
+@dataclass
+class _Held:
+    """Cases waiting for their batch, in order, with those that need none in between."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    waiting: int = 0
+
+    def add(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+        self.waiting += outcome.prepared is not None
+
+
+def in_batches(
+    outcomes: Iterator[Outcome], finish: Finish, *, cache: CaseCache | None, columns: tuple[str, ...] | None
+) -> Iterator[Outcome]:
+    """Finish prepared cases, `finish.size` at a time; all outcomes leave in the order in which they came."""
+    held = _Held()
+    for outcome in outcomes:
+        held.add(outcome)
+        if held.waiting in (0, finish.size):
+            yield from _finished(held, finish, cache, columns)
+            held = _Held()
+    yield from _finished(held, finish, cache, columns)
+
+
+def _finished(
+    held: _Held, finish: Finish, cache: CaseCache | None, columns: tuple[str, ...] | None
+) -> Iterator[Outcome]:
+    payloads = [outcome.prepared.payload for outcome in held.outcomes if outcome.prepared is not None]
+    start = time.perf_counter()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        results = iter(finish(payloads) if payloads else [])
+    seconds = (time.perf_counter() - start) / max(held.waiting, 1)
+    heard = heard_of(caught)
+    for outcome in held.outcomes:
+        if outcome.prepared is None:
+            yield outcome
+        else:
+            yield _one(outcome, outcome.prepared, next(results), seconds, heard, cache, columns)
+
+
+def _one(
+    outcome: Outcome,
+    prepared: Prepared,
+    result: Mapping[str, float] | Exception,
+    seconds: float,
+    heard: list[tuple[type[Warning], str]],
+    cache: CaseCache | None,
+    columns: tuple[str, ...] | None,
+) -> Outcome:
+    seconds, heard = outcome.seconds + seconds, [*outcome.warnings, *heard]
+    if isinstance(result, Exception):
+        return failure(outcome.case_id, result, seconds, heard)
+    return finished(
+        outcome.case_id,
+        prepared.with_features(result),
+        seconds=seconds,
+        heard=heard,
+        name=outcome.name,
+        cache=cache,
+        columns=columns,
+    )
