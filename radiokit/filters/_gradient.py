@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import SimpleITK as sitk
 
 from radiokit.filters._base import Filter
 from radiokit.io import Volume, to_sitk
@@ -56,5 +55,7 @@ class Gradient(Filter):
         image : Volume
             The response.
         """
+        import SimpleITK as sitk
+
         response = sitk.GradientMagnitude(to_sitk(volume), self.use_spacing)
         yield "gradient", volume.with_array(np.asarray(sitk.GetArrayFromImage(response)))

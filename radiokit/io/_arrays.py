@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
 
 from radiokit.exceptions import InputError, MaskError, ParameterError
 from radiokit.io._mask import as_label, select_label
@@ -142,6 +141,8 @@ def channel_of(mask: Any, channel: int) -> Any:
     >>> channel_of(both, 1)[0, 0, 0]
     1
     """
+    import SimpleITK as sitk
+
     image = mask
     if isinstance(mask, str | os.PathLike) and Path(mask).is_file():
         image = sitk.ReadImage(str(mask))

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pydicom
-import SimpleITK as sitk
 from pydicom.config import disable_value_validation
 from pydicom.errors import InvalidDicomError
 from pydicom.pixels import apply_modality_lut
@@ -178,6 +177,8 @@ def _values(path: Path) -> np.ndarray:
 
 def _decoded_by_itk(path: Path, reason: Exception) -> np.ndarray:
     """ITK brings decoders for the compressed transfer syntaxes that pydicom needs further packages for."""
+    import SimpleITK as sitk
+
     try:
         return sitk.GetArrayFromImage(sitk.ReadImage(str(path)))[0]
     except RuntimeError:

@@ -6,7 +6,6 @@ import warnings
 from dataclasses import replace
 
 import numpy as np
-import SimpleITK as sitk
 
 from radiokit.exceptions import DataWarning, GeometryError, MaskError
 from radiokit.io._sitk import corner_positions, indices_at, positions, to_sitk
@@ -105,6 +104,8 @@ def on_grid_of(mask: Mask, reference: Grid) -> Mask:
         corner_positions(mask), corner_positions(reference), rtol=0, atol=1e-6 * min(reference.spacing)
     ):
         return replace(mask, spacing=reference.spacing, origin=reference.origin, direction=reference.direction)
+    import SimpleITK as sitk
+
     target = sitk.Image([int(n) for n in reference.shape[::-1]], sitk.sitkUInt8)
     target.SetSpacing(reference.spacing[::-1])
     target.SetOrigin(reference.origin[::-1])
@@ -135,7 +136,7 @@ def _report_loss(mask: Mask, reference: Grid, found: Mask) -> None:
     if len(inside) and not found.array.any():
         raise MaskError(
             f"{name}: no voxel of the region is left on the reference grid ({int(outside.sum())} of {len(inside)} mask "
-            "voxels lie outside of it). Do image and mask belong together?"
+            "voxels lie outside of it). Do image and mask belong together, and is the region larger than a voxel there?"
         )
     if outside.any():
         warnings.warn(

@@ -9,8 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-import SimpleITK as sitk
-
 from radiokit.exceptions import FileError
 from radiokit.io._sitk import from_sitk
 from radiokit.io._volume import Volume
@@ -21,6 +19,8 @@ MAX_HEADER_LINES = 1000
 
 def read_itk(path: Path) -> Volume:
     """Read an NRRD or MetaImage file of one scalar volume."""
+    import SimpleITK as sitk
+
     _verify(path)
     try:
         image = sitk.ReadImage(str(path))

@@ -1,7 +1,8 @@
 """NIfTI voxels straight from the file's bytes.
 
-ITK's reader pads a truncated gzip stream with zeros and turns NaN into 0, both without a word. So ITK is asked for the
-geometry only, and the voxels are decoded here: the length and the gzip checksum have to be right, and NaN stays NaN.
+ITK's reader pads a truncated gzip stream with zeros and turns NaN into 0, both without a word. So the voxels are
+decoded here: the length and the gzip checksum have to be right, and NaN stays NaN. ITK is asked for the geometry alone,
+and only where axes are turned or the header contradicts itself.
 Format: Cox et al. 2004, "A (sort of) new image data format standard: NIfTI-1"; NIfTI-2 (2011), nifti.nimh.nih.gov.
 """
 
@@ -15,12 +16,12 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 import numpy as np
-import SimpleITK as sitk
 
 from radiokit.exceptions import FileError
 from radiokit.io._sitk import to_zyx
 from radiokit.io._volume import Volume
 
+Geometry = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, ...]]
 GZIP_MAGIC = b"\x1f\x8b"
 NIFTI_1, NIFTI_2 = 348, 540
 DTYPES = {
@@ -44,6 +45,7 @@ class _Header:
     offset: int
     slope: float
     intercept: float
+    geometry: Geometry | None  # None: ITK has to say
 
 
 def read_nifti(path: Path) -> Volume:
@@ -60,7 +62,8 @@ def read_nifti(path: Path) -> Volume:
         raise FileError(f"{path} is damaged or cut off: {error}. Copy it again from its source.") from error
     array = _scaled(np.frombuffer(content, header.dtype), header)
     x, y, z = (*header.size, 1, 1)[:3]
-    return Volume(array.reshape(z, y, x), *_geometry(path), metadata={"format": "NIfTI", "path": str(path)})
+    geometry = header.geometry or _geometry(path)
+    return Volume(array.reshape(z, y, x), *geometry, metadata={"format": "NIfTI", "path": str(path)})
 
 
 def _open(path: Path) -> BinaryIO:
@@ -91,18 +94,20 @@ def _parse(head: bytes, path: Path) -> _Header:
         magic, dims = head[344:348], struct.unpack_from(f"{order}8h", head, 40)
         (code,) = struct.unpack_from(f"{order}h", head, 70)
         offset, slope, intercept = struct.unpack_from(f"{order}3f", head, 108)
+        geometry = _plain_geometry(head, order)
     else:
         magic, dims = head[4:8], struct.unpack_from(f"{order}8q", head, 16)
         (code,) = struct.unpack_from(f"{order}h", head, 12)
         (offset,) = struct.unpack_from(f"{order}q", head, 168)
         slope, intercept = struct.unpack_from(f"{order}2d", head, 176)
+        geometry = None
     if magic[:2] != b"n+":
         raise FileError(f"{path} is the header of a pair of files (.hdr and .img); convert it to one .nii.gz file.")
     if code not in DTYPES:
         raise FileError(
             f"{path} holds voxels of NIfTI data type {code} (colour or complex); required: one number each."
         )
-    return _Header(_one_volume(dims, path), np.dtype(order + DTYPES[code]), int(offset), slope, intercept)
+    return _Header(_one_volume(dims, path), np.dtype(order + DTYPES[code]), int(offset), slope, intercept, geometry)
 
 
 def _one_volume(dims: tuple[int, ...], path: Path) -> tuple[int, ...]:
@@ -126,7 +131,33 @@ def _scaled(array: np.ndarray, header: _Header) -> np.ndarray:
     return (native.astype(np.float64) * slope + intercept).astype(kind)
 
 
-def _geometry(path: Path) -> tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, ...]]:
+def _plain_geometry(head: bytes, order: str) -> Geometry | None:
+    """Read a geometry of NIfTI-1 that can be read in one way only: mm, and axes along those of the patient.
+
+    The turn is a quaternion (b, c, d), half turns here, with a flip of the third axis (qfac); the matrix (sform) is
+    absent or says the same. NIfTI's x and y point right and anterior, ours left and posterior.
+    """
+    (n_axes,) = struct.unpack_from(f"{order}h", head, 40)
+    flip, *spacing = struct.unpack_from(f"{order}4f", head, 76)
+    qform, sform = struct.unpack_from(f"{order}2h", head, 252)
+    *turn, x, y, z = struct.unpack_from(f"{order}6f", head, 256)
+    half_turns = {(0, 0, 0): (1, 1, 1), (1, 0, 0): (1, -1, -1), (0, 1, 0): (-1, 1, -1), (0, 0, 1): (-1, -1, 1)}
+    millimetres = head[123] & 7 in (0, 2)
+    if n_axes != 3 or qform <= 0 or not millimetres or flip not in (1.0, -1.0) or min(spacing) <= 0:
+        return None
+    if tuple(turn) not in half_turns:
+        return None
+    signs = np.multiply(half_turns[tuple(turn)], (1.0, 1.0, flip))
+    matrix = np.column_stack([np.diag(signs * np.array(spacing)), (x, y, z)])
+    if sform > 0 and not np.array_equal(matrix.ravel(), struct.unpack_from(f"{order}12f", head, 280)):
+        return None
+    direction = np.diag(signs * (-1.0, -1.0, 1.0)).ravel()
+    return to_zyx(spacing, (-x, -y, z), direction.tolist())
+
+
+def _geometry(path: Path) -> Geometry:
+    import SimpleITK as sitk
+
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     reader.SetImageIO("NiftiImageIO")  # or ITK asks every format whether it knows the file

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-import SimpleITK as sitk
 
 from radiokit.exceptions import FileError
 from radiokit.io._nifti import read_nifti
@@ -46,6 +45,8 @@ def write_volume(volume: Grid, path: str | os.PathLike[str]) -> None:
     ...     float(read_volume(f"{folder}/eye.nrrd").array.sum())
     3.0
     """
+    import SimpleITK as sitk
+
     path = Path(path)
     suffix = next((s for s in sorted(WRITABLE, key=len, reverse=True) if path.name.lower().endswith(s)), None)
     if suffix is None:

@@ -8,40 +8,15 @@ of steps: ITK's BSplineDecompositionImageFilter, BSplineInterpolateImageFunction
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numba
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from radiokit.io import Volume
+from radiokit.preprocessing._grids import Floats, Grid, along_axes, line_ends
 
 MARGIN = 64
 SUPPORT = 4
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A grid in ITK's terms: everything in the order x, y, z.
-
-    Parameters
-    ----------
-    size : tuple of 3 int
-        Number of voxels.
-    spacing : tuple of 3 float
-        In mm.
-    origin : tuple of 3 float
-        In mm.
-    direction : tuple of 9 float
-        Direction cosines, row-major.
-    """
-
-    size: tuple[int, int, int]
-    spacing: tuple[float, float, float]
-    origin: tuple[float, float, float]
-    direction: tuple[float, ...]
 
 
 def can_interpolate(image: Volume) -> bool:
@@ -67,13 +42,20 @@ def interpolate_cubic(image: Volume, target: Grid, *, keep_type: bool) -> NDArra
     ndarray of shape (z, y, x)
         The values.
     """
-    first, last = _line_ends(image, target)
+    source = Grid.of(image)
+    first, last = line_ends(source, target)
     ends = np.concatenate([first.reshape(-1, 3), last.reshape(-1, 3)])[:, ::-1]
     shape = np.array(image.shape)
     low = np.clip(np.floor(ends.min(axis=0)).astype(int) - 3, 0, shape - SUPPORT)
     high = np.clip(np.ceil(ends.max(axis=0)).astype(int) + 4, SUPPORT, shape)
-    out = np.empty(target.size[::-1])
-    _evaluate(_coefficients(image.array, low, high), low, shape, first, last, out)
+    coefficients = _coefficients(image.array, low, high)
+    out = np.zeros(target.size[::-1])
+    if source.straight and target.straight:
+        places = along_axes(source, target)
+        (wx, ix), (wy, iy), (wz, iz) = map(_supports, places, source.size, low[::-1])
+        _evaluate_straight(coefficients, wx, ix, wy, iy, wz, iz, out)
+    else:
+        _evaluate(coefficients, low, shape, first, last, out)
     if not keep_type:
         return out
     dtype = image.array.dtype
@@ -81,40 +63,6 @@ def interpolate_cubic(image: Volume, target: Grid, *, keep_type: bool) -> NDArra
         limits = np.iinfo(dtype)
         np.clip(out, limits.min, limits.max, out=out)
     return out.astype(dtype)
-
-
-def _line_ends(image: Volume, target: Grid) -> tuple[Floats, Floats]:
-    """Place the first voxel of each line of the target, and the one past its end, in the image (index x, y, z)."""
-    forward, _ = _matrices(target.spacing, target.direction)
-    _, backward = _matrices(image.spacing[::-1], image.direction[::-1])
-    n, rows, planes = target.size
-    k, j = np.meshgrid(np.arange(float(planes)), np.arange(float(rows)), indexing="ij")
-    found = []
-    for i in (0.0, float(n)):
-        index = (np.full(k.shape, i), j, k)
-        point = [_sum(target.origin[a], forward[a], index) for a in range(3)]
-        offset = tuple(p - o for p, o in zip(point, image.origin[::-1], strict=True))
-        found.append(np.stack([_sum(0.0, backward[a], offset) for a in range(3)], axis=-1))
-    return found[0], found[1]
-
-
-def _sum(start: float, weights: Floats, terms: tuple[Floats, ...]) -> Floats:
-    """Sum from left to right: the order decides the last bit."""
-    total = np.full(terms[0].shape, start)
-    for weight, term in zip(weights, terms, strict=True):
-        total = total + weight * term
-    return total
-
-
-def _matrices(spacing: tuple[float, ...], direction: tuple[float, ...]) -> tuple[Floats, Floats]:
-    """ITK's own matrices from index to mm and back, read off the unit vectors."""
-    grid = sitk.Image(1, 1, 1, sitk.sitkUInt8)
-    grid.SetSpacing(spacing)
-    grid.SetDirection(direction)
-    units = np.eye(3)
-    forward = [grid.TransformIndexToPhysicalPoint([int(v) for v in unit]) for unit in units]
-    backward = [grid.TransformPhysicalPointToContinuousIndex(unit.tolist()) for unit in units]
-    return np.array(forward).T, np.array(backward).T
 
 
 def _coefficients(array: NDArray[np.generic], low: NDArray[np.intp], high: NDArray[np.intp]) -> Floats:
@@ -200,6 +148,31 @@ def _support(x, n, low, weight, place):  # type: ignore[no-untyped-def]  # pragm
 
 
 @numba.njit(cache=True, nogil=True)
+def _supports(places, n, low):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Weights and places for each index of an axis, shapes (4, n); outside of the image the weights are 0."""
+    weights, indices = np.zeros((SUPPORT, places.size)), np.zeros((SUPPORT, places.size), np.int64)
+    for i in range(places.size):
+        if -0.5 <= places[i] < n - 0.5:
+            _support(places[i], n, low, weights[:, i], indices[:, i])
+    return weights, indices
+
+
+@numba.njit(cache=True, nogil=True)
+def _evaluate_straight(c, wx, ix, wy, iy, wz, iz, out):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Sum as `_evaluate` does, a row of voxels at a time."""
+    for k in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            line = out[k, j]
+            for p in range(SUPPORT):
+                for q in range(SUPPORT):
+                    row, across, along = c[iz[p, k], iy[q, j]], wy[q, j], wz[p, k]
+                    for r in range(SUPPORT):
+                        weight, place = wx[r], ix[r]
+                        for i in range(line.size):
+                            line[i] += weight[i] * across * along * row[place[i]]
+
+
+@numba.njit(cache=True, nogil=True)
 def _evaluate(c, low, shape, first, last, out):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     wx, wy, wz = np.empty(4), np.empty(4), np.empty(4)
     ix, iy, iz = np.empty(4, np.int64), np.empty(4, np.int64), np.empty(4, np.int64)
@@ -212,7 +185,6 @@ def _evaluate(c, low, shape, first, last, out):  # type: ignore[no-untyped-def] 
                 x = s[0] + (e[0] - s[0]) * along
                 y = s[1] + (e[1] - s[1]) * along
                 z = s[2] + (e[2] - s[2]) * along
-                out[k, j, i] = 0.0
                 if not (-0.5 <= x < shape[2] - 0.5 and -0.5 <= y < shape[1] - 0.5 and -0.5 <= z < shape[0] - 0.5):
                     continue
                 _support(x, shape[2], low[2], wx, ix)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import Self
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from radiokit.exceptions import InputError, ParameterError
@@ -86,6 +85,8 @@ def correct_bias(
     >>> bool(found[body].std() / found[body].mean() < 0.5 * image.array[body].std() / image.array[body].mean())
     True
     """
+    import SimpleITK as sitk
+
     low, high = float(volume.array.min()), float(volume.array.max())
     if not np.isfinite([low, high]).all() or low < 0 or low == high:
         raise InputError(f"The image ranges from {low:g} to {high:g}; N4 needs finite values from 0 on, not all equal.")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import SimpleITK as sitk
+from numpy.typing import NDArray
 
 from radiokit.exceptions import MaskError
-from radiokit.io import Mask, Volume, from_sitk, to_sitk
+from radiokit.io import Mask, Volume, to_sitk
+from radiokit.io._geometry import on_grid_of
 from radiokit.io._sitk import indices_at, positions
-from radiokit.preprocessing._bspline import Grid, can_interpolate, interpolate_cubic
+from radiokit.preprocessing._bspline import can_interpolate, interpolate_cubic
 from radiokit.preprocessing._crop import Box, bounding_box, crop
+from radiokit.preprocessing._grids import Grid, nearest, resampler
 
 INTERPOLATORS = {
     "nearest": "sitkNearestNeighbor",
@@ -85,7 +87,7 @@ def resample_around(
     new = np.array([o if n is None else n for n, o in zip(spacing, old, strict=True)])
     new = np.where(lengths != 1, new, old)
     if np.allclose(image.spacing, new):
-        moved = on_grid_of(image, mask)
+        moved = on_grid_of(mask, image)
         box = bounding_box(moved)
         return crop(image, box, padding=padding), crop(moved, box, padding=padding)
 
@@ -93,72 +95,27 @@ def resample_around(
     start, stop = np.array([s.start for s in box]), np.array([s.stop for s in box])
     first = np.maximum(np.floor((start - 0.5) * ratio - padding), 0)
     last = np.minimum(np.ceil((stop - 0.5) * ratio + padding), np.ceil(np.array(mask.shape) * ratio) - 1)
-    region = to_sitk(mask)
     corner = 0.5 * (new - old) / old + first / ratio
-    origin = region.TransformContinuousIndexToPhysicalPoint(corner[::-1].tolist())
-
+    grid = Grid.of(mask)
     nx, ny, nz = (last - first + 1).astype(int)[::-1].tolist()
     sx, sy, sz = new[::-1].tolist()
-    target = Grid((nx, ny, nz), (sx, sy, sz), origin, region.GetDirection())
-    labels = _resampled(region, target, "nearest", region.GetPixelID())
-    moved = Mask(labels.array > 0, labels.spacing, labels.origin, labels.direction, mask.metadata)
+    target = Grid((nx, ny, nz), (sx, sy, sz), grid.point(corner[::-1]), grid.direction)
+    moved = Mask(nearest(mask, target), (sz, sy, sx), target.origin[::-1], mask.direction, mask.metadata)
     if INTERPOLATORS[interpolator] == "sitkBSpline" and can_interpolate(image):
-        return labels.with_array(interpolate_cubic(image, target, keep_type=keep_type)), moved
+        values = interpolate_cubic(image, target, keep_type=keep_type)
+    else:
+        values = _interpolate(image, target, INTERPOLATORS[interpolator], keep_type=keep_type)
+    return Volume(values, moved.spacing, moved.origin, moved.direction), moved
+
+
+def _interpolate(image: Volume, target: Grid, interpolator: str, *, keep_type: bool) -> NDArray[np.generic]:
+    import SimpleITK as sitk
+
     source = to_sitk(image)
-    return _resampled(source, target, interpolator, source.GetPixelID() if keep_type else sitk.sitkFloat64), moved
-
-
-def _resampled(source: sitk.Image, target: Grid, interpolator: str, pixel_type: int) -> Volume:
-    grid = sitk.ResampleImageFilter()
-    grid.SetSize(target.size)
-    grid.SetOutputSpacing(target.spacing)
-    grid.SetOutputOrigin(target.origin)
-    grid.SetOutputDirection(target.direction)
-    grid.SetOutputPixelType(pixel_type)
-    grid.SetInterpolator(getattr(sitk, INTERPOLATORS[interpolator]))
-    return from_sitk(grid.Execute(source))
-
-
-def on_grid_of(image: Volume, mask: Mask) -> Mask:
-    """Bring a mask onto the grid of an image: each voxel takes the nearest voxel of the mask.
-
-    Parameters
-    ----------
-    image : Volume
-        Whose grid to use.
-    mask : Mask
-        The region, which has to lie inside of the image.
-
-    Returns
-    -------
-    Mask
-        The region on the image's grid.
-
-    Raises
-    ------
-    MaskError
-        If the region reaches out of the image, or no voxel of it is left.
-
-    Examples
-    --------
-    >>> coarse = Mask(np.ones((1, 2, 2), bool), spacing=(1, 2, 2), origin=(0, 0.5, 0.5))
-    >>> on_grid_of(Volume(np.zeros((1, 4, 4))), coarse).array.sum()
-    np.int64(16)
-    """
-    same = image.shape == mask.shape and image.spacing == mask.spacing
-    if same and image.origin == mask.origin and image.direction == mask.direction:
-        return mask
-    require_inside(image, mask)
-    grid = sitk.ResampleImageFilter()
-    grid.SetSize([int(n) for n in image.shape[::-1]])
-    grid.SetOutputSpacing(image.spacing[::-1])
-    grid.SetOutputOrigin(image.origin[::-1])
-    grid.SetOutputDirection(image.direction[::-1])
-    grid.SetInterpolator(sitk.sitkNearestNeighbor)
-    array = sitk.GetArrayFromImage(grid.Execute(to_sitk(mask))) > 0
-    if not array.any():
-        raise MaskError("No voxel of the region is left on the grid of the image: it is smaller than a voxel there.")
-    return Mask(array, image.spacing, image.origin, image.direction, mask.metadata)
+    grid = resampler(target)
+    grid.SetOutputPixelType(source.GetPixelID() if keep_type else sitk.sitkFloat64)
+    grid.SetInterpolator(getattr(sitk, interpolator))
+    return np.asarray(sitk.GetArrayFromImage(grid.Execute(source)))
 
 
 def require_inside(image: Volume, mask: Mask) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import SimpleITK as sitk
 
 from radiokit.exceptions import InputError
 from radiokit.io import Mask, Volume, to_sitk
@@ -41,6 +40,8 @@ def standardize(
     >>> standardize(Volume(np.array([[[1.0, 2.0, 3.0]]]))).array.tolist()
     [[[-1.0, 0.0, 1.0]]]
     """
+    import SimpleITK as sitk
+
     values = volume.array if within is None else volume.array[within.array]
     if values.size < 2:
         raise InputError(f"The reference region holds {values.size} voxels; z-scores need at least 2.")

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from radiokit.io import Volume, to_sitk
-from radiokit.preprocessing._bspline import Grid, can_interpolate, interpolate_cubic
+from radiokit.io import Mask, Volume, to_sitk
+from radiokit.preprocessing._bspline import can_interpolate, interpolate_cubic
+from radiokit.preprocessing._grids import Grid, nearest, resampler
 
 SPACINGS = (0.5, 0.78125, 0.9765625, 1.0, 2.0, 3.0)
 
@@ -28,8 +29,7 @@ def a_case(seed: int, dtype: str, largest: int) -> tuple[Volume, Grid]:
     rng = np.random.default_rng(seed)
     shape = rng.integers(4, largest, 3)
     array = (rng.normal(size=shape) * 400).astype(dtype) if dtype != "uint8" else rng.integers(0, 256, shape, dtype)
-    turn = np.linalg.qr(rng.normal(size=(3, 3)))[0] if seed % 2 else np.eye(3)
-    turn *= np.sign(np.linalg.det(turn))
+    turn = np.linalg.qr(rng.normal(size=(3, 3)))[0] if seed % 2 else np.diag(rng.choice([-1.0, 1.0], 3))
     spacing = rng.choice(SPACINGS, 3)
     image = Volume(array, tuple(spacing), tuple(rng.normal(size=3) * 100), tuple(turn.ravel()))
     new = np.ones(3) if seed % 4 else rng.uniform(0.6, 3, 3)
@@ -49,6 +49,41 @@ def test_no_bit_differs(seed: int) -> None:
     found = interpolate_cubic(image, target, keep_type=False)
     assert (found == by_itk(image, target, sitk.sitkFloat64)).all()
     assert (interpolate_cubic(image, target, keep_type=True) == by_itk(image, target, sitk.sitkInt16)).all()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_nearest_voxel_is_itk_s(seed: int) -> None:
+    image, target = a_case(seed, "int16", 40)
+    mask = Mask(image.array > 0, image.spacing, image.origin, image.direction)
+    grid = resampler(target)
+    grid.SetInterpolator(sitk.sitkNearestNeighbor)
+    expected = sitk.GetArrayFromImage(grid.Execute(to_sitk(mask)))
+    assert (nearest(mask, target) == (expected > 0)).all()
+
+
+def test_half_way_between_two_voxels_and_outside() -> None:
+    mask = Mask(np.indices((5, 5, 5)).sum(axis=0) % 3 == 0, (2.0, 1.0, 0.5))
+    target = Grid((12, 12, 12), (0.25, 0.5, 1.0), (-0.75, -1.5, -3.0), (1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0))
+    grid = resampler(target)
+    grid.SetInterpolator(sitk.sitkNearestNeighbor)
+    assert (nearest(mask, target) == (sitk.GetArrayFromImage(grid.Execute(to_sitk(mask))) > 0)).all()
+
+
+def test_a_straight_grid_needs_no_itk() -> None:
+    """What is computed here are ITK's own matrices, to the bit."""
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        direction = np.diag(rng.choice([-1.0, 1.0], 3)).ravel()
+        grid = Grid((4, 4, 4), tuple(rng.uniform(0.2, 6, 3)), tuple(rng.normal(size=3) * 100), tuple(direction))
+        image = sitk.Image(4, 4, 4, sitk.sitkUInt8)
+        image.SetSpacing(grid.spacing)
+        image.SetOrigin(grid.origin)
+        image.SetDirection(grid.direction)
+        index = rng.normal(size=3) * 10
+        assert grid.point(index) == image.TransformContinuousIndexToPhysicalPoint(index.tolist())
+        back = grid.matrices[1].T
+        image.SetOrigin((0, 0, 0))
+        assert (back == [image.TransformPhysicalPointToContinuousIndex(unit) for unit in np.eye(3).tolist()]).all()
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int32", "float32", "float64"])
