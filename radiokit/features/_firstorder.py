@@ -9,6 +9,8 @@ import numpy as np
 from radiokit.features._binning import GreyLevels
 from radiokit.features._emphasis import EPS
 
+PERCENTILES = (10, 25, 50, 75, 90, 100)
+
 
 class Intensities:
     """The intensities of a region, with what several formulas need.
@@ -26,7 +28,10 @@ class Intensities:
     """
 
     def __init__(self, values: np.ndarray, levels: GreyLevels, voxel_volume: float, shift: float = 0.0) -> None:
-        self.x = np.sort(values).astype(float)  # ascending
+        ends = [(values.size - 1) * percent // 100 for percent in PERCENTILES]
+        places = [0, *ends, *(min(place + 1, values.size - 1) for place in ends)]
+        # Not sorted, which would take twice as long, but with the order statistics that are asked for in their places.
+        self.x = np.partition(values, places).astype(float)
         self.levels, self.voxel_volume, self.shift = levels, voxel_volume, shift
 
     @cached_property
@@ -49,12 +54,11 @@ class Intensities:
         """Mean of (x - mean)²."""
         return float(self.square.mean())
 
-    def percentile(self, percent: float) -> float:
-        """Value below which `percent` of the intensities lie, linearly interpolated."""
-        place = (self.x.size - 1) * percent / 100
-        below = int(place)
+    def percentile(self, percent: int) -> float:
+        """Value below which `percent` (one of `PERCENTILES`) of the intensities lie, linearly interpolated."""
+        below = (self.x.size - 1) * percent // 100
         low, high = self.x[below], self.x[min(below + 1, self.x.size - 1)]
-        return float(low + (high - low) * (place - below))
+        return float(low + (high - low) * ((self.x.size - 1) * percent / 100 - below))
 
     @cached_property
     def energy(self) -> float:
@@ -90,8 +94,7 @@ def mean_absolute_deviation(v: Intensities) -> float:
 
 def robust_mean_absolute_deviation(v: Intensities) -> float:
     """Mean absolute deviation of the values from the 10th to the 90th percentile."""
-    first, last = np.searchsorted(v.x, v.percentile(10)), np.searchsorted(v.x, v.percentile(90), side="right")
-    middle = v.x[first:last]
+    middle = v.x[(v.x >= v.percentile(10)) & (v.x <= v.percentile(90))]
     return float(np.abs(middle - middle.mean()).mean()) if middle.size else float("nan")
 
 

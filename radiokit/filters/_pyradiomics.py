@@ -142,7 +142,7 @@ def _log(kind: LoG, scene: Scene) -> Images:
             stacklevel=2,
         )
         return
-    yield name, laplacian_of_gaussian(scene.image.array, scene.image.spacing, kind.sigma)[scene.box]
+    yield name, laplacian_of_gaussian(scene.image.array, scene.image.spacing, kind.sigma, scene.box)
 
 
 @pyradiomics_names.register

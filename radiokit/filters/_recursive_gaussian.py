@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+Box = tuple[slice, slice, slice]
 LANES = 16
 MINIMUM_LENGTH = 4
 # Amplitudes (A, B) of the two oscillations for the Gaussian and for its second derivative; frequencies, dampings.
@@ -32,7 +33,9 @@ class Recursion(NamedTuple):
     bm: np.ndarray
 
 
-def laplacian_of_gaussian(array: np.ndarray, spacing: Sequence[float], sigma: float) -> np.ndarray:
+def laplacian_of_gaussian(
+    array: np.ndarray, spacing: Sequence[float], sigma: float, box: Box = (slice(None), slice(None), slice(None))
+) -> np.ndarray:
     """Filter with the Laplacian of a Gaussian, normalised across scale (times sigma²).
 
     Parameters
@@ -43,21 +46,28 @@ def laplacian_of_gaussian(array: np.ndarray, spacing: Sequence[float], sigma: fl
         In mm, (z, y, x).
     sigma : float
         Standard deviation in mm.
+    box : tuple of 3 slice
+        The part that is returned. An axis is cut to it once it is filtered, which later passes over other axes gain from.
 
     Returns
     -------
-    ndarray of float32, shape (z, y, x)
+    ndarray of float32, shape of the box
         What ``SimpleITK.LaplacianRecursiveGaussian(image, sigma, True)`` returns.
     """
-    total = np.zeros(array.shape, dtype=np.float32)
+    total = np.zeros(array[box].shape, dtype=np.float32)
     for axis in (2, 1, 0):  # ITK's order, x first: sums of rounded numbers depend on it
-        part = _along(array, axis, recursion(sigma / spacing[axis], sigma, second_derivative=True))
+        curved = recursion(sigma / spacing[axis], sigma, second_derivative=True)
+        part = _cut(_along(array, axis, curved), box, axis)
         for other in (2, 1, 0):
             if other != axis:
                 smooth = recursion(sigma / spacing[other], sigma, second_derivative=False)
-                part = _along(part, other, smooth)
-        total = (total + part * (1.0 / np.float64(spacing[axis] ** 2))).astype(np.float32)
+                part = _cut(_along(part, other, smooth), box, other)
+        _add(total, part, 1.0 / spacing[axis] ** 2)
     return total
+
+
+def _cut(array: np.ndarray, box: Box, axis: int) -> np.ndarray:
+    return array[(slice(None),) * axis + (box[axis],)]
 
 
 def recursion(width: float, sigma: float, *, second_derivative: bool) -> Recursion:
@@ -132,6 +142,15 @@ def _lines(array: np.ndarray, axis: int) -> np.ndarray:
     if axis == 1:
         return array
     return array.reshape(1, z * y, x).transpose(0, 2, 1)
+
+
+@njit(cache=True, nogil=True)
+def _add(total, part, weight):  # type: ignore[no-untyped-def]
+    # In double, and stored as ITK stores it.
+    for z in range(total.shape[0]):
+        for y in range(total.shape[1]):
+            for x in range(total.shape[2]):
+                total[z, y, x] = total[z, y, x] + part[z, y, x] * weight
 
 
 @njit(cache=True, nogil=True)

@@ -37,3 +37,10 @@ def test_is_close_to_the_laplacian_of_a_gaussian():
 def test_a_constant_image_has_no_response():
     got = laplacian_of_gaussian(np.full((6, 7, 8), 100.0), (1.0, 1.0, 2.0), 2.0)
     np.testing.assert_allclose(got, 0, atol=1e-3)
+
+
+def test_a_part_is_a_part_of_the_whole() -> None:
+    array = np.random.default_rng(3).normal(size=(9, 11, 13)).astype(np.float32) * 100
+    box = (slice(2, 7), slice(0, 4), slice(5, 13))
+    whole = laplacian_of_gaussian(array, (2.0, 1.0, 0.7), 1.5)
+    assert (laplacian_of_gaussian(array, (2.0, 1.0, 0.7), 1.5, box) == whole[box]).all()
