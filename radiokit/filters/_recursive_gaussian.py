@@ -47,7 +47,7 @@ def laplacian_of_gaussian(
     sigma : float
         Standard deviation in mm.
     box : tuple of 3 slice
-        The part that is returned. An axis is cut to it once it is filtered, which later passes over other axes gain from.
+        The part that is returned. An axis is cut to it once it is filtered: later passes see less.
 
     Returns
     -------
