@@ -65,13 +65,13 @@ def third(case_id: str, row: pd.Series) -> dict[str, float]:
     return {"third": float(row["value"]) / 3}
 
 
-def dies_once(case_id: str, row: pd.Series, *, folder: Path) -> dict[str, float]:
-    """The first process that comes to case 007 dies of something that is not the fault of the case."""
-    if case_id == "007" and not (folder / "died").exists():
-        (folder / "died").touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(0.02)
-    return {"third": float(row["value"]) / 3, "pid": float(os.getpid())}
+def ends_its_worker_once(case_id: str, row: pd.Series, *, folder: Path) -> dict[str, float]:
+    """The first to come to case 007 ends the worker of the cluster it works for, like a machine that is switched off."""
+    if case_id == "007" and not (folder / "ended").exists():
+        (folder / "ended").touch()
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(10)
+    return {"third": float(row["value"]) / 3, "worker": float(os.getppid())}
 
 
 def prepared(case_id: str, row: pd.Series, *, folder: Path | None = None) -> Prepared:

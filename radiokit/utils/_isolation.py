@@ -83,7 +83,7 @@ def isolated_iter(
         results.close()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)  # joblib hashes and names what it sends to a cluster
 class _Isolated:
     """Hand an item to a process of this run that has nothing to do, or to a new one; what travels to a worker."""
 

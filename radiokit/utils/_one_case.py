@@ -143,7 +143,7 @@ def failure(
         seconds=seconds,
         error=_named(error, case_id),
         kind=type(error).__name__,
-        trace=traceback.format_exc(),
+        trace="".join(traceback.format_exception(error)),
         warnings=heard or [],
     )
 

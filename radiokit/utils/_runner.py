@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 from joblib.externals.loky.process_executor import BrokenProcessPool
+from joblib.parallel import get_active_backend
 
 from radiokit.exceptions import CaseTableError, ParameterError
 from radiokit.utils._batches import Finish, in_batches
@@ -51,6 +52,7 @@ class Extraction:
 
 
 Task = Callable[[Item], Outcome]
+ON_THIS_MACHINE = ("LokyBackend", "MultiprocessingBackend", "SequentialBackend", "ThreadingBackend")
 # Prepared cases that may wait for the second step.
 WINDOW = 128
 
@@ -172,19 +174,20 @@ def _check(cases: pd.DataFrame, *, on_error: str, keyed: bool) -> None:
 
 
 def outcomes_of(cases: pd.DataFrame, task: Task, *, n_jobs: int | None, limits: Limits | None) -> Iterator[Outcome]:
-    """Run all cases, in order; where limits are set, or once a worker has died, each in a process that may die."""
+    """Run all cases, in order; where limits are set, or once a worker has died, each in a process that may die.
+
+    On a cluster they do so from the start: it would send a case that kills its worker to the next, and to the next.
+    """
     done = 0
-    if limits is None:
+    if limits is None and type(get_active_backend()[0]).__name__ in ON_THIS_MACHINE:
         try:
             items = _Items(cases)
             for outcome in parallel_iter(task, items, n_jobs=n_jobs, progress=False, description=""):
                 done += 1
                 yield outcome
             return
-        except Exception as error:
-            # Which case it was is not said. A cluster gives up on a case when several workers died of it.
-            if not isinstance(error, BrokenProcessPool) and type(error).__name__ != "KilledWorker":
-                raise
+        except BrokenProcessPool:
+            pass  # which case it was is not said
     rest = cases.iloc[done:]
     found = isolated_iter(task, _Items(rest), n_jobs=n_jobs, limits=limits or Limits())
     for case_id, one in zip(rest.index, found, strict=True):
