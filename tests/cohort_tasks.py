@@ -66,7 +66,7 @@ def third(case_id: str, row: pd.Series) -> dict[str, float]:
 
 
 def ends_its_worker_once(case_id: str, row: pd.Series, *, folder: Path) -> dict[str, float]:
-    """The first to come to case 007 ends the worker of the cluster it works for, like a machine that is switched off."""
+    """The first to come to case 007 ends the worker of the cluster it works for, as if it were switched off."""
     if case_id == "007" and not (folder / "ended").exists():
         (folder / "ended").touch()
         os.kill(os.getppid(), signal.SIGKILL)

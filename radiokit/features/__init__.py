@@ -13,12 +13,13 @@ from radiokit.features._settings import (
     Resampling,
     Resegmentation,
 )
-from radiokit.utils import Extraction
+from radiokit.utils import Extraction, Limits
 
 __all__ = [
     "Extraction",
     "FixedBinCount",
     "FixedBinWidth",
+    "Limits",
     "Measured",
     "Normalization",
     "RadiomicsExtractor",

@@ -28,11 +28,11 @@ from radiokit.features._reference import ReferencePipeline
 from radiokit.features._settings import FixedBinWidth, Normalization, RegionRules, Resampling, Resegmentation
 from radiokit.io import Mask, Volume
 from radiokit.io._case_rows import case_key, case_table
-from radiokit.utils import Extraction, run_cases
+from radiokit.utils import Extraction, Limits, run_cases
 from radiokit.utils._transformer import CaseTransformer
 
 ENGINES = ("radiokit", "pyradiomics")
-NOT_IN_RESULT = ("n_jobs", "on_error", "cache", "progress")
+NOT_IN_RESULT = ("n_jobs", "on_error", "cache", "limits", "progress")
 
 
 class RadiomicsExtractor(CaseTransformer):
@@ -67,6 +67,8 @@ class RadiomicsExtractor(CaseTransformer):
         Stop with the first case that fails, or keep its row as NaN and record it in `Extraction.failures`.
     cache : path, optional
         Folder of finished cases: a run that was killed goes on where it was, and a second run computes what changed.
+    limits : Limits, optional
+        Seconds and memory for each case; one that takes more, or crashes, fails alone.
     progress : bool
         Show a bar on standard error.
     texture : TextureOptions, optional
@@ -105,6 +107,7 @@ class RadiomicsExtractor(CaseTransformer):
         n_jobs: int | None = None,
         on_error: str = "raise",
         cache: str | os.PathLike[str] | None = None,
+        limits: Limits | None = None,
         progress: bool = False,
         texture: TextureOptions | None = None,
         region: RegionRules | None = None,
@@ -122,6 +125,7 @@ class RadiomicsExtractor(CaseTransformer):
         self.n_jobs = n_jobs
         self.on_error = on_error
         self.cache = cache
+        self.limits = limits
         self.progress = progress
         self.texture = texture
         self.region = region
@@ -295,6 +299,7 @@ class RadiomicsExtractor(CaseTransformer):
             n_jobs=self.n_jobs,
             on_error=self.on_error,
             cache=self.cache,
+            limits=as_optional("limits", self.limits, Limits),
             progress=self.progress,
             description="Features",
         )
