@@ -1,6 +1,22 @@
 """Deep features and deep models of segmented images. Needs the extra `deep`: torch and MONAI's networks."""
 
+from radiokit.deep._attribution import attribution_map
+from radiokit.deep._classifier import DeepClassifier
+from radiokit.deep._crop import Crop
 from radiokit.deep._networks import build_network
 from radiokit.deep._patches import patch, patch_mask
+from radiokit.deep._settings import Augmentation, Network, Training
+from radiokit.deep._survival import DeepSurvival
 
-__all__ = ["build_network", "patch", "patch_mask"]
+__all__ = [
+    "Augmentation",
+    "Crop",
+    "DeepClassifier",
+    "DeepSurvival",
+    "Network",
+    "Training",
+    "attribution_map",
+    "build_network",
+    "patch",
+    "patch_mask",
+]

@@ -6,7 +6,7 @@ import hashlib
 import os
 import secrets
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
@@ -124,15 +124,7 @@ class Reader:
             if images.shape[1:] != self.shape:
                 raise InputError(f"the patches have shape {images.shape[1:]}; the model was fitted to {self.shape}.")
         else:
-            found = _sequences(X)
-            absent = [s for s in self.sequences if s not in found]
-            if absent:
-                raise CaseTableError(
-                    f"the case table lacks images of {', '.join(map(repr, absent))}; it has "
-                    f"{', '.join(map(repr, found)) or 'none'}. The model was fitted to {', '.join(self.sequences)}."
-                )
-            ids = [str(i) for i in X.index]
-            rows = ({s: found[s].iloc[i] for s in self.sequences} for i in range(len(X)))
+            ids, rows = [str(i) for i in X.index], rows_of(X, self.sequences)
             pairs = track(zip(ids, rows, strict=True), total=len(ids), description="Reading", disable=not progress)
             images = np.stack([self._crop_of(case_id, row) for case_id, row in pairs])
         return self._checked(images, ids)
@@ -253,6 +245,18 @@ def _sequences(X: pd.DataFrame) -> dict[str, pd.DataFrame]:
     shared = [c for c in X.columns if str(c) == "mask" or str(c).startswith("mask_")]
     lone = {n.replace("image", "mask", 1): X[shared[0]] for n in names if shared}
     return sequences_of(X.assign(**{k: v for k, v in lone.items() if k not in X.columns}))
+
+
+def rows_of(X: Any, sequences: Sequence[str]) -> Iterator[Mapping[str, pd.Series]]:
+    """Yield of each case the columns of each of these sequences."""
+    found = _sequences(X) if isinstance(X, pd.DataFrame) else {}
+    absent = [s for s in sequences if s not in found]
+    if absent:
+        raise CaseTableError(
+            f"X lacks images of {', '.join(map(repr, absent))}; it has {', '.join(map(repr, found)) or 'none'}. The "
+            f"model was fitted to {', '.join(map(repr, sequences))}."
+        )
+    return ({s: found[s].iloc[i] for s in sequences} for i in range(len(X)))
 
 
 def open_case(row: Mapping[str, pd.Series]) -> Case:

@@ -1,0 +1,194 @@
+"""Where in the image a network found its score: Grad-CAM and occlusion, on the image's own grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import SimpleITK as sitk
+from numpy.typing import NDArray
+from scipy.ndimage import map_coordinates
+
+from radiokit.deep._reader import Case, Reader, open_case, rows_of
+from radiokit.deep._torch import deterministic, require_torch, resolve_device
+from radiokit.exceptions import InputError, ParameterError
+from radiokit.io import Volume, from_sitk, to_sitk
+
+METHODS = ("gradcam", "hirescam", "occlusion")
+# A map of fewer cells along an axis says nothing about where.
+FEWEST_CELLS = 6
+# A cube that hides a part of the crop measures this part of it, and moves by half of itself.
+CUBE = 4
+
+
+def attribution_map(model: Any, case: Any, *, method: str = "gradcam", layer: str | None = None) -> Volume:
+    r"""Show where in an image a fitted network found its score.
+
+    Parameters
+    ----------
+    model : DeepClassifier or DeepSurvival
+        Fitted.
+    case : DataFrame of one row, Series, or ndarray of shape (channels, z, y, x)
+        A case as the model predicts it.
+    method : {"gradcam", "hirescam", "occlusion"}
+        ``"gradcam"``: the features of a layer, weighed by their mean gradient, where their sum is positive (Selvaraju
+        et al. 2017, doi:10.1109/ICCV.2017.74). ``"hirescam"``: by the gradient of each cell, which is sharper before
+        the last layer (Draelos and Carin 2020, arXiv:2011.08891). ``"occlusion"``: by how much the score falls when a cube of the crop is
+        hidden behind the training mean (Zeiler and Fergus 2014, doi:10.1007/978-3-319-10590-1_53); negative where
+        hiding raises it.
+    layer : str, optional
+        Stage of the network for Grad-CAM. The deepest one whose map still has 6 cells along every axis if absent.
+
+    Returns
+    -------
+    Volume
+        On the grid of the case's first image, 0 outside of the crop; for an array on its own grid. In units of the
+        score (log-odds, log hazard), never rescaled: maps of different cases compare.
+
+    Raises
+    ------
+    InputError
+        If there is not one case.
+    ParameterError
+        If `method` or `layer` is unknown.
+
+    Notes
+    -----
+    For features that are averaged and weighed linearly both maps of the last layer are exactly what each cell adds to the
+    score, negative cells set to 0. The map is of the network's own score: with late fusion without the clinical
+    columns. Nothing stays on the model.
+
+    *How to read it.* It shows what the network looked at, not that this is right, nor why. Look at cases without the
+    event too, and compare both methods; maps of a network without predictive value mean nothing.
+
+    Examples
+    --------
+    >>> heat = attribution_map(model, cases.loc[["P01"]])  # doctest: +SKIP
+    >>> AttributionDisplay.from_volumes(image, heat, mask).plot()  # doctest: +SKIP
+    """
+    require_torch("attribution_map")
+    if method not in METHODS:
+        raise ParameterError(f"method is {method!r}; required: one of {', '.join(METHODS)}.")
+    table = _one_case(case)
+    inputs, _ = model._prepared(table)
+    learnt = model._learnt
+    device = resolve_device(model.training.device)
+    with deterministic(threads=model.training.threads, strict=False):
+        network = learnt.network.module(device)
+        parts = list(inputs.tensors(slice(None), device))
+        parts[0] = network.standardise(parts[0], parts[1])
+        if method == "occlusion":
+            found = _occlusion(network, parts, learnt.reader.are_images)
+        else:
+            cells = _activation_map(network, parts, layer, average=method == "gradcam")
+            found = _spread(cells, parts[0].shape[2:], learnt.network.plan.network.backbone.startswith("densenet"))
+    if not learnt.reader.sequences:
+        return Volume(found)
+    return _on_image(found, table, learnt.reader)
+
+
+def _one_case(case: Any) -> Any:
+    table = case.to_frame().T if isinstance(case, pd.Series) else case
+    if isinstance(table, np.ndarray) and table.dtype != object:
+        table = table[None]
+    if len(table) != 1:
+        raise InputError(f"{len(table)} cases; required: one, as cases.loc[['P01']] or one patch.")
+    return table
+
+
+def _activation_map(network: Any, parts: list[Any], layer: str | None, *, average: bool) -> NDArray[np.float64]:
+    """Features of a stage times their gradients, summed over channels, where positive; shape (z, y, x) of its cells."""
+    import torch
+
+    names = list(network.trunk.layers)
+    if layer is not None and layer not in names:
+        raise ParameterError(f"layer is {layer!r}; required: one of {', '.join(names)}.")
+    kept: dict[str, Any] = {}
+    hooks = []
+    for name in [layer] if layer else names:
+
+        def keep(module: Any, inputs: Any, output: Any, name: str = name) -> None:
+            kept[name] = output
+
+        hooks.append(network.trunk.layer(name).register_forward_hook(keep))
+    try:
+        with torch.enable_grad():
+            score = network(*parts)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    features = kept[layer or _deepest(kept, names, parts[0].shape[2:])]
+    (gradient,) = torch.autograd.grad(score.sum(), features)
+    if average:
+        gradient = gradient.mean(dim=tuple(range(2, features.ndim)), keepdim=True)
+    cells = torch.relu((gradient * features).sum(dim=1)).detach().double().cpu().numpy()
+    # Slices are a batch of 2D features: one map each.
+    return cells[0] if features.ndim == 5 else cells
+
+
+def _deepest(kept: dict[str, Any], names: list[str], size: Any) -> str:
+    for name in reversed(names):
+        cells = kept[name].shape[2:]
+        if all(c >= min(FEWEST_CELLS, n) for c, n in zip(cells, size[-len(cells) :], strict=True)):
+            return name
+    return names[0]
+
+
+def _spread(cells: NDArray[np.float64], size: Any, dense: bool) -> NDArray[np.float64]:
+    """Interpolate a map to the voxels of the crop.
+
+    Cell i of a strided convolution with padding sits over voxel i * stride, not over the middle of its block; where a
+    dense network averages pairs the middle moves by half a cell each time.
+    """
+    along = []
+    for n, k in zip(size, cells.shape, strict=True):
+        stride = 2 ** round(np.log2(n / k))
+        shift = stride / 2 - 2 if dense and stride > 4 else 0.0
+        along.append((np.arange(n) - shift) / stride)
+    return map_coordinates(cells, np.meshgrid(*along, indexing="ij"), order=1, mode="nearest")
+
+
+def _occlusion(network: Any, parts: list[Any], are_images: tuple[bool, ...]) -> NDArray[np.float64]:
+    """Mean fall of the score over the cubes that hide a voxel."""
+    import torch
+
+    images, present, clinical = parts
+    hide = torch.as_tensor(are_images, device=images.device)
+    total, count = np.zeros(tuple(images.shape[2:])), np.zeros(tuple(images.shape[2:]))
+    with torch.inference_mode():
+        whole = float(network(images, present, clinical)[0])
+        for box in _boxes(tuple(images.shape[2:])):
+            hidden = images.clone()
+            hidden[(slice(None), hide, *box)] = 0.0
+            total[box] += whole - float(network(hidden, present, clinical)[0])
+            count[box] += 1
+    return total / count
+
+
+def _boxes(size: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
+    along = []
+    for n in size:
+        edge = max(1, n // CUBE)
+        starts = sorted({*range(0, n - edge + 1, max(1, edge // 2)), n - edge})
+        along.append([slice(s, s + edge) for s in starts])
+    yield from product(*along)
+
+
+def _on_image(values: NDArray[np.float64], table: pd.DataFrame, reader: Reader) -> Volume:
+    """Put the voxels of the crop back into the patient, and read them at the voxels of the first image."""
+    case: Case = open_case(next(iter(rows_of(table, reader.sequences))))
+    image = next(i for i in case.images if i is not None)
+    reference = to_sitk(image)
+    found = np.zeros(image.shape)
+    start = 0
+    for frame in reader.frames(case):
+        part = Volume(values[start : start + frame.size[0]], frame.spacing, frame.origin, frame.direction)
+        back = sitk.Resample(to_sitk(part), reference, sitk.Transform(), sitk.sitkLinear, 0.0, sitk.sitkFloat64)
+        other = np.asarray(from_sitk(back).array)
+        # Where slices of three orientations cross, the stronger one shows.
+        found = np.where(np.abs(other) > np.abs(found), other, found)
+        start += frame.size[0]
+    return Volume(found, image.spacing, image.origin, image.direction)
