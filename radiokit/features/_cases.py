@@ -12,7 +12,7 @@ from radiokit.features._settings import RegionRules
 from radiokit.io import Mask, Volume, check_geometry
 from radiokit.io._arrays import as_mask, as_volume, channel_of
 from radiokit.io._case_rows import reading_of
-from radiokit.preprocessing import on_grid_of
+from radiokit.preprocessing import on_grid_of, require_inside
 from radiokit.utils import CaseResult, one_thread
 
 
@@ -66,4 +66,7 @@ class CaseTask:
         region = as_mask(mask, volume, self.rules.label if label is None else label, spacing, roi)
         if not self.rules.correct_mask:
             return volume, check_geometry(volume, region, case_id, tolerance=self.rules.geometry_tolerance)
-        return volume, region if self.corrects_by_resampling else on_grid_of(volume, region)
+        if self.corrects_by_resampling:
+            return volume, region
+        require_inside(volume, region)
+        return volume, on_grid_of(region, volume)

@@ -79,3 +79,11 @@ def crop(grid: AnyGrid, box: Box, *, padding: int = 0) -> AnyGrid:
     )
     z, y, x = (float(v) for v in positions(grid, np.array([[s.start for s in wide]]))[0])
     return replace(grid, array=grid.array[wide].copy(), origin=(z, y, x))
+
+
+def widen(box: Box, margin: float, grid: Grid) -> Box:
+    """Return a box with at least `margin` mm more on each side, as far as the grid goes."""
+    steps = [int(np.ceil(margin / step)) for step in grid.spacing]
+    limits = zip(box, steps, grid.shape, strict=True)
+    z, y, x = (slice(max(s.start - k, 0), min(s.stop + k, n)) for s, k, n in limits)
+    return z, y, x
