@@ -10,7 +10,7 @@ import pandas as pd
 
 from radiokit.exceptions import DataWarning, InputError, SeparationWarning, SmallSampleWarning
 from radiokit.models._logistic import LogisticModel
-from radiokit.stats._design import check_frame, column_design
+from radiokit.stats._design import check_frame, coefficient_columns, column_design
 from radiokit.stats._inputs import check_choice, check_level
 from radiokit.utils import check_binary_target
 
@@ -37,7 +37,8 @@ def univariable_table(X: pd.DataFrame, y: Any, *, confidence_level: float = 0.95
     -------
     DataFrame
         A row a coefficient (index ``feature``, no intercepts): ``coef, se, statistic, p_value, odds_ratio, ci_low,
-        ci_high, variable, n, n_events``. Columns that are constant give NaN.
+        ci_high, variable, level, reference, n, n_events``; ``level`` and ``reference`` are empty but for factors.
+        Columns that are constant give NaN. `radiokit.stats.format_model_table` makes the printed table of it.
 
     Raises
     ------
@@ -79,15 +80,17 @@ def _outcome(X: pd.DataFrame, y: Any) -> np.ndarray:
 def _one_variable(column: pd.DataFrame, outcome: np.ndarray, model: LogisticModel) -> pd.DataFrame:
     known = column.iloc[:, 0].notna().to_numpy()
     part, y = column[known], outcome[known]
-    counts = {"variable": str(column.columns[0]), "n": int(known.sum()), "n_events": int(y.sum())}
+    name = str(column.columns[0])
+    counts = {"n": int(known.sum()), "n_events": int(y.sum())}
     if part.iloc[:, 0].nunique() < 2 or y.all() or not y.any():
         empty = pd.DataFrame(
             np.nan,
-            index=pd.Index([str(column.columns[0])], name="feature"),
+            index=pd.Index([name], name="feature"),
             columns=["coef", "se", "statistic", "p_value", "odds_ratio", "ci_low", "ci_high"],
         )
-        return empty.assign(**counts)
-    return _fit_design(part, y, model).summary_.iloc[1:].assign(**counts)
+        return empty.assign(variable=name, level="", reference="", **counts)
+    labels = coefficient_columns(column_design(part))
+    return _fit_design(part, y, model).summary_.iloc[1:].assign(**labels, **counts)
 
 
 def _fit_design(part: pd.DataFrame, y: np.ndarray, model: LogisticModel) -> LogisticModel:
@@ -134,7 +137,7 @@ def multivariable_table(
     -------
     DataFrame
         A row a coefficient (index ``feature``, ``Intercept`` first): ``coef, se, statistic, p_value, odds_ratio,
-        ci_low, ci_high, variable, n, n_events``.
+        ci_low, ci_high, variable, level, reference, n, n_events``.
 
     Raises
     ------
@@ -199,10 +202,10 @@ def multivariable_table(
             SmallSampleWarning,
             stacklevel=2,
         )
-    design = column_design(part[chosen])
+    labels = coefficient_columns(column_design(part[chosen]))
+    labels = {name: ["Intercept" if name == "variable" else "", *values] for name, values in labels.items()}
     table = fitted.summary_ if chosen else fitted.summary_.iloc[:1]
-    variables = ["Intercept", *(str(t.variable) for t in design.terms for _ in t.names)]
-    return table.assign(variable=variables, n=len(part), n_events=int(outcome.sum()))
+    return table.assign(**labels, n=len(part), n_events=int(outcome.sum()))
 
 
 def _stepwise(X: pd.DataFrame, y: np.ndarray, direction: str) -> list[Any]:

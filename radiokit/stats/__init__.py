@@ -18,6 +18,7 @@ from radiokit.stats._icc import icc
 from radiokit.stats._kaplan_meier import kaplan_meier, median_survival
 from radiokit.stats._kappa import FleissKappa, Kappa, cohen_kappa, fleiss_kappa
 from radiokit.stats._logrank import logrank_test, pairwise_logrank
+from radiokit.stats._model_table_format import format_model_table
 from radiokit.stats._multiplicity import adjust_pvalues
 from radiokit.stats._partial_auc import partial_auc, sensitivity_at_specificity, specificity_at_sensitivity
 from radiokit.stats._proportions import proportion_ci
@@ -84,6 +85,7 @@ __all__ = [
     "delong_test_unpaired",
     "fisher_exact_test",
     "fleiss_kappa",
+    "format_model_table",
     "format_table_one",
     "gray_test",
     "hosmer_lemeshow",

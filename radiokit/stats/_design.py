@@ -129,6 +129,21 @@ class Design:
         return pd.DataFrame(np.hstack(blocks), index=data.index, columns=self.names)
 
 
+def coefficient_columns(design: Design) -> dict[str, list[str]]:
+    """Variable, level and reference level of each coefficient without the intercept; empty but for factors."""
+    columns: dict[str, list[str]] = {"variable": [], "level": [], "reference": []}
+    for term in design.terms:
+        if isinstance(term, Factor):
+            columns["variable"] += [str(term.variable)] * len(term.names)
+            columns["level"] += term.levels[1:]
+            columns["reference"] += [term.levels[0]] * len(term.names)
+        else:
+            columns["variable"] += term.names
+            columns["level"] += [""] * len(term.names)
+            columns["reference"] += [""] * len(term.names)
+    return columns
+
+
 def model_frame(formula: str, data: pd.DataFrame) -> tuple[Design, pd.DataFrame]:
     """Read a formula and learn its design from the complete rows of a table.
 

@@ -87,9 +87,7 @@ def check_weights(sample_weight: ArrayLike | None, n: int, *, zero: bool = False
     wrong = weights < 0 if zero else weights <= 0
     if wrong.any():
         wanted = ">= 0" if zero else "> 0; drop cases of weight zero"
-        raise InputError(
-            f"sample_weight has {int(wrong.sum())} of {n} values out of range; required: weights {wanted}."
-        )
+        raise InputError(f"sample_weight has {int(wrong.sum())} of {n} out of range; required: weights {wanted}.")
     return weights
 
 

@@ -65,7 +65,7 @@ def _format_variable(
 ) -> list[dict[str, str]]:
     first = part.iloc[0]
     tail = {
-        "p": _p_text(first["p_value"]),
+        "p": p_text(first["p_value"]),
         "Test": first["test"],
         "SMD": "" if pd.isna(first["smd"]) else f"{first['smd']:.3f}",
     }
@@ -97,7 +97,8 @@ def _cell(row: pd.Series, decimals: int) -> str:
     return f"{row['median']:.{decimals}f} [{row['q1']:.{decimals}f}, {row['q3']:.{decimals}f}]"
 
 
-def _p_text(p: float) -> str:
+def p_text(p: float) -> str:
+    """P-value as printed: three decimals, ``<0.001`` below, empty where there is none."""
     if math.isnan(p):
         return ""
     return "<0.001" if p < 0.001 else f"{p:.3f}"

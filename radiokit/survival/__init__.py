@@ -6,7 +6,7 @@ from radiokit.survival._cox_elastic_net import CoxElasticNet
 from radiokit.survival._cutpoint import Cutpoint, optimal_cutpoint
 from radiokit.survival._proportional_hazards import proportional_hazards_test, schoenfeld_residuals
 from radiokit.survival._risk_groups import RiskStratifier
-from radiokit.survival._target import as_target
+from radiokit.utils import as_survival_target as as_target
 
 __all__ = [
     "CoxElasticNet",
