@@ -174,6 +174,8 @@ def _add_extract(commands: Any) -> None:
         default="raise",
         help="stop with the first case that fails (default), or keep its row empty and go on",
     )
+    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="a case that takes longer fails alone")
+    parser.add_argument("--memory", type=float, metavar="GIB", help="a case that wants more fails alone (Linux)")
     parser.add_argument("--roi", help="region in DICOM masks: number, name or pattern such as 'GTV*'")
     parser.add_argument("--suv", choices=("bw", "lbm", "bsa"), help="turn PET DICOM into standardised uptake values")
     _add_columns(parser)
@@ -181,37 +183,39 @@ def _add_extract(commands: Any) -> None:
 
 
 def _extract(options: argparse.Namespace) -> None:
-    from radiokit.features import RadiomicsExtractor
+    from radiokit.features import Limits, RadiomicsExtractor
     from radiokit.io import write_table
+    from radiokit.io._sequences import sequences_of
 
     output = _out_table(options.output)
     extractor = RadiomicsExtractor() if options.params is None else RadiomicsExtractor.from_params(options.params)
+    limited = options.timeout is not None or options.memory is not None
     extractor.set_params(
-        n_jobs=options.jobs, cache=options.cache, on_error=options.on_error, progress=not options.quiet
+        n_jobs=options.jobs,
+        cache=options.cache,
+        on_error=options.on_error,
+        limits=Limits(timeout=options.timeout, memory=options.memory) if limited else None,
+        progress=not options.quiet,
     )
-    features, failures, provenance = _all_sequences(extractor, _cases(options), options)
+    told = {key: value for key, value in (("roi", options.roi), ("suv", options.suv)) if value is not None}
+    sequences = {name: table.assign(**told) for name, table in sequences_of(_cases(options)).items()}
+    if len(sequences) == 1 and output.suffix.lower() == ".parquet":
+        done = extractor.extract_to(next(iter(sequences.values())), output)
+        _report_extraction(output, done.n_cases, done.n_features, done.failures)
+        return
+    features, failures, provenance = _all_sequences(extractor, sequences)
     write_table(provenance, _beside(output, "provenance"))
-    if len(failures):
-        write_table(failures.set_index("case_id"), _beside(output, "failures"))
-    else:
-        _beside(output, "failures").unlink(missing_ok=True)  # of an earlier run on the same output
     write_table(features, output)
-    print(f"{output}: {features.shape[1]} features of {len(features)} cases")
-    if len(failures):
-        failed = failures["case_id"].nunique()
-        _say(f"warning: {failed} of {len(features)} cases failed and have gaps: see {_beside(output, 'failures')}")
+    _report_extraction(output, len(features), features.shape[1], failures)
 
 
 def _all_sequences(
-    extractor: RadiomicsExtractor, cases: pd.DataFrame, options: argparse.Namespace
+    extractor: RadiomicsExtractor, sequences: dict[str, pd.DataFrame]
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Extract each sequence of the table; with several, columns begin with the name of theirs."""
     import pandas as pd
 
-    from radiokit.io._sequences import sequences_of
-
-    told = {key: value for key, value in (("roi", options.roi), ("suv", options.suv)) if value is not None}
-    done = {name: extractor.extract(table.assign(**told)) for name, table in sequences_of(cases).items()}
+    done = {name: extractor.extract(table) for name, table in sequences.items()}
     if len(done) == 1:
         only = next(iter(done.values()))
         return only.features, only.failures, only.provenance
@@ -220,6 +224,19 @@ def _all_sequences(
         pd.concat([d.failures.assign(sequence=name) for name, d in done.items()], ignore_index=True),
         pd.concat([d.provenance.add_prefix(f"{name}_") for name, d in done.items()], axis="columns"),
     )
+
+
+def _report_extraction(output: Path, n_cases: int, n_features: int, failures: pd.DataFrame) -> None:
+    from radiokit.io import write_table
+
+    beside = _beside(output, "failures")
+    if len(failures):
+        write_table(failures.set_index("case_id"), beside)
+    else:
+        beside.unlink(missing_ok=True)  # of an earlier run on the same output
+    print(f"{output}: {n_features} features of {n_cases} cases")
+    if len(failures):
+        _say(f"warning: {failures['case_id'].nunique()} of {n_cases} cases failed and have gaps: see {beside}")
 
 
 def _beside(path: Path, what: str) -> Path:

@@ -74,6 +74,13 @@ def ends_its_worker_once(case_id: str, row: pd.Series, *, folder: Path) -> dict[
     return {"third": float(row["value"]) / 3, "worker": float(os.getppid())}
 
 
+def number_in(case_id: str, row: pd.Series, *, log: Path) -> dict[str, float]:
+    """The number in the file of a case; notes who came to ask."""
+    (log / f"{case_id}-{time.monotonic_ns()}").touch()
+    time.sleep(float(row.get("seconds", 0.0)))
+    return {"number": float(Path(row["file"]).read_text()) / 3}
+
+
 def prepared(case_id: str, row: pd.Series, *, folder: Path | None = None) -> Prepared:
     """The first of two steps."""
     if folder is not None:

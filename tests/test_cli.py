@@ -93,6 +93,18 @@ def test_a_failing_case_stops_or_is_recorded(cohort: Path, capsys: pytest.Captur
     assert not (cohort / "f.failures.csv").exists()
 
 
+def test_limits_of_a_case(cohort: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("-o", cohort / "f.parquet", "--on-error", "nan")
+    assert extract(cohort, *options, "--timeout", "0.000001") == 0
+    assert "3 of 3 cases failed" in capsys.readouterr().err
+    assert set(pd.read_csv(cohort / "f.failures.csv")["error"]) == {"CaseTimeoutError"}
+    assert pd.read_parquet(cohort / "f.parquet").isna().all(axis=None)
+    assert extract(cohort, *options, "--timeout", "600", "--memory", "8") == 0
+    assert pd.read_parquet(cohort / "f.parquet").notna().all(axis=None) and not (cohort / "f.failures.csv").exists()
+    assert extract(cohort, *options, "--timeout", "-1") == 2
+    assert capsys.readouterr().err == "error: timeout is -1.0; required: a positive number, or None.\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -1,10 +1,12 @@
 """Handcrafted radiomics: from an image and a mask to one row of named numbers."""
 
 from radiokit.features._catalogue import catalogue
+from radiokit.features._delta import delta_features
 from radiokit.features._extractor import RadiomicsExtractor
 from radiokit.features._maps import feature_maps
 from radiokit.features._measure import TextureOptions
 from radiokit.features._plan import Measured
+from radiokit.features._robustness import Repeats, remeasure, robustness
 from radiokit.features._settings import (
     FixedBinCount,
     FixedBinWidth,
@@ -13,10 +15,11 @@ from radiokit.features._settings import (
     Resampling,
     Resegmentation,
 )
-from radiokit.utils import Extraction, Limits
+from radiokit.utils import Extraction, ExtractionFile, Limits
 
 __all__ = [
     "Extraction",
+    "ExtractionFile",
     "FixedBinCount",
     "FixedBinWidth",
     "Limits",
@@ -24,9 +27,13 @@ __all__ = [
     "Normalization",
     "RadiomicsExtractor",
     "RegionRules",
+    "Repeats",
     "Resampling",
     "Resegmentation",
     "TextureOptions",
     "catalogue",
+    "delta_features",
     "feature_maps",
+    "remeasure",
+    "robustness",
 ]

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from radiokit.exceptions import ParameterError
+from radiokit.exceptions import CaseTableError, FileError, ParameterError
 from radiokit.features._cases import CaseTask
 from radiokit.features._measure import TextureOptions
 from radiokit.features._plan import (
@@ -27,8 +27,8 @@ from radiokit.features._pyradiomics_params import arguments_of, load_params, par
 from radiokit.features._reference import ReferencePipeline
 from radiokit.features._settings import FixedBinWidth, Normalization, RegionRules, Resampling, Resegmentation
 from radiokit.io import Mask, Volume
-from radiokit.io._case_rows import case_key, case_table
-from radiokit.utils import Extraction, Limits, run_cases
+from radiokit.io._case_rows import HOW, case_key, case_table
+from radiokit.utils import Extraction, ExtractionFile, Limits, run_cases, run_cases_to
 from radiokit.utils._transformer import CaseTransformer
 
 ENGINES = ("radiokit", "pyradiomics")
@@ -288,21 +288,71 @@ class RadiomicsExtractor(CaseTransformer):
         >>> RadiomicsExtractor(families=["firstorder"]).extract(cases)
         Extraction(1 cases, 18 features, 0 failures)
         """
+        return run_cases(case_table(cases), **self._run())
+
+    def extract_to(self, cases: Any, path: str | os.PathLike[str]) -> ExtractionFile:
+        """Extract the features of each case to a Parquet file, in memory that does not grow with their number.
+
+        Rows go to disk as they are done, in parts beside the file; a run that was killed goes on after the last part.
+
+        Parameters
+        ----------
+        cases : DataFrame or path
+            As for `extract`, with paths of files.
+        path : path
+            File to write, ``.parquet``.
+
+        Returns
+        -------
+        ExtractionFile
+            Where the rows are, and what failed.
+
+        Raises
+        ------
+        FileError
+            If the file cannot be written, or another run is writing it.
+        RadiokitError
+            As for `extract`.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from radiokit.io import Mask, Volume, write_volume
+        >>> values = np.arange(64.0).reshape(4, 4, 4)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_volume(Volume(values), f"{folder}/image.nii.gz")
+        ...     write_volume(Mask(values > 31), f"{folder}/mask.nii.gz")
+        ...     cases = pd.DataFrame({"image": [f"{folder}/image.nii.gz"], "mask": f"{folder}/mask.nii.gz"}, ["P01"])
+        ...     done = RadiomicsExtractor(families=["firstorder"]).extract_to(cases, f"{folder}/features.parquet")
+        ...     float(pd.read_parquet(done.path).loc["P01", "original_firstorder_Mean"])
+        47.5
+        """
+        if os.path.splitext(path)[1].lower() != ".parquet":
+            raise FileError(f"{path}: rows can be written as they come to .parquet only.")
         table = case_table(cases)
+        reading = [name for name in ("image", "mask", *HOW) if name in table.columns]
+        held = [
+            name for name in ("image", "mask") if not table[name].map(lambda v: isinstance(v, str | os.PathLike)).all()
+        ]
+        if held:
+            raise CaseTableError(f"The column {held[0]} holds images; extract_to takes paths of files.")
+        return run_cases_to(table[reading], path=path, settings=self._settings(), **self._run())
+
+    def _run(self) -> dict[str, Any]:
+        """How and what to run for each case."""
         pipeline = self._pipeline()
         task = self._task(pipeline)
-        return run_cases(
-            table,
-            task,
-            columns=pipeline.names,
-            key=partial(case_key, settings=self._settings(), label=task.rules.label),
-            n_jobs=self.n_jobs,
-            on_error=self.on_error,
-            cache=self.cache,
-            limits=as_optional("limits", self.limits, Limits),
-            progress=self.progress,
-            description="Features",
-        )
+        return {
+            "compute": task,
+            "columns": pipeline.names,
+            "key": partial(case_key, settings=self._settings(), label=task.rules.label),
+            "n_jobs": self.n_jobs,
+            "on_error": self.on_error,
+            "cache": self.cache,
+            "limits": as_optional("limits", self.limits, Limits),
+            "progress": self.progress,
+            "description": "Features",
+        }
 
     def extract_case(
         self, image: Any, mask: Any, *, label: Any = None, spacing: Sequence[float] | None = None

@@ -6,6 +6,7 @@ from radiokit.utils._optional import import_optional
 from radiokit.utils._parallel import one_thread, parallel_map, track
 from radiokit.utils._random import spawn_seeds
 from radiokit.utils._runner import Extraction, run_cases
+from radiokit.utils._stream import ExtractionFile, run_cases_to
 from radiokit.utils._targets import (
     SURVIVAL_DTYPE,
     as_survival_target,
@@ -19,6 +20,7 @@ __all__ = [
     "SURVIVAL_DTYPE",
     "CaseResult",
     "Extraction",
+    "ExtractionFile",
     "Limits",
     "as_survival_target",
     "check_binary_target",
@@ -29,6 +31,7 @@ __all__ = [
     "one_thread",
     "parallel_map",
     "run_cases",
+    "run_cases_to",
     "spawn_seeds",
     "spells_outcome",
     "track",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import NoReturn
 
 import numpy as np
 import pandas as pd
@@ -52,6 +54,7 @@ class Extraction:
 
 
 Task = Callable[[Item], Outcome]
+SOME = 5  # ids that a warning names
 ON_THIS_MACHINE = ("LokyBackend", "MultiprocessingBackend", "SequentialBackend", "ThreadingBackend")
 # Prepared cases that may wait for the second step.
 WINDOW = 128
@@ -142,7 +145,7 @@ def run_cases(
     >>> done.failures.loc[0, ["case_id", "error"]].tolist()
     ['b', 'ZeroDivisionError']
     """
-    _check(cases, on_error=on_error, keyed=key is not None or cache is None)
+    check_cases(cases, on_error=on_error, keyed=key is not None or cache is None)
     store = None if cache is None else CaseCache(cache)
     if store is not None:
         store.prepare()
@@ -157,11 +160,15 @@ def run_cases(
         disable=not progress,
     )
     outcomes = list(stream) if on_error == "nan" else _until_failure(stream)
-    _warn_once(outcomes)
+    heard = Heard()
+    for outcome in outcomes:
+        heard.add(outcome.case_id, outcome.warnings)
+    heard.warn(len(outcomes))
     return _assemble(cases.index, outcomes, names)
 
 
-def _check(cases: pd.DataFrame, *, on_error: str, keyed: bool) -> None:
+def check_cases(cases: pd.DataFrame, *, on_error: str, keyed: bool) -> None:
+    """Refuse a table without one id a case, and options that do not fit."""
     if on_error not in ("raise", "nan"):
         raise ParameterError(f"on_error is {on_error!r}; required: 'raise' or 'nan'.")
     if not keyed:
@@ -229,23 +236,41 @@ def _until_failure(stream: Iterator[Outcome]) -> list[Outcome]:
     outcomes = []
     for outcome in stream:
         if outcome.error is not None:
-            with warnings.catch_warnings():
-                # joblib remarks that the cases still running are dropped: that is what "raise" asks for.
-                warnings.simplefilter("ignore")
-                stream.close()  # type: ignore[attr-defined]
-            raise outcome.error from _WorkerTracebackError(outcome.trace)
+            raise_failure(outcome, stream)
         outcomes.append(outcome)
     return outcomes
 
 
-def _warn_once(outcomes: list[Outcome]) -> None:
-    concerned: dict[tuple[type[Warning], str], list[str]] = {}
-    for outcome in outcomes:
-        for warning in outcome.warnings:
-            concerned.setdefault(warning, []).append(outcome.case_id)
-    for (kind, message), ids in concerned.items():
-        some = ", ".join(ids[:5]) + (", ..." if len(ids) > 5 else "")
-        warnings.warn(f"{message} ({len(ids)} of {len(outcomes)} cases: {some})", kind, stacklevel=3)
+def raise_failure(outcome: Outcome, stream: Iterator[Outcome]) -> NoReturn:
+    """Stop the other cases, and raise the error of one."""
+    with warnings.catch_warnings():
+        # joblib remarks that the cases still running are dropped: that is what "raise" asks for.
+        warnings.simplefilter("ignore")
+        stream.close()  # type: ignore[attr-defined]
+    assert outcome.error is not None
+    raise outcome.error from _WorkerTracebackError(outcome.trace)
+
+
+class Heard:
+    """Warnings of many cases, each text once, with the first cases that it concerns."""
+
+    def __init__(self) -> None:
+        self.cases: dict[tuple[type[Warning], str], list[str]] = {}
+        self.counts: Counter[tuple[type[Warning], str]] = Counter()
+
+    def add(self, case_id: str, heard: Iterable[tuple[type[Warning], str]]) -> None:
+        """Note the warnings of a case."""
+        for warning in heard:
+            self.counts[warning] += 1
+            some = self.cases.setdefault(warning, [])
+            if len(some) < SOME:
+                some.append(case_id)
+
+    def warn(self, n_cases: int, stacklevel: int = 3) -> None:
+        """Give each warning once."""
+        for (kind, message), count in self.counts.items():
+            some = ", ".join(self.cases[kind, message]) + (", ..." if count > SOME else "")
+            warnings.warn(f"{message} ({count} of {n_cases} cases: {some})", kind, stacklevel=stacklevel)
 
 
 def _assemble(index: pd.Index, outcomes: list[Outcome], columns: tuple[str, ...] | None) -> Extraction:
