@@ -1,6 +1,7 @@
 """Displays in scikit-learn's style; the only place that imports matplotlib."""
 
 from radiokit.plotting._agreement import BlandAltmanDisplay
+from radiokit.plotting._attributions import AttributionDisplay
 from radiokit.plotting._calibration import CalibrationDisplay
 from radiokit.plotting._coefficients import CoefficientDisplay
 from radiokit.plotting._correlation import CorrelationDisplay
@@ -17,9 +18,11 @@ from radiokit.plotting._nomogram import NomogramDisplay
 from radiokit.plotting._roc import RocDisplay
 from radiokit.plotting._score import ScoreDisplay
 from radiokit.plotting._style import style
+from radiokit.plotting._subgroups import SubgroupDisplay
 from radiokit.plotting._time_auc import TimeAucDisplay
 
 __all__ = [
+    "AttributionDisplay",
     "BlandAltmanDisplay",
     "CalibrationDisplay",
     "CoefficientDisplay",
@@ -37,6 +40,7 @@ __all__ = [
     "NomogramDisplay",
     "RocDisplay",
     "ScoreDisplay",
+    "SubgroupDisplay",
     "TimeAucDisplay",
     "style",
 ]

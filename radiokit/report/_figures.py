@@ -26,6 +26,7 @@ from radiokit.plotting import (
     TimeAucDisplay,
 )
 from radiokit.plotting._style import COLORS, GREY
+from radiokit.report._explained import attribution_figures, subgroup_figures
 from radiokit.report._result import BASELINES, Reportable, averaged, kind, main_models, model_names, table, unit_of_time
 from radiokit.stats import roc_curve
 
@@ -50,7 +51,9 @@ def figures(result: Reportable) -> Iterator[Figure]:
     yield from _patients(result)
     yield from _features(result, colors)
     yield from _predictions(result, colors)
+    yield from (Figure(*drawn) for drawn in subgroup_figures(result))
     yield from _effects(result)
+    yield from (Figure(*drawn) for drawn in attribution_figures(result))
     yield from _survival(result)
     yield from _over_time(result, colors)
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from radiokit.report._checklists import TITLES, checklist, checklist_score
+from radiokit.report._facts import UNMET
 from radiokit.report._figures import Figure
 from radiokit.report._result import SOURCES, Reportable, endpoints, main_models, table
 from radiokit.report._view import TableView, performance_view, view
@@ -86,9 +88,20 @@ HEADINGS = (
         "Clinical usefulness",
         "Net benefit weighs true against false positives at the risk above which one would act.",
     ),
+    (
+        "subgroups",
+        "Subgroups",
+        "Whether the main model does as well in every kind of patient. Few patients a subgroup: read the intervals.",
+    ),
     ("effects", "Predictors and nomogram", "What drives the prediction, and how to compute it by hand."),
     ("survival", "Time to event", "Risk groups by a cut-off that was learnt in training and frozen."),
     ("safeguards", "Safeguards", "How this study keeps test data out of training."),
+    (
+        "checklists",
+        "Reporting checklists",
+        "What the study knows of itself is filled in; what only the author can say is marked. Items are numbered as in "
+        "their sources, whose text counts, not our short one.",
+    ),
 )
 
 
@@ -108,6 +121,7 @@ def sections(result: Reportable, pictures: Sequence[Picture]) -> list[Section]:
     _features(result, found["features"])
     _performance(result, found)
     _plain(result, found)
+    _checklists(result, found["checklists"])
     return [s for s in found.values() if s.tables or s.pictures or s.texts]
 
 
@@ -187,12 +201,27 @@ def _plain(result: Reportable, found: dict[str, Section]) -> None:
         ("cox", "survival", "Cox model"),
         ("proportional_hazards", "survival", "Test of proportional hazards"),
         ("leak_guards", "safeguards", "Safeguards against leaks"),
+        ("subgroups", "subgroups", "The main model by subgroup"),
         ("confounding", "safeguards", "Correlation of scores with volume and differences between centres"),
     ):
         frame = table(result, key)
         for model, part in by_model(frame) if frame is not None else ():
             name, title = (f"{key}_{model}", f"{caption}, {model}") if model else (key, caption)
             found[section].tables.append(_clipped(part, name, title, [], COLUMNS.get(key)))
+
+
+def _checklists(result: Reportable, section: Section) -> None:
+    """Fill the three checklists; without a study's tables there is nothing to say."""
+    if not endpoints(result):
+        return
+    for name, title in TITLES.items():
+        filled = checklist(result, name)
+        unmet = [
+            f"{item} ({text})" for item, text in filled.loc[filled["status"] == UNMET, ["item", "text"]].to_numpy()
+        ]
+        score = f"{title.split(' (')[0]}: {checklist_score(filled).text}"
+        section.texts.append(score + (f" Not met: {'; '.join(unmet)}." if unmet else ""))
+        section.tables.append(view(filled, name=f"checklist_{name}", caption=title))
 
 
 def by_model(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:

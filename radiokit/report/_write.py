@@ -13,10 +13,11 @@ from jinja2 import Environment, FileSystemLoader
 
 from radiokit._version import __version__
 from radiokit.exceptions import FileError
+from radiokit.report._checklists import TITLES, checklist
 from radiokit.report._figures import figures
 from radiokit.report._headline import headline, outcome_name
 from radiokit.report._methods import methods_text, settings_rows
-from radiokit.report._result import Reportable, setting
+from radiokit.report._result import Reportable, endpoints, setting
 from radiokit.report._sections import Picture, picture, sections
 from radiokit.report._view import csv_uri
 
@@ -118,6 +119,10 @@ def write_folder(result: Reportable, folder: str | os.PathLike[str]) -> Path:
         for name, frame in result.tables.items():
             keep_index = not isinstance(frame.index, pd.RangeIndex)
             frame.to_csv(root / "tables" / f"{safe_name(name)}.csv", index=keep_index)
+        if endpoints(result):
+            (root / "checklists").mkdir(exist_ok=True)
+            for name in TITLES:
+                checklist(result, name).to_csv(root / "checklists" / f"{name}.csv", index=False)
         result.predictions.to_csv(root / "predictions.csv", index=False)
         (root / "provenance.json").write_text(json.dumps(plain(result.provenance), indent=2), encoding="utf-8")
         (root / "methods.txt").write_text("\n\n".join(methods_text(result)) + "\n", encoding="utf-8")

@@ -365,8 +365,10 @@ def _summary(predictions: Predictions, folds: pd.DataFrame, confidence_level: fl
 def _corrected_t(folds: pd.DataFrame, metric: str, confidence_level: float) -> tuple[float, float, float]:
     known = folds[folds[metric].notna()]
     values, count = known[metric].to_numpy(), len(known)
-    if count < 2:
+    if count < 2 or known["repeat"].value_counts().iloc[0] < 2:
         return (float(values.mean()) if count else np.nan), np.nan, np.nan
     ratio = float((known["n_test"] / known["n_train"]).mean())
-    width = student.ppf((1 + confidence_level) / 2, count - 1) * np.sqrt((1 / count + ratio) * values.var(ddof=1))
+    # Folds of further repeats hold the same cases: they add no degrees of freedom.
+    free = int((known["repeat"] == known["repeat"].iloc[0]).sum()) - 1
+    width = student.ppf((1 + confidence_level) / 2, free) * np.sqrt((1 / count + ratio) * values.var(ddof=1))
     return float(values.mean()), float(max(values.mean() - width, 0)), float(min(values.mean() + width, 1))

@@ -18,6 +18,7 @@ from radiokit import plotting
 from radiokit.datasets import make_feature_table
 from radiokit.exceptions import InputError
 from radiokit.plotting import (
+    AttributionDisplay,
     BlandAltmanDisplay,
     CalibrationDisplay,
     CoefficientDisplay,
@@ -35,6 +36,7 @@ from radiokit.plotting import (
     NomogramDisplay,
     RocDisplay,
     ScoreDisplay,
+    SubgroupDisplay,
     TimeAucDisplay,
 )
 from radiokit.stats import auc, threshold_metrics
@@ -131,7 +133,32 @@ FLOW = pd.DataFrame(
         "cohort": [None, None, "train", "test"],
     }
 )
+
+
+def subgroups() -> pd.DataFrame:
+    rows = [
+        ("all", "", 0.72, 0.62, 0.81, np.nan),
+        (HOSTILE, "low", 0.8, 0.66, 0.9, 0.04),
+        (HOSTILE, HOSTILE, 0.65, 0.38, 0.78, np.nan),
+        ("centre", "few", np.nan, np.nan, np.nan, np.nan),
+    ]
+    columns = ["variable", "level", "estimate", "ci_low", "ci_high", "interaction_p_value"]
+    return pd.DataFrame(rows, columns=columns).assign(n=60, n_events=20, metric="auc")
+
+
+def attributions() -> pd.DataFrame:
+    values = TABLE.X.iloc[:, :3].rename(columns={"feature_00": HOSTILE})
+    rows = values.stack().rename("value").rename_axis(["case_id", "feature"]).reset_index()
+    rows["attribution"] = rows["value"] * rows["feature"].map({HOSTILE: 2.0, "feature_01": 0.5, "feature_02": 0.0})
+    base = pd.DataFrame({"case_id": values.index, "feature": "(base value)", "attribution": 9.0})
+    return pd.concat([rows, base], ignore_index=True)
+
+
 MAKERS: dict[str, Callable[[], Display]] = {
+    "subgroups": lambda: SubgroupDisplay.from_frame(subgroups()),
+    "subgroups_ratio": lambda: SubgroupDisplay.from_frame(subgroups().assign(metric="odds_ratio"), metric="odds_ratio"),
+    "attributions": lambda: AttributionDisplay.from_frame(attributions()),
+    "attributions_plain": lambda: AttributionDisplay.from_frame(attributions().drop(columns="value")),
     "roc": lambda: RocDisplay.from_predictions(Y, {HOSTILE: P, "other": -P}, thresholds={HOSTILE: 0.4}),
     "calibration": lambda: CalibrationDisplay.from_predictions(Y, {HOSTILE: P}),
     "calibration_two": lambda: CalibrationDisplay.from_predictions(Y, {"a": P, "b": P**2}),
@@ -291,6 +318,27 @@ def test_forest_says_what_cannot_be_estimated() -> None:
     low, high = display.ax_.get_xlim()
     assert low > 0.009
     assert high < 104
+
+
+def test_subgroups_show_the_test_once_and_what_cannot_be_estimated() -> None:
+    display = SubgroupDisplay.from_frame(subgroups()).plot()
+    left = [t.get_text() for t in display.ax_.get_yticklabels()]
+    assert left[0] == "All patients"
+    assert len(left) == 6  # four rows and two headings
+    axis = display.ax_.child_axes[0]
+    right = [t.get_text() for t in axis.get_yticklabels()]
+    assert right[1] == "interaction p = 0.040"
+    assert right[-1].startswith("not estimable")
+    assert right[0].endswith("20/60")
+
+
+def test_attributions_rank_by_mean_size_and_leave_the_base_out() -> None:
+    display = AttributionDisplay.from_frame(attributions(), n_features=2).plot()
+    assert display.features == [HOSTILE, "feature_01"]
+    x = display.ax_.collections[0].get_offsets()[:, 0]
+    np.testing.assert_allclose(np.sort(x), np.sort(2 * TABLE.X["feature_00"]))
+    with pytest.raises(InputError, match="no predictor"):
+        AttributionDisplay.from_frame(attributions().query("feature == '(base value)'"))
 
 
 def test_correlation_takes_missing_and_constant_features() -> None:

@@ -178,7 +178,7 @@ def test_folder_holds_everything(result: Any, tmp_path: Path) -> None:
     report = write_folder(odd, tmp_path / "new" / "folder")
     root = report.parent
     assert {p.name for p in root.iterdir()} == {
-        "figures", "methods.txt", "predictions.csv", "provenance.json", "report.html", "tables",
+        "checklists", "figures", "methods.txt", "predictions.csv", "provenance.json", "report.html", "tables",
     }  # fmt: skip
     pngs, svgs = ({p.stem for p in (root / "figures").glob(f"*.{s}")} for s in ("png", "svg"))
     assert pngs == svgs
