@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -160,7 +162,7 @@ def randomize_contour(image: Volume, mask: Mask, *, random_state: Seed = None) -
     return mask.with_array(changed)
 
 
-def supervoxels(array: NDArray[np.generic], edges: NDArray[np.float64]) -> NDArray[np.integer]:
+def supervoxels(array: NDArray[Any], edges: NDArray[np.float64]) -> NDArray[np.integer]:
     """Label supervoxels of about `edges` voxels (z, y, x)."""
     import SimpleITK as sitk  # takes longer to load than most cases to extract
 
