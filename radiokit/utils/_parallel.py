@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sized
-from contextlib import AbstractContextManager
-from functools import cache
+from collections.abc import Callable, Generator, Iterable, Iterator, Sized
 from typing import Any, TypeVar
 
-from joblib import Parallel, delayed
-from threadpoolctl import ThreadpoolController
+from joblib import Parallel, delayed, effective_n_jobs
+
+from radiokit.utils._forked import can_fork, forked_iter
+from radiokit.utils._threads import one_thread
+
+__all__ = ["one_thread", "parallel_iter", "parallel_map", "track"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-
-def one_thread() -> AbstractContextManager[Any]:
-    """Hold linear algebra to one thread: how a sum is split among threads changes its last bit.
-
-    Returns
-    -------
-    context manager
-        Inside of it BLAS runs on one thread, so that no value depends on the machine or on n_jobs.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> with one_thread():
-    ...     float(np.ones(3) @ np.ones(3))
-    3.0
-    """
-    return _thread_pools().limit(limits=1)
-
-
-@cache
-def _thread_pools() -> ThreadpoolController:
-    return ThreadpoolController()
 
 
 def parallel_map(
@@ -83,8 +62,12 @@ def parallel_iter(
 ) -> Iterator[Result]:
     """Yield what `parallel_map` would return, in order, as it is done; closing the iterator drops the rest."""
     total = len(items) if isinstance(items, Sized) else None
-    tasks = (delayed(function)(item) for item in items)
-    results = Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
+    n_workers = effective_n_jobs(n_jobs)
+    results: Generator[Result, None, None]
+    if n_workers > 1 and can_fork():
+        results = forked_iter(function, items, n_workers)
+    else:
+        results = Parallel(n_jobs=n_jobs, return_as="generator")(delayed(function)(item) for item in items)
     try:
         yield from track(results, total=total, description=description, disable=not progress)
     finally:
