@@ -6,13 +6,13 @@ import os
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NoReturn
 
 import numpy as np
 import pandas as pd
-from joblib.externals.loky.process_executor import BrokenProcessPool
 from joblib.parallel import get_active_backend
 
 from radiokit.exceptions import CaseTableError, ParameterError
@@ -193,7 +193,7 @@ def outcomes_of(cases: pd.DataFrame, task: Task, *, n_jobs: int | None, limits: 
                 done += 1
                 yield outcome
             return
-        except BrokenProcessPool:
+        except BrokenProcessPool:  # of either kind of pool
             pass  # which case it was is not said
     rest = cases.iloc[done:]
     found = isolated_iter(task, _Items(rest), n_jobs=n_jobs, limits=limits or Limits())
