@@ -36,9 +36,9 @@ def attribution_map(model: Any, case: Any, *, method: str = "gradcam", layer: st
     method : {"gradcam", "hirescam", "occlusion"}
         ``"gradcam"``: the features of a layer, weighed by their mean gradient, where their sum is positive (Selvaraju
         et al. 2017, doi:10.1109/ICCV.2017.74). ``"hirescam"``: by the gradient of each cell, which is sharper before
-        the last layer (Draelos and Carin 2020, arXiv:2011.08891). ``"occlusion"``: by how much the score falls when a cube of the crop is
-        hidden behind the training mean (Zeiler and Fergus 2014, doi:10.1007/978-3-319-10590-1_53); negative where
-        hiding raises it.
+        the last layer (Draelos and Carin 2020, arXiv:2011.08891). ``"occlusion"``: by how much the score falls when a
+        cube of the crop is hidden behind the training mean (Zeiler and Fergus 2014,
+        doi:10.1007/978-3-319-10590-1_53); negative where hiding raises it.
     layer : str, optional
         Stage of the network for Grad-CAM. The deepest one whose map still has 6 cells along every axis if absent.
 
@@ -57,8 +57,8 @@ def attribution_map(model: Any, case: Any, *, method: str = "gradcam", layer: st
 
     Notes
     -----
-    For features that are averaged and weighed linearly both maps of the last layer are exactly what each cell adds to the
-    score, negative cells set to 0. The map is of the network's own score: with late fusion without the clinical
+    For features that are averaged and weighed linearly both maps of the last layer are exactly what each cell adds to
+    the score, negative cells set to 0. The map is of the network's own score: with late fusion without the clinical
     columns. Nothing stays on the model.
 
     *How to read it.* It shows what the network looked at, not that this is right, nor why. Look at cases without the

@@ -19,7 +19,9 @@ from sklearn.utils.validation import check_is_fitted
 from radiokit.deep import _document as document
 from radiokit.deep._crop import Crop
 from radiokit.deep._fitted import FittedNetwork, Plan, fit_network
-from radiokit.deep._reader import Reader
+from radiokit.deep._networks import check_backbone
+from radiokit.deep._reader import Reader, columns_read
+from radiokit.deep._score import DeepScore
 from radiokit.deep._settings import Network, Training
 from radiokit.deep._torch import require_torch
 from radiokit.deep._weighing import DEEP, Weights
@@ -78,6 +80,7 @@ class DeepModel(BaseEstimator):
         require_torch(f"{type(self).__name__}.fit")
         network = self._checked()
         reader = Reader.learn(X, self.crop, network.dimension, self.sequences)
+        _require_room(network, reader)
         images, present = reader.read(X, progress=self.training.progress)
         patients = self._patients(X, groups, len(images))
         clinical = learn_clinical(_frame(X), list(self.clinical)) if len(self.clinical) else None
@@ -288,6 +291,41 @@ class DeepModel(BaseEstimator):
             raise FileError(f"the model is damaged ({type(error).__name__}: {error}); get it anew.") from error
         return model
 
+    def read_through(self, folder: str | os.PathLike[str]) -> None:
+        """Let a fitted model keep the crops that it reads in a folder.
+
+        Parameters
+        ----------
+        folder : path
+            As `Crop.cache`.
+        """
+        reader = self._learnt.reader
+        self._learnt = replace(self._learnt, reader=replace(reader, crop=replace(reader.crop, cache=folder)))
+
+    def frozen_score(self, name: str, X: Any) -> DeepScore:
+        """Return the fitted model as a score that a study freezes.
+
+        Parameters
+        ----------
+        name : str
+            Of the score.
+        X : DataFrame
+            Training cases: their columns are those that new cases need.
+
+        Returns
+        -------
+        DeepScore
+            Reads the images of new cases itself.
+        """
+        reader = self._learnt.reader
+        if not reader.sequences:
+            raise InputError(
+                f"signature {name!r} was fitted to patches; required: a case table of images, which another centre has."
+            )
+        columns = (*columns_read(X, reader.sequences), *map(str, self.clinical))
+        cache = None if reader.crop.cache is None else os.fspath(reader.crop.cache)
+        return DeepScore(name, columns, self.to_dict(), cache)
+
     def _own_state(self) -> dict[str, Any]:
         return {}
 
@@ -302,3 +340,15 @@ def _frame(X: Any) -> pd.DataFrame:
             "the images as paths or in a column `patch`."
         )
     return X
+
+
+def _require_room(network: Network, reader: Reader) -> None:
+    """Raise ParameterError where the crop is too small for the network."""
+    size = reader.crop.size if reader.sequences else reader.shape[1:]
+    seen = size if network.dimension == "3D" else size[1:]
+    smallest = check_backbone(network.backbone).smallest
+    if min(seen) < smallest:
+        raise ParameterError(
+            f"crops of {tuple(seen)} voxels with {network.backbone!r}; required: {smallest} or more along each axis. "
+            "Use a larger size, or a residual network."
+        )

@@ -247,6 +247,18 @@ def _sequences(X: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return sequences_of(X.assign(**{k: v for k, v in lone.items() if k not in X.columns}))
 
 
+def columns_read(X: pd.DataFrame, sequences: Sequence[str]) -> tuple[str, ...]:
+    """Names of the columns of a case table that are read: images, masks, and those that say how, where they do."""
+    names = []
+    for sequence in sequences:
+        suffix = f"_{sequence}" if sequence else ""
+        for part in ("image", "mask", *HOW):
+            found = next((c for c in (part + suffix, part) if c in X.columns), None)
+            if found is not None and (part in ("image", "mask") or not X[found].map(is_empty).all()):
+                names.append(found)
+    return tuple(dict.fromkeys(names))
+
+
 def rows_of(X: Any, sequences: Sequence[str]) -> Iterator[Mapping[str, pd.Series]]:
     """Yield of each case the columns of each of these sequences."""
     found = _sequences(X) if isinstance(X, pd.DataFrame) else {}

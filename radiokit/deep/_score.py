@@ -1,0 +1,71 @@
+"""A fitted deep model as a score of a frozen signature: numbers and text, the same bits at another centre."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, ClassVar
+
+import pandas as pd
+
+from radiokit.exceptions import ExtractionError, MissingDependencyError, RadiokitError
+
+
+@dataclass(frozen=True, eq=False)
+class DeepScore:
+    """Log-odds or log relative hazard of images by a network.
+
+    Parameters
+    ----------
+    name : str
+        Of the score.
+    columns : tuple of str
+        Columns of the case table that the network reads: images, masks, how to read them, clinical ones.
+    document : dict
+        What `to_dict` of the estimator gives: settings, and weights in base64 with their checksum.
+    cache : str, optional
+        Folder of crops, while the study runs; not a part of the file.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    document: dict[str, Any] = field(repr=False)
+    cache: str | None = None
+    kind: ClassVar[str] = "deep"
+    features: ClassVar[tuple[Any, ...]] = ()
+
+    @cached_property
+    def model(self) -> Any:
+        """The estimator, on the CPU and on one thread: neither may change a bit."""
+        from radiokit.deep import DeepClassifier, DeepSurvival
+
+        kinds: dict[str, Any] = {"DeepClassifier": DeepClassifier, "DeepSurvival": DeepSurvival}
+        model = kinds[self.document["class"]].from_dict(self.document)
+        model.training = replace(model.training, device="cpu", threads=1)
+        if self.cache is not None:
+            model.read_through(self.cache)
+        return model
+
+    def values(self, table: pd.DataFrame) -> list[float]:
+        """Return the score of each row, of its images."""
+        try:
+            return self.model._score(table).tolist()
+        except MissingDependencyError as error:
+            raise MissingDependencyError(f"the score {self.name!r} is a network's. {error}") from error
+        except ExtractionError:
+            raise
+        except RadiokitError as error:
+            raise ExtractionError(str(error)) from error
+
+    def plain(self) -> dict[str, Any]:
+        """Return itself as JSON's own types."""
+        return {"kind": self.kind, "name": self.name, "columns": list(self.columns), "model": self.document}
+
+    @classmethod
+    def from_plain(cls, raw: dict[str, Any]) -> DeepScore:
+        """Return the score of a file; weights that were changed, and settings that are none, are refused. No torch."""
+        score = cls(raw["name"], tuple(map(str, raw["columns"])), raw["model"])
+        if raw["model"]["class"] not in ("DeepClassifier", "DeepSurvival"):
+            raise ValueError(f"no deep model: {raw['model']['class']!r}")
+        _ = score.model
+        return score
