@@ -22,7 +22,7 @@ STARTS = ("patient", "centre")
 BINS = 32
 SAMPLES = 100_000  # voxels that the mutual information looks at
 STEPS_MM = (8.0, 4.0, 2.0)  # voxels of the pyramid, coarse to fine
-ITERATIONS = 50
+ITERATIONS = 100
 LOST = 0.8  # of the mutual information at the start
 
 
@@ -204,7 +204,7 @@ def align(
         before = -_metric(target, where, begin, random_state).MetricEvaluate(target, source)
         for step in STEPS_MM:
             coarse, method = _coarse(target, step), _metric(target, where, transform, random_state)
-            method.SetOptimizerAsGradientDescentLineSearch(1.0, ITERATIONS, 1e-5, 10)
+            method.SetOptimizerAsRegularStepGradientDescent(step / 4, 1e-3, ITERATIONS)
             method.SetOptimizerScalesFromPhysicalShift()
             method.Execute(coarse, _coarse(source, step))
         after = -_metric(target, where, transform, random_state).MetricEvaluate(target, source)

@@ -113,8 +113,8 @@ def test_a_known_motion_is_found_across_contrasts() -> None:
     turned, lesion = Perturbation(rotation=8, translation=(0, 1.5, -1)).apply(fixed, whole)
     other = turned.with_array(np.sqrt(np.maximum(900 - turned.array, 0)) * 10)  # another sequence
     found = align(other, fixed)
-    assert abs(abs(found.rotation[0]) - 8) < 1.5
-    assert max(map(abs, found.rotation[1:])) < 1.5
+    assert abs(abs(found.rotation[0]) - 8) < 2
+    assert max(map(abs, found.rotation[1:])) < 2
     back = found.apply(lesion)
     assert 2 * (back.array & whole.array).sum() / (back.array.sum() + whole.array.sum()) > 0.95
     assert 2 * (lesion.array & whole.array).sum() / (lesion.array.sum() + whole.array.sum()) < 0.93
