@@ -18,7 +18,9 @@ def binary_classes(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     kind = type_of_target(y, input_name="y", raise_unknown=True)
     classes = np.unique(y)
     if kind != "binary" or classes.size > 2:
-        raise OutcomeError(f"Only binary classification is supported. The type of the target is {kind}.")
+        raise OutcomeError(
+            f"Only binary classification is supported. The type of the target is {kind}; required: two classes."
+        )
     if classes.size < 2:
         raise OutcomeError(f"y holds one class only ({classes[0]!r} in {y.size} cases); required: two classes.")
     return classes, y == classes[1]

@@ -16,7 +16,14 @@ from radiokit.exceptions import DataWarning, InputError, ParameterError, Separat
 from radiokit.models._classes import binary_classes
 from radiokit.stats import Test
 from radiokit.stats._design import check_frame, column_design, model_frame
-from radiokit.stats._inputs import FloatArray, check_level, check_weights, normal_quantile
+from radiokit.stats._inputs import (
+    FloatArray,
+    check_level,
+    check_magnitude,
+    check_numeric,
+    check_weights,
+    normal_quantile,
+)
 from radiokit.stats._logistic_fit import (
     FirthProfile,
     LogisticFit,
@@ -132,6 +139,7 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
         DataWarning
             If columns cannot be estimated.
         """
+        check_numeric(X)
         values, y = validate_data(self, X, y, dtype=np.float64)
         weight = check_weights(sample_weight, len(values), zero=True)
         if weight is not None:
@@ -182,12 +190,14 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
 
     def _fit(self, X: FloatArray, y: NDArray[Any], weight: FloatArray | None) -> Self:
         check_level(self.confidence_level)
+        check_magnitude(X, self.design_.names)
         if self.firth and self.penalty is not None:
             raise ParameterError("firth=True and a ridge penalty exclude each other; set one of them.")
         self.classes_, positive = binary_classes(y)
         if self.penalty is not None:
             fitted, profile = fit_ridge(X, positive, self.penalty, weight), None
         elif self.firth:
+            _check_room(X)
             fitted = fit_firth(X, positive, weight)
             profile = profile_firth(X, positive, self.confidence_level, weight)
         else:
@@ -304,6 +314,15 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
         return tags
+
+
+def _check_room(X: FloatArray) -> None:
+    """Refuse what has a coefficient for every case: Firth's likelihood has no end of profile then."""
+    if np.linalg.matrix_rank(X - X.mean(axis=0)) >= len(X) - 1 and X.shape[1] > 1:
+        raise InputError(
+            f"X has {X.shape[1]} columns for {len(X)} cases, as many coefficients as cases; required for firth=True: "
+            "fewer. Choose columns, or use penalty=."
+        )
 
 
 def likelihood_ratio(small: LogisticModel, large: LogisticModel) -> Test:

@@ -62,6 +62,8 @@ def univariable_table(X: pd.DataFrame, y: Any, *, confidence_level: float = 0.95
     ['age', 'sex=m']
     """
     check_frame(X)
+    if not X.shape[1]:
+        raise InputError("X has no columns; required: one variable at least.")
     outcome = _outcome(X, y)
     check_level(confidence_level)
     tables = [

@@ -50,7 +50,8 @@ class Source:
         index = np.searchsorted(self.event_times, times, side="right")
         hazard = np.append(0.0, self.hazard)[index]
         hazard = np.where(times > self.last_time, np.nan, hazard)
-        return np.exp(-hazard * np.exp(eta)[:, None])
+        # A hazard ratio of exp(600) leaves nobody; larger ones leave the floats.
+        return np.exp(-hazard * np.exp(np.minimum(eta, 600.0))[:, None])
 
     def median(self, eta: FloatArray) -> FloatArray:
         """First event time at which survival is at most one half; NaN where it never is."""

@@ -11,7 +11,7 @@ from scipy.special import stdtrit
 from scipy.stats import t as student
 
 from radiokit.exceptions import InputError
-from radiokit.stats._inputs import FloatArray, check_level, check_score, normal_quantile
+from radiokit.stats._inputs import FloatArray, check_level, check_magnitude, check_score, normal_quantile
 from radiokit.stats._results import Result
 
 
@@ -239,6 +239,7 @@ def _pairs(a: ArrayLike, b: ArrayLike, *, least: int) -> tuple[FloatArray, Float
     y = check_score(b, x.size, name="b")
     if x.size < least:
         raise InputError(f"There are {x.size} pairs; required: {least} or more.")
+    check_magnitude(np.column_stack([x, y]), ["a", "b"])
     return x, y
 
 

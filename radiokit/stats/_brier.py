@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from radiokit.stats._inputs import FloatArray, check_probability, type7_quantiles
+from radiokit.stats._inputs import FloatArray, check_count, check_probability, type7_quantiles
 from radiokit.stats._results import Result
 from radiokit.utils import check_binary_target
 
@@ -156,6 +156,8 @@ def brier_decomposition(y_true: ArrayLike, probability: ArrayLike, *, bins: int 
     """
     event = check_binary_target(y_true, both_classes=False)
     p = check_probability(probability, event.size)
+    if bins is not None:
+        check_count(bins, 1, name="bins")
     labels = p if bins is None else np.searchsorted(type7_quantiles(p, np.arange(1, bins) / bins), p, side="left")
     _, group, n = np.unique(labels, return_inverse=True, return_counts=True)
     predicted, observed = np.bincount(group, p) / n, np.bincount(group, event) / n

@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from radiokit.exceptions import InputError
 from radiokit.stats._horizon import follow_up
-from radiokit.stats._inputs import check_level, check_probability, type7_quantiles
+from radiokit.stats._inputs import check_count, check_level, check_probability, type7_quantiles
 from radiokit.stats._kaplan_meier import kaplan_meier
 from radiokit.utils import check_survival_target
 
@@ -65,8 +64,7 @@ def survival_calibration_table(
     >>> table[["n", "predicted", "observed"]].round(3).values.tolist()
     [[3.0, 0.3, 0.333], [3.0, 0.7, 0.667]]
     """
-    if bins < 1:
-        raise InputError(f"bins is {bins}; required: 1 or more.")
+    check_count(bins, 1, name="bins")
     target, known = check_survival_target(y), follow_up(y, time)
     p = check_probability(survival_probability, target.size, name="survival_probability")
     edges = np.unique(type7_quantiles(p, np.arange(bins + 1) / bins))

@@ -8,7 +8,14 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 
 from radiokit.exceptions import InputError
-from radiokit.stats._inputs import FloatArray, check_choice, check_probability, normal_quantile, type7_quantiles
+from radiokit.stats._inputs import (
+    FloatArray,
+    check_choice,
+    check_count,
+    check_probability,
+    normal_quantile,
+    type7_quantiles,
+)
 from radiokit.stats._loess import fit_loess
 from radiokit.stats._lowess import lowess
 from radiokit.stats._proportions import proportion_ci
@@ -65,8 +72,7 @@ def calibration_table(
     [[3.0, 0.2, 0.3333], [3.0, 0.7, 0.6667]]
     """
     check_choice(strategy, ("quantile", "uniform"), name="strategy")
-    if bins < 1:
-        raise InputError(f"bins is {bins}; required: 1 or more.")
+    check_count(bins, 1, name="bins")
     event = check_binary_target(y_true, both_classes=False)
     p = check_probability(probability, event.size)
     grid = np.arange(bins + 1) / bins

@@ -93,7 +93,7 @@ def gray_test(time: ArrayLike, cause: ArrayLike, groups: ArrayLike) -> pd.DataFr
     Returns
     -------
     DataFrame
-        A row a cause: ``cause, statistic`` (chi-square), ``df, p_value``.
+        A row a cause: ``cause, statistic`` (chi-square), ``df, p_value``; NaN where the groups never share a risk set.
 
     Raises
     ------
@@ -163,6 +163,11 @@ def _count(values: FloatArray, times: FloatArray) -> FloatArray:
     return np.bincount(np.searchsorted(times, values), minlength=times.size).astype(float)
 
 
+def _over(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Quotient, 0 where nobody is left."""
+    return np.where(b > 0, a / np.where(b > 0, b, 1.0), 0.0)
+
+
 def _ties(d: FloatArray, n: FloatArray) -> FloatArray:
     return np.where(d > 1, 1 - (d - 1) / np.maximum(n - 1, 1), 1.0)
 
@@ -212,11 +217,12 @@ def _gray_score(
     h = np.where(known, g.at_risk / np.where(known, g.before, 1.0), 0.0)
     subset = h * (1 - g.incidence_before)
     events, total = g.mine.sum(axis=1), h.sum(axis=1)
-    score = (g.mine - events[:, None] * subset / subset.sum(axis=1, keepdims=True)).sum(axis=0)
+    share = _over(subset, subset.sum(axis=1, keepdims=True))
+    score = (g.mine - events[:, None] * share).sum(axis=0)
     pooled = np.cumsum(events / total)
     free, free_before = 1 - pooled, 1 - np.append(0.0, pooled[:-1])
     a = h[:, :, None] * np.eye(n_groups) - h[:, :, None] * h[:, None, :] / total[:, None, None]
-    c = np.cumsum(a * (events / (total * free_before))[:, None, None], axis=0)
+    c = np.cumsum(a * _over(events, total * free_before)[:, None, None], axis=0)
     rest = c[-1] - c
     ratio = np.where(g.after > 0, free[:, None] / np.where(g.after > 0, g.after, 1.0), 0.0)
     own = a + rest * (1 - ratio)[:, None, :]

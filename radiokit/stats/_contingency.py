@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtrc, gammaln
 
 from radiokit.exceptions import InputError
-from radiokit.stats._inputs import FloatArray
+from radiokit.stats._inputs import FloatArray, as_floats
 from radiokit.stats._results import Test
 
 # Tables kept at a time, tables summed in all, and ways to fill one column at a time: seconds, and below 1 GB.
@@ -184,7 +184,7 @@ def _fillings(left: NDArray[np.int64], column: int) -> Iterator[NDArray[np.int64
 
 
 def _check_counts(table: ArrayLike) -> NDArray[np.int64]:
-    counts = np.asarray(table, dtype=float)
+    counts = as_floats(table, name="table")
     if counts.ndim != 2 or not np.isfinite(counts).all() or (counts < 0).any() or (counts != np.round(counts)).any():
         raise InputError("The table must be two-dimensional and hold counts: whole numbers, 0 or more.")
     counts = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0]

@@ -22,7 +22,7 @@ from radiokit.stats._cox_fit import (
     risk_sets,
     spread,
 )
-from radiokit.stats._inputs import FloatArray
+from radiokit.stats._inputs import FloatArray, as_floats, check_magnitude
 from radiokit.stats._survival_inputs import check_times_events
 
 # Features a batch: a few megabytes for each array of cases by features.
@@ -58,7 +58,11 @@ def cox_univariable(X: pd.DataFrame | ArrayLike, y: Any, *, ties: str = "efron")
     Notes
     -----
     The partial likelihood of `radiokit.stats._cox_fit`, its Newton steps taken for all features together; as
-    survival::coxph on one covariate after the other (doi:10.1111/j.2517-6161.1972.tb00899.x).
+    survival::coxph on one covariate after the other (doi:10.1111/j.2517-6161.1972.tb00899.x): :math:`z = b / se`.
+
+    *How to read it.* Each row asks whether the feature alone is tied to the hazard; ``exp(coef)`` is the hazard ratio
+    of one unit. Of 1,000 features without any effect 50 have p below 0.05: adjust (`adjust_pvalues`), and do not take
+    the smallest for found.
 
     Examples
     --------
@@ -67,7 +71,7 @@ def cox_univariable(X: pd.DataFrame | ArrayLike, y: Any, *, ties: str = "efron")
     ['a']
     """
     time, event = check_times_events(y, events=True)
-    values = np.asarray(X, dtype=float)
+    values = as_floats(X, name="X")
     if values.ndim != 2 or len(values) != time.size:
         raise InputError(f"X has shape {values.shape}; required: ({time.size}, p), a row a case.")
     names: list[Any] = list(X.columns) if isinstance(X, pd.DataFrame) else [*range(values.shape[1])]
@@ -75,6 +79,7 @@ def cox_univariable(X: pd.DataFrame | ArrayLike, y: Any, *, ties: str = "efron")
     if missing.any():
         some = [names[i] for i in np.flatnonzero(missing)[:5]]
         raise InputError(f"{int(missing.sum())} features have missing or infinite values ({some}); impute them first.")
+    check_magnitude(values, names)
     sets = risk_sets(time, event, ties=ties)
     size = max(1, BATCH_CELLS // time.size)
     parts = [_fit(sets, values[sets.order, start : start + size]) for start in range(0, len(names), size)]

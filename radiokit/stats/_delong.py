@@ -210,7 +210,7 @@ def compare_aucs(
     -------
     DataFrame
         A row a pair in column order: ``model_a, model_b, auc_a, auc_b, difference, se, ci_low, ci_high, statistic,
-        p_value, p_adjusted, confidence_level``.
+        p_value, p_adjusted, confidence_level``. NaN in ``se`` and what follows from it with one case of a class only.
 
     Raises
     ------

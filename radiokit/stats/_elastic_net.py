@@ -18,7 +18,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check
 
 from radiokit.exceptions import DataWarning, OutcomeError, ParameterError
 from radiokit.stats._elastic_net_kernel import Binomial, Loss, cox_loss, fit_path, plain
-from radiokit.stats._inputs import FloatArray, check_choice
+from radiokit.stats._inputs import FloatArray, check_choice, check_magnitude
 from radiokit.utils import check_binary_target, check_survival_target, is_survival_target
 
 TOLERANCE = 1e-14  # squared length of the last Newton step in the metric of the loss, a mean over cases
@@ -132,7 +132,7 @@ def elastic_net_path(
     p, loss = problem.center.size, problem.loss
     coef = gamma[:, :p] / problem.scale
     intercept = gamma[:, p] - coef @ problem.center if isinstance(loss, Binomial) else np.zeros(len(coef))
-    ratio = (null - losses) / (null - loss.best)
+    ratio = (null - losses) / max(null - loss.best, np.finfo(float).tiny)
     return ElasticNetPath(penalties[: len(coef)], coef, intercept, ratio, problem.center, problem.scale)
 
 
@@ -258,6 +258,7 @@ def _problem(X: FloatArray, y: Any, sample_weight: ArrayLike | None, penalty_fac
         loss = cox_loss(target["time"][order], target["event"][order].astype(float), weight)
     else:
         loss = Binomial(check_binary_target(y).astype(float), weight)
+    check_magnitude(X, range(p))
     center = weight @ X
     centred = X - center
     scale = np.sqrt(weight @ centred**2)

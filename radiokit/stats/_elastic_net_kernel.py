@@ -302,6 +302,7 @@ def _fit_path(
     zero = np.zeros(int(free.sum()))
     beta[free], local = fit_rows(loss, Z[free], zero, zero, zero, tolerance)
     null = local.value
+    span = max(null - loss.best, np.finfo(float).tiny)
     path, losses = np.zeros((lambdas.size, len(Z))), np.zeros(lambdas.size)
     for index, lam in enumerate(lambdas):
         first, second = lam * l1_ratio * finite, lam * (1.0 - l1_ratio) * finite
@@ -314,7 +315,7 @@ def _fit_path(
             beta[working], local = fit_rows(loss, Z[working], beta[working], first[working], second[working], tolerance)
         path[index], losses[index] = beta, local.value
         if stop_early and index >= MIN_LAMBDAS - 1:
-            explained = (null - losses[index - 1 : index + 1]) / (null - loss.best)
+            explained = (null - losses[index - 1 : index + 1]) / span
             if explained[1] - explained[0] < MIN_GAIN or explained[1] > MAX_RELATIVE_DEVIANCE:
                 return path[: index + 1], losses[: index + 1], null
     return path, losses, null

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.special import chdtrc
 
 from radiokit.exceptions import InputError
-from radiokit.stats._inputs import check_probability, type7_quantiles
+from radiokit.stats._inputs import check_count, check_probability, type7_quantiles
 from radiokit.stats._results import Test
 from radiokit.utils import check_binary_target
 
@@ -57,8 +57,7 @@ def hosmer_lemeshow(y_true: ArrayLike, probability: ArrayLike, *, groups: int = 
     """
     event = check_binary_target(y_true)
     p = check_probability(probability, event.size)
-    if groups < 3:
-        raise InputError(f"groups is {groups}; required: 3 or more (the test has groups - 2 degrees of freedom).")
+    check_count(groups, 3, name="groups")  # the test has groups - 2 degrees of freedom
     cuts = np.unique(type7_quantiles(p, np.minimum(np.arange(groups + 1) * (1 / groups), 1)))
     _, group, n = np.unique(np.searchsorted(cuts[1:-1], p, side="left"), return_inverse=True, return_counts=True)
     if n.size < 3:

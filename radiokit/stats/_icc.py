@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from scipy.special import fdtrc, fdtri
 
 from radiokit.exceptions import InputError
-from radiokit.stats._inputs import FloatArray, check_choice, check_level
+from radiokit.stats._inputs import TINY, FloatArray, as_floats, check_choice, check_level
 
 FORMS = ("ICC(1,1)", "ICC(2,1)", "ICC(3,1)", "ICC(1,k)", "ICC(2,k)", "ICC(3,k)")
 
@@ -113,7 +113,7 @@ class _MeanSquares:
 def _cube(ratings: Any) -> tuple[FloatArray, list[Any]]:
     """Ratings as (subjects, raters, features), and the names of the features."""
     if not isinstance(ratings, Mapping):
-        values = np.asarray(ratings, dtype=float)
+        values = as_floats(ratings, name="ratings")
         if values.ndim == 2:
             values = values[:, :, None]
         if values.ndim != 3:
@@ -137,13 +137,15 @@ def _cube(ratings: Any) -> tuple[FloatArray, list[Any]]:
             if len(have) != len(want) or not have.isin(want).all():
                 odd = list(have.symmetric_difference(want)[:5])
                 raise InputError(f"Raters {first_name!r} and {rater!r} do not have the same {kind}; differing: {odd}.")
-        aligned.append(frame.loc[first.index, first.columns].to_numpy(dtype=float))
+        aligned.append(frame.loc[first.index, first.columns].pipe(as_floats, name=f"ratings of {rater!r}"))
     return _finite(np.stack(aligned, axis=1)), list(first.columns)
 
 
 def _finite(cube: FloatArray) -> FloatArray:
     if np.isinf(cube).any():
         raise InputError("ratings holds infinite values; required: numbers, or NaN where a measurement is missing.")
+    if (np.abs(cube) > 1 / TINY).any():
+        raise InputError(f"ratings holds values beyond {1 / TINY:g}, whose squares are no numbers; give another unit.")
     return cube
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,20 @@ from radiokit.exceptions import InputError
 
 FloatArray = NDArray[np.float64]
 
+TINY = 1e-120  # smallest, and its inverse largest, magnitude of a covariate
+
+
+def as_floats(values: Any, *, name: str) -> FloatArray:
+    """Return numbers as a float array of any shape."""
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} holds values that are not numbers ({error}); required: numbers.") from error
+
 
 def check_score(score: ArrayLike, n: int | None, *, name: str = "score") -> FloatArray:
     """Return a score as finite floats, one a case."""
-    try:
-        values = np.asarray(score, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} holds values that are not numbers ({error}); required: one number a case.") from error
+    values = as_floats(score, name=name)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim != 1 or (n is not None and values.size != n):
@@ -60,7 +68,7 @@ def check_named_columns(values: Any, n: int, *, name: str) -> dict[str, FloatArr
 
 def check_level(confidence_level: float) -> float:
     """Return a confidence level between 0 and 1."""
-    if not 0 < confidence_level < 1:
+    if not isinstance(confidence_level, Real) or not 0 < confidence_level < 1:
         raise InputError(f"confidence_level is {confidence_level!r}; required: between 0 and 1, for example 0.95.")
     return float(confidence_level)
 
@@ -70,11 +78,43 @@ def normal_quantile(confidence_level: float) -> float:
     return float(ndtri(0.5 + check_level(confidence_level) / 2))
 
 
+def check_count(value: Any, least: int, *, name: str) -> int:
+    """Return a whole number that is not too small."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise InputError(f"{name} is {value!r}; required: a whole number, {least} or more.")
+    return int(value)
+
+
 def check_choice(value: object, choices: tuple[str, ...], *, name: str) -> str:
     """Return `value` if it is one of `choices`."""
     if value not in choices:
         raise InputError(f"{name} is {value!r}; required: one of {', '.join(map(repr, choices))}.")
     return str(value)
+
+
+def check_numeric(X: Any) -> None:
+    """Refuse the text columns of a table by name, before they fail as numbers."""
+    if not isinstance(X, pd.DataFrame):
+        return
+    text = [name for name, dtype in X.dtypes.items() if not pd.api.types.is_numeric_dtype(dtype)]
+    text = [str(name) for name in text if X[name].map(lambda value: isinstance(value, str)).any()]
+    if text:
+        raise InputError(
+            f"The columns {text[:5]} hold text; required: numbers. Use from_formula with C(name), or encode them first."
+        )
+
+
+def check_magnitude(X: FloatArray, names: Sequence[Any]) -> FloatArray:
+    """Refuse columns whose squares leave the range of a float."""
+    largest = np.abs(X).max(axis=0, initial=0.0)
+    wrong = (largest > 1 / TINY) | ((largest < TINY) & (largest > 0))
+    if wrong.any():
+        some = [str(names[j]) for j in np.flatnonzero(wrong)[:5]]
+        raise InputError(
+            f"{int(wrong.sum())} columns have values of magnitude {largest[wrong][0]:.0e} ({', '.join(some)}); "
+            f"required: between {TINY:g} and {1 / TINY:g}. Give them another unit."
+        )
+    return X
 
 
 def check_weights(sample_weight: ArrayLike | None, n: int, *, zero: bool = False) -> FloatArray | None:
@@ -83,11 +123,11 @@ def check_weights(sample_weight: ArrayLike | None, n: int, *, zero: bool = False
         return None
     weights = check_score(sample_weight, n, name="sample_weight")
     if not weights.any():
-        raise InputError(f"Every sample_weight of {n} is zero; required: one weight above zero at least.")
+        raise InputError(f"Every sample_weight of {n} is zero; required: a positive weight at least.")
     wrong = weights < 0 if zero else weights <= 0
     if wrong.any():
-        wanted = ">= 0" if zero else "> 0; drop cases of weight zero"
-        raise InputError(f"sample_weight has {int(wrong.sum())} of {n} out of range; required: weights {wanted}.")
+        wanted = "weights >= 0" if zero else "positive weights; drop cases of weight zero"
+        raise InputError(f"sample_weight has {int(wrong.sum())} of {n} out of range; required: {wanted}.")
     return weights
 
 

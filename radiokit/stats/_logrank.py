@@ -34,7 +34,7 @@ def logrank_test(y: Any, groups: ArrayLike, *, trend: bool = False, strata: Arra
     Returns
     -------
     Test
-        ``statistic`` (chi-square), ``df``, ``p_value``.
+        ``statistic`` (chi-square), ``df``, ``p_value``; NaN where no two groups are at risk together at an event.
 
     Raises
     ------

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from radiokit.exceptions import InputError
-from radiokit.stats._inputs import FloatArray, check_choice
+from radiokit.stats._inputs import FloatArray, as_floats, check_choice
 
 _METHODS = ("holm", "hochberg", "hommel", "bonferroni", "BH", "fdr", "BY", "none")
 
@@ -51,12 +51,14 @@ def adjust_pvalues(p: ArrayLike, *, method: str = "holm") -> FloatArray:
     [0.03, 0.06, 0.06]
     """
     check_choice(method, _METHODS, name="method")
-    values = np.asarray(p, dtype=float)
+    values = as_floats(p, name="p")
     if values.ndim != 1:
         raise InputError(f"p has shape {values.shape}; required: one-dimensional.")
     known = ~np.isnan(values)
     if ((values[known] < 0) | (values[known] > 1)).any():
-        raise InputError(f"p has values outside [0, 1] (range {np.nanmin(values):g} to {np.nanmax(values):g}).")
+        raise InputError(
+            f"p has values outside [0, 1] (range {np.nanmin(values):g} to {np.nanmax(values):g}); required: p-values."
+        )
     result = values.copy()
     if known.any():
         result[known] = _adjust(values[known], method)

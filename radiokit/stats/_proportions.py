@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from radiokit.exceptions import InputError
-from radiokit.stats._inputs import FloatArray, check_choice, check_level, normal_quantile
+from radiokit.stats._inputs import FloatArray, as_floats, check_choice, check_level, normal_quantile
 
 
 def proportion_ci(
@@ -50,7 +50,7 @@ def proportion_ci(
     (0.4902, 0.9433)
     """
     check_choice(method, ("wilson", "clopper-pearson"), name="method")
-    x, size = np.asarray(count, dtype=float), np.asarray(n, dtype=float)
+    x, size = as_floats(count, name="count"), as_floats(n, name="n")
     if ((x < 0) | (x > size)).any():
         raise InputError("count holds values below 0 or above n; required: 0 <= count <= n.")
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -151,7 +151,8 @@ def rmst_difference(y: Any, groups: ArrayLike, *, tau: float, confidence_level: 
     Normal test of the difference of two independent areas, as R's survRM2 (Uno et al. 2014,
     doi:10.1200/JCO.2014.55.2208).
 
-    How to read it: the time gained or lost within the first `tau` units of time.
+    How to read it: the time gained or lost within the first `tau` units of time. NaN for statistic and p-value where
+    neither group has an event by then.
 
     Examples
     --------

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from radiokit.exceptions import InputError, OutcomeError
-from radiokit.stats._inputs import FloatArray
+from radiokit.stats._inputs import FloatArray, as_floats
 from radiokit.utils import as_survival_target, check_survival_target
 
 ALL = "all"
@@ -31,7 +31,7 @@ def check_groups(
     groups: ArrayLike | None, n: int, *, at_least: int = 1, name: str = "groups"
 ) -> tuple[NDArray[np.intp], list[Any]]:
     """Return the number of each case's group and the labels, in sorted order or in that of a Categorical."""
-    if groups is None:
+    if groups is None and at_least == 1:
         return np.zeros(n, dtype=np.intp), [ALL]
     given: Any = groups if isinstance(groups, pd.Categorical | pd.Series) else np.asarray(groups)
     if given.ndim != 1:
@@ -58,7 +58,7 @@ def each_group(codes: NDArray[np.intp], labels: list[Any]) -> Iterator[tuple[Any
 
 def check_survival_matrix(survival_probability: ArrayLike, n: int, times: FloatArray) -> FloatArray:
     """Return survival probabilities as floats of shape (n, times)."""
-    values = np.asarray(survival_probability, dtype=float)
+    values = as_floats(survival_probability, name="survival_probability")
     if values.ndim == 1 and times.size == 1:
         values = values[:, None]
     if values.shape != (n, times.size):
@@ -76,10 +76,7 @@ def check_survival_matrix(survival_probability: ArrayLike, n: int, times: FloatA
 
 def check_times(times: ArrayLike, *, name: str = "times") -> FloatArray:
     """Return times as a vector of finite, non-negative floats."""
-    try:
-        values = np.atleast_1d(np.asarray(times, dtype=float))
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} is {times!r}; required: numbers, in the unit of the follow-up.") from error
+    values = np.atleast_1d(as_floats(times, name=name))
     if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all() or (values < 0).any():
         raise InputError(f"{name} is {times!r}; required: one or more finite times >= 0, in the unit of the follow-up.")
     return values

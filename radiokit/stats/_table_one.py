@@ -15,6 +15,7 @@ from scipy.stats import rankdata
 
 from radiokit.exceptions import DataWarning, InputError
 from radiokit.stats._contingency import chi_squared_test, fisher_exact_test
+from radiokit.stats._design import check_frame
 from radiokit.stats._inputs import FloatArray, type7_quantiles
 
 _OVERALL = "overall"
@@ -120,6 +121,7 @@ TABLE_ONE_COLUMNS = [
 
 
 def _check_columns(data: pd.DataFrame, by: str | None, variables: Sequence[str] | None, *named: Sequence[str]) -> None:
+    check_frame(data)
     if isinstance(variables, str) or any(isinstance(names, str) for names in named):
         raise InputError("variables, categorical, nonnormal and exact take lists of column names, not one string.")
     wanted = {*([by] if by is not None else []), *(variables or ()), *(n for names in named for n in names)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -169,8 +170,8 @@ def threshold_metrics(
     [0.6667, 0.2077, 0.9385]
     """
     positive = check_binary_target(y_true, both_classes=False)
-    if math.isnan(threshold):
-        raise InputError("threshold is NaN; required: a number.")
+    if not isinstance(threshold, Real) or math.isnan(threshold):
+        raise InputError(f"threshold is {threshold!r}; required: a number.")
     called = check_score(score, positive.size) >= threshold
     tp, fp = int((called & positive).sum()), int((called & ~positive).sum())
     fn, tn = int((~called & positive).sum()), int((~called & ~positive).sum())

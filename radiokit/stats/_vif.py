@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from radiokit.exceptions import InputError
+from radiokit.stats._inputs import as_floats, check_magnitude
 
 
 def vif(X: pd.DataFrame | ArrayLike) -> pd.DataFrame:
@@ -43,14 +44,14 @@ def vif(X: pd.DataFrame | ArrayLike) -> pd.DataFrame:
     >>> vif(pd.DataFrame({"a": [1, 2, 3, 4], "b": [1, 3, 2, 4]}))["vif"].round(4).tolist()
     [2.7778, 2.7778]
     """
-    frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
-    try:
-        values = frame.to_numpy(dtype=float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"X holds columns that are not numbers ({error}); code them as numbers first.") from error
+    values = as_floats(X, name="X")
+    if values.ndim != 2 or not len(values):
+        raise InputError(f"X has shape {values.shape}; required: (n, p) with n >= 1, a row a case.")
+    frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(values)
     if not np.isfinite(values).all():
         bad = frame.columns[~np.isfinite(values).all(axis=0)].tolist()
         raise InputError(f"Columns {bad[:5]!r} have missing or infinite values; impute or drop them first.")
+    check_magnitude(values, list(frame.columns))
     centred = values - values.mean(axis=0)
     varying = np.ptp(values, axis=0) > 0
     result = np.full(values.shape[1], np.nan)

@@ -18,10 +18,17 @@ from radiokit.stats import Test, concordance_index
 from radiokit.stats._cox_fit import CoxFit, fit_cox
 from radiokit.stats._cox_residuals import baseline_hazard, robust_covariance
 from radiokit.stats._design import check_frame, column_design, model_frame
-from radiokit.stats._inputs import FloatArray, check_choice, check_weights, normal_quantile
+from radiokit.stats._inputs import (
+    FloatArray,
+    check_choice,
+    check_magnitude,
+    check_numeric,
+    check_weights,
+    normal_quantile,
+)
 from radiokit.stats._survival_inputs import check_groups
 from radiokit.survival._baseline import Baseline
-from radiokit.survival._inputs import check_numeric, check_outcome
+from radiokit.survival._inputs import check_outcome
 from radiokit.utils import as_survival_target
 
 
@@ -187,6 +194,7 @@ class CoxModel(BaseEstimator):
     ) -> Self:
         check_choice(self.ties, ("efron", "breslow"), name="ties")
         time, event = check_outcome(y, len(matrix))
+        check_magnitude(matrix, self.design_.names)
         weights = check_weights(sample_weight, len(matrix))
         codes, self._strata_labels = check_groups(layer, len(matrix), name="strata")
         fit = fit_cox(matrix, time, event, ties=self.ties, strata=codes, weights=weights)

@@ -14,9 +14,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from radiokit.stats import concordance_index
 from radiokit.stats._cox_fit import partial_likelihood, risk_sets
 from radiokit.stats._elastic_net import cross_validated_path, fold_ids
-from radiokit.stats._inputs import FloatArray, check_choice
+from radiokit.stats._inputs import FloatArray, check_choice, check_numeric
 from radiokit.survival._baseline import Baseline
-from radiokit.survival._inputs import check_numeric, check_outcome
+from radiokit.survival._inputs import check_outcome
 from radiokit.utils import as_survival_target
 
 

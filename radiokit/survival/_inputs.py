@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from radiokit.exceptions import InputError, OutcomeError
@@ -24,16 +23,3 @@ def check_outcome(y: Any, n: int) -> tuple[FloatArray, NDArray[np.bool_]]:
     if time.size != n:
         raise InputError(f"X has {n} cases and y has {time.size}; required: one outcome a case.")
     return time, event
-
-
-def check_numeric(X: Any) -> None:
-    """Refuse the text columns of a table by name, before they fail as numbers."""
-    if not isinstance(X, pd.DataFrame):
-        return
-    text = [name for name, dtype in X.dtypes.items() if not pd.api.types.is_numeric_dtype(dtype)]
-    text = [str(name) for name in text if X[name].map(lambda value: isinstance(value, str)).any()]
-    if text:
-        raise InputError(
-            f"The columns {text[:5]} hold text; required: numbers. Use CoxModel.from_formula with C(name), or encode "
-            "them first."
-        )

@@ -154,7 +154,7 @@ def _laid_out(
     time, event = check_outcome(y, len(matrix))
     used = model.summary_["coef"].notna().to_numpy()
     if not used.any():
-        raise InputError("The model has no coefficient to test: none of its covariates varied where it was fitted.")
+        raise InputError("The model has no coefficient to test; required: a covariate that varied where it was fitted.")
     sets = risk_sets(time, event, ties=model.ties, strata=codes, weights=check_weights(sample_weight, time.size))
     centred = (matrix - model.center_)[:, used][sets.order]
     return sets, centred, model.coef_[used], list(model.summary_.index[used])

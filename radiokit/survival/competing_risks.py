@@ -16,11 +16,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from radiokit.exceptions import DataWarning, InputError, OutcomeError, SeparationWarning
 from radiokit.stats import Test
 from radiokit.stats._fine_gray import FineGrayFit, fit_fine_gray
-from radiokit.stats._inputs import FloatArray
+from radiokit.stats._inputs import FloatArray, check_magnitude, check_numeric
 from radiokit.stats._survival_inputs import check_causes
 from radiokit.survival._baseline import Baseline
 from radiokit.survival._cox import wald_table
-from radiokit.survival._inputs import check_numeric
 
 __all__ = ["FineGray"]
 
@@ -110,6 +109,7 @@ class FineGray(BaseEstimator):
             raise InputError(f"X has {len(matrix)} cases and y has {time.size}; required: one outcome a case.")
         if not (cause == self.cause).any() or self.cause == 0:
             raise OutcomeError(f"cause={self.cause!r} does not occur among {sorted(set(cause.tolist()))}.")
+        check_magnitude(matrix, getattr(self, "feature_names_in_", range(matrix.shape[1])))
         self._fill(fit_fine_gray(matrix, time, cause, self.cause))
         self.n_, self.n_events_ = time.size, int((cause == self.cause).sum())
         self.n_competing_ = int(((cause > 0) & (cause != self.cause)).sum())
