@@ -18,6 +18,7 @@ from radiokit.utils import as_survival_target, spells_outcome
 
 FEW = 10
 STRONG = 0.7
+TOO_FLEXIBLE = 0.05
 
 
 def refuse_outcome_copies(X: pd.DataFrame, patients: Patients) -> None:
@@ -137,6 +138,7 @@ def study_warnings(
     if roles.groups is None:
         said += _suspicious_ids(patients)
     said += _confounded(tables.get("selected", pd.DataFrame()))
+    said += _too_flexible(tables.get("optimism", pd.DataFrame()), endpoint)
     for model in endpoint.models:
         said += [f"{model.name}: {text}" for text in model.cv.warnings if not text.startswith("In 0")]
     return said
@@ -204,6 +206,22 @@ def _suspicious_ids(patients: Patients) -> list[str]:
                 f"and test. Set groups: {column}."
             ]
     return []
+
+
+def _too_flexible(optimism: pd.DataFrame, endpoint: Endpoint) -> list[str]:
+    """Say where the usual optimism bootstrap corrects too little: its two corrections of the AUC or C-index differ."""
+    if optimism.empty:
+        return []
+    names = {m.name for m in endpoint.models}
+    rows = optimism[optimism["metric"].isin(["auc", "c_index"]) & optimism["model"].isin(names)]
+    rows = rows[rows["corrected"] - rows["corrected_632plus"] > TOO_FLEXIBLE]
+    if rows.empty:
+        return []
+    listed = ", ".join(f"{r.model} {r.corrected:.2f} and {r.corrected_632plus:.2f}" for r in rows.itertuples())
+    return [
+        f"The optimism bootstrap corrects these models too little, for they can fit anything ({listed} by .632+): the "
+        "corrected calibration is too good as well. Believe the cross-validation."
+    ]
 
 
 def _confounded(selected: pd.DataFrame) -> list[str]:

@@ -65,15 +65,24 @@ def _at_threshold(p: Predictions, threshold: float, confidence_level: float) -> 
 
 
 def _corrected(model: Modelled) -> pd.DataFrame:
-    table = model.optimism[["metric", "corrected"]].rename(columns={"corrected": "estimate"})
+    """Return the corrected indices: by .632+ where it is defined, since Harrell's way fails where features are many."""
+    table = model.optimism[["metric", "corrected", "corrected_632plus", "ci_low", "ci_high"]]
+    known = table["corrected_632plus"].notna()
+    resamples = f"{int(model.optimism['n_bootstraps'].max())} resamples"
     train = model.predictions["training", "train"]
-    return table.assign(
-        model=model.name,
-        cohort="training",
-        source="optimism-corrected",
-        method=f"bootstrap, {int(model.optimism['n_bootstraps'].max())} resamples",
-        n=train.n,
-        n_events=train.n_events,
+    return pd.DataFrame(
+        {
+            "metric": table["metric"],
+            "estimate": table["corrected_632plus"].where(known, table["corrected"]),
+            "ci_low": table["ci_low"],
+            "ci_high": table["ci_high"],
+            "method": np.where(known, f"bootstrap .632+, {resamples}", f"bootstrap optimism, {resamples}"),
+            "model": model.name,
+            "cohort": "training",
+            "source": "optimism-corrected",
+            "n": train.n,
+            "n_events": train.n_events,
+        }
     )
 
 

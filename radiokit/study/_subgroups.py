@@ -18,6 +18,7 @@ from radiokit.study._split import SOURCE_OF
 from radiokit.survival import CoxModel
 from radiokit.validation import Predictions
 from radiokit.validation._concordance import concordances
+from radiokit.validation._evaluate import concordance_with_interval
 
 MOST_LEVELS = 6
 FEWEST = 5  # events, and patients without: below, a subgroup is counted and not estimated
@@ -79,7 +80,7 @@ def _of_variable(p: Predictions, levels: pd.Series, confidence_level: float) -> 
     level_of = levels.reindex(p.ids).to_numpy(dtype=object)
     rows: list[dict[str, Any]] = []
     spreads: dict[str, list[tuple[float, float]]] = {}
-    for level in sorted({v for v in level_of if isinstance(v, str)}):
+    for level in sorted({v for v in level_of if isinstance(v, str)}, key=lambda v: (v.startswith(">"), v)):
         own = p.take(np.flatnonzero(level_of == level))
         for row, on_scale in _estimates(own, p, confidence_level):
             rows.append(row | {"variable": levels.name, "level": level})
@@ -114,8 +115,7 @@ def _estimates(
     if not enough:
         return [({"metric": m, **size, **empty}, nothing) for m in (concordance, ratio)]
     found = concordances([p])
-    low, high = found.interval(confidence_level)
-    area = float(found.estimates[0])
+    area, low, high, _ = concordance_with_interval(p, confidence_level)
     first = {"metric": concordance, **size, "estimate": area, "ci_low": low, "ci_high": high}
     rows = [(first, (area, float(np.sqrt(found.covariance[0, 0]))))]
     coef, se, low, high = _ratio(p, whole, confidence_level)
