@@ -305,7 +305,8 @@ def test_a_value_or_an_error_that_says_what_to_do(use: Callable[..., Any], first
         try:
             use(first, fitting(second, first))
         except RadiokitError as error:
-            assert re.search(r"require|need|drop|lacks|give|recode|encode|impute|lower|must", str(error), re.I), str(error)
+            said = str(error)
+            assert re.search(r"require|need|drop|lacks|give|recode|encode|impute|lower|must", said, re.I), said
         except ValueError as error:
             # scikit-learn's own check of X, in its own words; "All arrays" is pandas refusing this test's columns.
             source = inspect.getmodule(inspect.trace()[-1][0])
