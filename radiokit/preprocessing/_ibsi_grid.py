@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
+from numpy.typing import NDArray
 
 from radiokit.exceptions import MaskError
 from radiokit.io import Mask, Volume
@@ -70,6 +70,8 @@ def resample_centred(
     start = ((np.array(image.shape) - 1) - (size - 1) * factor) / 2
     values = image.array.astype(float)
     if anti_aliasing:
+        from scipy import ndimage
+
         values = ndimage.gaussian_filter(values, np.maximum((factor - 1) / 2, 0), mode="nearest")
 
     shift = np.asarray(image.direction).reshape(3, 3) @ (start * old)
@@ -77,7 +79,9 @@ def resample_centred(
     grid: dict[str, Any] = {"spacing": tuple(map(float, new)), "origin": origin, "direction": image.direction}
 
     def moved(array: np.ndarray, order: int) -> np.ndarray:
-        return ndimage.affine_transform(array, factor, start, output_shape=tuple(size), order=order, mode="nearest")
+        for axis in np.argsort(size / array.shape):  # what shrinks first: later axes have less to do
+            array = _along(array, int(axis), _weights(array.shape[axis], size[axis], factor[axis], start[axis], order))
+        return array
 
     inside = moved(mask.array.astype(float), ORDERS[mask_interpolator]) >= 0.5 - 1e-9
     if not inside.any():
@@ -86,3 +90,22 @@ def resample_centred(
         Volume(moved(values, ORDERS[interpolator]), metadata=image.metadata, **grid),
         Mask(inside, metadata=mask.metadata, **grid),
     )
+
+
+def _weights(n_old: int, n_new: int, factor: float, start: float, order: int) -> NDArray[np.float64]:
+    """Share of each old value in each new one along an axis, shape (n_new, n_old): what unit vectors become."""
+    from scipy import ndimage
+
+    columns = np.empty((n_old, n_new))
+    for unit, column in zip(np.eye(n_old), columns, strict=True):
+        ndimage.affine_transform(
+            unit, [factor], start, output_shape=(n_new,), output=column, order=order, mode="nearest"
+        )
+    return columns.T
+
+
+def _along(array: np.ndarray, axis: int, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Interpolation is linear in the values, and separate for each axis: a product of matrices."""
+    if axis == 0:
+        return (weights @ array.reshape(len(array), -1)).reshape(len(weights), *array.shape[1:])
+    return weights @ array if axis == 1 else array @ weights.T
