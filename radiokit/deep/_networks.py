@@ -32,11 +32,21 @@ class Architecture:
     bias_downsample: bool = False
 
     @property
+    def channels(self) -> tuple[int, ...]:
+        """Channels of the maps of the four stages."""
+        if self.family == "densenet":
+            return (256, 512, 1024, 1024)
+        return tuple(n * self.widen * (4 if self.bottleneck else 1) for n in self.planes)
+
+    @property
+    def smallest(self) -> int:
+        """Voxels that a crop needs along each axis: a dense network halves 8 cells thrice, after a quarter."""
+        return 29 if self.family == "densenet" else 1
+
+    @property
     def n_features(self) -> int:
         """Length of the pooled feature vector."""
-        if self.family == "densenet":
-            return 1024
-        return self.planes[-1] * self.widen * (4 if self.bottleneck else 1)
+        return self.channels[-1]
 
 
 BACKBONES = {

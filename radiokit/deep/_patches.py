@@ -35,6 +35,7 @@ class Frame:
     spacing: tuple[float, float, float]
     origin: tuple[float, float, float]
     direction: tuple[float, ...]
+    fill: float = 0.0  # extent of the region in the crop that was asked for; above 1 it is larger
 
     def sample(self, image: sitk.Image, interpolator: int, outside: float) -> NDArray[np.float32]:
         """Values of an image at the voxels of the frame, float32 (z, y, x); `outside` beyond the image."""
@@ -116,13 +117,24 @@ def patch(
     ((3, 3, 3), 0.555)
     """
     check_settings(size, spacing, dimension, planes, window, background, too_large)
+    require_volume(image, dimension)
+    frames = patch_frames(mask, size=size, spacing=spacing, dimension=dimension, planes=planes, too_large=too_large)
+    return cut_image(image, frames, window=window, background=background)
+
+
+def require_volume(image: Volume, dimension: str) -> None:
+    """Raise InputError where a volume is needed and the image is one slice."""
     if dimension == "3D" and 1 in image.shape:
         raise InputError(
             f"The image has shape {image.shape}, one slice; dimension='3D' needs a volume. Use dimension='2D'."
         )
-    frames = patch_frames(mask, size=size, spacing=spacing, dimension=dimension, planes=planes, too_large=too_large)
-    cut = np.concatenate([_values(image, frame) for frame in frames])
-    return _scaled(cut, window, background)
+
+
+def cut_image(
+    image: Volume, frames: Sequence[Frame], *, window: tuple[float, float] | str | None, background: float | None
+) -> NDArray[np.float32]:
+    """Cut frames out of an image, stacked along z, with intensities as `patch` scales them."""
+    return _scaled(np.concatenate([_values(image, frame) for frame in frames]), window, background)
 
 
 def patch_mask(
@@ -160,8 +172,13 @@ def patch_mask(
     27
     """
     frames = patch_frames(mask, size=size, spacing=spacing, dimension=dimension, planes=planes, too_large=too_large)
+    return cut_shares(mask, frames) >= 0.5
+
+
+def cut_shares(mask: Mask, frames: Sequence[Frame]) -> NDArray[np.float32]:
+    """Cut frames out of a region, stacked along z: 1 inside, 0 outside, in between at its edge."""
     labels = to_sitk(crop(mask, bounding_box(mask), padding=1))
-    return np.concatenate([frame.sample(labels, sitk.sitkLinear, 0.0) >= 0.5 for frame in frames])
+    return np.concatenate([frame.sample(labels, sitk.sitkLinear, 0.0) for frame in frames])
 
 
 def patch_frames(
@@ -290,7 +307,7 @@ def _frame(
     centre = positions(mask, np.array([(low + high) / 2]))[0]
     oz, oy, ox = (float(v) for v in centre - cosines @ ((size - 1) / 2 * step))
     sz, sy, sx = (float(s) for s in step)
-    return Frame(_triple(size.tolist()), (sz, sy, sx), (oz, oy, ox), mask.direction)
+    return Frame(_triple(size.tolist()), (sz, sy, sx), (oz, oy, ox), mask.direction, ratio)
 
 
 def _mm(lengths: NDArray[np.float64]) -> str:

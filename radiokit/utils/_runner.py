@@ -19,6 +19,7 @@ from radiokit.exceptions import CaseTableError, ParameterError
 from radiokit.utils._batches import Finish, in_batches
 from radiokit.utils._cache import CaseCache
 from radiokit.utils._isolation import Limits, isolated_iter
+from radiokit.utils._join import side_by_side
 from radiokit.utils._one_case import Compute, Item, Outcome, failure, run_case
 from radiokit.utils._parallel import parallel_iter, track
 
@@ -51,6 +52,26 @@ class Extraction:
     def __repr__(self) -> str:
         cases, features = self.features.shape
         return f"Extraction({cases} cases, {features} features, {len(self.failures)} failures)"
+
+    def join(self, other: Extraction) -> Extraction:
+        """Put the features of another extractor beside these, by case id.
+
+        Parameters
+        ----------
+        other : Extraction
+            Of the same cases, in any order, with other columns.
+
+        Returns
+        -------
+        Extraction
+            In the order of this one; a case has failures of either.
+
+        Raises
+        ------
+        CaseTableError
+            If one lacks cases of the other, or both have the same column.
+        """
+        return Extraction(*side_by_side(self, other))
 
 
 Task = Callable[[Item], Outcome]

@@ -1,0 +1,155 @@
+"""Crops through a frozen backbone, several at once: the second step of the cohort runner."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiokit.deep._networks import build_network
+from radiokit.deep._torch import deterministic, require_torch, resolve_device
+from radiokit.deep._weights import Weights
+from radiokit.exceptions import ExtractionError, ParameterError
+
+PRECISIONS = ("float32", "tf32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What a network needs of a case: the crop, and how much of each voxel is region (None for global pooling)."""
+
+    image: NDArray[np.float32]
+    region: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """Everything that decides the network: by name, so that it can be spelt in a cache."""
+
+    name: str
+    dimension: str
+    stride: int
+    layer: str
+    weights: Weights | None
+    seed: int
+
+    @property
+    def channels(self) -> int:
+        """Channels of the input: slices, or one slice thrice as networks of colour pictures expect it."""
+        return 1 if self.dimension == "3D" else 3
+
+    def build(self) -> Any:
+        """Return the trunk with its weights, on the CPU."""
+        with deterministic(self.seed):
+            trunk = build_network(self.name, channels=self.channels, dimension=self.dimension, stride=self.stride)
+        if self.weights is not None:
+            self.weights.load_into(trunk.net)
+        return trunk.eval().requires_grad_(False)
+
+
+@dataclass
+class FrozenStep:
+    """Pooled features of prepared crops.
+
+    `size` is how many go through the network at once; `mean` and `sd` standardise its channels.
+    """
+
+    backbone: Backbone
+    names: tuple[str, ...]
+    size: int
+    device: str = "auto"
+    precision: str = "float32"
+    mean: tuple[float, ...] | None = None
+    sd: tuple[float, ...] | None = None
+
+    @cached_property
+    def place(self) -> Any:
+        """The device."""
+        place = resolve_device(self.device)
+        if self.precision == "float16" and place.type == "cpu":
+            raise ParameterError("precision='float16' needs a GPU; on the CPU use 'float32' or 'bfloat16'.")
+        return place
+
+    @cached_property
+    def trunk(self) -> Any:
+        """The network on its device, built when it is first needed: a cohort out of the cache needs none."""
+        trunk = self.backbone.build().to(self.place)
+        return trunk.to(memory_format=self._layout) if self._layout is not None else trunk
+
+    @property
+    def _layout(self) -> Any:
+        """Order of the axes in memory that half precision of a GPU wants."""
+        if self.place.type != "cuda" or self.precision == "float32":
+            return None
+        torch = require_torch()
+        return torch.channels_last_3d if self.backbone.dimension == "3D" else torch.channels_last
+
+    def __call__(self, payloads: Sequence[Ready]) -> list[dict[str, float] | Exception]:
+        """Return the features of each crop, or its error."""
+        torch = require_torch()
+        images = self._images([ready.image for ready in payloads])
+        try:
+            with self._mode():
+                maps = self.trunk.feature_map(images, self.backbone.layer).float()
+                pooled = _pooled(maps, [ready.region for ready in payloads])
+        except torch.OutOfMemoryError as error:
+            raise ExtractionError(
+                f"{len(payloads)} crops of {payloads[0].image.shape} do not fit into the memory of {self.place}. "
+                "Lower batch_size."
+            ) from error
+        return [self._named(row) for row in pooled.cpu().numpy().astype(float)]
+
+    def _images(self, crops: list[NDArray[np.float32]]) -> Any:
+        """Stack crops to (n, channels, ...) on the device."""
+        torch = require_torch()
+        images = torch.from_numpy(np.stack(crops)).to(self.place)
+        if self.backbone.dimension == "3D":
+            images = images[:, None]
+        images = images.expand(-1, self.backbone.channels, *images.shape[2:])
+        if self.mean is not None and self.sd is not None:
+            mean, sd = (
+                torch.tensor(v, device=self.place).reshape(1, -1, *[1] * (images.ndim - 2))
+                for v in (self.mean, self.sd)
+            )
+            images = (images - mean) / sd
+        return images if self._layout is None else images.contiguous(memory_format=self._layout)
+
+    def _mode(self) -> ExitStack:
+        """No gradients, algorithms that repeat themselves, and the precision that was asked for."""
+        torch = require_torch()
+        stack = ExitStack()
+        stack.enter_context(torch.inference_mode())
+        stack.enter_context(deterministic())
+        tf32 = self.precision == "tf32"
+        flags = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=tf32)
+        stack.enter_context(flags)
+        if self.precision in ("bfloat16", "float16"):
+            stack.enter_context(torch.autocast(self.place.type, getattr(torch, self.precision)))
+        return stack
+
+    def _named(self, row: NDArray[np.float64]) -> dict[str, float] | Exception:
+        if np.isfinite(row).all():
+            return dict(zip(self.names, row.tolist(), strict=True))
+        return ExtractionError(
+            f"The network gives {int((~np.isfinite(row)).sum())} features that are NaN or infinite at "
+            f"precision={self.precision!r}. Use 'float32', and see that window and weights belong together."
+        )
+
+
+def _pooled(maps: Any, regions: list[NDArray[np.float32] | None]) -> Any:
+    """Mean of each channel over the map, or over the region: weighted with its share in every cell of the map."""
+    torch = require_torch()
+    flat = maps.flatten(2)
+    if any(region is None for region in regions):
+        return flat.mean(dim=2)
+    shares = torch.from_numpy(np.stack([region for region in regions if region is not None])).to(maps.device)
+    # Slices that are channels share one map.
+    shares = shares[:, None] if maps.ndim == 5 else shares.mean(dim=1, keepdim=True)
+    pool = torch.nn.functional.adaptive_avg_pool3d if maps.ndim == 5 else torch.nn.functional.adaptive_avg_pool2d
+    weights = pool(shares, maps.shape[2:]).flatten(2)
+    return (flat * weights).sum(dim=2) / weights.sum(dim=2)
