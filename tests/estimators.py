@@ -125,6 +125,10 @@ ESTIMATORS += [
             ["check_fit2d_1feature", "check_estimators_nan_inf"], TOO_FEW_TO_CROSS_FIT
         ),
     ),
+    Entry("models.BoostedClassifier", _make("models", "BoostedClassifier", n_trees=5)),
+    Entry("models.BoostedSurvival", _make("models", "BoostedSurvival", n_trees=5), survival=True),
+    Entry("models.BoostedSurvival", _make("models", "BoostedSurvival", objective="aft", n_trees=5), survival=True),
+    Entry("models.CalibratedModel", _make("models", "CalibratedModel", cv=2)),
     Entry("models.LogisticModel", _make("models", "LogisticModel")),
     Entry("models.LogisticModel", _make("models", "LogisticModel", firth=True)),
     Entry("models.RadiomicsSignature", _make("models", "RadiomicsSignature", cv=3)),
@@ -133,9 +137,19 @@ ESTIMATORS += [
 ]
 ESTIMATORS += [
     Entry(
+        "features.Habitats",
+        _make("features", "Habitats"),
+        no_checks="X is a table of images; tests/features asks for scikit-learn's protocol",
+    ),
+    Entry(
         "features.RadiomicsExtractor",
         _make("features", "RadiomicsExtractor"),
         no_checks="X is a table of images; tests/features asks for scikit-learn's protocol",
+    ),
+    Entry(
+        "deep.DeepFeatureExtractor",
+        _make("deep", "DeepFeatureExtractor"),
+        no_checks="X is a table of images; tests/deep asks for scikit-learn's protocol",
     ),
 ]
 ESTIMATORS += [

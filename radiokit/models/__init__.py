@@ -1,13 +1,19 @@
-"""Models of a binary outcome, and of signatures: logistic regression, the radiomics signature, fusion, tables."""
+"""Models of an outcome, and of signatures: logistic regression, the radiomics signature, trees, fusion, tables."""
 
+from radiokit.models._boosting import BoostedClassifier, BoostedSurvival
+from radiokit.models._calibration import CalibratedModel
 from radiokit.models._default import default_pipeline
 from radiokit.models._fusion import FusionClassifier, FusionSurvival
+from radiokit.models._kinds import signature_pipeline
 from radiokit.models._logistic import LogisticModel, likelihood_ratio
 from radiokit.models._signature import RadiomicsSignature, SurvivalSignature
 from radiokit.models._tables import multivariable_table, univariable_table
 from radiokit.models._winsorizer import Winsorizer
 
 __all__ = [
+    "BoostedClassifier",
+    "BoostedSurvival",
+    "CalibratedModel",
     "FusionClassifier",
     "FusionSurvival",
     "LogisticModel",
@@ -17,5 +23,6 @@ __all__ = [
     "default_pipeline",
     "likelihood_ratio",
     "multivariable_table",
+    "signature_pipeline",
     "univariable_table",
 ]

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.pipeline import Pipeline
 
 from radiokit.stats._cox_fit import fit_cox
 from radiokit.stats._inputs import FloatArray
@@ -63,7 +65,13 @@ def varying(values: FloatArray) -> NDArray[np.bool_]:
 
 
 def case_scores(model: Any, X: Any) -> FloatArray:
-    """Linear score of a fitted model: its decision function, the log-odds of its probability, or its risk."""
+    """Score of a fitted model: its decision function, the log-odds of its probability, or its risk.
+
+    That of a forest is the share of its votes as it is: a sum over trees, which can be taken apart exactly.
+    """
+    final = model.steps[-1][1] if isinstance(model, Pipeline) else model
+    if isinstance(final, RandomForestClassifier):
+        return np.asarray(model.predict_proba(X)[:, 1], dtype=float)
     if hasattr(model, "decision_function"):
         return np.asarray(model.decision_function(X), dtype=float).ravel()
     if hasattr(model, "predict_proba"):

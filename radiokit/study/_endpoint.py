@@ -102,7 +102,8 @@ def model_endpoint(
     run: Run,
 ) -> Endpoint:
     """Fit and validate every model of an endpoint."""
-    stacks = plan_models(endpoint, data, make_signature, run.random_state)
+    planned = plan_models(endpoint, data, make_signature, run.random_state)
+    stacks = [stack.set_params(calibration=options.calibration) for stack in planned]
     return replace(endpoint, models=tuple(_model(stack, endpoint, data, options, run) for stack in stacks))
 
 

@@ -14,12 +14,17 @@ from sklearn.pipeline import Pipeline
 
 from radiokit import nomogram as points
 from radiokit.models import univariable_table
+from radiokit.study._attributions import contributions
 from radiokit.study._endpoint import Data, Endpoint, Modelled, Run
-from radiokit.study._frozen import Frozen, Score
-from radiokit.study._linear import linear_score
+from radiokit.study._frozen import CaseScore, Frozen, Score
+from radiokit.study._linear import score_of
 from radiokit.study._stack import fit_signature
 from radiokit.survival import CoxModel, proportional_hazards_test
 from radiokit.utils import parallel_map, spawn_seeds
+
+SELECTED = (
+    "model", "feature", "coef", "importance", "selection_frequency", "volume_correlation", "center_p_value",
+)  # fmt: skip
 
 
 def signatures_of(endpoint: Endpoint) -> list[tuple[str, Modelled]]:
@@ -36,21 +41,23 @@ def selected_table(endpoint: Endpoint, data: Data, subsamples: int, run: Run) ->
     parts = []
     for name, model in signatures_of(endpoint):
         (score,) = model.frozen.scores
+        weights = [f.coef / f.scale if isinstance(score, Score) else np.nan for f in score.features]
         pipeline, columns = model.stack.signatures[name]  # type: ignore[index]
         frequency = selection_frequency(pipeline, columns, endpoint, data, subsamples, run)
         table = pd.DataFrame(
             {
                 "model": model.name,
                 "feature": [f.name for f in score.features],
-                "coef": [f.coef / f.scale * _spread(data, f.name) for f in score.features],
-                "coef_raw": [f.coef / f.scale for f in score.features],
+                "coef": [w * _spread(data, f.name) for w, f in zip(weights, score.features, strict=True)],
+                "coef_raw": weights,
             }
         )
+        added, _ = contributions(model.frozen, data.X[data.training], data.X[data.training])
+        table["importance"] = table["feature"].map(added.abs().mean())
         table["selection_frequency"] = [frequency.get(f, 0.0) for f in table["feature"]]
         parts.append(table.join(confounders(table["feature"], data)))
-    columns_wanted = ["model", "feature", "coef", "selection_frequency", "volume_correlation", "center_p_value"]
     if not parts:
-        return pd.DataFrame(columns=columns_wanted)
+        return pd.DataFrame(columns=list(SELECTED))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -79,7 +86,7 @@ def _chosen(seed: int, *, pipeline: Any, X: pd.DataFrame, y: NDArray[Any]) -> li
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the fit on all training patients has said it
         model = fit_signature(pipeline, X.iloc[rows], y[rows], seed)
-    return [f.name for f in linear_score("", model, X.iloc[rows]).features]
+    return [f.name for f in score_of("", model, X.iloc[rows]).features]
 
 
 def confounders(features: pd.Series, data: Data) -> pd.DataFrame:
@@ -169,7 +176,10 @@ def formula(frozen: Frozen) -> str:
     return "; ".join(lines)
 
 
-def _score_formula(score: Score) -> str:
+def _score_formula(score: CaseScore) -> str:
+    if not isinstance(score, Score):
+        count = f" of {len(score.features)} features" if score.features else ""
+        return f"{score.name} = {score.kind}{count}, in the frozen file"
     terms = []
     for f in score.features:
         value = f"log({f.name})" if f.log else f.name

@@ -63,7 +63,8 @@ def _catalogue() -> dict[str, tuple[str, str]]:
 
 
 def _with_units(frozen: Frozen, extraction: dict[str, Any], units: dict[str, tuple[str, str]]) -> Frozen:
-    scores = []
+    scores: list[Any] = []
+    score: Any
     for score in frozen.scores:
         prefix = extraction.get(score.name, {}).get("prefix", "")
         scores.append(replace(score, features=tuple(_with_unit(f, prefix, units) for f in score.features)))

@@ -1,4 +1,24 @@
-"""A model as numbers: what the study predicts with, and what another centre loads. Nothing in it can execute."""
+"""A model as numbers: what the study predicts with, and what another centre loads. Nothing in it can execute.
+
+A frozen model is a weighted sum of scores and clinical columns, and what was learnt to act on it. There are several
+kinds of scores (`radiokit.study._scores`): a weighted sum of features, trees, support vectors. One more kind, such as a
+network that reads images, is a frozen dataclass with
+
+- ``kind``: its name in the file, a class variable; ``name``: the name of the score;
+- ``features``: tuple of `Feature`, the numbers it reads (imputed, flagged where out of range); may be empty;
+- ``columns``: names of the columns of the case table that it reads as they are, such as ``("image", "mask")``;
+- ``values(table)``: list of one float a row of a table with these features (as numbers) and columns. A row's value must
+  not depend on the other rows, the number of threads or the device: the study itself predicts through this method, and
+  another centre must find the same bits. It raises ExtractionError with the case id for an image it cannot read;
+- ``plain()``: itself as JSON's own types, ``{"kind": ..., "name": ..., ...}``. Weights of a network go in as bytes:
+  ``{"weights": base64 text, "sha256": hex digest of the bytes, "dtype": "float32", "shape": [...]}``, beside the
+  settings that rebuild its layers and its preprocessing. Never pickled code;
+- ``from_plain(raw)``: class method, the way back; it checks the digest and raises ValueError where it differs;
+
+and a line in `radiokit.study._scores.KINDS` that says where its class is, so that a file can name only what is listed
+there. The fitted estimator at the end of a signature's pipeline gives it by a method ``frozen_score(name, X)``, with
+the training cases `X`; then nothing may come before it in the pipeline.
+"""
 
 from __future__ import annotations
 
@@ -9,48 +29,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from radiokit.exceptions import InputError
+from radiokit.models._calibration import Calibration
+from radiokit.study._scores import CaseScore, Feature, Score, as_numbers
 
-
-@dataclass(frozen=True)
-class Feature:
-    """A number of a case: how it is imputed, scaled and weighted, and where training cases lay."""
-
-    name: str
-    impute: float
-    center: float
-    scale: float
-    coef: float
-    low: float
-    high: float
-    unit: str = ""
-    ibsi_id: str = ""
-    log: bool = False
-    clip_low: float = math.nan
-    clip_high: float = math.nan
-
-    def term(self, value: float) -> float:
-        """Contribution of a value to the score."""
-        if self.log:
-            value = math.log(value) if value > 0 else math.nan
-        x = self.impute if math.isnan(value) else value
-        # A bound that is NaN holds nothing back.
-        x = self.clip_low if x < self.clip_low else self.clip_high if x > self.clip_high else x
-        return self.coef * ((x - self.center) / self.scale)
-
-
-@dataclass(frozen=True)
-class Score:
-    """A signature: a weighted sum of features."""
-
-    name: str
-    intercept: float
-    features: tuple[Feature, ...]
-
-    def value(self, row: Mapping[str, float]) -> float:
-        """Score of a case; the sum is exactly rounded, so neither order nor machine changes a bit of it."""
-        return math.fsum([self.intercept, *(f.term(row[f.name]) for f in self.features)])
+__all__ = ["CaseScore", "Clinical", "Feature", "Frozen", "Score", "as_level", "is_missing"]
 
 
 @dataclass(frozen=True)
@@ -77,24 +62,30 @@ class Frozen:
     """A fitted model: scores and clinical columns, their weights, and what was learnt to act on them.
 
     `kind` is logistic or cox. `threshold` is on the probability; `cut` on the risk. `horizon` holds times and
-    `baseline` the survival of a case with risk 0 at them.
+    `baseline` the survival of a case with risk 0 at them. `calibration` bends the log-odds, where one was learnt.
     """
 
     name: str
     kind: str
     intercept: float
     weights: tuple[tuple[str, float], ...]
-    scores: tuple[Score, ...] = ()
+    scores: tuple[CaseScore, ...] = ()
     clinical: tuple[Clinical, ...] = ()
     threshold: float = math.nan
     cut: float = math.nan
     horizon: tuple[float, ...] = ()
     baseline: tuple[float, ...] = ()
+    calibration: Calibration | None = None
 
     @property
     def feature_names(self) -> list[str]:
         """Features that a table of new cases must have."""
         return list(dict.fromkeys(f.name for score in self.scores for f in score.features))
+
+    @property
+    def column_names(self) -> list[str]:
+        """Columns of the case table that scores read as they are, such as paths of images."""
+        return list(dict.fromkeys(c for score in self.scores for c in score.columns))
 
     @property
     def clinical_names(self) -> list[str]:
@@ -107,7 +98,7 @@ class Frozen:
         Parameters
         ----------
         table : DataFrame
-            Index the case ids; the columns of `feature_names` and `clinical_names`.
+            Index the case ids; the columns of `feature_names`, `column_names` and `clinical_names`.
 
         Returns
         -------
@@ -116,35 +107,38 @@ class Frozen:
             signature's score; `imputed`, `out_of_range` and `unknown_level`: names of values that were missing, lay
             outside the training cases, or were never seen in training.
         """
-        absent = [c for c in (*self.feature_names, *self.clinical_names) if c not in table.columns]
+        needed = (*self.feature_names, *self.column_names, *self.clinical_names)
+        absent = [c for c in needed if c not in table.columns]
         if absent:
             raise InputError(
                 f"the model {self.name!r} needs {len(absent)} columns that the table lacks: {', '.join(absent[:8])}"
                 f"{', ...' if len(absent) > 8 else ''}. Compute them with the settings it was built with."
             )
-        features = {name: _numbers(table, name) for name in self.feature_names}
-        clinical = {c.name: table[c.name].tolist() if c.levels else _numbers(table, c.name) for c in self.clinical}
-        rows = [
-            self._row({k: v[i] for k, v in features.items()}, {k: v[i] for k, v in clinical.items()})
-            for i in range(len(table))
-        ]
+        features = as_numbers(table, self.feature_names)
+        columns = table[[c for c in self.column_names if c not in features]]
+        inputs = pd.concat([features, columns], axis=1) if columns.shape[1] else features
+        scores = {s.name: s.values(inputs) for s in self.scores}
+        plain = as_numbers(table, [c.name for c in self.clinical if not c.levels])
+        clinical = {c.name: (table if c.levels else plain)[c.name].tolist() for c in self.clinical}
+        flags = self._flags(features, clinical)
+        rows = []
+        for i in range(len(table)):
+            own = {k: v[i] for k, v in scores.items()}
+            rows.append(self._row(own, {k: v[i] for k, v in clinical.items()}) | {k: v[i] for k, v in flags.items()})
         return pd.DataFrame(rows, index=table.index, columns=None if rows else ["probability"])
 
-    def linear_predictor(
-        self, features: Mapping[str, float], clinical: Mapping[str, Any]
-    ) -> tuple[float, dict[str, float]]:
-        """Log-odds or log relative hazard of a case, and its scores."""
-        scores = {s.name: s.value(features) for s in self.scores}
+    def linear_predictor(self, scores: Mapping[str, float], clinical: Mapping[str, Any]) -> float:
+        """Log-odds or log relative hazard of a case, before any bend of the calibration."""
         design = dict(scores)
         for column in self.clinical:
             design.update(column.design(clinical[column.name]))
-        return math.fsum([self.intercept, *(w * design[name] for name, w in self.weights)]), scores
+        return math.fsum([self.intercept, *(w * design[name] for name, w in self.weights)])
 
-    def _row(self, features: dict[str, float], clinical: dict[str, Any]) -> dict[str, Any]:
-        lp, scores = self.linear_predictor(features, clinical)
+    def _row(self, scores: dict[str, float], clinical: dict[str, Any]) -> dict[str, Any]:
+        lp = self.linear_predictor(scores, clinical)
         row: dict[str, Any] = {}
         if self.kind == "logistic":
-            probability = _expit(lp)
+            probability = _expit(lp if self.calibration is None else self.calibration.log_odds(lp))
             row["probability"] = probability
             if not math.isnan(self.threshold):
                 row |= {"threshold": self.threshold, "positive": probability >= self.threshold}
@@ -154,37 +148,39 @@ class Frozen:
                 row |= {"cut": self.cut, "risk_group": "high" if lp > self.cut else "low"}
             for time, survival in zip(self.horizon, self.baseline, strict=True):
                 row[f"survival_{time:g}"] = survival ** math.exp(min(lp, 700.0))
-        row |= {f"score_{name}": value for name, value in scores.items()}
-        return row | self._flags(features, clinical)
+        return row | {f"score_{name}": value for name, value in scores.items()}
 
-    def _flags(self, features: dict[str, float], clinical: dict[str, Any]) -> dict[str, str]:
-        imputed, outside, unknown = [], [], []
-        ranged = [(f.name, f.low, f.high, features[f.name]) for s in self.scores for f in s.features]
-        ranged += [(c.name, c.low, c.high, clinical[c.name]) for c in self.clinical if not c.levels]
-        for name, low, high, value in ranged:
-            if is_missing(value):
-                imputed.append(name)
-            elif value < low or value > high:
-                outside.append(name)
-        for column in self.clinical:
-            if column.levels and is_missing(clinical[column.name]):
-                imputed.append(column.name)
-            elif column.levels and as_level(clinical[column.name]) not in column.levels:
-                unknown.append(column.name)
+    def _flags(self, features: pd.DataFrame, clinical: dict[str, list[Any]]) -> dict[str, list[str]]:
+        """Names of the values of each case that were missing, out of range, or never seen."""
+        n = len(features)
+        found: list[list[list[str]]] = [[[] for _ in range(n)] for _ in range(3)]
+        imputed, outside, unknown = found
+        for f in {f.name: f for s in self.scores for f in s.features}.values():
+            _flag(f.name, features[f.name].to_numpy(), f.low, f.high, imputed, outside)
+        for c in self.clinical:
+            if not c.levels:
+                _flag(c.name, np.array(clinical[c.name], dtype=float), c.low, c.high, imputed, outside)
+                continue
+            for i, value in enumerate(clinical[c.name]):
+                if is_missing(value):
+                    imputed[i].append(c.name)
+                elif as_level(value) not in c.levels:
+                    unknown[i].append(c.name)
         names = ("imputed", "out_of_range", "unknown_level")
-        return {k: "; ".join(dict.fromkeys(v)) for k, v in zip(names, (imputed, outside, unknown), strict=True)}
+        return {k: ["; ".join(own) for own in v] for k, v in zip(names, found, strict=True)}
+
+
+def _flag(
+    name: str, values: NDArray[np.float64], low: float, high: float, imputed: list[list[str]], outside: list[list[str]]
+) -> None:
+    for i in np.flatnonzero(np.isnan(values)):
+        imputed[i].append(name)
+    for i in np.flatnonzero((values < low) | (values > high)):
+        outside[i].append(name)
 
 
 def _expit(x: float) -> float:
     return 1.0 / (1.0 + math.exp(-x)) if x >= 0 else math.exp(x) / (1.0 + math.exp(x)) if x > -700 else 0.0
-
-
-def _numbers(table: pd.DataFrame, name: str) -> list[float]:
-    try:
-        values = pd.to_numeric(table[name]).astype(float).to_numpy()
-    except (TypeError, ValueError):
-        raise InputError(f"column {name!r} holds text; required: numbers, as in training.") from None
-    return np.where(np.isfinite(values), values, np.nan).tolist()
 
 
 def is_missing(value: Any) -> bool:

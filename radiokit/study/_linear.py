@@ -1,4 +1,4 @@
-"""A fitted pipeline as one weighted sum: imputers, selectors and scalers are followed to the final coefficients."""
+"""A fitted pipeline as numbers: imputers, selectors and scalers are followed to the final model."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 
 from radiokit.exceptions import InputError
-from radiokit.models import Winsorizer
+from radiokit.models import BoostedClassifier, BoostedSurvival, CalibratedModel, Winsorizer
+from radiokit.models._trees import TreeEnsemble, from_forest
 from radiokit.stats._clinical import ClinicalColumns
 from radiokit.stats._design import Factor, level_text
-from radiokit.study._frozen import Clinical, Feature, Score
+from radiokit.study._frozen import CaseScore, Clinical, Feature, Score
+from radiokit.study._scores import KernelScore, TreeScore
 
 
 @dataclass(frozen=True)
@@ -31,25 +35,69 @@ class Column:
     clip_high: float = np.nan
 
 
-def linear_score(name: str, model: Any, X: pd.DataFrame) -> Score:
+def score_of(name: str, model: Any, X: pd.DataFrame) -> CaseScore:
     """Return the score of a fitted signature as numbers; ranges are those of these (training) cases."""
     *steps, final = [step for _, step in model.steps] if isinstance(model, Pipeline) else [model]
-    if isinstance(final, LogVolume):
-        return final.score(name, X)
+    slope, offset = 1.0, 0.0
+    if isinstance(final, CalibratedModel):
+        final, (offset, slope) = final.estimator_, _line(name, final)
+    if hasattr(final, "frozen_score"):
+        own: CaseScore = final.frozen_score(name, X)
+        if any(step not in (None, "passthrough") for step in steps) or (offset, slope) != (0.0, 1.0):
+            raise InputError(f"signature {name!r}: {type(final).__name__} stands alone; nothing may go with it.")
+        return own
     columns = [Column(str(c)) for c in X.columns]
     for step in steps:
         columns = _follow(columns, step)
+    if isinstance(final, BoostedClassifier | BoostedSurvival):
+        return _tree_score(name, final.ensemble_, columns, X, offset, slope)
+    if isinstance(final, RandomForestClassifier):
+        return _tree_score(name, from_forest(final), columns, X, offset, slope)
+    if isinstance(final, SVC) and final.kernel == "rbf":
+        return _kernel_score(name, final, columns, X, offset, slope)
+    return _linear_score(name, final, columns, X, offset, slope)
+
+
+def _line(name: str, model: CalibratedModel) -> tuple[float, float]:
+    """Intercept and slope of a calibration."""
+    if model.calibration_.kind != "linear":
+        raise InputError(f"signature {name!r}: calibration {model.method!r} bends; required: platt or intercept.")
+    offset, slope = model.calibration_.coef
+    return offset, slope
+
+
+def _linear_score(name: str, final: Any, columns: list[Column], X: pd.DataFrame, offset: float, slope: float) -> Score:
     coefficients, intercept = final_coefficients(final)
     if len(coefficients) != len(columns):
         raise InputError(
             f"signature {name!r}: {len(columns)} columns reach a model of {len(coefficients)} coefficients."
         )
     features = [
-        _feature(column, float(coef), X[column.name])
+        _feature(column, slope * float(coef), X[column.name])
         for column, coef in zip(columns, coefficients, strict=True)
-        if coef != 0
+        if slope * coef != 0
     ]
-    return Score(name, intercept, tuple(features))
+    return Score(name, offset + slope * intercept, tuple(features))
+
+
+def _tree_score(
+    name: str, trees: TreeEnsemble, columns: list[Column], X: pd.DataFrame, offset: float, slope: float
+) -> TreeScore:
+    trees = replace(trees, value=slope * trees.value, base=offset + slope * trees.base)
+    return TreeScore.from_ensemble(name, trees, [_feature(c, 0.0, X[c.name]) for c in columns])
+
+
+def _kernel_score(
+    name: str, model: SVC, columns: list[Column], X: pd.DataFrame, offset: float, slope: float
+) -> KernelScore:
+    return KernelScore(
+        name,
+        offset + slope * float(model.intercept_[0]),
+        tuple(_feature(c, 0.0, X[c.name]) for c in columns),
+        float(model._gamma),
+        tuple(map(tuple, model.support_vectors_.tolist())),
+        tuple((slope * model.dual_coef_[0]).tolist()),
+    )
 
 
 def _feature(column: Column, coef: float, values: pd.Series) -> Feature:
@@ -87,14 +135,18 @@ def _follow(columns: list[Column], step: Any) -> list[Column]:
             for c, m, s in zip(columns, mean, scale, strict=True)
         ]
     raise InputError(
-        f"{type(step).__name__} cannot be written as numbers; required: imputation, selection, scaling, linear model."
+        f"{type(step).__name__} cannot be written as numbers; required: imputation, selection, clipping, scaling, and "
+        "a model."
     )
 
 
 def final_coefficients(final: Any) -> tuple[np.ndarray, float]:
     """Coefficients on the scale of the columns that reach the final model, and the intercept."""
     if not hasattr(final, "coef_"):
-        raise InputError(f"{type(final).__name__} has no coefficients; a signature of a study ends in a linear model.")
+        raise InputError(
+            f"{type(final).__name__} cannot be frozen: it is neither linear, nor radiokit's boosted trees, a forest, "
+            "or an SVC with a linear or rbf kernel. A study predicts only with what another centre can load safely."
+        )
     intercept = np.ravel(getattr(final, "intercept_", 0.0))
     return np.ravel(np.asarray(final.coef_, dtype=float)), float(intercept[0]) if intercept.size else 0.0
 
@@ -115,7 +167,7 @@ class LogVolume(BaseEstimator):
         positive = values > 0
         return np.where(positive, np.log(np.where(positive, values, 1.0)), self.middle_)
 
-    def score(self, name: str, X: pd.DataFrame) -> Score:
+    def frozen_score(self, name: str, X: pd.DataFrame) -> Score:
         """Return itself as numbers."""
         values = X.iloc[:, 0].astype(float)
         range_ = float(values.min()), float(values.max())

@@ -6,9 +6,12 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from radiokit.exceptions import ParameterError
+from radiokit.models._kinds import KINDS
 
 AGGREGATES = ("largest", "mean")
 THRESHOLDS = ("youden", "closest_topleft")
+PIPELINES = ("default", "lasso", *dict.fromkeys(kind for kinds in KINDS.values() for kind in kinds))
+CALIBRATIONS = ("none", "platt", "beta", "isotonic")
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,16 @@ class Options:
         80 % subsamples of the training patients in which it is counted how often each feature is chosen.
     threshold : {"youden", "closest_topleft"}
         How the operating point is chosen on out-of-fold training scores.
-    pipeline : {"default", "lasso"}
-        What a signature is built by: `radiokit.models.default_pipeline`, or what most papers do, correlation filter,
-        univariate filter and LASSO, to which the next four settings belong.
+    pipeline : str
+        What a signature is built by: ``default`` (`radiokit.models.default_pipeline`); ``lasso``, what most papers do,
+        correlation filter, univariate filter and LASSO, to which four of the settings below belong; or a model of
+        `radiokit.models.signature_pipeline`: ``ridge, elastic_net, logistic, svm_linear, svm_rbf, forest, xgboost,
+        xgboost_aft``.
+    class_weight : {"balanced"} or None
+        Let both classes of a binary outcome weigh the same in training, and learn the intercept anew afterwards.
+    calibration : {"none", "platt", "beta", "isotonic"}
+        Calibrate the final model on cross-fitted predictions of training patients. A support vector machine and a
+        forest are calibrated by Platt's method without it. Of a survival model the slope is learnt.
     correlation : float
         Of two features with a larger absolute Spearman correlation in training, the less relevant one goes.
     alpha : float
@@ -67,6 +77,8 @@ class Options:
     subsamples: int = 20
     threshold: str = "youden"
     pipeline: str = "default"
+    class_weight: str | None = None
+    calibration: str = "none"
     correlation: float = 0.9
     alpha: float = 0.05
     penalty_folds: int = 10
@@ -81,10 +93,14 @@ class Options:
             ("aggregate", AGGREGATES),
             ("threshold", THRESHOLDS),
             ("rule", ("min", "1se")),
-            ("pipeline", ("default", "lasso")),
+            ("pipeline", PIPELINES),
+            ("class_weight", (None, "balanced")),
+            ("calibration", CALIBRATIONS),
         ):
             if getattr(self, name) not in known:
-                raise ParameterError(f"{name} is {getattr(self, name)!r}; required: one of {', '.join(known)}.")
+                raise ParameterError(
+                    f"{name} is {getattr(self, name)!r}; required: one of {', '.join(map(str, known))}."
+                )
         for name, least in (("folds", 2), ("penalty_folds", 2), ("repeats", 1), ("subsamples", 1), ("bootstraps", 0)):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:

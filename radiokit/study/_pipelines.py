@@ -7,16 +7,20 @@ from typing import Any
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 
-from radiokit.models import RadiomicsSignature, SurvivalSignature, default_pipeline
+from radiokit.models import RadiomicsSignature, SurvivalSignature
+from radiokit.models import signature_pipeline as kind_pipeline
 from radiokit.selection import CorrelationSelector, UnivariateSelector, VarianceSelector
 from radiokit.study._options import Options
 
 
 def signature_pipeline(survival: bool, *, options: Options) -> Pipeline:
-    """Return the default pipeline of the library, or the one of most papers."""
-    if options.pipeline == "default":
-        return default_pipeline("survival" if survival else "classification")
-    return lasso_pipeline(survival, options)
+    """Return the pipeline that the options name: the library's default, the one of most papers, or another model."""
+    if options.pipeline == "lasso" and (survival or options.class_weight is None):
+        return lasso_pipeline(survival, options)
+    kind = "ridge" if options.pipeline == "default" else options.pipeline
+    if survival:
+        return kind_pipeline(kind, "survival")
+    return kind_pipeline(kind, class_weight=options.class_weight)
 
 
 def lasso_pipeline(survival: bool, options: Options) -> Pipeline:

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import tempfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,13 @@ import pandas as pd
 
 from radiokit._version import __version__
 from radiokit.exceptions import CaseTableError, FileError, InputError
-from radiokit.study._frozen import Clinical, Feature, Frozen, Score
+from radiokit.models._calibration import Calibration
+from radiokit.study._frozen import Clinical, Frozen
+from radiokit.study._scores import number, score_from_plain
 
 FORMAT = "radiokit signature"
-VERSION = 1
+VERSION = 2
+READS = (1, 2)  # of version 1, every score was a weighted sum
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +163,7 @@ class FrozenSignature:
         'clinical'
         """
         content = {
-            "model": asdict(self.model),
+            "model": asdict(replace(self.model, scores=())) | {"scores": [s.plain() for s in self.model.scores]},
             "extraction": self.extraction,
             "card": self.card,
             "nomogram": self.nomogram,
@@ -218,8 +221,11 @@ def load_signature(path: str | os.PathLike[str]) -> FrozenSignature:
         document = None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise FileError(f"{path} is no frozen model of radiokit; a study writes <folder>/<model>.rk.")
-    if document.get("version") != VERSION:
-        raise FileError(f"{path} is of version {document.get('version')!r}; radiokit {__version__} reads {VERSION}.")
+    if document.get("version") not in READS:
+        raise FileError(
+            f"{path} is of version {document.get('version')!r}; radiokit {__version__} reads versions "
+            f"{' and '.join(map(str, READS))}."
+        )
     content = document.get("content")
     if not isinstance(content, dict) or document.get("sha256") != _digest(content):
         raise FileError(
@@ -248,40 +254,31 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool) or value is None else str(value)
 
 
-def _number(value: Any) -> float:
-    return math.nan if value is None else float(value)
-
-
-def _feature(raw: dict[str, Any]) -> Feature:
-    impute, center, scale, coef, low, high = (
-        _number(raw[name]) for name in ("impute", "center", "scale", "coef", "low", "high")
-    )
-    text = (raw["unit"], raw["ibsi_id"], bool(raw["log"]))
-    # Files of earlier versions have no bounds.
-    bounds = (_number(raw.get("clip_low")), _number(raw.get("clip_high")))
-    return Feature(raw["name"], impute, center, scale, coef, low, high, *text, *bounds)
-
-
 def _model(raw: dict[str, Any]) -> Frozen:
-    scores = tuple(
-        Score(s["name"], _number(s["intercept"]), tuple(map(_feature, s["features"]))) for s in raw["scores"]
-    )
     clinical = tuple(
-        Clinical(c["name"], tuple(c["levels"]), c["impute"], _number(c["low"]), _number(c["high"]))
+        Clinical(c["name"], tuple(c["levels"]), c["impute"], number(c["low"]), number(c["high"]))
         for c in raw["clinical"]
     )
     return Frozen(
         raw["name"],
         raw["kind"],
-        _number(raw["intercept"]),
-        tuple((name, _number(weight)) for name, weight in raw["weights"]),
-        scores,
+        number(raw["intercept"]),
+        tuple((name, number(weight)) for name, weight in raw["weights"]),
+        tuple(map(score_from_plain, raw["scores"])),
         clinical,
-        _number(raw["threshold"]),
-        _number(raw["cut"]),
-        tuple(map(_number, raw["horizon"])),
-        tuple(map(_number, raw["baseline"])),
+        number(raw["threshold"]),
+        number(raw["cut"]),
+        tuple(map(number, raw["horizon"])),
+        tuple(map(number, raw["baseline"])),
+        _calibration(raw.get("calibration")),
     )
+
+
+def _calibration(raw: dict[str, Any] | None) -> Calibration | None:
+    if raw is None:
+        return None
+    knots = tuple((number(x), number(y)) for x, y in raw["knots"])
+    return Calibration(str(raw["kind"]), tuple(map(number, raw["coef"])), knots)
 
 
 def extractor_to_text(extractor: Any) -> str:

@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
+from scipy.special import logit
+from sklearn.base import BaseEstimator, clone
 
 from radiokit.models import FusionClassifier, FusionSurvival, LogisticModel
-from radiokit.models._fusion import fit_part
+from radiokit.models._calibration import learn_calibration
+from radiokit.models._fusion import cross_fitted_scores, fit_part
 from radiokit.models._scores import CoxWeights, LogisticWeights, few_events, varying
 from radiokit.stats._design import Design, column_design
+from radiokit.stats._elastic_net import fold_ids
 from radiokit.study._frozen import Frozen
-from radiokit.study._linear import LogVolume, frozen_clinical, linear_score
+from radiokit.study._linear import LogVolume, frozen_clinical, score_of
 from radiokit.survival import CoxModel
 from radiokit.utils import is_survival_target
 
@@ -31,7 +34,7 @@ class Stack(BaseEstimator):
     name : str
         Its name in all tables.
     signatures : mapping of str to (estimator, columns)
-        Unfitted pipelines that end in a linear score, and the features each may use.
+        Unfitted pipelines whose score can be frozen, and the features each may use.
     clinical : sequence of str
         Clinical columns.
     volume : str or None
@@ -40,6 +43,8 @@ class Stack(BaseEstimator):
         Seed of the folds in which scores are cross-fitted.
     cv : PredefinedSplit or None
         Folds of the rows instead, by patient; a bootstrap sets them, for it repeats patients.
+    calibration : str
+        Map that is learnt on cross-fitted predictions of the whole; ``none`` leaves it out.
 
     A single signature without clinical columns is that signature. Otherwise it is `FusionClassifier` or
     `FusionSurvival`: the final model weights scores that come from signatures fitted without the patient. It predicts
@@ -54,6 +59,7 @@ class Stack(BaseEstimator):
         volume: str | None = None,
         random_state: int | None = None,
         cv: Any = None,
+        calibration: str = "none",
     ) -> None:
         self.name = name
         self.signatures = signatures
@@ -61,6 +67,7 @@ class Stack(BaseEstimator):
         self.volume = volume
         self.random_state = random_state
         self.cv = cv
+        self.calibration = calibration
 
     def fit(self, X: pd.DataFrame, y: NDArray[Any]) -> Stack:
         """Fit on training patients."""
@@ -73,15 +80,29 @@ class Stack(BaseEstimator):
             if self.volume is not None:
                 parts["log_volume"] = (LogVolume(), [self.volume])
             frozen = self._fusion(parts, X, y, survival)
+        if self.calibration != "none":
+            frozen = self._calibrated(frozen, X, y, survival)
         self.frozen_ = _centred(replace(frozen, kind="cox"), X) if survival else frozen
         return self
+
+    def _calibrated(self, frozen: Frozen, X: pd.DataFrame, y: NDArray[Any], survival: bool) -> Frozen:
+        """Learn a map from predictions of training patients by models fitted without them; of a risk its slope."""
+        cv = _folds(y) if self.cv is None else self.cv
+        folds = fold_ids(cv, X, y, random_state=self.random_state)
+        plain = clone(self).set_params(calibration="none")
+        held_out = cross_fitted_scores(plain, X, y, self.random_state, folds, inner=self.cv is not None)
+        if survival:
+            final = CoxWeights().fit(pd.DataFrame({"risk": held_out}), y)
+            return _rescaled(frozen, 0.0, max(float(final.coef_[0]), 0.0))
+        learnt = learn_calibration(self.calibration, held_out, np.asarray(y).astype(bool))
+        return _rescaled(frozen, *learnt.coef) if learnt.kind == "linear" else replace(frozen, calibration=learnt)
 
     def _signature(self, parts: dict[str, Any], X: pd.DataFrame, y: NDArray[Any]) -> Frozen:
         ((name, (pipeline, columns)),) = parts.items()
         folds = None if self.cv is None else self.cv.test_fold
         self.fitted_ = {name: fit_part(pipeline, X[list(columns)], y, self.random_state, folds)}
         self.design_, self.terms_ = pd.DataFrame(index=X.index), Design(())
-        score = linear_score(name, self.fitted_[name], X[list(columns)])
+        score = score_of(name, self.fitted_[name], X[list(columns)])
         return Frozen(self.name, "logistic", 0.0, ((name, 1.0),), (score,))
 
     def _fusion(self, parts: dict[str, Any], X: pd.DataFrame, y: NDArray[Any], survival: bool) -> Frozen:
@@ -105,7 +126,7 @@ class Stack(BaseEstimator):
             "logistic",
             final.intercept_,
             tuple((name, weights[name]) for name in self.design_.columns),
-            tuple(linear_score(n, model, X[list(parts[n][1])]) for n, model in self.fitted_.items()),
+            tuple(score_of(n, model, X[list(parts[n][1])]) for n, model in self.fitted_.items()),
             () if fusion.clinical_ is None else frozen_clinical(fusion.clinical_),
         )
 
@@ -120,6 +141,12 @@ class Stack(BaseEstimator):
             model = LogisticModel(firth=firth).fit(self.design_, np.asarray(y, dtype=int))
         model.design_ = self.terms_
         return model
+
+    def decision_function(self, X: pd.DataFrame) -> NDArray[np.float64]:
+        """Log-odds, or the log relative hazard."""
+        if self.frozen_.kind == "cox":
+            return self.frozen_.predict(X)["risk"].to_numpy()
+        return logit(np.clip(self.predict_proba(X)[:, 1], 1e-15, 1 - 1e-15))
 
     def predict_proba(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Probability of both classes."""
@@ -143,6 +170,12 @@ def _folds(y: NDArray[Any]) -> int:
     event = y["event"] if is_survival_target(y) else np.asarray(y).astype(bool)
     rarer = event.sum() if is_survival_target(y) else min(event.sum(), (~event).sum())
     return int(max(2, min(CROSS_FIT_FOLDS, rarer)))
+
+
+def _rescaled(frozen: Frozen, offset: float, slope: float) -> Frozen:
+    """Return the same model with another intercept and slope."""
+    weights = tuple((name, slope * weight) for name, weight in frozen.weights)
+    return replace(frozen, intercept=offset + slope * frozen.intercept, weights=weights)
 
 
 def _centred(frozen: Frozen, X: pd.DataFrame) -> Frozen:

@@ -9,6 +9,7 @@ import pandas as pd
 from radiokit import stats
 from radiokit.study import _explain as explain
 from radiokit.study import _performance as judge
+from radiokit.study._attributions import attribution_table
 from radiokit.study._cohort import Patients, Roles
 from radiokit.study._endpoint import Data, Endpoint, Run
 from radiokit.study._options import Options
@@ -35,6 +36,7 @@ def _endpoint_tables(endpoint: Endpoint, data: Data, options: Options, run: Run)
         "formula": explain.formula_table(endpoint),
         "optimism": judge.optimism_table(endpoint),
         "correlation": explain.correlation_table(endpoint, data),
+        "attributions": attribution_table(endpoint, data),
         "confounding": explain.confounding_table(endpoint, data),
         **explain.path_tables(endpoint),
         **explain.effect_tables(endpoint),

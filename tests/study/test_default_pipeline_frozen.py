@@ -7,7 +7,7 @@ import pandas as pd
 
 from radiokit.models import default_pipeline
 from radiokit.study._frozen import Frozen
-from radiokit.study._linear import linear_score
+from radiokit.study._linear import score_of
 from radiokit.study._signature_file import FrozenSignature, load_signature
 
 
@@ -17,7 +17,7 @@ def test_the_frozen_score_is_the_score_of_the_pipeline(tmp_path) -> None:
     X.iloc[::9, 1] = np.nan
     y = (X["f0"] + rng.normal(size=80) > 0).astype(int)
     model = default_pipeline(random_state=0).fit(X, y)
-    score = linear_score("radiomics", model, X)
+    score = score_of("radiomics", model, X)
     frozen = Frozen("radiomics", "logistic", 0.0, (("radiomics", 1.0),), (score,))
     FrozenSignature(frozen).save(tmp_path / "radiomics.rk")
     far = X * 50

@@ -1,0 +1,248 @@
+"""Kinds of scores as numbers: a weighted sum, trees, support vectors. Each reads a table and can be written as JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from importlib import import_module
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from radiokit.exceptions import InputError
+from radiokit.models._trees import TreeEnsemble
+
+# Where each kind of score that a file may name is found; nothing else is ever imported for a file.
+KINDS = {
+    "linear": ("radiokit.study._scores", "Score"),
+    "trees": ("radiokit.study._scores", "TreeScore"),
+    "kernel": ("radiokit.study._scores", "KernelScore"),
+}
+
+
+class CaseScore(Protocol):
+    """What a frozen model needs of a score; see `radiokit.study._frozen`."""
+
+    kind: ClassVar[str]
+
+    @property
+    def name(self) -> str:
+        """Name of the score: ``score_<name>`` in predictions, and its weight's name in the final model."""
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """Numbers of a case that it reads, with what fills gaps and where training cases lay."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the case table that it reads as they are, such as paths of images."""
+
+    def values(self, table: pd.DataFrame) -> list[float]:
+        """Score of each row; must not depend on the other rows."""
+
+    def plain(self) -> dict[str, Any]:
+        """Return itself as JSON's own types; NaN is allowed."""
+
+    @classmethod
+    def from_plain(cls, raw: dict[str, Any]) -> CaseScore:
+        """Return the score that `plain` wrote, where None stands for NaN; KeyError, TypeError or ValueError if not."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A number of a case: how it is imputed, scaled and weighted, and where training cases lay."""
+
+    name: str
+    impute: float
+    center: float
+    scale: float
+    coef: float
+    low: float
+    high: float
+    unit: str = ""
+    ibsi_id: str = ""
+    log: bool = False
+    clip_low: float = math.nan
+    clip_high: float = math.nan
+
+    @classmethod
+    def from_plain(cls, raw: dict[str, Any]) -> Feature:
+        """Return the feature of a file; those of earlier versions have no bounds."""
+        numbers = {k: number(raw[k]) for k in ("impute", "center", "scale", "coef", "low", "high")}
+        bounds = {k: number(raw.get(k)) for k in ("clip_low", "clip_high")}
+        return cls(raw["name"], **numbers, **bounds, unit=raw["unit"], ibsi_id=raw["ibsi_id"], log=bool(raw["log"]))
+
+
+def number(value: Any) -> float:
+    """Return the number of a file; None is NaN there."""
+    return math.nan if value is None else float(value)
+
+
+def as_numbers(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Return columns as floats; infinities are gaps, and text is refused."""
+    return pd.DataFrame({name: _as_floats(table[name]) for name in names}, index=table.index)
+
+
+def _as_floats(column: pd.Series) -> NDArray[np.float64]:
+    try:
+        values = pd.to_numeric(column).astype(float).to_numpy()
+    except (TypeError, ValueError):
+        raise InputError(f"column {column.name!r} holds text; required: numbers, as in training.") from None
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def prepared(features: Sequence[Feature], table: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the features as a model sees them: gaps filled, tails clipped, scaled; a column a feature."""
+    values = np.empty((len(table), len(features)))
+    for j, f in enumerate(features):
+        x = table[f.name].to_numpy(dtype=float)
+        if f.log:
+            x = np.array([math.log(v) if v > 0 else math.nan for v in x.tolist()])
+        x = np.where(np.isnan(x), f.impute, x)
+        # A bound that is NaN holds nothing back.
+        x = np.where(x < f.clip_low, f.clip_low, np.where(x > f.clip_high, f.clip_high, x))
+        values[:, j] = (x - f.center) / f.scale
+    return values
+
+
+@dataclass(frozen=True)
+class Score:
+    """A weighted sum of features."""
+
+    name: str
+    intercept: float
+    features: tuple[Feature, ...]
+    kind: ClassVar[str] = "linear"
+    columns: ClassVar[tuple[str, ...]] = ()
+
+    def terms(self, table: pd.DataFrame) -> NDArray[np.float64]:
+        """Return what each feature adds, a column a feature."""
+        return np.array([f.coef for f in self.features]) * prepared(self.features, table)
+
+    def values(self, table: pd.DataFrame) -> list[float]:
+        """Return exactly rounded sums: neither order nor machine changes a bit."""
+        return [math.fsum([self.intercept, *row]) for row in self.terms(table).tolist()]
+
+    def plain(self) -> dict[str, Any]:
+        """Return itself as JSON's own types."""
+        return {"kind": self.kind, **asdict(self)}
+
+    @classmethod
+    def from_plain(cls, raw: dict[str, Any]) -> Score:
+        """Return the score of a file."""
+        return cls(raw["name"], number(raw["intercept"]), tuple(map(Feature.from_plain, raw["features"])))
+
+
+@dataclass(frozen=True)
+class TreeScore:
+    """A sum of trees; the nodes are `TreeEnsemble`'s, with columns counted along `features`."""
+
+    name: str
+    base: float
+    features: tuple[Feature, ...]
+    roots: tuple[int, ...]
+    feature: tuple[int, ...]
+    threshold: tuple[float, ...]
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+    value: tuple[float, ...]
+    cover: tuple[float, ...]
+    kind: ClassVar[str] = "trees"
+    columns: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def from_ensemble(cls, name: str, trees: TreeEnsemble, features: Sequence[Feature]) -> TreeScore:
+        """Return the ensemble with the features that any tree asks for."""
+        used = sorted(set(trees.feature[trees.feature >= 0].tolist()))
+        place = {j: k for k, j in enumerate(used)} | {-1: -1}
+        return cls(
+            name,
+            float(trees.base),
+            tuple(features[j] for j in used),
+            tuple(trees.roots.tolist()),
+            tuple(place[j] for j in trees.feature.tolist()),
+            *(tuple(getattr(trees, k).tolist()) for k in ("threshold", "left", "right", "value", "cover")),
+        )
+
+    @cached_property
+    def ensemble(self) -> TreeEnsemble:
+        """The same as arrays."""
+        whole = [np.array(getattr(self, k), dtype=np.intp) for k in ("roots", "feature", "left", "right")]
+        real = [np.array(getattr(self, k), dtype=float) for k in ("threshold", "value", "cover")]
+        return TreeEnsemble(whole[0], whole[1], real[0], whole[2], whole[3], real[1], real[2], self.base)
+
+    def values(self, table: pd.DataFrame) -> list[float]:
+        """Return exactly rounded sums of the leaves."""
+        return self.ensemble.predict(prepared(self.features, table)).tolist()
+
+    def plain(self) -> dict[str, Any]:
+        """Return itself as JSON's own types."""
+        return {"kind": self.kind, **asdict(self)}
+
+    @classmethod
+    def from_plain(cls, raw: dict[str, Any]) -> TreeScore:
+        """Return the score of a file; trees that lead nowhere or in circles are refused."""
+        whole: dict[str, Any] = {k: tuple(map(int, raw[k])) for k in ("roots", "feature", "left", "right")}
+        real: dict[str, Any] = {k: tuple(map(number, raw[k])) for k in ("threshold", "value", "cover")}
+        features = tuple(map(Feature.from_plain, raw["features"]))
+        size = len(whole["feature"])
+        if any(len(v) != size for v in (whole["left"], whole["right"], *real.values())):
+            raise ValueError("arrays of different length")
+        for node, (j, *children) in enumerate(zip(whole["feature"], whole["left"], whole["right"], strict=True)):
+            if not -1 <= j < len(features) or (j >= 0 and not all(node < child < size for child in children)):
+                raise ValueError(f"node {node} leads nowhere")
+        if not all(0 <= root < size for root in whole["roots"]):
+            raise ValueError("a root outside of the nodes")
+        return cls(name=raw["name"], base=number(raw["base"]), features=features, **whole, **real)
+
+
+@dataclass(frozen=True)
+class KernelScore:
+    """Support vectors with a radial kernel: ``intercept + sum of weight * exp(-gamma * squared distance)``."""
+
+    name: str
+    intercept: float
+    features: tuple[Feature, ...]
+    gamma: float
+    vectors: tuple[tuple[float, ...], ...] = field(repr=False)
+    weights: tuple[float, ...] = field(repr=False)
+    kind: ClassVar[str] = "kernel"
+    columns: ClassVar[tuple[str, ...]] = ()
+
+    def values(self, table: pd.DataFrame) -> list[float]:
+        """Return the score; distances and sums are exactly rounded."""
+        vectors = np.array(self.vectors)
+        scores = []
+        for row in prepared(self.features, table):
+            squares = ((vectors - row) ** 2).tolist()
+            terms = [w * math.exp(-self.gamma * math.fsum(s)) for w, s in zip(self.weights, squares, strict=True)]
+            scores.append(math.fsum([self.intercept, *terms]))
+        return scores
+
+    def plain(self) -> dict[str, Any]:
+        """Return itself as JSON's own types."""
+        return {"kind": self.kind, **asdict(self)}
+
+    @classmethod
+    def from_plain(cls, raw: dict[str, Any]) -> KernelScore:
+        """Return the score of a file."""
+        features = tuple(map(Feature.from_plain, raw["features"]))
+        vectors = tuple(tuple(map(number, v)) for v in raw["vectors"])
+        weights = tuple(map(number, raw["weights"]))
+        if len(vectors) != len(weights) or any(len(v) != len(features) for v in vectors):
+            raise ValueError("support vectors of another length than the features or weights")
+        return cls(raw["name"], number(raw["intercept"]), features, number(raw["gamma"]), vectors, weights)
+
+
+def score_from_plain(raw: dict[str, Any]) -> CaseScore:
+    """Return the score of a file, of a kind that this version knows."""
+    kind = raw.get("kind", "linear")
+    if kind not in KINDS:
+        raise InputError(f"score {raw.get('name')!r} is of kind {kind!r}; this version knows {', '.join(KINDS)}.")
+    module, name = KINDS[kind]
+    found: CaseScore = getattr(import_module(module), name).from_plain(raw)
+    return found
