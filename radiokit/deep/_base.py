@@ -291,17 +291,6 @@ class DeepModel(BaseEstimator):
             raise FileError(f"the model is damaged ({type(error).__name__}: {error}); get it anew.") from error
         return model
 
-    def read_through(self, folder: str | os.PathLike[str]) -> None:
-        """Let a fitted model keep the crops that it reads in a folder.
-
-        Parameters
-        ----------
-        folder : path
-            As `Crop.cache`.
-        """
-        reader = self._learnt.reader
-        self._learnt = replace(self._learnt, reader=replace(reader, crop=replace(reader.crop, cache=folder)))
-
     def frozen_score(self, name: str, X: Any) -> DeepScore:
         """Return the fitted model as a score that a study freezes.
 
@@ -323,8 +312,7 @@ class DeepModel(BaseEstimator):
                 f"signature {name!r} was fitted to patches; required: a case table of images, which another centre has."
             )
         columns = (*columns_read(X, reader.sequences), *map(str, self.clinical))
-        cache = None if reader.crop.cache is None else os.fspath(reader.crop.cache)
-        return DeepScore(name, columns, self.to_dict(), cache)
+        return DeepScore(name, columns, self.to_dict())
 
     def _own_state(self) -> dict[str, Any]:
         return {}

@@ -20,14 +20,14 @@ from radiokit._version import __version__
 from radiokit.deep._crop import Crop
 from radiokit.deep._patches import Frame, patch, patch_frames, patch_mask
 from radiokit.exceptions import CaseTableError, FileError, InputError, RadiokitError
-from radiokit.io import Mask, Volume, read_mask, read_volume
-from radiokit.io._pair import mask_for
+from radiokit.io import Mask, Volume, read_mask
+from radiokit.io._arrays import as_mask, as_volume
+from radiokit.io._case_rows import HOW, reading_of
 from radiokit.io._sequences import sequences_of
 from radiokit.utils import track
 
 Array = NDArray[np.float32]
 PATCH = "patch"
-HOW = ("label", "roi", "series", "suv")
 MEMORY_BYTES = 2**30
 
 
@@ -276,35 +276,21 @@ def open_case(row: Mapping[str, pd.Series]) -> Case:
     images: list[Volume | None] = []
     mask: Mask | None = None
     for columns in row.values():
-        how = {name: None if is_empty(columns.get(name)) else columns[name] for name in HOW}
-        image = _volume(columns.get("image"), how)
+        how = reading_of(columns)
+        cell = columns.get("image")
+        image = None if is_empty(cell) else as_volume(cell, series=how["series"], suv=how["suv"])
         images.append(image)
-        if mask is None and not is_empty(columns.get("mask")):
-            mask = _region(columns["mask"], image, how)
+        cell = columns.get("mask")
+        if mask is None and not is_empty(cell):
+            if image is not None:
+                mask = as_mask(cell, image, how["label"], roi=how["roi"])
+            else:
+                mask = cell if isinstance(cell, Mask) else read_mask(cell, label=how["label"], roi=how["roi"])
     if mask is None:
         raise CaseTableError("no mask; required: the region, in one of its mask columns.")
     if all(image is None for image in images):
         raise CaseTableError("no image; required: one sequence at least.")
     return Case(tuple(images), mask)
-
-
-def _volume(cell: Any, how: Mapping[str, Any]) -> Volume | None:
-    if is_empty(cell) or isinstance(cell, Volume):
-        return None if is_empty(cell) else cell
-    if isinstance(cell, str | os.PathLike):
-        suv = how["suv"] if isinstance(how["suv"], str) else None  # a column `suv` of numbers is a clinical one
-        return read_volume(cell, series=how["series"], suv=suv)
-    raise InputError(f"the image is {type(cell).__name__}; required: a path or a Volume.")
-
-
-def _region(cell: Any, image: Volume | None, how: Mapping[str, Any]) -> Mask:
-    if isinstance(cell, Mask):
-        return cell
-    if not isinstance(cell, str | os.PathLike):
-        raise InputError(f"the mask is {type(cell).__name__}; required: a path or a Mask.")
-    if image is None:
-        return read_mask(cell, label=how["label"], roi=how["roi"])
-    return mask_for(image, cell, label=how["label"], roi=how["roi"])
 
 
 def is_empty(cell: Any) -> bool:

@@ -23,14 +23,11 @@ class DeepScore:
         Columns of the case table that the network reads: images, masks, how to read them, clinical ones.
     document : dict
         What `to_dict` of the estimator gives: settings, and weights in base64 with their checksum.
-    cache : str, optional
-        Folder of crops, while the study runs; not a part of the file.
     """
 
     name: str
     columns: tuple[str, ...]
     document: dict[str, Any] = field(repr=False)
-    cache: str | None = None
     kind: ClassVar[str] = "deep"
     features: ClassVar[tuple[Any, ...]] = ()
 
@@ -42,8 +39,6 @@ class DeepScore:
         kinds: dict[str, Any] = {"DeepClassifier": DeepClassifier, "DeepSurvival": DeepSurvival}
         model = kinds[self.document["class"]].from_dict(self.document)
         model.training = replace(model.training, device="cpu", threads=1)
-        if self.cache is not None:
-            model.read_through(self.cache)
         return model
 
     def values(self, table: pd.DataFrame) -> list[float]:

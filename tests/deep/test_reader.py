@@ -93,8 +93,8 @@ def test_files_are_read_once(on_disk: pd.DataFrame, tmp_path: Path, folder: bool
     from radiokit.deep import _reader
 
     calls = []
-    original = _reader.read_volume
-    monkeypatch.setattr(_reader, "read_volume", lambda *a, **k: calls.append(a) or original(*a, **k))
+    original = _reader.as_volume
+    monkeypatch.setattr(_reader, "as_volume", lambda *a, **k: calls.append(a) or original(*a, **k))
     MEMORY.kept.clear()
     crop = Crop(size=(4, 8, 8), spacing=(3.0, 2.0, 2.0), cache=tmp_path / "crops" if folder else None)
     reader = Reader.learn(on_disk, crop, "3D", None)
