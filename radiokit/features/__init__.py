@@ -3,6 +3,7 @@
 from radiokit.features._catalogue import catalogue
 from radiokit.features._delta import delta_features
 from radiokit.features._extractor import RadiomicsExtractor
+from radiokit.features._habitats import Habitats
 from radiokit.features._maps import feature_maps
 from radiokit.features._measure import TextureOptions
 from radiokit.features._plan import Measured
@@ -22,6 +23,7 @@ __all__ = [
     "ExtractionFile",
     "FixedBinCount",
     "FixedBinWidth",
+    "Habitats",
     "Limits",
     "Measured",
     "Normalization",
