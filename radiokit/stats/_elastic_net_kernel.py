@@ -56,7 +56,8 @@ class Binomial:
 
     def gram(self, B: FloatArray, local: Local) -> FloatArray:
         """Second derivatives by the coefficients of the rows of B."""
-        return (B * local.curvature) @ B.T
+        R = B * np.sqrt(local.curvature)
+        return R @ R.T  # of one matrix with itself: half the work
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +93,8 @@ class Cox:
         """Second derivatives by the coefficients of the rows of B."""
         mean = np.cumsum((B * local.risk)[:, ::-1], axis=1)[:, ::-1][:, self.steps]
         mean = mean * (np.sqrt(self.dead) / local.at_risk)
-        return (B * local.curvature) @ B.T - mean @ mean.T
+        R = B * np.sqrt(local.curvature)
+        return R @ R.T - mean @ mean.T
 
 
 Loss = Binomial | Cox
