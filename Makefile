@@ -1,5 +1,7 @@
 # `make demo` sets up and runs the main job; `make test` sets up and runs the tests. PYTHON=python3.12 picks another Python.
 PYTHON ?= python3
+# Pinned wherever torch may be installed: another release can bring several GB of GPU packages. `make demo` needs none.
+TORCH ?= torch==2.13.0
 
 demo: .venv/demo.done
 	.venv/bin/radiokit demo
@@ -20,7 +22,7 @@ bench: .venv/test.done
 	$(PYTHON) -m venv .venv && .venv/bin/pip install -q -e . && touch $@
 
 .venv/test.done: pyproject.toml
-	$(PYTHON) -m venv .venv && .venv/bin/pip install -q -e ".[test,lint]" && touch $@
+	$(PYTHON) -m venv .venv && .venv/bin/pip install -q $(TORCH) -e ".[test,lint,deep]" && touch $@
 
 .venv/docs.done: pyproject.toml
 	$(PYTHON) -m venv .venv && .venv/bin/pip install -q -e ".[docs]" && touch $@

@@ -15,6 +15,7 @@ from radiokit._version import __version__
 
 _SUBMODULES = (
     "datasets",
+    "deep",
     "exceptions",
     "features",
     "filters",

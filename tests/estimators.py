@@ -151,6 +151,11 @@ ESTIMATORS += [
         _make("deep", "DeepFeatureExtractor"),
         no_checks="X is a table of images; tests/deep asks for scikit-learn's protocol",
     ),
+    Entry(
+        "deep.DeepFeatureExtractor",
+        _make("deep", "DeepFeatureExtractor"),
+        no_checks="X is a table of images; tests/deep asks for scikit-learn's protocol",
+    ),
 ]
 ESTIMATORS += [
     Entry(

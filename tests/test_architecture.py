@@ -36,11 +36,15 @@ def test_a_physicist_loads_no_survival_model(room: str) -> None:
     assert not modules_after(f"import radiokit.{room}") & {"lifelines", "statsmodels", "xgboost", "matplotlib", "torch"}
 
 
+def test_the_deep_room_loads_no_torch_before_it_computes() -> None:
+    assert not modules_after("import radiokit.deep") & {"torch", "monai", "lifelines", "xgboost", "matplotlib"}
+
+
 def test_import_leaves_the_process_as_it_was() -> None:
     code = (
         "import warnings, logging, os\n"
         "before = (list(warnings.filters), logging.getLogger().handlers[:], dict(os.environ))\n"
-        "import radiokit.study, radiokit.plotting, radiokit.features, radiokit.validation\n"
+        "import radiokit.study, radiokit.plotting, radiokit.features, radiokit.validation, radiokit.deep\n"
         "ours = [f for f in warnings.filters if f not in before[0] and 'radiokit' in str(f)]\n"
         "assert not ours and logging.getLogger().handlers == before[1]"
     )
