@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 Array = NDArray[np.float64]
 
@@ -46,8 +46,13 @@ def correlation_length(heterogeneity: float) -> float:
     return float(np.clip(3.0 * np.exp(-0.45 * heterogeneity), 0.9, 9.0))
 
 
-def draw_tissue(lesions: list[Lesion], rng: np.random.Generator) -> tuple[Array, list[Array]]:
-    """Draw true Hounsfield units on the fine grid, and each lesion's occupancy (0 or 1)."""
+def core_radius(heterogeneity: float) -> float:
+    """Return the radius of a necrotic core as a part of the tumour's: the more heterogeneous, the larger."""
+    return float(np.clip(0.5 + 0.2 * heterogeneity, 0.05, 0.9))
+
+
+def draw_tissue(lesions: list[Lesion], rng: np.random.Generator, *, necrosis: float = 0.0) -> tuple[Array, list[Array]]:
+    """Draw Hounsfield units on the fine grid, and each lesion's occupancy (0 or 1); cores are `necrosis` darker."""
     organ = 105 + 12 * _field(4.0, rng)
     fat = 1 / (1 + np.exp(-6 * (_field(14.0, rng) - 1.6)))
     tissue = organ + fat * (-95 - organ)
@@ -58,6 +63,10 @@ def draw_tissue(lesions: list[Lesion], rng: np.random.Generator) -> tuple[Array,
         mean = TUMOUR_HU + 6 * rng.standard_normal()
         share = gaussian_filter(inside, 0.5)
         tissue = tissue + share * (mean + TEXTURE_HU * texture - tissue)
+        if necrosis:
+            depth = distance_transform_edt(inside)
+            core = depth > (1 - core_radius(lesion.heterogeneity)) * depth.max()
+            tissue = tissue - necrosis * gaussian_filter(core.astype(float), 0.5)
         occupancies.append(inside)
     return tissue, occupancies
 

@@ -161,3 +161,20 @@ def test_bad_arguments(tmp_path: Path, wrong: dict, message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         make_cohort(**{"n": 4, "folder": tmp_path, "random_state": 0} | wrong)
     assert not list(tmp_path.iterdir())
+
+
+def test_necrosis_darkens_a_core_that_grows_with_heterogeneity(tmp_path: Path) -> None:
+    settings = {"centers": 1, "sequences": ("ct", "t2"), "second_lesions": 0, "random_state": 2}
+    plain = make_cohort(12, folder=tmp_path / "plain", **settings)
+    dark = make_cohort(12, folder=tmp_path / "dark", necrosis=60, **settings)
+    pd.testing.assert_frame_equal(plain.truth.cases, dark.truth.cases)
+    fall = []
+    for case in plain.cases.index:
+        mask = read(plain.cases.loc[case, "mask_ct"])[0] > 0
+        before, after = (read(c.cases.loc[case, "image_ct"])[0][mask].mean() for c in (plain, dark))
+        fall.append(before - after)
+        brighter = [read(c.cases.loc[case, "image_t2"])[0][mask].mean() for c in (plain, dark)]
+        assert brighter[1] > brighter[0], "seen in every sequence"
+    assert np.corrcoef(fall, plain.truth.cases["heterogeneity"])[0, 1] > 0.8
+    with pytest.raises(ParameterError, match="necrosis is -1"):
+        make_cohort(6, folder=tmp_path, necrosis=-1)
