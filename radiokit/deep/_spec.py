@@ -62,10 +62,10 @@ def refuse_unknown(what: str, values: Mapping[str, Any], known: Any) -> None:
 def extractor_of(values: Mapping[str, Any]) -> DeepFeatureExtractor:
     """Return the extractor of a mapping of its parameters; lists become tuples."""
     refuse_unknown("a deep feature extractor", values, EXTRACTOR_KEYS)
-    arguments = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    arguments: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     if isinstance(arguments.get("options"), Mapping):
         refuse_unknown("options", arguments["options"], [f.name for f in fields(DeepOptions)])
-        own = {k: tuple(v) if isinstance(v, list) else v for k, v in arguments["options"].items()}
+        own: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in arguments["options"].items()}
         arguments["options"] = DeepOptions(**own)
     return DeepFeatureExtractor(**arguments)
 
