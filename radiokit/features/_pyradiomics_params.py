@@ -6,10 +6,9 @@ In a parameter file spatial lists run x, y, z and 0 stands for an axis that is k
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from radiokit.exceptions import FileError, ParameterError
+from radiokit.exceptions import ParameterError
 from radiokit.features._measure import ALL_FEATURES, TextureOptions
 from radiokit.features._plan import Measured, Plan, build_pipeline
 from radiokit.features._settings import (
@@ -22,6 +21,7 @@ from radiokit.features._settings import (
     Resegmentation,
 )
 from radiokit.filters import LBP2D, LBP3D, Filter, Gradient, LoG, Wavelet, as_filter
+from radiokit.utils import read_yaml
 
 SECTIONS = ("setting", "imageType", "featureClass", "voxelSetting")
 SETTINGS = {  # name: what its value has to be
@@ -119,14 +119,7 @@ SITK_NAMES = {
 
 def load_params(path: Any) -> dict[str, Any]:
     """Read a YAML or JSON parameter file; nothing in it is executed."""
-    import yaml  # 20 ms that only those who use parameter files pay
-
-    try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise FileError(f"Cannot read the parameter file {path}: {error.strerror or error}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise FileError(f"{path} is not valid YAML: {error}") from error
+    content = read_yaml(path)
     if content is None:
         return {}
     if not isinstance(content, Mapping):

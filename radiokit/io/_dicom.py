@@ -7,6 +7,7 @@ each slice (C.11.1). Nothing that names a person leaves this file.
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import pydicom
 from pydicom.config import disable_value_validation
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.pixels import apply_modality_lut
 
 from radiokit.exceptions import FileError, RadiokitError
@@ -31,14 +32,17 @@ PARALLEL = 1e-3
 DAMAGE = (
     ArithmeticError,
     AttributeError,
+    BytesLengthException,
     EOFError,
     InvalidDicomError,
     LookupError,
     NotImplementedError,
     OSError,
+    RecursionError,
     TypeError,
     ValueError,
     struct.error,
+    zlib.error,
 )
 DICOM_SUFFIXES = (".dcm", ".ima", "")
 

@@ -111,9 +111,19 @@ def check_table_path(path: Path) -> Callable[[pd.DataFrame, Path], None]:
     return WRITERS[path.suffix.lower()]
 
 
+def _write_excel(table: pd.DataFrame, path: Path) -> None:
+    """Write text as text: a spreadsheet would run what begins with an equals sign."""
+    with pd.ExcelWriter(path, engine="openpyxl") as writer:
+        table.to_excel(writer)
+        for row in writer.book.active.iter_rows():
+            for cell in row:
+                if cell.data_type == "f":
+                    cell.data_type = "s"
+
+
 WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
     ".csv": lambda table, path: table.to_csv(path),
     ".tsv": lambda table, path: table.to_csv(path, sep="\t"),
     ".parquet": lambda table, path: table.to_parquet(path),
-    ".xlsx": lambda table, path: table.to_excel(path),
+    ".xlsx": _write_excel,
 }

@@ -6,9 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from radiokit.exceptions import FileError, ParameterError
+from radiokit.exceptions import ParameterError
+from radiokit.utils import read_yaml
 
 KEYS = (
     "cases", "outcome", "survival", "clinical", "signatures", "center", "groups", "split", "random_state", "options",
@@ -18,19 +17,14 @@ KEYS = (
 def read_study(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Path]:
     """Return the arguments of a study, and the folder that relative paths start from."""
     path = Path(path)
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise FileError(f"{path} is no YAML file: {str(error).splitlines()[0]}.") from error
+    content = read_yaml(path)
     if not isinstance(content, dict):
         raise ParameterError(f"{path} holds {type(content).__name__}; required: keys {', '.join(KEYS)}.")
     unknown = sorted(set(map(str, content)) - set(KEYS))
     if unknown:
         raise ParameterError(f"{path} holds {', '.join(unknown)}; known: {', '.join(KEYS)}.")
     for key in ("cases", "signatures"):
-        if key not in content:
+        if content.get(key) is None:
             raise ParameterError(f"{path} lacks `{key}`; required: cases, signatures, and outcome or survival.")
     base = path.absolute().parent
     content["cases"] = base / expand(str(content["cases"]), path)

@@ -15,6 +15,7 @@ from radiokit.utils._targets import (
     is_survival_target,
     spells_outcome,
 )
+from radiokit.utils._yaml import read_yaml
 
 __all__ = [
     "SURVIVAL_DTYPE",
@@ -30,6 +31,7 @@ __all__ = [
     "is_survival_target",
     "one_thread",
     "parallel_map",
+    "read_yaml",
     "run_cases",
     "run_cases_to",
     "spawn_seeds",

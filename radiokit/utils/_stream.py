@@ -139,8 +139,8 @@ def run_cases_to(
             outcomes = [_accepted(stream, on_error) for _ in range(part.rows.start, part.rows.stop)]
             _write_part(outcomes, names, part.path)
         done = _joined(path, parts, kept, names, len(cases))
-        for part in folder.glob("*.parquet"):  # those of other settings too
-            part.unlink()
+        for left in folder.glob("*.parquet"):  # those of other settings too
+            left.unlink()
     return done
 
 
