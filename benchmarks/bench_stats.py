@@ -2,13 +2,15 @@
 
     python benchmarks/bench_stats.py [--json FILE] [--only NAME ...]
 
-A peer that is not installed (`pip install pingouin`) is left out and said so. Where a peer needs minutes it runs on a
-part of the work, which is said in brackets, and its time is scaled up.
+A peer that is not installed (`pip install pingouin neuroCombat lifelines`) is left out and said so. Where a peer needs
+minutes it runs on a part of the work, which is said in brackets, and its time is scaled up.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -195,6 +197,70 @@ def maxstat() -> Iterator[Row]:
     )
 
 
+def combat() -> Iterator[Row]:
+    from radiokit.harmonization import ComBat
+
+    rng = np.random.default_rng(0)
+    n, n_features, n_centers = 400, 2_000, 5
+    center, age = rng.integers(0, n_centers, n), rng.normal(60, 9, n)
+    shift, scale = rng.normal(size=(n_centers, n_features)), rng.uniform(0.5, 2, size=(n_centers, n_features))
+    values = rng.normal(size=(n, n_features)) * scale[center] + shift[center] + 0.02 * age[:, None]
+    X = pd.DataFrame(values).add_prefix("f").assign(center=center.astype(str), age=age)
+    model = ComBat(batch="center", covariates=["age"]).set_output(transform="pandas")
+    seconds, ours = best_of(lambda: model.fit(X).transform(X))
+    task = f"ComBat, {n_features:,} features, {n} cases, {n_centers} centres"
+    try:
+        from neuroCombat import neuroCombat
+    except ImportError:
+        yield Row(task, seconds, "neuroCombat", float("nan"), "not installed", float("nan"))
+        return
+    covariates = pd.DataFrame({"center": center, "age": age})
+
+    def peer() -> np.ndarray:
+        with contextlib.redirect_stdout(io.StringIO()):
+            return neuroCombat(values.T, covariates, "center", continuous_cols=["age"])["data"].T
+
+    peer_seconds, theirs = best_of(peer, repeats=1)
+    gap = float(np.abs(ours[[f"f{j}" for j in range(n_features)]].to_numpy() - theirs).max())
+    yield Row(task, seconds, "neuroCombat (stops at 1e-4)", peer_seconds, "all", gap)
+
+
+def optimism() -> Iterator[Row]:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import brier_score_loss, roc_auc_score
+    from sklearn.utils import resample
+
+    from radiokit.models import LogisticModel
+    from radiokit.validation import optimism_bootstrap
+
+    rng = np.random.default_rng(0)
+    n, n_bootstraps, part = 300, 500, 50
+    X = rng.normal(size=(n, 6))
+    y = (rng.random(n) < 1 / (1 + np.exp(-X[:, 0]))).astype(int)
+
+    def measure(model: LogisticRegression, X: np.ndarray, y: np.ndarray) -> np.ndarray:
+        p = model.predict_proba(X)[:, 1]
+        return np.array([roc_auc_score(y, p), brier_score_loss(y, p)])
+
+    def loop() -> np.ndarray:
+        plain = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000)
+        for seed in range(part):
+            A, b = resample(X, y, random_state=seed)
+            fitted = plain.fit(A, b)
+            measure(fitted, A, b) - measure(fitted, X, y)
+        return measure(plain.fit(X, y), X, y)
+
+    run = lambda: optimism_bootstrap(LogisticModel(), X, y, n_bootstraps=n_bootstraps, random_state=0, n_jobs=1)  # noqa: E731
+    seconds, table = best_of(run, repeats=1)
+    peer_seconds, theirs = best_of(loop, repeats=1)
+    ours = table.set_index("metric")["apparent"]
+    gap = float(np.abs([ours["auc"] - theirs[0], ours["brier"] - theirs[1]]).max())
+    task = f"bootstrap optimism, {n_bootstraps} resamples, {n} cases, {len(table)} metrics"
+    yield Row(
+        task, seconds, "scikit-learn, a loop, 2 metrics", peer_seconds * n_bootstraps / part, f"{part} resamples", gap
+    )
+
+
 TASKS = {
     "delong": delong,
     "icc": icc,
@@ -202,6 +268,8 @@ TASKS = {
     "cox": cox,
     "concordance": concordance,
     "maxstat": maxstat,
+    "combat": combat,
+    "optimism": optimism,
 }
 
 
