@@ -10,8 +10,6 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-from scipy import sparse
-from scipy.sparse.linalg import svds
 
 from radiokit.features._emphasis import EPS
 from radiokit.features._matrices._counts import CountMatrix, marginal
@@ -265,6 +263,9 @@ def _second_of_tables(tables: np.ndarray) -> np.ndarray:
 
 def _second_of_cells(values: np.ndarray, rows: np.ndarray, columns: np.ndarray, n: int) -> float:
     # Many levels fill few cells: Lanczos' method needs no table. Its start must not be random.
+    from scipy import sparse
+    from scipy.sparse.linalg import svds
+
     matrix = sparse.csr_array((values, (rows, columns)), shape=(n, n))
     return float(min(svds(matrix, k=2, v0=np.linspace(1, 2, n), return_singular_vectors=False)))
 

@@ -22,7 +22,6 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
 from radiokit.features import _emphasis as formula
 from radiokit.features import _glcm, _ngtdm
@@ -260,6 +259,8 @@ def _mean(found: list[np.ndarray]) -> float:
 
 def border_distance(body: np.ndarray, *, flat: bool) -> np.ndarray:
     """Count steps along the axes from each voxel of a body to the first one outside; 1 for a voxel at the border."""
+    from scipy import ndimage
+
     padded = np.pad(body, 1)
     if not flat:
         return ndimage.distance_transform_cdt(padded, metric="taxicab")[1:-1, 1:-1, 1:-1]

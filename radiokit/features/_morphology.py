@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.spatial import ConvexHull
 
 from radiokit.features._diameters import extreme_corners, longest_distances
 from radiokit.features._mesh import mesh_area_volume
@@ -14,6 +14,9 @@ from radiokit.features._region import Region
 from radiokit.features._shape import principal_variances, sphericity
 from radiokit.features._solids import ellipsoid_area, ellipsoid_volume, enclosing_ellipsoid, oriented_box
 from radiokit.features._spatial import PairSums, gearys_c, morans_i, pair_sums
+
+if TYPE_CHECKING:
+    from scipy.spatial import ConvexHull
 
 
 class Morphology:
@@ -65,6 +68,8 @@ class Morphology:
     @cached_property
     def hull(self) -> ConvexHull:
         """Convex hull of the corners of the mesh."""
+        from scipy.spatial import ConvexHull
+
         return ConvexHull(extreme_corners(self.body.mask)[0] * self.body.spacing / 2)
 
     @cached_property

@@ -17,7 +17,6 @@ from radiokit.features._cases import CaseTask
 from radiokit.features._extractor import RadiomicsExtractor
 from radiokit.io._case_rows import HOW, case_key, case_table, reading_of
 from radiokit.preprocessing import Perturbation
-from radiokit.stats import icc
 from radiokit.utils import CaseResult, one_thread, run_cases, spawn_seeds
 
 ORIGINAL = "original"
@@ -130,6 +129,8 @@ def robustness(
     table = case_table(cases)
     again = remeasure(extractor, table, perturbations, random_state=random_state)
     ratings = {ORIGINAL: extractor.extract(table).features, **again}
+    from radiokit.stats import icc  # which loads scipy.stats, 40 MB that extraction does without
+
     return icc(ratings, form=form, confidence_level=confidence_level)
 
 

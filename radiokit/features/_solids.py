@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.polynomial import legendre
-from scipy.spatial import ConvexHull
+
+if TYPE_CHECKING:
+    from scipy.spatial import ConvexHull
 
 
 def ellipsoid_volume(semi_axes: np.ndarray) -> float:
@@ -40,6 +44,8 @@ def oriented_box(hull: ConvexHull) -> np.ndarray:
 
     In the plane of that face the smallest rectangle has a side flush with a side of the outline, so all are tried.
     """
+    from scipy.spatial import ConvexHull
+
     points = hull.points[hull.vertices]
     normals = np.unique(np.round(hull.equations[:, :3], 9), axis=0)
     best, lengths = np.inf, np.full(3, np.nan)

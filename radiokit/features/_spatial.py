@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft
 
 
 @dataclass(frozen=True)
@@ -25,6 +24,8 @@ class PairSums:
 
 def pair_sums(mask: np.ndarray, values: np.ndarray, spacing: np.ndarray) -> PairSums:
     """Collect the sums for a region cut to its box, with the values of its voxels, in mm."""
+    from scipy import fft
+
     d = values - values.mean()
     field = np.zeros(mask.shape)
     field[mask] = d
@@ -35,6 +36,8 @@ def pair_sums(mask: np.ndarray, values: np.ndarray, spacing: np.ndarray) -> Pair
     kernel = fft.rfftn(1 / distance)
 
     def around(array: np.ndarray) -> np.ndarray:
+        from scipy import fft
+
         box = tuple(slice(size) for size in mask.shape)
         return fft.irfftn(fft.rfftn(array, shape) * kernel, shape)[box][mask]
 

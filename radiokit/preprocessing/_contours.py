@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from radiokit.exceptions import InputError, MaskError, ParameterError
 from radiokit.io import Mask, Volume, check_geometry
@@ -59,6 +58,8 @@ def grow(mask: Mask, fraction: float, *, random_state: Seed = None) -> Mask:
     >>> [int(grow(Mask(region), f, random_state=0).array.sum()) for f in (-0.5, -0.1, 0.0, 0.1, 1.0)]
     [14, 24, 27, 30, 54]
     """
+    from scipy import ndimage
+
     if not np.isfinite(fraction) or fraction <= -1:
         raise ParameterError(f"fraction={fraction!r}; required: a number above -1, such as 0.1 for a tenth more.")
     box = bounding_box(mask)
@@ -92,6 +93,8 @@ def _nearest(distance: NDArray[np.float64], count: int, rng: np.random.Generator
 
 def _around(mask: Mask, box: Box, count: int) -> tuple[Box, NDArray[np.float64]]:
     """Distances to the region in a box that surely holds the `count` nearest voxels."""
+    from scipy import ndimage
+
     margin = max(mask.spacing)
     while True:
         wide = widen(box, margin, mask)

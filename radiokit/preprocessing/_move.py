@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from radiokit.exceptions import DataWarning, InputError, MaskError
 from radiokit.io import Mask, Volume
@@ -39,6 +38,8 @@ class _Motion:
 
     def sample(self, array: NDArray[Any], box: Box, order: int, mode: str) -> NDArray[Any]:
         """Return the part of the result in a box, from the part of `array` that it needs."""
+        from scipy import ndimage
+
         margin = SPLINE_REACH if order == 3 else 1
         needed = _hull(self.sources(box), array.shape, margin)
         start, first = np.array([s.start for s in needed]), np.array([s.start for s in box])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 from radiokit.exceptions import InputError
 from radiokit.io import Volume
@@ -46,6 +45,7 @@ def estimate_noise(image: Volume) -> float:
     12
     """
     import pywt
+    from scipy import ndimage
 
     values = image.array.astype(float)
     if not np.isfinite(values).all():

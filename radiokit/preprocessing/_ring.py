@@ -6,7 +6,6 @@ import warnings
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from radiokit.exceptions import DataWarning, InputError, MaskError, ParameterError
 from radiokit.io import Mask, Volume, check_geometry
@@ -75,6 +74,8 @@ def ring(
     >>> ring(Mask(point, spacing=(5, 1, 1)), 1, 2).array[1, 3].astype(int).tolist()
     [0, 1, 0, 0, 0, 1, 0]
     """
+    from scipy import ndimage
+
     if not np.isfinite([inner, outer]).all() or not inner < outer:
         raise ParameterError(f"inner={inner!r}, outer={outer!r}; required: two numbers of mm, the first smaller.")
     if (image is None) != (intensities is None):
