@@ -1,0 +1,200 @@
+"""Deep features: ms a crop beside plain MONAI in eager float32, and how far each option moves the features.
+
+    python benchmarks/bench_deep.py [--json FILE] [--backbones resnet18 resnet50] [--sizes 50 96] [--batches 1 4]
+                                    [--threads 2] [--device cpu] [--cases 32]
+
+`plain` is MONAI's network as its own users run it: eager, float32, `torch.no_grad()`. `radiokit` is what
+`DeepFeatureExtractor` runs on the same crops at the given precision. Drift is the largest difference of any feature
+from `plain` as a part of the largest feature. On the CPU the time is that of all threads (CPU time divided by threads),
+which other programs of the machine disturb least; on a GPU it is the time between two events, copying excluded, with
+the peak of memory. Batch normalisation has random statistics, as after training. The last table is end to end:
+compressed NIfTI files of 128 x 256 x 256 voxels through the extractor, with one worker and with more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+if "--threads" in sys.argv:  # before torch starts its pool
+    os.environ["OMP_NUM_THREADS"] = sys.argv[sys.argv.index("--threads") + 1]
+import torch
+from monai.networks.nets import densenet, resnet
+
+from radiokit.deep import DeepFeatureExtractor, Weights
+from radiokit.deep._frozen import FrozenStep, Ready
+
+Row = dict[str, Any]
+
+
+def plain_network(backbone: str) -> torch.nn.Module:
+    """MONAI's own constructor, without the classifier."""
+    if backbone == "densenet121":
+        net = densenet.DenseNet121(spatial_dims=3, in_channels=1, out_channels=1)
+        net.class_layers = net.class_layers[:-1]
+    else:
+        wide = backbone == "foundation"
+        make = getattr(resnet, "resnet50" if wide else backbone)
+        extra = {"widen_factor": 2} if wide else {}
+        net = make(
+            spatial_dims=3, n_input_channels=1, conv1_t_stride=2, feed_forward=False, shortcut_type="B",
+            bias_downsample=wide, **extra,
+        )  # fmt: skip
+    generator = torch.Generator().manual_seed(0)
+    for module in net.modules():
+        if isinstance(module, torch.nn.BatchNorm3d):
+            module.running_mean.normal_(0, 0.1, generator=generator)
+            module.running_var.uniform_(0.5, 2, generator=generator)
+    return net.eval()
+
+
+def ms_a_call(call: Callable[[], Any], device: torch.device, threads: int, repeats: int) -> tuple[float, float]:
+    """Shortest time of a call in ms, and peak memory in MB (GPU only)."""
+    call()
+    best = np.inf
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    for _ in range(repeats):
+        if device.type == "cuda":
+            start, stop = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+            start.record()
+            call()
+            stop.record()
+            torch.cuda.synchronize()
+            best = min(best, start.elapsed_time(stop))
+        else:
+            begun = time.process_time()
+            call()
+            best = min(best, 1e3 * (time.process_time() - begun) / threads)
+    peak = torch.cuda.max_memory_allocated() / 2**20 if device.type == "cuda" else np.nan
+    return best, peak
+
+
+def step_of(backbone: str, net: torch.nn.Module, size: int, batch: int, device: str, precision: str) -> FrozenStep:
+    """The part of the extractor that runs the network."""
+    extractor = DeepFeatureExtractor(
+        backbone=backbone, weights=Weights(net), patch_size=(size,) * 3, batch_size=batch, device=device,
+        precision=precision,
+    )  # fmt: skip
+    return extractor._step()
+
+
+def compare(backbone: str, size: int, batch: int, device: torch.device, options: argparse.Namespace) -> list[Row]:
+    """Plain MONAI and the precisions of radiokit on the same crops."""
+    net = plain_network(backbone)
+    crops = np.random.default_rng(size).normal(size=(batch, size, size, size)).astype(np.float32)
+    moved = plain_network(backbone).to(device)
+    images = torch.from_numpy(crops)[:, None].to(device)
+    # The benchmark's reference is float32 throughout: cuDNN would otherwise use TF32.
+    torch.backends.cudnn.allow_tf32 = False
+
+    def plain() -> torch.Tensor:
+        with torch.no_grad():
+            return moved(images)
+
+    expected = plain().cpu().numpy()
+    ms, peak = ms_a_call(plain, device, options.threads, options.repeats)
+    base = {"backbone": backbone, "size": size, "batch": batch, "device": device.type}
+    rows = [{**base, "option": "plain", "ms_a_crop": ms / batch, "speedup": 1.0, "drift": 0.0, "peak_mb": peak}]
+    precisions = ["float32", "bfloat16"] if device.type == "cpu" else ["float32", "tf32", "bfloat16", "float16"]
+    for precision in precisions:
+        step = step_of(backbone, net, size, batch, device.type, precision)
+        found = np.array([list(row.values()) for row in step([Ready(c, None) for c in crops])])  # type: ignore[union-attr]
+        own, trunk = step._images(list(crops)), step.trunk
+
+        def ours(step: FrozenStep = step, own: Any = own, trunk: Any = trunk) -> Any:
+            with step._mode():
+                return trunk.feature_map(own, step.backbone.layer).float().flatten(2).mean(2)
+
+        mine, peak = ms_a_call(ours, device, options.threads, options.repeats)
+        drift = float(np.abs(found - expected).max() / np.abs(expected).max())
+        rows.append(
+            {
+                **base,
+                "option": precision,
+                "ms_a_crop": mine / batch,
+                "speedup": ms / mine,
+                "drift": drift,
+                "peak_mb": peak,
+            }
+        )
+    return rows
+
+
+def end_to_end(n_cases: int, device: str, n_jobs: int) -> list[Row]:
+    """Crops a second from files, with one worker and with several; wall time, so an idle machine is needed."""
+    import pandas as pd
+
+    from radiokit.io import Mask, Volume, write_volume
+
+    rng = np.random.default_rng(0)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        cases = []
+        for k in range(n_cases):
+            image, region = rng.normal(100, 40, size=(128, 256, 256)), np.zeros((128, 256, 256), bool)
+            region[40:80, 100:140, 90 + k : 130 + k] = True
+            paths = [f"{folder}/{name}{k}.nii.gz" for name in ("image", "mask")]
+            write_volume(Volume(image.astype(np.int16)), paths[0])
+            write_volume(Mask(region), paths[1])
+            cases.append(paths)
+        table = pd.DataFrame(cases, columns=["image", "mask"], index=[f"P{k}" for k in range(n_cases)])
+        net = Weights(plain_network("resnet18"))
+        for jobs in sorted({1, n_jobs}):
+            extractor = DeepFeatureExtractor(weights=net, patch_size=(50,) * 3, device=device, n_jobs=jobs)
+            extractor.extract(table.iloc[:jobs])  # starts workers
+            begun = time.perf_counter()
+            extractor.extract(table)
+            rows.append({"n_jobs": jobs, "crops_a_second": n_cases / (time.perf_counter() - begun)})
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--backbones", nargs="+", default=["resnet18", "resnet50", "densenet121"])
+    parser.add_argument("--sizes", nargs="+", type=int, default=[50, 96])
+    parser.add_argument("--batches", nargs="+", type=int, default=[1, 4])
+    parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--cases", type=int, default=16, help="of the end-to-end run; 0 leaves it out")
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    names = ["cuda" if torch.cuda.is_available() else "cpu"] if options.device == "auto" else [options.device]
+    hardware = torch.cuda.get_device_name() if "cuda" in names else f"{platform.processor() or platform.machine()}"
+    print(f"torch {torch.__version__}, {hardware}, {options.threads} CPU threads")
+    rows: list[Row] = []
+    for name in names:
+        for backbone in options.backbones:
+            for size in options.sizes:
+                for batch in options.batches:
+                    for row in compare(backbone, size, batch, torch.device(name), options):
+                        rows.append(row)
+                        print(
+                            f"{row['device']:5} {backbone:12} {size:3}^3 batch {batch:3} {row['option']:9}"
+                            f" {row['ms_a_crop']:9.2f} ms  x{row['speedup']:.2f}  drift {row['drift']:.1e}"
+                            + ("" if np.isnan(row["peak_mb"]) else f"  peak {row['peak_mb']:.0f} MB"),
+                            flush=True,
+                        )
+    whole = end_to_end(options.cases, names[0], options.jobs) if options.cases else []
+    for row in whole:
+        print(f"end to end, resnet18 at 50^3, n_jobs={row['n_jobs']}: {row['crops_a_second']:.1f} crops/s")
+    if options.json:
+        about = {"torch": torch.__version__, "hardware": hardware, "threads": options.threads}
+        options.json.write_text(json.dumps({**about, "networks": rows, "end_to_end": whole}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
