@@ -6,6 +6,7 @@ from radiokit.stats._brier import BrierDecomposition, brier_decomposition, brier
 from radiokit.stats._calibration import Calibration, CalibrationInTheLarge, calibration, calibration_in_the_large
 from radiokit.stats._calibration_survival import survival_calibration_table
 from radiokit.stats._calibration_table import calibration_curve, calibration_table
+from radiokit.stats._coefficient_table import coefficient_table
 from radiokit.stats._competing import cumulative_incidence, gray_test
 from radiokit.stats._concordance import Concordance, ConcordanceTest, compare_concordance, concordance_index
 from radiokit.stats._contingency import chi_squared_test, fisher_exact_test
@@ -70,6 +71,7 @@ __all__ = [
     "calibration_in_the_large",
     "calibration_table",
     "chi_squared_test",
+    "coefficient_table",
     "cohen_kappa",
     "compare_aucs",
     "compare_concordance",

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from radiokit.exceptions import InputError
-from radiokit.stats._design import coefficient_columns
+from radiokit.stats._coefficient_table import coefficient_table
 from radiokit.stats._inputs import check_level
 from radiokit.stats._table_one_format import p_text
 
@@ -24,8 +24,8 @@ def format_model_table(tables: Any, *, decimals: int = 2, confidence_level: floa
     Parameters
     ----------
     tables : DataFrame, fitted model, or dict of them by name
-        Tables of `radiokit.models.univariable_table` or `multivariable_table`, or fitted `LogisticModel` and
-        `CoxModel`; any table with ``odds_ratio`` or ``hazard_ratio``, ``ci_low``, ``ci_high`` and ``p_value`` will do.
+        Tables of `radiokit.models.univariable_table` or `multivariable_table`, or models that `coefficient_table`
+        knows; any table with ``odds_ratio`` or ``hazard_ratio``, ``ci_low``, ``ci_high`` and ``p_value`` will do.
         A dict puts them side by side: ``{"Univariable": a, "Multivariable": b}``.
     decimals : int
         Decimals of ratios and limits. P-values have three, and ``<0.001`` below.
@@ -85,13 +85,12 @@ def format_model_table(tables: Any, *, decimals: int = 2, confidence_level: floa
 
 def _with_levels(table: Any) -> pd.DataFrame:
     """Coefficients with their variable, level and reference level; without the intercept."""
-    if hasattr(table, "summary_") and hasattr(table, "design_"):
-        summary = table.summary_.drop(index="Intercept", errors="ignore")
-        return summary.assign(**coefficient_columns(table.design_))
-    if not isinstance(table, pd.DataFrame) or not {"ci_low", "ci_high", "p_value"} <= set(table.columns):
+    if not isinstance(table, pd.DataFrame):
+        return coefficient_table(table)
+    if not {"ci_low", "ci_high", "p_value"} <= set(table.columns):
         raise InputError(
-            f"A table is {type(table).__name__} without the columns ci_low, ci_high and p_value; required: what "
-            "univariable_table or multivariable_table returned, or a fitted LogisticModel or CoxModel."
+            f"A table has the columns {list(map(str, table.columns))}; required: ci_low, ci_high and p_value, as "
+            "univariable_table, multivariable_table and coefficient_table give them."
         )
     plain = {"variable": table.index.map(str), "level": "", "reference": ""}
     complete = table.assign(**{name: value for name, value in plain.items() if name not in table.columns})

@@ -12,7 +12,8 @@ import pytest
 
 from radiokit.exceptions import InputError
 from radiokit.models import LogisticModel, multivariable_table, univariable_table
-from radiokit.stats import format_model_table, write_table
+from radiokit.plotting import ForestDisplay
+from radiokit.stats import coefficient_table, format_model_table, write_table
 from radiokit.survival import CoxModel
 
 
@@ -77,3 +78,30 @@ def test_every_format(data: pd.DataFrame, tmp_path: Path, suffix: str) -> None:
 def test_what_is_no_model(wrong: object) -> None:
     with pytest.raises(InputError, match="required"):
         format_model_table(wrong)
+
+
+def test_models_of_other_packages(data: pd.DataFrame) -> None:
+    import statsmodels.api as sm
+    from lifelines import CoxPHFitter
+    from sklearn.linear_model import LogisticRegression
+
+    X = data[["age"]].assign(late=(data["stage"] == "III") * 1.0)
+    X["age"] -= 60
+    ours = coefficient_table(LogisticModel().fit(X, data["y"]))
+    design, y = sm.add_constant(X), data["y"].astype(float)
+    for theirs in (sm.Logit(y, design).fit(disp=0), sm.GLM(y, design, family=sm.families.Binomial()).fit(tol=1e-12)):
+        pd.testing.assert_frame_equal(coefficient_table(theirs), ours, rtol=1e-5, check_index_type=False)
+        assert format_model_table(theirs).equals(format_model_table(ours))
+    y = data[["event", "time"]].rename(columns=str)
+    ours = coefficient_table(CoxModel().fit(X, y))
+    options = {"fit_options": {"precision": 1e-12}}
+    lifelines = CoxPHFitter().fit(X.join(y), "time", "event", **options)
+    pd.testing.assert_frame_equal(coefficient_table(lifelines), ours, rtol=1e-5, check_index_type=False)
+    phreg = sm.PHReg(data["time"], X, status=data["event"], ties="efron").fit()
+    pd.testing.assert_frame_equal(coefficient_table(phreg), ours, rtol=1e-5, check_index_type=False)
+    for foreign in (lifelines, phreg):
+        ForestDisplay.from_frame(coefficient_table(foreign)).plot().close()
+    with pytest.raises(InputError, match="standard errors"):
+        coefficient_table(LogisticRegression().fit(X, data["y"]))
+    with pytest.raises(InputError, match="required"):
+        coefficient_table(sm.OLS(data["time"], X).fit())
