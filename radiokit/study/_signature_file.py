@@ -16,11 +16,13 @@ import pandas as pd
 from radiokit._version import __version__
 from radiokit.exceptions import CaseTableError, FileError, InputError
 from radiokit.models._calibration import Calibration
+from radiokit.study._domain import check_imaging, flag_unlike, join_texts, require_usable, resampled_axes
 from radiokit.study._frozen import Clinical, Frozen
 from radiokit.study._scores import number, score_from_plain
 
 FORMAT = "radiokit signature"
 VERSION = 2
+MOST_BYTES = 2**28
 READS = (1, 2)  # of version 1, every score was a weighted sum
 
 
@@ -39,6 +41,8 @@ class FrozenSignature:
         What the model is, on whom it was built, how good it was, and what it must not be used for.
     nomogram : list of mapping
         Rows `variable, value, points`.
+    domain : mapping
+        Where the training cases lay: the distribution of what the model reads, modalities and voxel sizes.
 
     Examples
     --------
@@ -51,6 +55,7 @@ class FrozenSignature:
     extraction: dict[str, Any] = field(default_factory=dict)
     card: dict[str, Any] = field(default_factory=dict)
     nomogram: list[dict[str, Any]] = field(default_factory=list)
+    domain: dict[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -77,11 +82,14 @@ class FrozenSignature:
         DataFrame
             A row a case: `probability, threshold, positive` (binary) or `risk, cut, risk_group` and survival at the
             horizons; the scores; `imputed`, `out_of_range`, `unknown_level` name the values a reader should doubt.
+            `typicality` is the share of training cases that lie at least as far from the others (a conformal p-value),
+            NaN where it is not known; `unlike_training` says in words what is unlike, and is empty where nothing is.
 
         Raises
         ------
         InputError
-            If a feature or clinical column is missing and cannot be computed.
+            If a feature or clinical column is missing and cannot be computed, images are of a modality that was not in
+            training, or have voxels of another size that the settings do not resample.
         ExtractionError
             If an image cannot be read or measured.
 
@@ -93,52 +101,59 @@ class FrozenSignature:
         """
         table = self._table(cases)
         lacking = [name for name in self.model.feature_names if name not in table.columns]
+        said = pd.Series("", index=table.index)
         if lacking:
-            table = pd.concat([table, self._extract(table, n_jobs=n_jobs, progress=progress, lacking=lacking)], axis=1)
-        return self.model.predict(table)
+            extracted, said = self._extract(table, n_jobs=n_jobs, progress=progress, lacking=lacking)
+            table = pd.concat([table, extracted], axis=1)
+        return flag_unlike(self.model.predict(table), self.domain, table, said)
 
     def _table(self, cases: pd.DataFrame | str | os.PathLike[str]) -> pd.DataFrame:
         from radiokit.io import read_cases
         from radiokit.study._sources import read_features
 
+        optional = [s for score in self.model.scores for s in getattr(score, "optional", ())]
         if isinstance(cases, pd.DataFrame):
             return cases
         try:
             table = read_features(cases)
-        except CaseTableError:
-            return read_cases(cases)
-        except FileError:
-            return read_cases(cases)
+        except (CaseTableError, FileError):
+            return read_cases(cases, optional=optional)
         has_images = any(str(c).lower().startswith("image") for c in table.columns)
         lacking = any(name not in table.columns for name in self.model.feature_names)
-        return read_cases(cases) if lacking and has_images else table
+        reads = bool(self.model.column_names) or lacking
+        return read_cases(cases, optional=optional) if reads and has_images else table
 
-    def _extract(self, table: pd.DataFrame, *, n_jobs: int | None, progress: bool, lacking: list[str]) -> pd.DataFrame:
+    def _extract(
+        self, table: pd.DataFrame, *, n_jobs: int | None, progress: bool, lacking: list[str]
+    ) -> tuple[pd.DataFrame, pd.Series]:
         from radiokit.study._sources import image_columns
 
         parts = []
-        for how in self.extraction.values():
+        said = pd.Series("", index=table.index)
+        for name, how in self.extraction.items():
             own = [f for f in lacking if f.startswith(how.get("prefix", ""))]
-            columns = image_columns(table, how["sequence"]) if "params" in how else pd.DataFrame()
+            columns = image_columns(table, how["sequence"]) if "sequence" in how else pd.DataFrame()
             if not own or not {"image", "mask"} <= set(columns):
                 continue
-            extractor = extractor_from_text(how["params"])
+            extractor = _extractor(how)
             extractor.set_params(n_jobs=n_jobs, progress=progress)
-            features = extractor.fit_transform(columns)
-            parts.append(features.add_prefix(how["prefix"])[own])
+            measured = extractor.extract(columns)
+            images = self.domain.get("imaging", {}).get(name, {})
+            said = join_texts(said, check_imaging(images, measured.provenance, resampled=resampled_axes(extractor)))
+            parts.append(measured.features.add_prefix(how["prefix"])[own])
         found = {c for part in parts for c in part.columns}
         absent = [c for c in lacking if c not in found]
         if absent:
             how_to = (
                 "Give `image` and `mask` columns to compute them from."
-                if any("params" in how for how in self.extraction.values())
+                if any("sequence" in how for how in self.extraction.values())
                 else "It was built from a feature table and holds no settings to compute them with: give that table."
             )
             raise InputError(
                 f"the model {self.name!r} needs {len(absent)} features that the table lacks "
                 f"({', '.join(absent[:5])}{', ...' if len(absent) > 5 else ''}). {how_to}"
             )
-        return pd.concat(parts, axis=1)
+        return pd.concat(parts, axis=1), said
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one file.
@@ -167,6 +182,7 @@ class FrozenSignature:
             "extraction": self.extraction,
             "card": self.card,
             "nomogram": self.nomogram,
+            "domain": self.domain,
             "radiokit": __version__,
         }
         content = _plain(content)
@@ -200,7 +216,9 @@ def load_signature(path: str | os.PathLike[str]) -> FrozenSignature:
 
     Notes
     -----
-    The checksum finds damage and careless editing; it is no seal against forgery.
+    The file is text that is parsed as JSON, numbers must be finite, and only names that the library lists are looked
+    up: whatever a file says, it cannot run. The checksum finds damage and careless editing; it is no seal against
+    forgery.
 
     Examples
     --------
@@ -213,12 +231,7 @@ def load_signature(path: str | os.PathLike[str]) -> FrozenSignature:
     ...
     radiokit.exceptions.FileError: .../model.rk is no frozen model of radiokit; a study writes <folder>/<model>.rk.
     """
-    try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror}.") from error
-    except (ValueError, RecursionError):
-        document = None
+    document = _read(Path(path))
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise FileError(f"{path} is no frozen model of radiokit; a study writes <folder>/<model>.rk.")
     if document.get("version") not in READS:
@@ -232,9 +245,31 @@ def load_signature(path: str | os.PathLike[str]) -> FrozenSignature:
             f"{path} was changed after it was written (its checksum differs); get the file anew from its study."
         )
     try:
-        return FrozenSignature(_model(content["model"]), content["extraction"], content["card"], content["nomogram"])
-    except (KeyError, TypeError, ValueError) as error:
+        model = _model(content["model"])
+        require_usable(model)
+        parts = (content["extraction"], content["card"], content["nomogram"], content.get("domain", {}))
+        return FrozenSignature(model, *parts)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise FileError(f"{path} is damaged: {error}.") from error
+
+
+def _read(path: Path) -> Any:
+    """Return what the JSON file holds, None where it is none."""
+    try:
+        size = path.stat().st_size
+        content = path.read_bytes() if size <= MOST_BYTES else b""
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror}.") from error
+    if size > MOST_BYTES:
+        raise FileError(f"{path} has {size / 2**20:,.0f} MiB; a frozen model has {MOST_BYTES / 2**20:,.0f} at most.")
+    try:
+        return json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _digest(content: Any) -> str:
@@ -279,6 +314,15 @@ def _calibration(raw: dict[str, Any] | None) -> Calibration | None:
         return None
     knots = tuple((number(x), number(y)) for x, y in raw["knots"])
     return Calibration(str(raw["kind"]), tuple(map(number, raw["coef"])), knots)
+
+
+def _extractor(how: dict[str, Any]) -> Any:
+    """Return the extractor that features of the model are computed with."""
+    if "deep" not in how:
+        return extractor_from_text(how["params"])
+    from radiokit.deep._spec import extractor_from_dict
+
+    return extractor_from_dict(how["deep"])
 
 
 def extractor_to_text(extractor: Any) -> str:

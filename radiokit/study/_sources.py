@@ -16,25 +16,30 @@ from radiokit.features import FixedBinCount, FixedBinWidth, RadiomicsExtractor, 
 from radiokit.io._cases import ID_NAMES
 from radiokit.io._sequences import sequences_of
 from radiokit.io._tables import read_table, texts
+from radiokit.study._deep import deep_arguments, deep_extractor, is_deep, read_crops
 from radiokit.utils._marks import refuse_chosen
 
-SOURCE_KEYS = ("features", "columns", "image", "params", "extractor")
+SOURCE_KEYS = ("features", "columns", "image", "params", "extractor", "deep", "deep_features")
 EXTRACTOR_KEYS = ("filters", "families", "spacing", "bin_width", "bin_count")
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """Features of one signature: exactly one of a table, column names, or an extractor with the sequence it reads."""
+    """Features of one signature: a table, column names, an extractor with the sequence it reads, or a deep model's.
+
+    A deep model (the arguments of its estimator) reads images itself; its features are the columns of their paths.
+    """
 
     table: pd.DataFrame | Path | None = None
     columns: tuple[str, ...] = ()
     extractor: Any = None
     sequence: str = ""
+    deep: Mapping[str, Any] | None = None
 
     @property
     def from_images(self) -> bool:
-        """Whether features have to be extracted."""
-        return self.extractor is not None
+        """Whether images have to be read."""
+        return self.extractor is not None or self.deep is not None
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +48,7 @@ class Measured:
 
     features: pd.DataFrame
     failures: pd.DataFrame
+    provenance: pd.DataFrame | None = None
 
 
 def as_source(name: str, value: Any, cases: pd.DataFrame, base: Path) -> Source:
@@ -54,12 +60,14 @@ def as_source(name: str, value: Any, cases: pd.DataFrame, base: Path) -> Source:
         return Source(table=value)
     if isinstance(value, str | os.PathLike):
         return Source(table=_path(value, base))
+    if is_deep(value):
+        return Source(deep=deep_arguments(name, value, base))
     if hasattr(value, "extract"):
         return Source(extractor=value, sequence=_sequence(name, None, cases))
     if not isinstance(value, Mapping):
         raise ParameterError(
             f"signature {name!r} is a {type(value).__name__}; required: a DataFrame, a path of a table, a "
-            f"RadiomicsExtractor, or a mapping with {', '.join(SOURCE_KEYS)}."
+            f"RadiomicsExtractor, a DeepFeatureExtractor, a deep model, or a mapping with {', '.join(SOURCE_KEYS)}."
         )
     unknown = sorted(set(map(str, value)) - set(SOURCE_KEYS))
     if unknown:
@@ -75,7 +83,9 @@ def _path(value: str | os.PathLike[str], base: Path) -> Path:
     return base / os.path.expandvars(os.fspath(value))
 
 
-def _extractor(name: str, value: Mapping[str, Any], base: Path) -> RadiomicsExtractor:
+def _extractor(name: str, value: Mapping[str, Any], base: Path) -> Any:
+    if "deep_features" in value:
+        return deep_extractor(value["deep_features"] or {}, base)
     if "params" in value:
         return RadiomicsExtractor.from_params(_path(value["params"], base))
     given = dict(value.get("extractor") or {})
@@ -117,6 +127,8 @@ def measure(
     name: str, source: Source, cases: pd.DataFrame, *, n_jobs: int | None, cache: Any, progress: bool
 ) -> Measured:
     """Feature table of a signature, one row a case, in the order of the case table."""
+    if source.deep is not None:
+        return Measured(*read_crops(name, source.deep, cases, progress=progress))
     if source.from_images:
         return _extract(source, cases, n_jobs=n_jobs, cache=cache, progress=progress)
     if source.columns:
@@ -149,8 +161,11 @@ def _extract(source: Source, cases: pd.DataFrame, *, n_jobs: int | None, cache: 
     settings = {"n_jobs": n_jobs, "progress": progress, "on_error": "nan", "cache": cache}
     known = extractor.get_params(deep=False)
     chosen = {k: v for k, v in settings.items() if v is not None or known.get(k) is None}
+    if "batch_size" in known:
+        # Its company in a batch, or a GPU, changes the last bits of a case: another centre has to find the same.
+        chosen |= {"batch_size": 1, "device": "cpu"}
     done = type(extractor)(**{**known, **chosen}).extract(image_columns(cases, source.sequence))
-    return Measured(done.features, done.failures[["case_id", "error", "message"]])
+    return Measured(done.features, done.failures[["case_id", "error", "message"]], done.provenance)
 
 
 def read_features(path: str | os.PathLike[str]) -> pd.DataFrame:

@@ -13,12 +13,14 @@ from typing import Any
 import pandas as pd
 
 from radiokit.exceptions import CaseTableError, InputError, ParameterError, RadiokitWarning
-from radiokit.study._cohort import Flow, Patients, Roles, aggregate, complete, outcome_known
+from radiokit.study._cohort import Flow, Patients, Roles, aggregate, complete, holds_numbers, outcome_known
+from radiokit.study._deep import optional_sequences
+from radiokit.study._domain import with_domains
 from radiokit.study._endpoint import Data, Endpoint, Run, model_endpoint, survival_outcome
 from radiokit.study._freeze import freeze_all
 from radiokit.study._guards import guard_table, refuse_outcome_copies, study_warnings
 from radiokit.study._options import Options
-from radiokit.study._pipelines import signature_pipeline
+from radiokit.study._pipelines import make_signature
 from radiokit.study._provenance import provenance
 from radiokit.study._result import StudyResult
 from radiokit.study._sources import Source, as_source, measure, read_features
@@ -208,7 +210,7 @@ class Study:
         data = _data(patients, cohort, roles)
         refuse_outcome_copies(data.X, patients)
         run = Run(self.random_state, split.by_center, n_jobs, cache and cache / "fits", progress)
-        make = partial(signature_pipeline, options=options)
+        make = partial(make_signature, sources=sources, options=options, run=run)
         endpoints = [model_endpoint(e, data, make, options, run) for e in self._endpoints(patients)]
         tables = all_tables(endpoints, data, options, run)
         tables |= describe_tables(patients, data, roles)
@@ -217,7 +219,7 @@ class Study:
         said = [text for e in endpoints for text in study_warnings(e, data, patients, roles, tables)]
         spec = self._spec(options)
         about = provenance(asdict(spec), data.X, cohort, _outcomes(patients), self.random_state)
-        models = freeze_all(endpoints, data, sources, tables, said, about)
+        models = with_domains(freeze_all(endpoints, data, sources, tables, said, about), data, measured)
         predictions = pd.concat(tables.pop("predictions_parts"), ignore_index=True)
         return StudyResult(tables, predictions, models, list(dict.fromkeys(said)), about, spec)
 
@@ -241,7 +243,7 @@ class Study:
         source = self.cases if isinstance(self.cases, pd.DataFrame) else Path(self.cases)
         needs_images = any(not _is_table(v) for v in dict(self.signatures).values())
         if needs_images:
-            cases = read_cases(source)
+            cases = read_cases(source, optional=optional_sequences(self.signatures))
         else:
             cases = read_features(source) if isinstance(source, Path) else _with_ids(source)
         if cases.empty:
@@ -300,7 +302,7 @@ def _describe(value: Any) -> Any:
 def _prefixed(features: dict[str, pd.DataFrame], roles: Roles, cases: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """One name a column: of several signatures each feature carries the signature's name."""
     if len(features) > 1:
-        features = {name: table.add_prefix(f"{name}_") for name, table in features.items()}
+        features = {k: t.add_prefix(f"{k}_") if holds_numbers(t) else t for k, t in features.items()}
     for name, table in features.items():
         shared = [c for c in table.columns if c in roles.clinical]
         if shared:
@@ -316,6 +318,7 @@ def _prefixed(features: dict[str, pd.DataFrame], roles: Roles, cases: pd.DataFra
 def _data(patients: Patients, cohort: pd.Series, roles: Roles) -> Data:
     parts = [patients.table[list(roles.clinical)], *patients.features.values()]
     X = pd.concat(parts, axis=1)
+    X = X.loc[:, ~X.columns.duplicated()]  # two deep models may read one image
     volume = patients.volume
     if volume is not None:
         volume = volume.rename(str(volume.name))

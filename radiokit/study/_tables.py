@@ -11,8 +11,10 @@ from radiokit.study import _explain as explain
 from radiokit.study import _performance as judge
 from radiokit.study._attributions import attribution_table
 from radiokit.study._cohort import Patients, Roles
+from radiokit.study._conclusions import conclusions
 from radiokit.study._endpoint import Data, Endpoint, Run
 from radiokit.study._options import Options
+from radiokit.study._subgroups import subgroup_table
 
 
 def all_tables(endpoints: list[Endpoint], data: Data, options: Options, run: Run) -> dict[str, Any]:
@@ -25,6 +27,7 @@ def all_tables(endpoints: list[Endpoint], data: Data, options: Options, run: Run
                 tables.setdefault(name, []).append(table)
         parts.append(judge.prediction_table(endpoint, data))
     joined: dict[str, Any] = {name: pd.concat(found, ignore_index=True) for name, found in tables.items()}
+    joined["conclusions"] = conclusions(endpoints, joined)
     return {**joined, "predictions_parts": parts}
 
 
@@ -38,6 +41,7 @@ def _endpoint_tables(endpoint: Endpoint, data: Data, options: Options, run: Run)
         "correlation": explain.correlation_table(endpoint, data),
         "attributions": attribution_table(endpoint, data),
         "confounding": explain.confounding_table(endpoint, data),
+        "subgroups": subgroup_table(endpoint, data, options.confidence_level),
         **explain.path_tables(endpoint),
         **explain.effect_tables(endpoint),
     }

@@ -1,0 +1,229 @@
+"""What a frozen model was built on, as numbers: so that it can refuse or flag what is unlike it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from radiokit.exceptions import InputError
+
+if TYPE_CHECKING:
+    from radiokit.study._endpoint import Data
+    from radiokit.study._frozen import Frozen
+    from radiokit.study._signature_file import FrozenSignature
+    from radiokit.study._sources import Measured
+
+MOST_COMPONENTS = 10
+RARE = 0.01  # with fewer than 99 training cases: farther out than any of them
+FOLDS = 10
+FAR = 8.0  # standard deviations beyond which a value counts as this far; a single wild value is flagged by its range
+WIDER = 1.25  # factor by which a voxel may be finer or coarser than any in training
+AXES = ("z", "y", "x")
+
+
+def learn_distribution(table: pd.DataFrame) -> dict[str, Any]:
+    r"""Describe where training cases lie, so that the distance of any case from them can be ranked.
+
+    Principal components with normal noise (Tipping and Bishop 1999, doi 10.1111/1467-9868.00196) on standardised
+    values: with k scores t of variances :math:`\lambda` and the remainder r,
+
+    .. math:: d^2 = \sum_k t_k^2 / \lambda_k + \lVert r \rVert^2 / \sigma^2,
+
+    which is Mahalanobis' distance for many features and few cases. `distances` are those of training cases from the
+    others, each measured by a description fitted without it.
+    """
+    values = table.to_numpy(dtype=float)
+    n, p = values.shape
+    if n < 2 * FOLDS or p < 2:
+        return {}
+    fold = np.random.default_rng(0).permutation(np.arange(n) % FOLDS)
+    distances = np.empty(n)
+    for k in range(FOLDS):
+        distances[fold == k] = _distance(_describe(values[fold != k]), values[fold == k])
+    described = _describe(values)
+    return {
+        "names": list(map(str, table.columns)),
+        **{k: np.asarray(v).tolist() for k, v in described.items()},
+        "distances": np.sort(distances).tolist(),
+    }
+
+
+def _describe(values: NDArray[np.float64]) -> dict[str, Any]:
+    known = np.where(np.isfinite(values), values, np.nan)
+    empty = np.isnan(known).all(axis=0)
+    known[:, empty] = 0.0
+    center = np.nanmean(known, axis=0)
+    scale = np.nanstd(known, axis=0)
+    scale[scale == 0] = 1.0
+    z = _standardised(values, center, scale)
+    n, p = z.shape
+    k = max(1, min(MOST_COMPONENTS, n // 5, p - 1))
+    _, size, loadings = np.linalg.svd(z, full_matrices=False)
+    variances = size**2 / (n - 1)
+    noise = variances[k:].sum() / (p - k)
+    floor = 1e-6 * max(float(variances.sum()) / p, 1e-12)
+    return {
+        "center": center,
+        "scale": scale,
+        "loadings": loadings[:k],
+        "variances": np.maximum(variances[:k], floor),
+        "noise": max(float(noise), floor),
+    }
+
+
+def _standardised(
+    values: NDArray[np.float64], center: NDArray[np.float64], scale: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return standard deviations from the mean; a missing value lies at it, which is where imputation puts it."""
+    return np.clip(np.nan_to_num((values - center) / scale, nan=0.0, posinf=FAR, neginf=-FAR), -FAR, FAR)
+
+
+def _distance(about: Mapping[str, Any], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    z = _standardised(values, np.asarray(about["center"]), np.asarray(about["scale"]))
+    loadings = np.asarray(about["loadings"])
+    scores = z @ loadings.T
+    rest = z - scores @ loadings
+    return np.sqrt((scores**2 / np.asarray(about["variances"])).sum(axis=1) + (rest**2).sum(axis=1) / about["noise"])
+
+
+def typicality(distribution: Mapping[str, Any], table: pd.DataFrame) -> NDArray[np.float64]:
+    """Share of training cases (and the case itself) that lie as far out: a conformal p-value; NaN if unknown."""
+    if not distribution:
+        return np.full(len(table), np.nan)
+    values = table[list(distribution["names"])].to_numpy(dtype=float)
+    known = np.asarray(distribution["distances"])
+    farther = known.size - np.searchsorted(known, _distance(distribution, values), side="left")
+    return (1 + farther) / (known.size + 1)
+
+
+def flag_unlike(
+    predicted: pd.DataFrame, domain: Mapping[str, Any], table: pd.DataFrame, said: pd.Series
+) -> pd.DataFrame:
+    """Return the predictions with `typicality`, and in words what is unlike training."""
+    distribution = domain.get("distribution", {})
+    rank = typicality(distribution, _numeric(table, distribution.get("names", [])))
+    rarest = 1 / (len(distribution.get("distances", [])) + 1)
+    far = pd.Series(
+        np.where(
+            rank <= max(RARE, rarest), "as a whole farther from the training cases than these from each other", ""
+        ),
+        index=table.index,
+    )
+    return predicted.assign(typicality=rank, unlike_training=join_texts(said, far))
+
+
+def _numeric(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    return table[list(names)].apply(pd.to_numeric, errors="coerce").astype(float)
+
+
+def join_texts(one: pd.Series, other: pd.Series) -> pd.Series:
+    """Join the texts of each case that are not empty."""
+    pairs = zip(one, other.reindex(one.index, fill_value=""), strict=True)
+    return pd.Series(["; ".join(filter(None, pair)) for pair in pairs], index=one.index, dtype=object)
+
+
+def resampled_axes(extractor: Any) -> list[bool]:
+    """Return, for z, y and x, whether the settings bring the voxels to one size."""
+    resampling = getattr(extractor, "resampling", None)
+    spacing = getattr(resampling, "spacing", None)
+    return [False] * 3 if spacing is None else [value is not None for value in spacing]
+
+
+def require_usable(model: Frozen) -> None:
+    """Raise ValueError where numbers of a model from a file are not finite, or its names do not match."""
+    numbers = {"intercept": model.intercept, **{f"weight of {name}": w for name, w in model.weights}}
+    for score in model.scores:
+        for f in score.features if score.kind == "linear" else ():
+            if f.scale == 0:
+                raise ValueError(f"the scale of {f.name} is 0")
+            numbers |= {
+                f"coefficient of {f.name}": f.coef,
+                f"scale of {f.name}": f.scale,
+                f"mean of {f.name}": f.center,
+            }
+    wrong = [name for name, value in numbers.items() if not np.isfinite(value)]
+    if wrong:
+        raise ValueError(f"the {wrong[0]} is not a finite number")
+    if model.kind not in ("logistic", "cox"):
+        raise ValueError(f"kind {model.kind!r} is unknown")
+    columns = [name for c in model.clinical for name in c.design(None)]
+    unknown = {name for name, _ in model.weights} - {s.name for s in model.scores} - set(columns)
+    if unknown:
+        raise ValueError(f"weights are given for {', '.join(sorted(unknown))}, which the model does not hold")
+
+
+def with_domains(
+    models: Mapping[str, FrozenSignature], data: Data, measured: Mapping[str, Measured]
+) -> dict[str, FrozenSignature]:
+    """Return the frozen models with what each was built on; training cases only."""
+    training = data.X[data.training]
+    imaging = {}
+    for name, found in measured.items():
+        if found.provenance is not None:
+            imaging[name] = learn_imaging(found.provenance.reindex(training.index))
+    kept = {}
+    for key, signature in models.items():
+        model = signature.model
+        names = [*model.feature_names, *(c.name for c in model.clinical if not c.levels)]
+        distribution = learn_distribution(_numeric(training, names)) if names else {}
+        own = {name: about for name, about in imaging.items() if name in signature.extraction and about}
+        kept[key] = replace(signature, domain={"distribution": distribution, "imaging": own})
+    return kept
+
+
+def learn_imaging(provenance: pd.DataFrame) -> dict[str, Any]:
+    """Modalities and voxel sizes of the training images, from the provenance of their extraction."""
+    about: dict[str, Any] = {}
+    if "modality" in provenance:
+        found = sorted({str(m) for m in provenance["modality"].dropna() if str(m)})
+        about |= {"modality": found} if found else {}
+    sizes = [f"image_spacing_{axis}" for axis in AXES]
+    if set(sizes) <= set(provenance.columns) and provenance[sizes].notna().all(axis=1).any():
+        spacing = provenance[sizes].astype(float)
+        about |= {"spacing_low": spacing.min().tolist(), "spacing_high": spacing.max().tolist()}
+    return about
+
+
+def check_imaging(about: Mapping[str, Any], provenance: pd.DataFrame, *, resampled: Sequence[bool]) -> pd.Series:
+    """Refuse images of another modality, or of other voxels where nothing brings them to one size; flag the latter.
+
+    Returns
+    -------
+    Series
+        Text for each case, empty where its image is like those of training.
+    """
+    seen = learn_imaging(provenance).get("modality", [])
+    if seen and about.get("modality"):
+        other = provenance["modality"].astype(str)
+        wrong = other[(other != "") & ~other.isin(about["modality"])]
+        if len(wrong):
+            raise InputError(
+                f"{len(wrong)} images are {', '.join(sorted(set(wrong)))} ({', '.join(map(str, wrong.index[:5]))}); "
+                f"the model was built on {', '.join(about['modality'])} and says nothing about others."
+            )
+    said = pd.Series("", index=provenance.index)
+    sizes = [f"image_spacing_{axis}" for axis in AXES]
+    if "spacing_low" not in about or not set(sizes) <= set(provenance.columns):
+        return said
+    spacing = provenance[sizes].to_numpy(dtype=float)
+    low, high = np.asarray(about["spacing_low"]) / WIDER, np.asarray(about["spacing_high"]) * WIDER
+    outside = (spacing < low) | (spacing > high)
+    for row in np.flatnonzero(outside.any(axis=1)):
+        named = "×".join(f"{value:.3g}" for value in spacing[row])
+        seen_range = "×".join(
+            f"{a:.3g}" if np.isclose(a, b) else f"{a:.3g}-{b:.3g}"
+            for a, b in zip(about["spacing_low"], about["spacing_high"], strict=True)
+        )
+        if (outside[row] & ~np.asarray(resampled)).any():
+            raise InputError(
+                f"case {provenance.index[row]!r} has voxels of {named} mm; the model was built on {seen_range} mm "
+                "(z×y×x) and its settings do not resample them, so that its features would mean something else. Use "
+                "images of that resolution."
+            )
+        said.iloc[row] = f"voxels of {named} mm, in training {seen_range} mm"
+    return said
