@@ -1,13 +1,15 @@
 """Speed and memory of extraction beside pyradiomics, with the largest difference of any value printed.
 
     [RADIOKIT_DATA=/path/to/data] python benchmarks/bench_extract.py [--json FILE] [--configurations original paper]
-                                                                     [--voxels 5000 60000 250000]
+                                                                     [--voxels 5000 60000 250000] [--parts cases ...]
 
 Cases are balls of correlated noise of about the numbers of voxels asked for and, where `RADIOKIT_DATA` holds `sts/`,
 the smallest, the middle and the largest CT region of that collection. Each program measures each case in a process of
 its own, one thread, in turns. `warm` is the shortest CPU time of a few calls, reading included; `first` is from the
 start of the process to the first result, with compiled kernels in the cache; `peak` is the memory of the process.
-pyradiomics 3.0.1 has to be installed: it builds on no current Python without `--no-build-isolation`.
+Other parts, of radiokit alone: `start` (what a process loads before its first voxel), `cohort` (cases with one worker
+and with two), `maps` (every feature of the neighbourhood of each of 100,000 voxels). pyradiomics 3.0.1 has to be
+installed: it builds on no current Python without `--no-build-isolation`.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def make_ball(folder: Path, n_voxels: int) -> tuple[str, str]:
+def make_ball(folder: Path, n_voxels: int, shape: tuple[int, int, int] | None = None) -> tuple[str, str]:
     """Write an image of correlated noise and a bumpy ball of about n voxels; the spacing is that of a CT."""
     import SimpleITK as sitk
     from scipy import ndimage
@@ -52,6 +54,9 @@ def make_ball(folder: Path, n_voxels: int) -> tuple[str, str]:
         "image": np.rint(40 + 60 * fine + 40 * coarse).astype(np.int16),
         "mask": (distance < radius * (1 + 0.1 * coarse)).astype(np.uint8),
     }
+    if shape is not None:
+        margin = [((n - s) // 2, n - s - (n - s) // 2) for n, s in zip(shape, arrays["mask"].shape, strict=True)]
+        arrays = {name: np.pad(array, margin) for name, array in arrays.items()}
     for name, array in arrays.items():
         image = sitk.GetImageFromArray(array)
         image.SetSpacing([float(s) for s in spacing[::-1]])
@@ -72,8 +77,67 @@ def tumours() -> dict[str, tuple[str, str]]:
     return {p: tuple(str(folder / "cropped" / p / f) for f in files) for p in chosen}  # type: ignore[misc]
 
 
+def load(job: dict[str, Any]) -> dict[str, Any]:
+    """Import packages one after the other; what this process holds after each."""
+    import importlib
+
+    rows = []
+    for name in job["imports"]:
+        start = time.process_time()
+        if name == "first kernel":
+            from radiokit.features._binning import bin_values
+
+            bin_values(np.zeros(2), width=1.0)
+        else:
+            importlib.import_module(name)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        rows.append({"loaded": name, "cpu_s": time.process_time() - start, "peak_mb": peak})
+    return {"rows": rows}
+
+
+def measure_cohort(job: dict[str, Any]) -> dict[str, Any]:
+    """Wall-clock seconds of a case table with one worker and with two, kernels linked before."""
+    import pandas as pd
+
+    from radiokit.features import RadiomicsExtractor
+
+    cases = pd.DataFrame(job["cases"], columns=["case_id", "image", "mask"]).set_index("case_id")
+    extractor = RadiomicsExtractor.from_params(job["params"])
+    extractor.extract(cases.iloc[:1])
+    found = {}
+    for n_jobs in (1, 2, 1, 2):
+        extractor.n_jobs = n_jobs
+        start = time.perf_counter()
+        extractor.extract(cases)
+        found[n_jobs] = min(found.get(n_jobs, np.inf), time.perf_counter() - start)
+    return {"cases": len(cases), "one_s": found[1], "two_s": found[2], "speedup": found[1] / found[2]}
+
+
+def measure_maps(job: dict[str, Any]) -> dict[str, Any]:
+    """CPU and wall-clock seconds of the maps of every feature that can be mapped, two workers."""
+    from radiokit.features import RadiomicsExtractor, feature_maps
+
+    names = [n for n in RadiomicsExtractor().get_feature_names_out() if "_shape_" not in n]
+    start = time.perf_counter()
+    feature_maps(job["image"], job["mask"], names, radius=job["radius"], n_jobs=2)
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return {
+        "radius": job["radius"],
+        "maps": len(names),
+        "wall_s": time.perf_counter() - start,
+        "cpu_s": sum(u.ru_utime + u.ru_stime for u in used),
+        "peak_mb": sum(u.ru_maxrss for u in used) / 1024,
+    }
+
+
 def work(job: dict[str, Any]) -> dict[str, Any]:
-    """Measure one program on one case, in this process."""
+    """Do what a job asks for, in this process."""
+    kinds = {"imports": load, "cases": measure_cohort, "radius": measure_maps, "program": measure_case}
+    return next(measure(job) for kind, measure in kinds.items() if kind in job)
+
+
+def measure_case(job: dict[str, Any]) -> dict[str, Any]:
+    """Measure one program on one case."""
     if job["program"] == "radiokit":
         from radiokit.features import RadiomicsExtractor
 
@@ -103,7 +167,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     command = [sys.executable, __file__, "--worker", json.dumps({**job, "begun": time.time()})]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemExit(f"{job['program']} failed on {job['image']}:\n{done.stderr[-1000:]}")
+        raise SystemExit(f"{job} failed:\n{done.stderr[-1000:]}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -143,27 +207,85 @@ def compare(configuration: str, name: str, files: tuple[str, str], params: Path)
     return row
 
 
+def case_rows(folder: Path, configurations: list[str], voxels: list[int]) -> list[dict[str, Any]]:
+    """Both programs on balls and tumours, and the geometric mean of the ratios."""
+    cases = {f"ball {n}": make_ball(folder, n) for n in voxels} | tumours()
+    rows = []
+    for configuration in configurations:
+        params = folder / f"{configuration}.yaml"
+        params.write_text(json.dumps(CONFIGURATIONS[configuration]))
+        mine = [compare(configuration, name, files, params) for name, files in cases.items()]
+        mean = float(np.exp(np.mean([np.log(row["ratio"]) for row in mine])))
+        print(f"{configuration}: geometric mean of the ratios {mean:.1f} over {len(mine)} cases")
+        rows += mine
+    return rows
+
+
+def start_rows() -> list[dict[str, Any]]:
+    """What is loaded before the first voxel; pandas brings pyarrow where that is installed."""
+    packages = ["numpy", "pandas", "numba", "radiokit.features", "first kernel", "SimpleITK"]
+    rows = run({"imports": packages})["rows"]
+    for row in rows:
+        print(f"start    {row['loaded']:18s} {row['cpu_s']:5.2f} s, {row['peak_mb']:4.0f} MB in all", flush=True)
+    return rows
+
+
+def cohort_rows(folder: Path) -> list[dict[str, Any]]:
+    """Cohorts of small regions (PET) and larger ones (CT); 34 patients each, or balls where the data is not there."""
+    params = folder / "cohort.yaml"
+    params.write_text(json.dumps(CONFIGURATIONS["original"]))
+    sts = Path(os.environ.get("RADIOKIT_DATA", "")) / "sts" / "cropped"
+    if os.environ.get("RADIOKIT_DATA") and sts.exists():
+        cohorts = {
+            m: [(p.name, *(str(p / f"{m}_{part}.nii.gz") for part in ("image", "mask"))) for p in sorted(sts.iterdir())]
+            for m in ("PET", "CT")
+        }
+    else:
+        ball = make_ball(folder, 60_000)
+        cohorts = {"balls": [(str(k), *ball) for k in range(34)]}
+    rows = []
+    for name, cases in cohorts.items():
+        row = {"cohort": name, **run({"cases": cases, "params": str(params)})}
+        print(f"cohort   {row['cases']} {name}: one worker {row['one_s']:.2f} s, two {row['two_s']:.2f} s, ", end="")
+        print(f"ratio {row['speedup']:.2f}", flush=True)
+        rows.append(row)
+    return rows
+
+
+def map_rows(folder: Path) -> list[dict[str, Any]]:
+    """Maps of 93 features around 100,000 voxels of an image of 100 x 512 x 512."""
+    image, mask = make_ball(folder, 100_000, shape=(100, 512, 512))
+    rows = []
+    for radius in (1, 2, 3):
+        row = run({"radius": radius, "image": image, "mask": mask})
+        print(f"maps     radius {radius}: {row['maps']} maps in {row['wall_s']:.0f} s of two workers, ", end="")
+        print(f"{row['cpu_s']:.0f} s CPU, {row['peak_mb']:.0f} MB", flush=True)
+        rows.append(row)
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, help="write the rows to this file")
     parser.add_argument("--configurations", nargs="+", choices=CONFIGURATIONS, default=["original"])
     parser.add_argument("--voxels", nargs="+", type=int, default=[5_000, 60_000, 250_000])
+    parser.add_argument("--parts", nargs="+", choices=("cases", "start", "cohort", "maps"), default=["cases"])
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
         print(json.dumps(work(json.loads(options.worker))))
         return
-    rows = []
+    rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        cases = {f"ball {n}": make_ball(folder, n) for n in options.voxels} | tumours()
-        for configuration in options.configurations:
-            params = folder / f"{configuration}.yaml"
-            params.write_text(json.dumps(CONFIGURATIONS[configuration]))
-            mine = [compare(configuration, name, files, params) for name, files in cases.items()]
-            mean = float(np.exp(np.mean([np.log(row["ratio"]) for row in mine])))
-            print(f"{configuration}: geometric mean of the ratios {mean:.1f} over {len(mine)} cases")
-            rows += mine
+        if "cases" in options.parts:
+            rows += case_rows(folder, options.configurations, options.voxels)
+        if "start" in options.parts:
+            rows += start_rows()
+        if "cohort" in options.parts:
+            rows += cohort_rows(folder)
+        if "maps" in options.parts:
+            rows += map_rows(folder)
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1))
 
