@@ -14,6 +14,7 @@ compressed NIfTI files of 128 x 256 x 256 voxels through the extractor, with one
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import os
 import platform
@@ -93,7 +94,7 @@ def compare(backbone: str, size: int, batch: int, device: torch.device, options:
     """Plain MONAI and the precisions of radiokit on the same crops."""
     net = plain_network(backbone)
     crops = np.random.default_rng(size).normal(size=(batch, size, size, size)).astype(np.float32)
-    moved = plain_network(backbone).to(device)
+    moved = copy.deepcopy(net).to(device)
     images = torch.from_numpy(crops)[:, None].to(device)
     # The benchmark's reference is float32 throughout: cuDNN would otherwise use TF32.
     torch.backends.cudnn.allow_tf32 = False
