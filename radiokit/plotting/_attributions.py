@@ -112,7 +112,7 @@ class AttributionDisplay(Display):
                 bar.ax.set_yticklabels(["low", "high"])
                 bar.ax.tick_params(length=0)
                 bar.set_label("Value of the predictor", labelpad=-12)
-                bar.outline.set_visible(False)  # type: ignore[operator]
+                bar.outline.set_visible(False)
         return self
 
     def _colors(self, own: pd.DataFrame) -> list[str] | NDArray[np.float64]:
