@@ -5,7 +5,8 @@
 Cases are small synthetic lesions (24 x 48 x 48 voxels, about 3,000 of them in the region), written once and named by
 as many rows as asked for: each row is read and measured anew. Each cohort runs in a process of its own. `cpu` is the
 CPU time of the run a case, its workers included; `peak` is the memory of that process, and `workers` that of the
-largest of its workers. `file` is what a case takes in the Parquet file, `cache` what it takes in the cache.
+largest of its workers. `parquet` is what a row of as many numbers, none like another, takes in the file of features;
+`provenance` and `cache` what a case takes there.
 """
 
 from __future__ import annotations
@@ -63,9 +64,22 @@ def work(job: dict[str, Any]) -> dict[str, Any]:
         "cases_a_second": n / wall,
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "workers_mb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024,
-        "file_bytes_a_case": done.path.stat().st_size / n,
         "provenance_bytes_a_case": done.provenance.stat().st_size / n,
     }
+
+
+def parquet_bytes(folder: Path, n: int = 1000) -> float:
+    """Bytes of a row of features, all of which differ."""
+    import pandas as pd
+
+    from radiokit.features import RadiomicsExtractor
+    from radiokit.io import write_table
+
+    names = RadiomicsExtractor().get_feature_names_out()
+    values = np.random.default_rng(0).lognormal(size=(n, len(names)))
+    ids = pd.Index([f"P{i:07d}" for i in range(n)], name="case_id")
+    write_table(pd.DataFrame(values, ids, names), folder / "random.parquet")
+    return (folder / "random.parquet").stat().st_size / n
 
 
 def cpu_seconds() -> float:
@@ -107,15 +121,19 @@ def main() -> None:
             row = rows[-1]
             print(
                 f"{n:6d} cases: {row['cases_a_second']:6.1f} a second, cpu {row['cpu_ms_a_case']:6.1f} ms a case, peak "
-                f"{row['peak_mb']:5.0f} MB (workers {row['workers_mb']:.0f} MB), file {row['file_bytes_a_case']:.0f} "
-                f"bytes a case, provenance {row['provenance_bytes_a_case']:.0f}",
+                f"{row['peak_mb']:5.0f} MB (workers {row['workers_mb']:.0f} MB)",
                 flush=True,
             )
         run({**job, "cases": N_FILES, "cache": str(folder / "cache")})
         entries = [path.stat().st_size for path in (folder / "cache").iterdir()]
-        print(f"cache: {np.mean(entries):.0f} bytes a case")
+        storage = {
+            "parquet": parquet_bytes(folder),
+            "provenance": rows[-1].pop("provenance_bytes_a_case"),
+            "cache": float(np.mean(entries)),
+        }
+    print("bytes a case: " + ", ".join(f"{name} {size:.0f}" for name, size in storage.items()))
     if options.json:
-        summary = {"rows": rows, "cache_bytes_a_case": float(np.mean(entries)), "jobs": options.jobs}
+        summary = {"rows": rows, "bytes_a_case": storage, "jobs": options.jobs, "limits": options.limits}
         options.json.write_text(json.dumps(summary, indent=1))
 
 

@@ -36,6 +36,9 @@ def serve() -> None:
                 item = pickle.load(requests)
             except EOFError:
                 return
+            except MemoryError as error:
+                _send(replies, False, error)
+                return
             if limits.timeout is not None:
                 faulthandler.dump_traceback_later(limits.timeout + GRACE_SECONDS, exit=True, file=silence)
             try:

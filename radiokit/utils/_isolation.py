@@ -20,12 +20,13 @@ from typing import Any, TypeVar
 import cloudpickle
 from joblib import Parallel, cpu_count, delayed, effective_n_jobs
 
-from radiokit.exceptions import CaseTimeoutError, ExtractionError, ParameterError, WorkerDiedError
+from radiokit.exceptions import CaseMemoryError, CaseTimeoutError, ExtractionError, ParameterError, WorkerDiedError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 START = "from radiokit.utils._child import serve; serve()"
+LAST_WORDS = 5.0  # seconds
 ADVICE = "Run it alone, on a coarser grid or cropped to its region, or take it out."
 
 
@@ -40,7 +41,7 @@ class Limits:
     timeout : float, optional
         Seconds for one case, from its first byte read to its last feature.
     memory : float, optional
-        GiB that the process working on a case may allocate, the libraries it has loaded (about 0.3 GiB) included.
+        GiB that the process working on a case may allocate, the libraries it has loaded (about 0.4 GiB) included.
         Linux only: other systems do not enforce it.
 
     Raises
@@ -65,6 +66,12 @@ class Limits:
             raise ParameterError(f"A limit of memory cannot be enforced on {sys.platform}; leave it out.")
 
 
+def no_memory(error: MemoryError) -> CaseMemoryError:
+    """Return what a case failed with whose memory was not enough."""
+    detail = f" ({error})" if str(error) else ""
+    return CaseMemoryError(f"it needs more memory than there is, or than its limit allows{detail}. {ADVICE}")
+
+
 def isolated_iter(
     function: Callable[[Item], Result], items: Iterable[Item], *, n_jobs: int | None, limits: Limits
 ) -> Iterator[Result | ExtractionError]:
@@ -74,7 +81,7 @@ def isolated_iter(
     """
     threads = max(1, cpu_count() // effective_n_jobs(n_jobs))
     setup = cloudpickle.dumps((function, limits))
-    work = _Isolated(setup, limits.timeout, {name: str(threads) for name in THREADS}, secrets.token_hex(8))
+    work = _Isolated(setup, limits, {name: str(threads) for name in THREADS}, secrets.token_hex(8))
     results = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(delayed(work)(item) for item in items)
     try:
         yield from results
@@ -88,7 +95,7 @@ class _Isolated:
     """Hand an item to a process of this run that has nothing to do, or to a new one; what travels to a worker."""
 
     setup: bytes
-    timeout: float | None
+    limits: Limits
     environment: dict[str, str]
     run: str
 
@@ -98,6 +105,9 @@ class _Isolated:
             return process.work(item)
         except (WorkerDiedError, CaseTimeoutError) as error:
             return error
+        except MemoryError as error:  # outside of what the task itself looks after
+            process.end()
+            return no_memory(error)
         finally:
             _processes.give_back(self.run, process)
 
@@ -106,7 +116,7 @@ class _Process:
     """One process, its pipes, and how it ended."""
 
     def __init__(self, work: _Isolated) -> None:
-        self.timeout = work.timeout
+        self.limits = work.limits
         self.timed_out = False
         paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
         self.process = subprocess.Popen(
@@ -121,8 +131,8 @@ class _Process:
             raise ExtractionError(f"A process for the cases cannot be started: {error}") from error
 
     def work(self, item: Any) -> Any:
-        clock = threading.Timer(self.timeout or 0.0, self._end_late)
-        if self.timeout is not None:
+        clock = threading.Timer(self.limits.timeout or 0.0, self._end_late)
+        if self.limits.timeout is not None:
             clock.start()
         try:
             return self._request(cloudpickle.dumps(item))
@@ -136,6 +146,8 @@ class _Process:
             self.process.stdin.flush()
             succeeded, value = pickle.load(self.process.stdout)
         except (OSError, EOFError, pickle.UnpicklingError):
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(LAST_WORDS)  # to learn how it ended by itself
             self.end()
             raise self._reason() from None
         if not succeeded:
@@ -144,7 +156,9 @@ class _Process:
 
     def _reason(self) -> ExtractionError:
         if self.timed_out:
-            return CaseTimeoutError(f"it took longer than the limit of {self.timeout:g} s and was stopped. {ADVICE}")
+            return CaseTimeoutError(
+                f"it took longer than the limit of {self.limits.timeout:g} s and was stopped. {ADVICE}"
+            )
         code = self.process.returncode
         if code >= 0:
             how = f"ended with status {code}"
@@ -152,6 +166,8 @@ class _Process:
             how = "was killed, most likely for want of memory"
         else:
             how = f"crashed in a library ({signal.Signals(-code).name})"
+        if self.limits.memory is not None:
+            how += f"; its limit of memory was {self.limits.memory:g} GiB"
         return WorkerDiedError(f"the process that worked on it died: it {how}. {ADVICE}")
 
     def _end_late(self) -> None:

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from radiokit import exceptions
-from radiokit.exceptions import CaseMemoryError, ExtractionError, RadiokitError, RadiokitWarning
+from radiokit.exceptions import ExtractionError, RadiokitError, RadiokitWarning
 from radiokit.utils._cache import CaseCache, CaseResult, Entry
-from radiokit.utils._isolation import ADVICE
+from radiokit.utils._isolation import no_memory
 from radiokit.utils._parallel import one_thread
 
 Item = tuple[str, pd.Series]
@@ -137,7 +137,7 @@ def failure(
 ) -> Outcome:
     """Return the outcome of a case that failed."""
     if isinstance(error, MemoryError):
-        error = CaseMemoryError(f"it needs more memory than there is, or than its limit allows ({error}). {ADVICE}")
+        error = no_memory(error)
     return Outcome(
         case_id,
         seconds=seconds,
