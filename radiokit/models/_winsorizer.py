@@ -73,7 +73,10 @@ class Winsorizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         known = values.copy()
         empty = np.isnan(known).all(axis=0)
         known[:, empty] = 0.0
-        low, middle, high = np.nanquantile(known, [0.25, 0.5, 0.75], axis=0)
+        if np.isnan(known).any():
+            low, middle, high = np.nanquantile(known, [0.25, 0.5, 0.75], axis=0)
+        else:  # the same, many times faster
+            low, middle, high = np.quantile(known, [0.25, 0.5, 0.75], axis=0)
         deviation = np.nanstd(known, axis=0)
         robust = (high - low) / NORMAL_IQR
         scale = np.where(robust > 1e-9 * deviation, robust, deviation)

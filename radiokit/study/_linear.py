@@ -25,9 +25,11 @@ from radiokit.study._scores import KernelScore, TreeScore
 
 @dataclass(frozen=True)
 class Column:
-    """A column on its way through a pipeline: (x - center) / scale of one feature."""
+    """A column on its way through a pipeline: (x - center) / scale of one feature, `low` to `high` in training."""
 
     name: str
+    low: float
+    high: float
     impute: float = np.nan
     center: float = 0.0
     scale: float = 1.0
@@ -46,16 +48,18 @@ def score_of(name: str, model: Any, X: pd.DataFrame) -> CaseScore:
         if any(step not in (None, "passthrough") for step in steps) or (offset, slope) != (0.0, 1.0):
             raise InputError(f"signature {name!r}: {type(final).__name__} stands alone; nothing may go with it.")
         return own
-    columns = [Column(str(c)) for c in X.columns]
+    values = X.to_numpy(dtype=float)
+    ranges = zip(X.columns, np.fmin.reduce(values).tolist(), np.fmax.reduce(values).tolist(), strict=True)
+    columns = [Column(str(name), low, high) for name, low, high in ranges]
     for step in steps:
         columns = _follow(columns, step)
     if isinstance(final, BoostedClassifier | BoostedSurvival):
-        return _tree_score(name, final.ensemble_, columns, X, offset, slope)
+        return _tree_score(name, final.ensemble_, columns, offset, slope)
     if isinstance(final, RandomForestClassifier):
-        return _tree_score(name, from_forest(final), columns, X, offset, slope)
+        return _tree_score(name, from_forest(final), columns, offset, slope)
     if isinstance(final, SVC) and final.kernel == "rbf":
-        return _kernel_score(name, final, columns, X, offset, slope)
-    return _linear_score(name, final, columns, X, offset, slope)
+        return _kernel_score(name, final, columns, offset, slope)
+    return _linear_score(name, final, columns, offset, slope)
 
 
 def _line(name: str, model: CalibratedModel) -> tuple[float, float]:
@@ -66,53 +70,39 @@ def _line(name: str, model: CalibratedModel) -> tuple[float, float]:
     return offset, slope
 
 
-def _linear_score(name: str, final: Any, columns: list[Column], X: pd.DataFrame, offset: float, slope: float) -> Score:
+def _linear_score(name: str, final: Any, columns: list[Column], offset: float, slope: float) -> Score:
     coefficients, intercept = final_coefficients(final)
     if len(coefficients) != len(columns):
         raise InputError(
             f"signature {name!r}: {len(columns)} columns reach a model of {len(coefficients)} coefficients."
         )
     features = [
-        _feature(column, slope * float(coef), X[column.name])
+        _feature(column, slope * float(coef))
         for column, coef in zip(columns, coefficients, strict=True)
         if slope * coef != 0
     ]
     return Score(name, offset + slope * intercept, tuple(features))
 
 
-def _tree_score(
-    name: str, trees: TreeEnsemble, columns: list[Column], X: pd.DataFrame, offset: float, slope: float
-) -> TreeScore:
+def _tree_score(name: str, trees: TreeEnsemble, columns: list[Column], offset: float, slope: float) -> TreeScore:
     trees = replace(trees, value=slope * trees.value, base=offset + slope * trees.base)
-    return TreeScore.from_ensemble(name, trees, [_feature(c, 0.0, X[c.name]) for c in columns])
+    return TreeScore.from_ensemble(name, trees, [_feature(c, 0.0) for c in columns])
 
 
-def _kernel_score(
-    name: str, model: SVC, columns: list[Column], X: pd.DataFrame, offset: float, slope: float
-) -> KernelScore:
+def _kernel_score(name: str, model: SVC, columns: list[Column], offset: float, slope: float) -> KernelScore:
     return KernelScore(
         name,
         offset + slope * float(model.intercept_[0]),
-        tuple(_feature(c, 0.0, X[c.name]) for c in columns),
+        tuple(_feature(c, 0.0) for c in columns),
         float(model._gamma),
         tuple(map(tuple, model.support_vectors_.tolist())),
         tuple((slope * model.dual_coef_[0]).tolist()),
     )
 
 
-def _feature(column: Column, coef: float, values: pd.Series) -> Feature:
-    low, high = (float(values.min()), float(values.max())) if values.notna().any() else (np.nan, np.nan)
-    return Feature(
-        column.name,
-        column.impute,
-        column.center,
-        column.scale,
-        coef,
-        low,
-        high,
-        clip_low=column.clip_low,
-        clip_high=column.clip_high,
-    )
+def _feature(c: Column, coef: float) -> Feature:
+    bounds = {"clip_low": c.clip_low, "clip_high": c.clip_high}
+    return Feature(c.name, c.impute, c.center, c.scale, coef, c.low, c.high, **bounds)
 
 
 def _follow(columns: list[Column], step: Any) -> list[Column]:

@@ -21,6 +21,7 @@ KINDS = {
     "linear": ("radiokit.study._scores", "Score"),
     "trees": ("radiokit.study._scores", "TreeScore"),
     "kernel": ("radiokit.study._scores", "KernelScore"),
+    "deep": ("radiokit.deep._score", "DeepScore"),
 }
 
 
@@ -84,29 +85,34 @@ def number(value: Any) -> float:
 
 def as_numbers(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Return columns as floats; infinities are gaps, and text is refused."""
-    return pd.DataFrame({name: _as_floats(table[name]) for name in names}, index=table.index)
+    part = table[list(names)]
+    if any(dtype.kind not in "iufb" for dtype in set(part.dtypes)):
+        part = pd.DataFrame({name: _read(part[name]) for name in names}, index=table.index)
+    values = part.to_numpy(dtype=float)
+    return pd.DataFrame(np.where(np.isfinite(values), values, np.nan), index=table.index, columns=list(names))
 
 
-def _as_floats(column: pd.Series) -> NDArray[np.float64]:
+def _read(column: pd.Series) -> pd.Series:
     try:
-        values = pd.to_numeric(column).astype(float).to_numpy()
+        return pd.to_numeric(column).astype(float)
     except (TypeError, ValueError):
         raise InputError(f"column {column.name!r} holds text; required: numbers, as in training.") from None
-    return np.where(np.isfinite(values), values, np.nan)
 
 
 def prepared(features: Sequence[Feature], table: pd.DataFrame) -> NDArray[np.float64]:
     """Return the features as a model sees them: gaps filled, tails clipped, scaled; a column a feature."""
-    values = np.empty((len(table), len(features)))
+    x = table[[f.name for f in features]].to_numpy(dtype=float)
     for j, f in enumerate(features):
-        x = table[f.name].to_numpy(dtype=float)
         if f.log:
-            x = np.array([math.log(v) if v > 0 else math.nan for v in x.tolist()])
-        x = np.where(np.isnan(x), f.impute, x)
-        # A bound that is NaN holds nothing back.
-        x = np.where(x < f.clip_low, f.clip_low, np.where(x > f.clip_high, f.clip_high, x))
-        values[:, j] = (x - f.center) / f.scale
-    return values
+            x[:, j] = [math.log(v) if v > 0 else math.nan for v in x[:, j].tolist()]
+    impute, center, scale, low, high = (
+        np.array([getattr(f, k) for f in features], dtype=float)
+        for k in ("impute", "center", "scale", "clip_low", "clip_high")
+    )
+    x = np.where(np.isnan(x), impute, x)
+    # A bound that is NaN holds nothing back.
+    x = np.where(x < low, low, np.where(x > high, high, x))
+    return (x - center) / scale
 
 
 @dataclass(frozen=True)
