@@ -31,6 +31,11 @@ class DeepScore:
     kind: ClassVar[str] = "deep"
     features: ClassVar[tuple[Any, ...]] = ()
 
+    @property
+    def optional(self) -> tuple[str, ...]:
+        """Sequences that a case may lack."""
+        return tuple(self.document["sequences"]) if self.document["crop"]["missing"] == "zero" else ()
+
     @cached_property
     def model(self) -> Any:
         """The estimator, on the CPU and on one thread: neither may change a bit."""

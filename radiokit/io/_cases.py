@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,7 @@ def read_cases(
     id: str | None = None,
     image: str | None = None,
     mask: str | None = None,
+    optional: Sequence[str] | None = (),
 ) -> pd.DataFrame:
     r"""Read a case table in any of its dialects, and see that every file is there.
 
@@ -43,6 +45,8 @@ def read_cases(
     id, image, mask : str, optional
         Names of the columns of ids, images and masks. Default, in capitals or not: `case_id`, `case`, `id`,
         `patient_id`, `patient`, `subject_id` or `subject`; `image`; `mask`. An index of a DataFrame serves as id too.
+    optional : sequence of str or None
+        Names of sequences that a case may lack: their cells may be empty. None: any of several sequences.
 
     Returns
     -------
@@ -90,7 +94,11 @@ def read_cases(
     sequences = [column.removeprefix("image") for column in _image_columns(table)]
     _share_mask(table, sequences)
     _restore_numbers(table, sequences)
-    problems += _id_problems(table) + _resolve(table, sequences, Path(root) if root is not None else base)
+    problems += _id_problems(table)
+    spare = {
+        f"_{name}" for name in (optional if optional is not None else [s.removeprefix("_") for s in sequences if s])
+    }
+    problems += _resolve(table, sequences, Path(root) if root is not None else base, spare)
     _read_labels(table, sequences, problems)
     if problems:
         raise CaseTableError(_report(what, problems))
@@ -214,13 +222,15 @@ def _id_problems(table: pd.DataFrame) -> list[str]:
     ]
 
 
-def _resolve(table: pd.DataFrame, sequences: list[str], root: Path) -> list[str]:
-    """Make paths absolute, in place; return what is missing."""
+def _resolve(table: pd.DataFrame, sequences: list[str], root: Path, spare: set[str]) -> list[str]:
+    """Make paths absolute, in place; return what is missing, but for sequences that can be spared."""
     problems = []
     for name in sequences:
         for column in (f"image{name}", f"mask{name}"):
             paths = [_absolute(text, root) for text in table[column]]
             for case_id, path in zip(table["case_id"], paths, strict=True):
+                if not path and name in spare:
+                    continue
                 if not path:
                     problems.append(f"{case_id}: the column {column} is empty")
                 elif not os.path.exists(path):

@@ -201,7 +201,17 @@ def _representatives(group: pd.Series, volume: pd.Series | None, rule: str) -> p
     return group.index[group.index.isin(chosen)]
 
 
+def holds_numbers(table: pd.DataFrame) -> bool:
+    """Whether a table holds features, not paths of the images that a deep model reads itself."""
+    return all(pd.api.types.is_numeric_dtype(table[c]) for c in table.columns)
+
+
 def _mean(table: pd.DataFrame, group: pd.Series, rows: pd.Index) -> pd.DataFrame:
+    if not holds_numbers(table):
+        raise InputError(
+            "several cases of a patient, and a deep model, which has no features to average: set options aggregate: "
+            "largest, and name the column of the volume in options volume."
+        )
     means = table.groupby(group).mean()
     return means.loc[group[rows]].set_axis(rows, axis="index")
 

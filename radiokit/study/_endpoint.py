@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from radiokit import stats
 from radiokit.exceptions import RadiokitError
+from radiokit.study._deep import trains_networks
 from radiokit.study._frozen import Frozen
 from radiokit.study._options import Options
 from radiokit.study._split import SOURCE_OF
@@ -97,7 +98,7 @@ def survival_outcome(event: pd.Series, time: pd.Series) -> NDArray[np.void]:
 def model_endpoint(
     endpoint: Endpoint,
     data: Data,
-    make_signature: Callable[[bool], Any],
+    make_signature: Callable[[str, bool], Any],
     options: Options,
     run: Run,
 ) -> Endpoint:
@@ -107,7 +108,7 @@ def model_endpoint(
     return replace(endpoint, models=tuple(_model(stack, endpoint, data, options, run) for stack in stacks))
 
 
-def plan_models(endpoint: Endpoint, data: Data, make_signature: Callable[[bool], Any], seed: int) -> list[Stack]:
+def plan_models(endpoint: Endpoint, data: Data, make_signature: Callable[[str, bool], Any], seed: int) -> list[Stack]:
     """Return the baselines first, then each signature, then all together."""
     suffix = endpoint.suffix
     stacks = []
@@ -115,7 +116,7 @@ def plan_models(endpoint: Endpoint, data: Data, make_signature: Callable[[bool],
         stacks.append(Stack(f"clinical{suffix}", clinical=data.clinical, random_state=seed))
     if data.volume is not None:
         stacks.append(Stack(f"volume{suffix}", volume=str(data.volume.name), random_state=seed))
-    signatures = {name: (make_signature(endpoint.survival), columns) for name, columns in data.features.items()}
+    signatures = {name: (make_signature(name, endpoint.survival), columns) for name, columns in data.features.items()}
     stacks += [Stack(f"{name}{suffix}", {name: part}, random_state=seed) for name, part in signatures.items()]
     if len(signatures) + bool(data.clinical) > 1:
         stacks.append(Stack(f"combined{suffix}", signatures, clinical=data.clinical, random_state=seed))
@@ -187,7 +188,8 @@ def _optimism(
     stack: Stack, X: pd.DataFrame, y: NDArray[Any], groups: NDArray[Any], options: Options, run: Run
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Optimism-corrected accuracy and calibration curve, from one bootstrap."""
-    if options.bootstraps == 0:
+    # A network for each resample would take days; the cross-validation stands.
+    if options.bootstraps == 0 or trains_networks(stack.signatures):
         return pd.DataFrame(), pd.DataFrame()
     survival = bool(y.dtype.names)
     names = list(metric_names(survival))

@@ -43,7 +43,9 @@ def selected_table(endpoint: Endpoint, data: Data, subsamples: int, run: Run) ->
         (score,) = model.frozen.scores
         weights = [f.coef / f.scale if isinstance(score, Score) else np.nan for f in score.features]
         pipeline, columns = model.stack.signatures[name]  # type: ignore[index]
-        frequency = selection_frequency(pipeline, columns, endpoint, data, subsamples, run)
+        frequency: dict[str, float] = {}
+        if score.features:
+            frequency = selection_frequency(pipeline, columns, endpoint, data, subsamples, run)
         table = pd.DataFrame(
             {
                 "model": model.name,

@@ -45,8 +45,14 @@ def freeze_all(
 
 def _extraction(name: str, source: Source, count: int) -> dict[str, Any]:
     prefix = f"{name}_" if count > 1 else ""
+    if source.deep is not None:
+        return {}
     if not source.from_images:
         return {"prefix": prefix}
+    if hasattr(source.extractor, "backbone"):
+        from radiokit.deep._spec import extractor_to_dict
+
+        return {"prefix": prefix, "sequence": source.sequence, "deep": extractor_to_dict(source.extractor)}
     return {"prefix": prefix, "sequence": source.sequence, "params": extractor_to_text(source.extractor)}
 
 
@@ -67,7 +73,8 @@ def _with_units(frozen: Frozen, extraction: dict[str, Any], units: dict[str, tup
     score: Any
     for score in frozen.scores:
         prefix = extraction.get(score.name, {}).get("prefix", "")
-        scores.append(replace(score, features=tuple(_with_unit(f, prefix, units) for f in score.features)))
+        named = tuple(_with_unit(f, prefix, units) for f in score.features)
+        scores.append(replace(score, features=named) if named else score)
     return replace(frozen, scores=tuple(scores))
 
 

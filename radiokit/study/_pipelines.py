@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from sklearn.base import BaseEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 
 from radiokit.models import RadiomicsSignature, SurvivalSignature
 from radiokit.models import signature_pipeline as kind_pipeline
 from radiokit.selection import CorrelationSelector, UnivariateSelector, VarianceSelector
+from radiokit.study._deep import deep_estimator
+from radiokit.study._endpoint import Run
 from radiokit.study._options import Options
+from radiokit.study._sources import Source
+
+
+def make_signature(
+    name: str, survival: bool, *, sources: Mapping[str, Source], options: Options, run: Run
+) -> BaseEstimator:
+    """Return the unfitted estimator of a signature: a pipeline of features, or a deep model."""
+    deep = sources[name].deep
+    if deep is None:
+        return signature_pipeline(survival, options=options)
+    return deep_estimator(deep, survival=survival, seed=run.random_state, cache=run.cache)
 
 
 def signature_pipeline(survival: bool, *, options: Options) -> Pipeline:
