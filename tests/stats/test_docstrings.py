@@ -15,15 +15,7 @@ from radiokit.survival import competing_risks
 # They lay out, write or build; there is nothing to estimate.
 NO_STATISTICS = {"write_table", "as_survival_target", "format_table_one", "format_model_table", "coefficient_table"}
 # They compose what others estimate.
-COMPOSED = {
-    "default_pipeline",
-    "univariable_table",
-    "table_one",
-    "compare_aucs",
-    "reclassification_table",
-    "Nomogram",
-    "RiskStratifier",
-}
+COMPOSED = {"univariable_table", "table_one", "compare_aucs", "reclassification_table", "Nomogram", "RiskStratifier"}
 LOGISTIC = ("LogisticModel", "likelihood_ratio", "univariable_table", "multivariable_table")
 
 
