@@ -45,7 +45,8 @@ class _Motion:
         start, first = np.array([s.start for s in needed]), np.array([s.start for s in box])
         shape = tuple(s.stop - s.start for s in box)
         offset = self.matrix @ first + self.offset - start
-        return ndimage.affine_transform(array[needed], self.matrix, offset, output_shape=shape, order=order, mode=mode)
+        part = array[needed].astype(float) if order else array[needed]
+        return ndimage.affine_transform(part, self.matrix, offset, output_shape=shape, order=order, mode=mode)
 
 
 def move(image: Volume, mask: Mask, *, rotation: float, translation: tuple[float, float, float]) -> tuple[Volume, Mask]:
@@ -75,7 +76,7 @@ def move(image: Volume, mask: Mask, *, rotation: float, translation: tuple[float
     _warn_of_loss(mask, motion.inverse())
 
     inside = np.zeros_like(mask.array)
-    weight = motion.sample(mask.array.astype(np.float32), moved, 1, "constant")
+    weight = motion.sample(mask.array, moved, 1, "grid-constant")
     inside[moved] = weight >= 0.5 - 1e-6
     if not inside.any():
         raise MaskError("Turned and shifted, no voxel holds half of the region; required: a region thicker than that.")
@@ -83,7 +84,7 @@ def move(image: Volume, mask: Mask, *, rotation: float, translation: tuple[float
     near = widen(moved, REACH_MM, mask)
     everywhere = (slice(0, mask.shape[0]), slice(0, mask.shape[1]), slice(0, mask.shape[2]))
     values = motion.sample(image.array, everywhere, 0, "nearest").astype(float)
-    values[near] = motion.sample(image.array.astype(float), near, 3, "nearest")
+    values[near] = motion.sample(image.array, near, 3, "nearest")
     if not np.isfinite(values[near]).all():
         raise InputError(
             f"The image holds NaN or infinite values within {REACH_MM:g} mm of the region, which interpolation would "

@@ -82,6 +82,15 @@ def test_what_leaves_the_image_is_said() -> None:
         Perturbation(translation=0.4).apply(image, Mask(point, SPACING))
 
 
+def test_a_region_at_the_border_keeps_its_layers() -> None:
+    image = smooth()
+    region = np.zeros(image.shape, bool)
+    region[:5, :8, 5:15] = True
+    for shift in (-0.3, 0.3):
+        _, mask = Perturbation(translation=(shift, 0, 0)).apply(image, Mask(region, SPACING))
+        assert (mask.array == region).all()
+
+
 def test_far_away_from_the_region_the_nearest_voxel_will_do() -> None:
     image = smooth((3, 160, 25), spacing=(1, 1, 1))
     region = np.zeros(image.shape, bool)
