@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from radiokit.exceptions import CaseTableError, FileError, ParameterError
+from radiokit.exceptions import FileError, ParameterError
 from radiokit.features._cases import CaseTask
 from radiokit.features._measure import TextureOptions
 from radiokit.features._plan import (
@@ -27,7 +27,7 @@ from radiokit.features._pyradiomics_params import arguments_of, load_params, par
 from radiokit.features._reference import ReferencePipeline
 from radiokit.features._settings import FixedBinWidth, Normalization, RegionRules, Resampling, Resegmentation
 from radiokit.io import Mask, Volume
-from radiokit.io._case_rows import HOW, case_key, case_table
+from radiokit.io._case_rows import case_key, case_table, table_of_files
 from radiokit.utils import Extraction, ExtractionFile, Limits, run_cases, run_cases_to
 from radiokit.utils._transformer import CaseTransformer
 
@@ -329,14 +329,7 @@ class RadiomicsExtractor(CaseTransformer):
         """
         if os.path.splitext(path)[1].lower() != ".parquet":
             raise FileError(f"{path}: rows can be written as they come to .parquet only.")
-        table = case_table(cases)
-        reading = [name for name in ("image", "mask", *HOW) if name in table.columns]
-        held = [
-            name for name in ("image", "mask") if not table[name].map(lambda v: isinstance(v, str | os.PathLike)).all()
-        ]
-        if held:
-            raise CaseTableError(f"The column {held[0]} holds images; extract_to takes paths of files.")
-        return run_cases_to(table[reading], path=path, settings=self._settings(), **self._run())
+        return run_cases_to(table_of_files(cases), path=path, settings=self._settings(), **self._run())
 
     def _run(self) -> dict[str, Any]:
         """How and what to run for each case."""

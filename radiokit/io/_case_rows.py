@@ -49,6 +49,15 @@ def case_table(cases: Any) -> pd.DataFrame:
     return cases
 
 
+def table_of_files(cases: Any) -> pd.DataFrame:
+    """Return the columns of a case table that say where the files of a case are and how they are read."""
+    table = case_table(cases)
+    for name in ("image", "mask"):
+        if not table[name].map(lambda value: isinstance(value, str | os.PathLike)).all():
+            raise CaseTableError(f"The column {name} holds images; extract_to takes paths of files.")
+    return table[[name for name in ("image", "mask", *HOW) if name in table.columns]]
+
+
 def case_key(row: pd.Series, *, settings: str, label: int | None = None) -> str:
     """Name a result by what decides it: settings, label, and the content of image and mask."""
     parts = [row["image"], row["mask"]]

@@ -172,10 +172,9 @@ def run_cases(
         store.prepare()
     names = None if columns is None else tuple(columns)
     task = partial(run_case, compute=compute, key=key, cache=store, columns=names)
-    run = partial(outcomes_of if finish is None else _in_windows, cases, task, n_jobs=n_jobs, limits=limits)
     # Generators are closed from the outside in, so nothing else may hold one of them.
     stream = track(
-        _sharing_names(run() if finish is None else in_batches(run(), finish, cache=store, columns=names)),
+        _sharing_names(in_steps(cases, task, finish, cache=store, columns=names, n_jobs=n_jobs, limits=limits)),
         total=len(cases),
         description=description,
         disable=not progress,
@@ -220,6 +219,22 @@ def outcomes_of(cases: pd.DataFrame, task: Task, *, n_jobs: int | None, limits: 
     found = isolated_iter(task, _Items(rest), n_jobs=n_jobs, limits=limits or Limits())
     for case_id, one in zip(rest.index, found, strict=True):
         yield one if isinstance(one, Outcome) else failure(str(case_id), one)
+
+
+def in_steps(
+    cases: pd.DataFrame,
+    task: Task,
+    finish: Finish | None,
+    *,
+    cache: CaseCache | None,
+    columns: tuple[str, ...] | None,
+    n_jobs: int | None,
+    limits: Limits | None,
+) -> Iterator[Outcome]:
+    """Run all cases, in order, and the second step where there is one."""
+    if finish is None:
+        return outcomes_of(cases, task, n_jobs=n_jobs, limits=limits)
+    return in_batches(_in_windows(cases, task, n_jobs=n_jobs, limits=limits), finish, cache=cache, columns=columns)
 
 
 def _in_windows(cases: pd.DataFrame, task: Task, *, n_jobs: int | None, limits: Limits | None) -> Iterator[Outcome]:

@@ -24,11 +24,12 @@ import pandas as pd
 from radiokit import exceptions
 from radiokit._version import __version__
 from radiokit.exceptions import FileError
+from radiokit.utils._batches import Finish
 from radiokit.utils._cache import CaseCache
 from radiokit.utils._isolation import Limits
 from radiokit.utils._one_case import Compute, Outcome, run_case
 from radiokit.utils._parallel import track
-from radiokit.utils._runner import Heard, check_cases, outcomes_of, raise_failure
+from radiokit.utils._runner import Heard, check_cases, in_steps, raise_failure
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -83,6 +84,7 @@ def run_cases_to(
     on_error: str = "raise",
     cache: str | os.PathLike[str] | None = None,
     limits: Limits | None = None,
+    finish: Finish | None = None,
     progress: bool = False,
     description: str = "Cases",
     part_size: int = PART_SIZE,
@@ -91,7 +93,7 @@ def run_cases_to(
 
     Parameters
     ----------
-    cases, compute, key, n_jobs, on_error, cache, limits, progress, description :
+    cases, compute, key, n_jobs, on_error, cache, limits, finish, progress, description :
         As for `run_cases`. The cells of `cases` are paths, text and numbers.
     path : path
         Parquet file to write. Beside it come ``<name>.provenance.csv`` and, while the run goes on, ``<name>.parts``.
@@ -130,7 +132,7 @@ def run_cases_to(
         rest = pd.concat([cases.iloc[part.rows] for part in missing]) if missing else cases.iloc[:0]
         task = partial(run_case, compute=compute, key=key, cache=store, columns=names)
         stream = track(
-            outcomes_of(rest, task, n_jobs=n_jobs, limits=limits),
+            in_steps(rest, task, finish, cache=store, columns=names, n_jobs=n_jobs, limits=limits),
             total=len(rest),
             description=description,
             disable=not progress,
