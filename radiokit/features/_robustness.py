@@ -106,13 +106,13 @@ def robustness(
 
     Notes
     -----
-    Zwanenburg et al. 2019 (doi:10.1038/s41598-018-36938-4) chain perturbations, call a feature robust whose lower
-    confidence limit reaches 0.90, and find that this agrees well with test-retest scans, which it does not replace: no
-    perturbation breathes, or changes the scanner.
+    After Zwanenburg et al. 2019 (doi:10.1038/s41598-018-36938-4), who chain perturbations, take ICC(1,1), and compare
+    with scans that were repeated. Repeated scans remain the better evidence: no perturbation breathes, or changes the
+    scanner.
 
-    *How to read it.* Perturb as the patients might really differ; a 1 % shift finds every feature robust. The ICC
-    depends on how much the patients differ, so report the cohort. To select features inside of a study, hand
-    `remeasure` to `RepeatabilitySelector`, which looks at training cases only.
+    *How to read it.* A lower limit of 0.9 is a strict bound, 0.75 the custom. Perturb as scans might really differ; a
+    shift of 1 % finds every feature robust. The ICC depends on how much the patients differ, so report the cohort. To
+    select features inside of a study, hand `remeasure` to `RepeatabilitySelector`, which looks at training cases only.
 
     Examples
     --------

@@ -32,10 +32,11 @@ def estimate_noise(image: Volume) -> float:
     Notes
     -----
     :math:`\hat\sigma = \operatorname{median}(|HH|)\,/\,0.6745`, with HH the response to the high-pass coiflet of
-    order 1 along y and x, without decimation (Chang et al. 2000, doi:10.1109/83.862633, as Zwanenburg et al. 2019,
-    doi:10.1038/s41598-018-36938-4, use it). The filter has unit norm, so white noise keeps its standard deviation,
-    and edges, which are few, hardly move a median. Coefficients that are exactly 0 (air that was set to one value) do
-    not count. The estimate is for noise that is white in the slice: smoothed noise looks smaller than it is.
+    order 1 along y and x, without decimation (Chang et al. 2000, doi:10.1109/83.862633; Zwanenburg et al. 2019,
+    doi:10.1038/s41598-018-36938-4, set the level of their perturbations so). The filter has unit norm, so white noise
+    keeps its standard deviation, and edges, which are few, hardly move a median. Coefficients that are exactly 0 (air
+    that was set to one value) do not count. The estimate is for noise that is white in the slice: smoothed noise looks
+    smaller than it is.
 
     Examples
     --------
