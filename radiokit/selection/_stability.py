@@ -11,7 +11,7 @@ from sklearn.base import clone
 
 from radiokit.exceptions import ParameterError
 from radiokit.selection._base import Selector, at_least
-from radiokit.selection._lasso import LassoSelector
+from radiokit.stats._elastic_net import elastic_net_path
 from radiokit.stats._inputs import FloatArray
 from radiokit.utils import is_survival_target, parallel_map, spawn_seeds
 
@@ -22,7 +22,8 @@ class StabilitySelector(Selector):
     Parameters
     ----------
     estimator : selector, optional
-        Anything with ``get_support``. Absent: ``LassoSelector(cv=5, rule="1se", min_features=0)``.
+        Anything with ``get_support``. Absent: the first features on the LASSO path, as many as keep `false_bound_` at 1
+        (their number is in `n_first_`).
     n_subsamples : int
         How many subsamples.
     fraction : float in (0, 1)
@@ -43,6 +44,8 @@ class StabilitySelector(Selector):
     false_bound_ : float
         Bound on the expected number of false features, :math:`q^2 / ((2\pi - 1) p)` with q features chosen on average
         (inf for a threshold of 0.5 or less).
+    n_first_ : int or None
+        Features taken from each LASSO path; None with an `estimator`.
     support_ : ndarray of bool, shape (n_features,)
         The features kept.
     n_features_in_, feature_names_in_
@@ -50,8 +53,10 @@ class StabilitySelector(Selector):
 
     Notes
     -----
-    Meinshausen and Bühlmann 2010 (doi:10.1111/j.1467-9868.2010.00740.x); the bound holds for halves and under
-    exchangeability of the features without effect, which correlated radiomic features only approximate.
+    Meinshausen and Bühlmann 2010 (doi:10.1111/j.1467-9868.2010.00740.x), who take the first
+    :math:`q = \sqrt{(2\pi - 1) p}` features of the path, no cross-validation needed; for a threshold of 0.5 or less,
+    which has no bound, :math:`\sqrt{p}`. The bound holds for halves and under exchangeability of the features without
+    effect, which correlated radiomic features only approximate.
 
     *How to read it.* A frequency of 0.9 says: nearly any half of these patients would have named this feature. Two
     twins share their frequency; thin correlated features before.
@@ -111,8 +116,10 @@ class StabilitySelector(Selector):
                 "required: 0 < fraction < 1, 0 < threshold <= 1, one subsample or more."
             )
         values, target = self._check(X, y)
-        selector = LassoSelector(cv=5, rule="1se", min_features=0) if self.estimator is None else self.estimator
-        task = partial(_chosen, selector=selector, X=values, y=target, fraction=self.fraction)
+        self.n_first_ = _first(self.threshold, values.shape[1]) if self.estimator is None else None
+        task = partial(
+            _chosen, selector=self.estimator, first=self.n_first_, X=values, y=target, fraction=self.fraction
+        )
         supports = parallel_map(task, spawn_seeds(self.random_state, self.n_subsamples), n_jobs=self.n_jobs)
         frequency = np.mean(supports, axis=0)
         q, p = float(np.sum(frequency)), values.shape[1]
@@ -122,13 +129,32 @@ class StabilitySelector(Selector):
         return self
 
 
-def _chosen(seed: int, *, selector: Any, X: FloatArray, y: NDArray[Any], fraction: float) -> NDArray[np.bool_]:
+def _first(threshold: float, p: int) -> int:
+    """How many features of a path keep the bound at 1."""
+    return max(1, int(np.sqrt((2 * threshold - 1 if threshold > 0.5 else 1.0) * p)))
+
+
+def first_on_path(X: FloatArray, y: NDArray[Any], count: int) -> NDArray[np.bool_]:
+    """Mark the features that have a coefficient at the smallest penalty with at most `count` of them."""
+    # The end of a path is its dear part, and seldom needed.
+    path = elastic_net_path(X, y, n_lambdas=50, lambda_min_ratio=0.1)
+    if path.n_features[-1] < count:
+        path = elastic_net_path(X, y)
+    allowed = np.flatnonzero(path.n_features <= count)
+    return path.coef[allowed[-1] if allowed.size else 0] != 0
+
+
+def _chosen(
+    seed: int, *, selector: Any, first: int | None, X: FloatArray, y: NDArray[Any], fraction: float
+) -> NDArray[np.bool_]:
     rng = np.random.default_rng(seed)
     label = y["event"] if is_survival_target(y) else y
     parts = [np.flatnonzero(label), np.flatnonzero(~label)]
     # Two of each at least: a selector that cross-validates needs them.
     sizes = [min(part.size, max(2, round(fraction * part.size))) for part in parts]
     rows = np.concatenate([rng.choice(part, size, replace=False) for part, size in zip(parts, sizes, strict=True)])
+    if first is not None:
+        return first_on_path(X[rows], y[rows], first)
     fresh = clone(selector)
     free = [k for k, v in fresh.get_params().items() if k.split("__")[-1] == "random_state" and v is None]
     fresh.set_params(**dict.fromkeys(free, seed))
