@@ -177,8 +177,7 @@ class Habitats(CaseTransformer):
         Returns
         -------
         Volume
-            uint8 on the grid of the image: 1 to n_habitats, 0 outside of the region; ``Mask(map.array == 1, ...)`` is
-            the first habitat.
+            uint8 on the grid of the image: 1 to n_habitats, 0 outside of the region.
 
         Raises
         ------
@@ -190,6 +189,27 @@ class Habitats(CaseTransformer):
         if len(listed) != len(self.images):
             raise ParameterError(f"{len(listed)} images are given; required: one for each of {tuple(self.images)!r}.")
         return self._labeller().label(*self._reader().read(listed, mask, label=label, spacing=spacing))
+
+    def masks(
+        self, images: Any, mask: Any, *, label: Any = None, spacing: Sequence[float] | None = None
+    ) -> dict[int, Mask]:
+        """Return the sub-regions of one case, ready to be measured or written.
+
+        Parameters
+        ----------
+        images, mask, label, spacing
+            As in `label_map`.
+
+        Returns
+        -------
+        dict of int to Mask
+            Number of the habitat to its voxels; a habitat that the case lacks is not there.
+        """
+        labels = self.label_map(images, mask, label=label, spacing=spacing)
+        return {
+            int(k): Mask(labels.array == k, labels.spacing, labels.origin, labels.direction)
+            for k in np.unique(labels.array[labels.array > 0])
+        }
 
     def transform(self, X: Any) -> pd.DataFrame:
         """Find the habitats of each case and measure them.

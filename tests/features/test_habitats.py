@@ -54,6 +54,11 @@ def test_planted_habitats_are_found_in_unseen_cases(cases: pd.DataFrame, method:
     labels = model.label_map(cases.loc["P1", "image"], cases.loc["P1", "mask"])
     assert (labels.array == planted(1, expected[1])).mean() > 0.99
     assert labels.spacing == (3, 1, 1)
+    parts = model.masks(cases.loc["P3", "image"], cases.loc["P3", "mask"])
+    assert list(parts) == [1, 2]  # the third is not there
+    assert (parts[1].array | parts[2].array == REGION).all()
+    row = RadiomicsExtractor(families=["firstorder"]).extract_case(cases.loc["P3", "image"], parts[2])
+    assert row["original_firstorder_Mean"] == pytest.approx(60, abs=1)
 
 
 def test_numbers_do_not_hang_on_the_seed_and_nothing_on_other_cases(cases: pd.DataFrame) -> None:
