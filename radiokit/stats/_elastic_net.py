@@ -155,7 +155,8 @@ def cross_validated_path(
     CrossValidatedPath
         Binomial: twice the log-loss, folds weighted by their size. Cox: full minus training partial likelihood of each
         fold's model, by events (``grouped=TRUE`` of cv.glmnet; doi:10.1002/sim.2353). The SE is that of the folds'
-        weighted mean, with divisor (number of folds - 1).
+        weighted mean, with divisor (number of folds - 1). Every fold is fitted at the same penalties, as
+        ``cv.glmnet(lambda=...)``; left to itself it interpolates between paths of the folds.
     """
     weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
     full = elastic_net_path(X, y, sample_weight=weight, **options)
