@@ -15,7 +15,7 @@ import radiokit
 from radiokit.utils import as_survival_target, is_survival_target
 
 # Rooms whose classes are estimators; the imaging half is here too, since an extractor is a transformer of cases.
-ROOMS = ("features", "harmonization", "models", "selection", "survival")
+ROOMS = ("deep", "features", "harmonization", "models", "selection", "survival")
 
 
 @dataclass(frozen=True)
@@ -145,11 +145,6 @@ ESTIMATORS += [
         "features.RadiomicsExtractor",
         _make("features", "RadiomicsExtractor"),
         no_checks="X is a table of images; tests/features asks for scikit-learn's protocol",
-    ),
-    Entry(
-        "deep.DeepFeatureExtractor",
-        _make("deep", "DeepFeatureExtractor"),
-        no_checks="X is a table of images; tests/deep asks for scikit-learn's protocol",
     ),
     Entry(
         "deep.DeepFeatureExtractor",
