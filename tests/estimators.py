@@ -146,11 +146,14 @@ ESTIMATORS += [
         _make("features", "RadiomicsExtractor"),
         no_checks="X is a table of images; tests/features asks for scikit-learn's protocol",
     ),
+]
+ESTIMATORS += [
     Entry(
-        "deep.DeepFeatureExtractor",
-        _make("deep", "DeepFeatureExtractor"),
-        no_checks="X is a table of images; tests/deep asks for scikit-learn's protocol",
-    ),
+        f"deep.{name}",
+        _make("deep", name),
+        no_checks="X holds images or patches; tests/deep asks for scikit-learn's protocol",
+    )
+    for name in ("DeepClassifier", "DeepFeatureExtractor", "DeepSurvival")
 ]
 ESTIMATORS += [
     Entry(
