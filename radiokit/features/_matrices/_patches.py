@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from radiokit.features._matrices._counts import CountMatrix
@@ -27,67 +28,122 @@ def _fits(edges: tuple[int, ...], offset: np.ndarray) -> bool:
     return all(abs(int(o)) < k for o, k in zip(offset, edges, strict=True))
 
 
-def _counted(matrix: np.ndarray, i: np.ndarray, j: np.ndarray, n_matrices: int) -> CountMatrix:
-    """Count events (matrix, i, j)."""
+def _counted(events: NDArray[np.int64], n_matrices: int) -> CountMatrix:
+    """Count events, rows (matrix, i, j)."""
+    matrix, i, j = events
     width = int(j.max(initial=0)) + 1
-    cells, place = np.unique(i.astype(np.int64) * width + j, return_inverse=True)
+    keys = i * width + j
+    if keys.size and keys.max() <= 4 * keys.size:  # counting beats sorting
+        cells = np.flatnonzero(np.bincount(keys))
+        number = np.empty(keys.max() + 1, dtype=np.int64)
+        number[cells] = np.arange(len(cells))
+        place = number[keys]
+    else:
+        cells, place = np.unique(keys, return_inverse=True)
     n = np.bincount(matrix * len(cells) + place, minlength=n_matrices * len(cells)).reshape(n_matrices, len(cells))
     return CountMatrix((cells // width).astype(float), (cells % width).astype(float), n.astype(float))
 
 
 def patch_pairs(stack: Stack, offsets: np.ndarray) -> CountMatrix:
     """Pairs of levels in each direction (GLCM): n × n_directions matrices."""
-    events = []
-    for d, offset in enumerate(offsets):
-        if not _fits(stack.shape[1:], offset):
-            continue
-        a, b = (stack[side] for side in _sides(stack.shape[1:], offset))
-        both = (a > 0) & (b > 0)
-        events.append((np.nonzero(both)[0] * len(offsets) + d, a[both], b[both]))
-    return _counted(*_joined(events), n_matrices=len(stack) * len(offsets))
+    events = np.empty((3, stack.size * len(offsets)), dtype=np.int64)
+    n = _collect_pairs(stack, offsets, events)
+    return _counted(events[:, :n], n_matrices=len(stack) * len(offsets))
 
 
 def patch_runs(stack: Stack, offsets: np.ndarray) -> CountMatrix:
     """Lengths of runs in each direction (GLRLM); empty where no two voxels of a patch share a line."""
-    events = []
-    for d, offset in enumerate(offsets):
-        inside = stack > 0
-        start, going, length = inside.copy(), inside, inside.astype(np.int64)
-        lines = np.zeros(len(stack), dtype=bool)
-        for step in range(1, max(stack.shape[1:])):
-            if not _fits(stack.shape[1:], step * offset):
-                break
-            here, there = _sides(stack.shape[1:], step * offset)
-            lines |= (inside[here] & inside[there]).reshape(len(stack), -1).any(axis=1)
-            same = inside[here] & (stack[here] == stack[there])
-            if step == 1:
-                start[there] &= ~same
-            longer = np.zeros_like(inside)
-            longer[here] = going[here] & same
-            going = longer
-            length += going
-        start &= lines[:, None, None, None]
-        events.append((np.nonzero(start)[0] * len(offsets) + d, stack[start], length[start]))
-    return _counted(*_joined(events), n_matrices=len(stack) * len(offsets))
+    events = np.empty((3, stack.size * len(offsets)), dtype=np.int64)
+    n = _collect_runs(stack, offsets, events)
+    return _counted(events[:, :n], n_matrices=len(stack) * len(offsets))
 
 
 def patch_zones(stack: Stack, offsets: np.ndarray) -> CountMatrix:
     """Sizes of connected zones of one level (GLSZM): a matrix a patch."""
-    size = int(np.prod(stack.shape[1:]))
-    places = np.arange(len(stack) * size).reshape(stack.shape)
-    zone = np.where(stack > 0, places, -1)
-    links = [(a, b, (stack[a] > 0) & (stack[a] == stack[b])) for a, b in _neighbours(stack, offsets)]
-    while True:  # each zone takes the lowest place in it, one step of the neighbourhood at a time
-        before = zone.copy()
-        for here, there, same in links:
-            low = np.minimum(zone[here], zone[there])
-            zone[here] = np.where(same, low, zone[here])
-            # The two sides overlap: what has just become lower stays so.
-            zone[there] = np.where(same, np.minimum(low, zone[there]), zone[there])
-        if np.array_equal(zone, before):
-            break
-    roots, sizes = np.unique(zone[zone >= 0], return_counts=True)
-    return _counted(roots // size, stack.reshape(-1)[roots], sizes, n_matrices=len(stack))
+    events = np.empty((3, stack.size), dtype=np.int64)
+    n = _collect_zones(stack.copy(), np.concatenate([offsets, -offsets]), events)
+    return _counted(events[:, :n], n_matrices=len(stack))
+
+
+@njit(cache=True, nogil=True)
+def _collect_pairs(stack, offsets, events):  # type: ignore[no-untyped-def]
+    n = 0
+    _, depth, height, width = stack.shape
+    for p in range(len(stack)):
+        patch = stack[p]
+        for d in range(len(offsets)):
+            dz, dy, dx = offsets[d]
+            for z in range(max(-dz, 0), depth - max(dz, 0)):
+                for y in range(max(-dy, 0), height - max(dy, 0)):
+                    for x in range(max(-dx, 0), width - max(dx, 0)):
+                        here, there = patch[z, y, x], patch[z + dz, y + dy, x + dx]
+                        if here > 0 and there > 0:
+                            events[0, n], events[1, n], events[2, n] = p * len(offsets) + d, here, there
+                            n += 1
+    return n
+
+
+@njit(cache=True, nogil=True)
+def _collect_runs(stack, offsets, events):  # type: ignore[no-untyped-def]
+    n = 0
+    _, depth, height, width = stack.shape
+    for p in range(len(stack)):
+        patch = stack[p]
+        for d in range(len(offsets)):
+            dz, dy, dx = offsets[d]
+            first, shared = n, False
+            for z in range(depth):
+                for y in range(height):
+                    for x in range(width):
+                        level = patch[z, y, x]
+                        if level == 0:
+                            continue
+                        a, b, c = z - dz, y - dy, x - dx
+                        if 0 <= a < depth and 0 <= b < height and 0 <= c < width and patch[a, b, c] == level:
+                            continue  # the run began before
+                        length, going = 1, True
+                        a, b, c = z + dz, y + dy, x + dx
+                        while 0 <= a < depth and 0 <= b < height and 0 <= c < width and (going or not shared):
+                            shared = shared or patch[a, b, c] > 0
+                            going = going and patch[a, b, c] == level
+                            length += going
+                            a, b, c = a + dz, b + dy, c + dx
+                        events[0, n], events[1, n], events[2, n] = p * len(offsets) + d, level, length
+                        n += 1
+            if not shared:
+                n = first
+    return n
+
+
+@njit(cache=True, nogil=True)
+def _collect_zones(stack, offsets, events):  # type: ignore[no-untyped-def]
+    # Each zone is flooded from its first voxel and taken out of the stack, which is a copy.
+    n = 0
+    _, depth, height, width = stack.shape
+    waiting = np.empty((depth * height * width, 3), dtype=np.int64)
+    for p in range(len(stack)):
+        patch = stack[p]
+        for z in range(depth):
+            for y in range(height):
+                for x in range(width):
+                    level = patch[z, y, x]
+                    if level == 0:
+                        continue
+                    patch[z, y, x] = 0
+                    waiting[0, 0], waiting[0, 1], waiting[0, 2] = z, y, x
+                    size, found = 0, 1
+                    while size < found:
+                        az, ay, ax = waiting[size]
+                        size += 1
+                        for d in range(len(offsets)):
+                            a, b, c = az + offsets[d, 0], ay + offsets[d, 1], ax + offsets[d, 2]
+                            if 0 <= a < depth and 0 <= b < height and 0 <= c < width and patch[a, b, c] == level:
+                                patch[a, b, c] = 0
+                                waiting[found, 0], waiting[found, 1], waiting[found, 2] = a, b, c
+                                found += 1
+                    events[0, n], events[1, n], events[2, n] = p, level, size
+                    n += 1
+    return n
 
 
 def patch_dependence(stack: Stack, offsets: np.ndarray, alpha: int) -> CountMatrix:
@@ -98,7 +154,7 @@ def patch_dependence(stack: Stack, offsets: np.ndarray, alpha: int) -> CountMatr
         dependent[here] += alike
         dependent[there] += alike
     inside = stack > 0
-    return _counted(np.nonzero(inside)[0], stack[inside], dependent[inside], n_matrices=len(stack))
+    return _counted(np.stack([np.nonzero(inside)[0], stack[inside], dependent[inside]]), n_matrices=len(stack))
 
 
 def patch_tones(stack: Stack, offsets: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -116,9 +172,3 @@ def patch_tones(stack: Stack, offsets: np.ndarray) -> Iterator[tuple[np.ndarray,
 
 def _neighbours(stack: Stack, offsets: np.ndarray) -> list[tuple[tuple[slice, ...], tuple[slice, ...]]]:
     return [_sides(stack.shape[1:], offset) for offset in offsets if _fits(stack.shape[1:], offset)]
-
-
-def _joined(events: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    empty = np.zeros(0, dtype=np.int64)
-    matrix, i, j = (np.concatenate([empty, *parts]) for parts in zip(*events, strict=True)) if events else (empty,) * 3
-    return matrix, i, j
