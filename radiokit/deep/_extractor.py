@@ -314,7 +314,7 @@ class DeepFeatureExtractor(CaseTransformer):
         """
         step = self._step()
         require_torch(NEEDED_FOR)
-        self._warn_if_random()
+        self._warn_if_random(stacklevel=3)
         task = self._task()
         ready = task.crop(*task.read(image, mask, label=label, spacing=spacing))
         found = step([ready.payload])[0]
@@ -390,11 +390,11 @@ class DeepFeatureExtractor(CaseTransformer):
         network = (self.backbone, self.dimension, step.backbone.stride, step.backbone.layer, content)
         return repr((self._task(), network, step.place.type, self.precision, require_torch().__version__))
 
-    def _warn_if_random(self) -> None:
+    def _warn_if_random(self, stacklevel: int = 4) -> None:
         if self.weights is None:
             warnings.warn(
                 f"weights=None: {self.backbone} has random weights (random_state={self.random_state}), so its features "
                 "are random projections of the crop. Give pretrained weights.",
                 DataWarning,
-                stacklevel=4,
+                stacklevel=stacklevel,
             )

@@ -135,7 +135,8 @@ def deterministic(seed: int | None = None, *, threads: int | None = None, strict
         torch.backends.cudnn.benchmark = False
         if threads is not None:
             torch.set_num_threads(threads)
-        with torch.random.fork_rng(enabled=seed is not None):
+        gpus = list(range(torch.cuda.device_count()))
+        with torch.random.fork_rng(devices=gpus, enabled=seed is not None):
             if seed is not None:
                 torch.manual_seed(seed)
                 random.seed(seed)
