@@ -33,6 +33,7 @@ for (ties in c("efron", "breslow")) {
   for (transform in c("km", "rank", "log", "identity"))
     add(paste0("strata.", ties, ".zph.", transform), cox.zph(s, transform, terms = FALSE)$table[, "chisq"])
 }
+add("zph.terms", t(cox.zph(coxph(y ~ age + site, d, control = exact))$table))
 f <- coxph(y ~ age + marker + sex, d, control = exact)
 add("score_test", c(f$score, f$wald.test))
 for (ci in c("log", "log-log", "plain")) {

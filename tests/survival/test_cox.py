@@ -63,6 +63,15 @@ def test_proportional_hazards_as_cox_zph_with_strata(ties: str, transform: str) 
     assert table.index.tolist() == ["age", "marker", "GLOBAL"]
 
 
+def test_proportional_hazards_of_a_factor_is_one_test() -> None:
+    model = CoxModel.from_formula("Surv(time, event) ~ age + C(site)", golden_cases())
+    table = proportional_hazards_test(model, golden_cases(), golden_target())
+    assert table.index.tolist() == ["age", "site", "GLOBAL"]
+    assert table["df"].tolist() == [1, 2, 3]
+    got = table[["statistic", "df", "p_value"]].to_numpy().ravel()
+    np.testing.assert_allclose(got, golden()["zph.terms"], rtol=1e-8)
+
+
 @pytest.mark.parametrize("name", ["surv", "surv2"])
 def test_robust_as_coxph(shared, name: str) -> None:
     data, y = oracle_cases(shared, name)
