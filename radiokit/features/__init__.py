@@ -4,6 +4,7 @@ from radiokit.features._catalogue import catalogue
 from radiokit.features._delta import delta_features
 from radiokit.features._extractor import RadiomicsExtractor
 from radiokit.features._habitats import Habitats
+from radiokit.features._map_volumes import FeatureMaps
 from radiokit.features._maps import feature_maps
 from radiokit.features._measure import TextureOptions
 from radiokit.features._plan import Measured
@@ -21,6 +22,7 @@ from radiokit.utils import Extraction, ExtractionFile, Limits
 __all__ = [
     "Extraction",
     "ExtractionFile",
+    "FeatureMaps",
     "FixedBinCount",
     "FixedBinWidth",
     "Habitats",

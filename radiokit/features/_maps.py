@@ -16,6 +16,7 @@ from radiokit.features._binning import GreyLevels, bin_values
 from radiokit.features._extractor import RadiomicsExtractor
 from radiokit.features._firstorder import Intensities
 from radiokit.features._glcm import JointProbability
+from radiokit.features._map_volumes import FeatureMaps
 from radiokit.features._matrices._counts import CountMatrix
 from radiokit.features._matrices._lattice import directions
 from radiokit.features._matrices._patches import patch_dependence, patch_pairs, patch_runs, patch_tones, patch_zones
@@ -25,7 +26,6 @@ from radiokit.features._plan import Plan, as_discretization
 from radiokit.features._pyradiomics import PyradiomicsPipeline
 from radiokit.features._texture import direction_lengths, pair_weights
 from radiokit.filters import Filter, LoG, Scene, Wavelet, as_filter, pyradiomics_images, pyradiomics_names
-from radiokit.io import Volume
 from radiokit.utils import one_thread, parallel_map
 
 BATCH = 64  # neighbourhoods at a time: their matrices fit into the cache of a core
@@ -47,7 +47,7 @@ def feature_maps(
     spacing: Sequence[float] | None = None,
     n_jobs: int | None = None,
     progress: bool = False,
-) -> dict[str, Volume]:
+) -> FeatureMaps:
     """Measure the neighbourhood of every voxel of a region (voxel-based radiomics).
 
     Parameters
@@ -79,9 +79,9 @@ def feature_maps(
 
     Returns
     -------
-    dict of str to Volume
-        A map a feature, on the grid of the image (after resampling, where that is asked for);
-        `radiokit.io.write_volume` stores it.
+    FeatureMaps
+        A mapping of names to volumes: a map a feature, on the grid of the image (after resampling, where that is asked
+        for), made when it is asked for. `radiokit.io.write_volume` stores one.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def feature_maps(
     voxels = np.argwhere(inside)
     z, y, x = (0 if axis == pipeline.flat_axis else radius for axis in range(3))
     reach = (z, y, x)
-    maps = {name: np.full(ready.image.shape, outside) for name in features}
+    columns: dict[str, np.ndarray] = {}
     for measured in plan.filters:
         bins = as_discretization(plan.discretization if measured.discretization is None else measured.discretization)
         for name, values in pyradiomics_images(measured.filter, scene):
@@ -141,8 +141,9 @@ def feature_maps(
                 parts = np.array_split(voxels, min(CHUNKS, len(voxels)))
                 found = parallel_map(job, parts, n_jobs=n_jobs, progress=progress, description=f"{name} {family}")
                 for feature, column in zip(chosen, np.concatenate(found).T, strict=True):
-                    maps[f"{name}_{family}_{feature}"][scene.box][inside] = column
-    return {name: ready.image.with_array(array) for name, array in maps.items()}
+                    columns[f"{name}_{family}_{feature}"] = column
+    empty = np.full(len(voxels), np.nan)  # an image that could not be made has said so
+    return FeatureMaps(ready.image, ready.mask.array, {name: columns.get(name, empty) for name in features}, outside)
 
 
 @dataclass(frozen=True)
