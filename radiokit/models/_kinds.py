@@ -74,9 +74,9 @@ def signature_pipeline(
     share of events again. Weights seldom help discrimination; they are there since reviewers ask.
 
     *How to read it.* On small tables differences between these models are smaller than their uncertainty: on the 17
-    public tables of `default_pipeline`, five folds, the mean AUC of ``ridge`` was 0.658 and of ``xgboost`` 0.654, with a
-    standard error of the difference of 0.023, and single tables differed by 0.15 either way. Choose before you look, or
-    let `radiokit.validation.nested_cv` pay for the choice.
+    public tables of `default_pipeline`, five folds, the mean AUC of ``ridge`` was 0.658 and of ``xgboost`` 0.654, with
+    a standard error of the difference of 0.023, and single tables differed by 0.15 either way. Choose before you look,
+    or let `radiokit.validation.nested_cv` pay for the choice.
 
     Examples
     --------
