@@ -19,7 +19,17 @@ from radiokit.report._result import (
     setting,
     table,
 )
-from radiokit.report._view import MISSING, Cell, TableView, cohort_label, estimate_cell, interval_text, label, number
+from radiokit.report._view import (
+    MISSING,
+    Cell,
+    TableView,
+    cohort_label,
+    estimate_cell,
+    interval_text,
+    label,
+    number,
+    view,
+)
 
 WIDE = 0.25  # an interval this wide says little
 
@@ -34,6 +44,7 @@ class Headline:
     cautions: list[str]
     warnings: list[str]
     numbers: list[TableView] = field(default_factory=list)
+    verdicts: list[TableView] = field(default_factory=list)
 
 
 def headline(result: Reportable) -> Headline:
@@ -54,7 +65,18 @@ def headline(result: Reportable) -> Headline:
         cautions=list(dict.fromkeys(cautions)),
         warnings=list(dict.fromkeys(str(text) for text in result.warnings)),
         numbers=[_numbers(rows, endpoint) for endpoint, rows in found],
+        verdicts=_verdicts(result),
     )
+
+
+def _verdicts(result: Reportable) -> list[TableView]:
+    """Return what these data can show and what they cannot."""
+    frame = table(result, "conclusions")
+    if frame is None:
+        return []
+    notes = ["“Not supported” means that these data do not show it, not that it is wrong."]
+    caption = "What can be concluded from these data, and what cannot"
+    return [view(frame, name="conclusions", caption=caption, notes=notes)]
 
 
 def outcome_name(result: Reportable) -> str:
