@@ -67,7 +67,7 @@ def attribution_map(model: Any, case: Any, *, method: str = "gradcam", layer: st
     Examples
     --------
     >>> heat = attribution_map(model, cases.loc[["P01"]])  # doctest: +SKIP
-    >>> AttributionDisplay.from_volumes(image, heat, mask).plot()  # doctest: +SKIP
+    >>> FeatureMapDisplay.from_volumes(image, heat).plot_slices()  # doctest: +SKIP
     """
     require_torch("attribution_map")
     if method not in METHODS:
@@ -172,7 +172,7 @@ def _boxes(size: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
     along = []
     for n in size:
         edge = max(1, n // CUBE)
-        starts = sorted({*range(0, n - edge + 1, max(1, edge // 2)), n - edge})
+        starts = sorted({*range(0, n - edge + 1, (edge + 1) // 2), n - edge})
         along.append([slice(s, s + edge) for s in starts])
     yield from product(*along)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
@@ -120,29 +121,95 @@ class FeatureMapDisplay(Display):
         >>> FeatureMapDisplay(image, image).plot(index=1).ax_.get_xlabel()
         'z = 1'
         """
+        shown = self._region_along(axis)
+        if index is None:
+            index = int(shown.argmax())
+        if not 0 <= index < self.image.shape[axis]:
+            raise InputError(f"index is {index}; required: 0 to {self.image.shape[axis] - 1} along {AXES[axis]}.")
+        with style():
+            ax = self._open(ax, 4.2, 3.6)
+            image = self._draw(ax, axis, index, window, None)
+            self._bar(image, [ax])
+        return self
+
+    def plot_slices(
+        self,
+        *,
+        axis: int = 0,
+        count: int = 5,
+        window: tuple[float, float] | None = None,
+        limits: tuple[float, float] | None = None,
+    ) -> Self:
+        """Draw several slices through the region side by side, in one scale of colours.
+
+        Parameters
+        ----------
+        axis : {0, 1, 2}
+            Across which axis to cut: z, y or x.
+        count : int
+            How many slices, evenly through the region (or the map).
+        window : tuple of 2 float, optional
+            Grey range of the image; its 1st to 99th percentile if absent.
+        limits : tuple of 2 float, optional
+            Range of the colours; that of the map if absent. Give it, and maps of several cases compare.
+
+        Returns
+        -------
+        FeatureMapDisplay
+            Itself, with ``ax_`` (of the first slice) and ``figure_``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> image = np.arange(36.0).reshape(4, 3, 3)
+        >>> len(FeatureMapDisplay(image, image).plot_slices(count=3).figure_.axes)
+        4
+        """
+        if not isinstance(count, int) or count < 1:
+            raise InputError(f"count is {count!r}; required: a whole number from 1 on.")
+        places = np.flatnonzero(self._region_along(axis) > 0)
+        if not places.size:
+            raise InputError("The map holds no value and the mask no region; there is no slice to show.")
+        chosen = places[np.unique(np.linspace(0, places.size - 1, min(count, places.size)).round().astype(int))]
+        known = self.values[np.isfinite(self.values)]
+        if limits is None:
+            limits = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
+        with style():
+            axes = plt.subplots(
+                1, chosen.size, figsize=(1.9 * chosen.size + 0.6, 2.3), layout="constrained", squeeze=False
+            )[1]
+            for ax, index in zip(axes[0], chosen.tolist(), strict=True):
+                image = self._draw(ax, axis, index, window, limits)
+            self._open(axes[0, 0], 0, 0)
+            self._bar(image, list(axes[0]))
+        return self
+
+    def _region_along(self, axis: int) -> NDArray[Any]:
+        """Voxels of the region (or the map) in each slice."""
         if axis not in (0, 1, 2):
             raise InputError(f"axis is {axis!r}; required: 0 (z), 1 (y) or 2 (x).")
         shown = np.isfinite(self.values) if self.mask is None else np.asarray(self.mask, dtype=bool)
-        if index is None:
-            others = tuple(k for k in range(3) if k != axis)
-            index = int(shown.sum(axis=others).argmax())
-        if not 0 <= index < self.image.shape[axis]:
-            raise InputError(f"index is {index}; required: 0 to {self.image.shape[axis] - 1} along {AXES[axis]}.")
+        return shown.sum(axis=tuple(k for k in range(3) if k != axis))
+
+    def _draw(
+        self, ax: Axes, axis: int, index: int, window: tuple[float, float] | None, limits: tuple[float, float] | None
+    ) -> Any:
         rows, columns = (s for k, s in enumerate(self.spacing) if k != axis)
-        with style():
-            ax = self._open(ax, 4.2, 3.6)
-            grey = np.take(self.image, index, axis)
-            low, high = window or np.percentile(grey, [1, 99])
-            look: dict[str, Any] = {"aspect": rows / columns, "interpolation": "nearest"}
-            ax.imshow(grey, cmap="gray", vmin=low, vmax=high, **look)
-            color = np.ma.masked_invalid(np.take(self.values, index, axis))
-            image = ax.imshow(color, cmap="viridis", alpha=0.75, **look)
-            if self.mask is not None and np.take(self.mask, index, axis).any():
-                ax.contour(np.take(self.mask, index, axis), [0.5], colors="white", linewidths=0.8)
-            ax.set(xticks=[], yticks=[])
-            ax.spines[:].set_visible(False)
-            ax.set_xlabel(f"{AXES[axis]} = {index}")
-            bar = self.figure_.colorbar(image, ax=ax, shrink=0.8, aspect=20)
-            bar.outline.set_visible(False)
-            bar.set_label(plain(self.label))
-        return self
+        grey = np.take(self.image, index, axis)
+        low, high = window or np.percentile(grey, [1, 99])
+        look: dict[str, Any] = {"aspect": rows / columns, "interpolation": "nearest"}
+        ax.imshow(grey, cmap="gray", vmin=low, vmax=high, **look)
+        color = np.ma.masked_invalid(np.take(self.values, index, axis))
+        least, most = limits or (None, None)
+        image = ax.imshow(color, cmap="viridis", alpha=0.75, vmin=least, vmax=most, **look)
+        if self.mask is not None and np.take(self.mask, index, axis).any():
+            ax.contour(np.take(self.mask, index, axis), [0.5], colors="white", linewidths=0.8)
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+        ax.set_xlabel(f"{AXES[axis]} = {index}")
+        return image
+
+    def _bar(self, image: Any, axes: list[Axes]) -> None:
+        bar = self.figure_.colorbar(image, ax=axes, shrink=0.8, aspect=20)
+        bar.outline.set_visible(False)
+        bar.set_label(plain(self.label))

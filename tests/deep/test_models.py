@@ -410,3 +410,34 @@ def test_settings_say_what_is_wrong() -> None:
     with pytest.raises(ParameterError, match="backbone='vgg'"):
         DeepClassifier("vgg").fit(*images(8, 1.0, seed=0))
     assert NOISE.noise == 0.5
+
+
+def test_attribution_of_a_case_lies_on_its_image() -> None:
+    """A bright ball off the centre of the crop, on an anisotropic grid, turned over in its file."""
+    from radiokit.io import Mask, Volume
+
+    rng = np.random.default_rng(0)
+    z, y, x = np.indices((12, 30, 30))
+    ball = ((3 * (z - 4)) ** 2 + (y - 10) ** 2 + (x - 19) ** 2) < 36
+    region = np.zeros((12, 30, 30), dtype=bool)
+    region[1:11, 3:27, 3:27] = True
+    truth = np.arange(48) % 2
+    turned = (1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0)
+    grid = {"spacing": (3.0, 1.0, 1.0), "origin": (5.0, 100.0, -7.0), "direction": turned}
+    table = pd.DataFrame(
+        {
+            "image": [Volume(rng.normal(size=ball.shape) + 4 * ball * event, **grid) for event in truth],
+            "mask": [Mask(region, **grid) for _ in truth],
+        }
+    )
+    crop = Crop(size=(12, 12, 12), spacing=(3.0, 2.5, 2.5))
+    training = Training(epochs=4, batch_size=8, learning_rate=3e-3, patience=None, augmentation=None)
+    model = DeepClassifier(Network("resnet_small", stride=1), crop=crop, training=training, random_state=0)
+    model.fit(table, truth)
+    heat = np.mean([attribution_map(model, table.iloc[[i]], method="occlusion").array for i in (1, 3, 5)], axis=0)
+    found = attribution_map(model, table.iloc[1], method="gradcam")
+    assert found.shape == (12, 30, 30) and found.spacing == (3.0, 1.0, 1.0) and found.direction == turned
+    heat = np.maximum(heat, 0)
+    assert heat[ball].mean() > 3 * heat.mean()
+    assert heat[ball].mean() > 2 * heat[:, ::-1][ball].mean(), "the map is turned over"
+    assert heat[ball].mean() > 2 * heat[:, :, ::-1][ball].mean(), "the map is turned over"

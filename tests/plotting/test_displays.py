@@ -359,6 +359,20 @@ def test_feature_map_shows_the_slice_with_most_of_the_region() -> None:
         FeatureMapDisplay(IMAGE, IMAGE).plot(axis=2, index=5)
 
 
+def test_feature_map_slices_share_one_scale() -> None:
+    display = FeatureMapDisplay(IMAGE, IMAGE / 2, IMAGE > 40).plot_slices(count=9)
+    *slices, _bar = display.figure_.axes
+    assert [ax.get_xlabel() for ax in slices] == ["z = 2"] or len(slices) > 1
+    assert {ax.get_images()[1].get_clim() for ax in slices} == {(IMAGE.min() / 2, IMAGE.max() / 2)}
+    fixed = FeatureMapDisplay(IMAGE, IMAGE).plot_slices(axis=2, count=2, limits=(0.0, 7.0))
+    assert [ax.get_xlabel() for ax in fixed.figure_.axes[:2]] == ["x = 0", "x = 4"]
+    assert {ax.get_images()[1].get_clim() for ax in fixed.figure_.axes[:2]} == {(0.0, 7.0)}
+    with pytest.raises(InputError, match="count is 0"):
+        FeatureMapDisplay(IMAGE, IMAGE).plot_slices(count=0)
+    with pytest.raises(InputError, match="no slice to show"):
+        FeatureMapDisplay(IMAGE, IMAGE, np.zeros_like(IMAGE, dtype=bool)).plot_slices()
+
+
 def test_flow_counts_what_was_left_out() -> None:
     texts = [t.get_text() for t in FlowDisplay.from_frame(FLOW).plot().ax_.texts]
     assert any("1 patient, 2 cases" in text for text in texts)
