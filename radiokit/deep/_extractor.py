@@ -234,7 +234,8 @@ class DeepFeatureExtractor(CaseTransformer):
         ...     extractor.extract(cases)
         Extraction(1 cases, 128 features, 0 failures)
         """
-        return run_cases(case_table(cases), **self._run()[1])
+        _, how = self._run()
+        return run_cases(case_table(cases), **how)
 
     def extract_to(self, cases: Any, path: str | os.PathLike[str]) -> ExtractionFile:
         """Extract the features of each case to a Parquet file, in memory that does not grow with their number.
