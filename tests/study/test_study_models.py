@@ -52,7 +52,6 @@ def run(pipeline: str, *, outcome: str | None = "outcome", **options: Any):
 
 CASES = [
     ("xgboost", {}),
-    ("forest", {"class_weight": "balanced"}),
     ("svm_rbf", {}),
     ("svm_linear", {"calibration": "beta"}),
     ("logistic", {"calibration": "isotonic", "class_weight": "balanced"}),
@@ -61,25 +60,37 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("pipeline", "options"), CASES)
-def test_what_the_study_predicts_a_fresh_process_predicts_and_the_parts_sum_to_it(
-    pipeline: str, options: dict[str, Any], tmp_path: Path
-) -> None:
-    result = run(pipeline, **options)
-    result.save(tmp_path)
+PREDICT = """
+import sys
+from pathlib import Path
+import radiokit.study as study
+for path in sorted(Path(sys.argv[1]).glob("*/*.rk")):
+    study.load_signature(path).predict(f"{sys.argv[1]}/new.csv").to_csv(path.with_suffix(".csv"))
+assert "xgboost" not in sys.modules
+"""
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one fresh process predicts with the frozen models of all studies."""
+    folder = tmp_path_factory.mktemp("frozen")
     cases, features = cohort()
-    cases[["age", "stage"]].join(features).to_csv(tmp_path / "new.csv")
-    code = (
-        "import sys, radiokit.study as s\n"
-        "for name in ('ct', 'combined'):\n"
-        "    s.load_signature(f'{sys.argv[1]}/{name}.rk').predict(f'{sys.argv[1]}/new.csv')"
-        ".to_csv(f'{sys.argv[1]}/{name}.predicted.csv')\n"
-        "assert 'xgboost' not in sys.modules\n"
-    )
-    subprocess.run([sys.executable, "-W", "error", "-c", code, str(tmp_path)], check=True)
+    cases[["age", "stage"]].join(features).to_csv(folder / "new.csv")
+    for k, (pipeline, options) in enumerate(CASES):
+        (folder / str(k)).mkdir()
+        for name in ("ct", "combined"):
+            run(pipeline, **options).models[name].save(folder / str(k) / f"{name}.rk")
+    subprocess.run([sys.executable, "-W", "error", "-c", PREDICT, str(folder)], check=True)
+    return folder
+
+
+@pytest.mark.parametrize("k", range(len(CASES)), ids=[pipeline for pipeline, _ in CASES])
+def test_what_the_study_predicts_a_fresh_process_predicts_and_the_parts_sum_to_it(k: int, elsewhere: Path) -> None:
+    pipeline, options = CASES[k]
+    result = run(pipeline, **options)
     column = "risk" if "outcome" in options else "probability"
     for name in ("ct", "combined"):
-        fresh = pd.read_csv(tmp_path / f"{name}.predicted.csv", index_col=0, float_precision="round_trip")[column]
+        fresh = pd.read_csv(elsewhere / str(k) / f"{name}.csv", index_col=0, float_precision="round_trip")[column]
         own = result.predictions.query("model == @name and source != 'out-of-fold'").set_index("case_id")[column]
         assert (fresh.loc[own.index] == own).all()
         _parts_sum(result, name, own)
@@ -95,7 +106,8 @@ def _parts_sum(result: Any, name: str, own: pd.Series) -> None:
 
 
 def test_a_category_is_one_variable_and_linear_attributions_are_centred() -> None:
-    result = run("logistic")
+    pipeline, options = CASES[3]
+    result = run(pipeline, **options)
     table = result.tables["attributions"].query("model == 'combined' and cohort == 'training'")
     means = table.groupby("feature")["attribution"].mean()
     assert {"age", "stage"} <= set(means.index)
@@ -129,6 +141,16 @@ def frozen(kind: str) -> FrozenSignature:
     cases, features = cohort()
     fitted = signature_pipeline(kind, random_state=0).fit(features, cases["outcome"])
     return FrozenSignature(Frozen("ct", "logistic", 0.0, (("ct", 1.0),), (score_of("ct", fitted, features),)))
+
+
+def test_a_frozen_forest_is_the_fitted_one(tmp_path: Path) -> None:
+    cases, features = cohort()
+    fitted = signature_pipeline("forest", class_weight="balanced", random_state=0).fit(features, cases["outcome"])
+    score = score_of("ct", fitted, features)
+    FrozenSignature(Frozen("ct", "logistic", 0.0, (("ct", 1.0),), (score,))).save(tmp_path / "ct.rk")
+    read = load_signature(tmp_path / "ct.rk").predict(features)
+    np.testing.assert_allclose(read["probability"], fitted.predict_proba(features)[:, 1], atol=1e-12)
+    assert read["score_ct"].tolist() == score.values(features)
 
 
 def written(path: Path, content: dict[str, Any], version: int) -> None:
