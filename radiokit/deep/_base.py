@@ -257,6 +257,11 @@ class DeepModel(BaseEstimator):
         -------
         dict
             Settings, weights in base64 with their checksum, and what else was learnt.
+
+        Examples
+        --------
+        >>> model.to_dict()["class"]  # doctest: +SKIP
+        'DeepClassifier'
         """
         check_is_fitted(self)
         return {"class": type(self).__name__, **document.model_to_dict(self, self._learnt), **self._own_state()}
@@ -279,12 +284,18 @@ class DeepModel(BaseEstimator):
         ------
         FileError
             If it is damaged.
+
+        Examples
+        --------
+        >>> DeepClassifier.from_dict(model.to_dict())  # doctest: +SKIP
         """
         try:
             parameters, learnt = document.model_from_dict(raw)
             model = cls(**parameters)
             model._learnt = Learnt(**learnt)
             model._take_state(raw)
+            if (weights := model._learnt.weights) is not None:
+                model.coef_ = pd.Series(weights.coef, index=weights.names, name="coef")
         except (KeyError, TypeError, ValueError, AttributeError, json.JSONDecodeError) as error:
             if isinstance(error, FileError):
                 raise
@@ -305,6 +316,11 @@ class DeepModel(BaseEstimator):
         -------
         DeepScore
             Reads the images of new cases itself.
+
+        Examples
+        --------
+        >>> model.frozen_score("ct", cases).columns  # doctest: +SKIP
+        ('image', 'mask')
         """
         reader = self._learnt.reader
         if not reader.sequences:

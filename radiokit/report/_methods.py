@@ -84,8 +84,34 @@ def _features(result: Reportable) -> str:
     signatures = setting(result, "signatures")
     if not isinstance(signatures, Mapping) or not signatures:
         return ""
-    described = "; ".join(f"{name}: {_described(value)}" for name, value in signatures.items())
-    return f"Image features were taken from these sources: {described}."
+    plain = {name: value for name, value in signatures.items() if not _is_network(value)}
+    text = ""
+    if plain:
+        described = "; ".join(f"{name}: {_described(value)}" for name, value in plain.items())
+        text = f"Image features were taken from these sources: {described}. "
+    return (text + " ".join(_network(n, v["deep"]) for n, v in signatures.items() if _is_network(v))).strip()
+
+
+def _is_network(value: Any) -> bool:
+    return isinstance(value, Mapping) and isinstance(value.get("deep"), Mapping)
+
+
+def _network(name: str, about: Mapping[str, Any]) -> str:
+    crop, training = about["crop"], about["training"]
+    size, spacing = ("x".join(f"{v:g}" for v in crop[k]) for k in ("size", "spacing"))
+    channels = f" of {_join(list(map(str, about['sequences'])))}" if about["sequences"] else ""
+    stop = ""
+    if training["patience"] is not None:
+        stop = (
+            f", until the loss in {training['validation']:.0%} of the training patients, who did not train, had not "
+            f"fallen for {training['patience']} epochs"
+        )
+    return (
+        f"The signature {name} is a convolutional network ({about['backbone']}, {about['dimension']}) trained end to "
+        f"end from random weights on crops{channels} around the tumour ({size} voxels of {spacing} mm, z y x), for at most "
+        f"{training['epochs']} epochs by AdamW (learning rate {training['learning_rate']:g}, batches of "
+        f"{training['batch_size']}){stop}."
+    )
 
 
 def _described(value: Any) -> str:
@@ -98,9 +124,10 @@ def _models(result: Reportable) -> str:
     if not setting(result, "options"):
         return ""
     text = ""
-    if setting(result, "signatures"):
+    signatures = setting(result, "signatures")
+    if isinstance(signatures, Mapping) and not all(_is_network(v) for v in signatures.values()):
         build = _default_signature if _option(result, "pipeline") == "default" else _lasso_signature
-        text = f"For each signature, missing feature values were imputed by the median, {build(result)} "
+        text = f"For each signature of features, missing feature values were imputed by the median, {build(result)} "
     clinical = setting(result, "clinical")
     if clinical:
         text += (
@@ -203,7 +230,10 @@ def _cited(result: Reportable) -> Iterator[str]:
             yield key
     if table(result, "lasso_path") is not None:
         yield "ridge" if _option(result, "pipeline") == "default" else "lasso"
-    features = str(setting(result, "signatures"))
+    signatures = setting(result, "signatures")
+    features = str(
+        {k: v for k, v in signatures.items() if not _is_network(v)} if isinstance(signatures, Mapping) else ""
+    )
     if "Extractor" in features or "extractor" in features or "image" in features:
         yield "ibsi" if "ibsi" in features else "pyradiomics"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,17 @@ def optional_sequences(signatures: Mapping[str, Any]) -> list[str] | None:
                 return None
             names += arguments["sequences"]
     return names
+
+
+def describe_deep(value: Any) -> dict[str, Any]:
+    """Return all settings of a deep model as plain text and numbers, for the report."""
+    from radiokit.deep._settings import Network
+
+    arguments = deep_arguments("", value, Path())
+    backbone = arguments["backbone"]
+    network = backbone if isinstance(backbone, Network) else Network(backbone)
+    own = {"sequences": list(arguments.get("sequences") or []), "crop": asdict(arguments["crop"])}
+    return {"deep": {**asdict(network), **own, "training": asdict(arguments["training"])}}
 
 
 def deep_estimator(arguments: Mapping[str, Any], *, survival: bool, seed: int, cache: Any) -> Any:

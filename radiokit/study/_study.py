@@ -14,7 +14,7 @@ import pandas as pd
 
 from radiokit.exceptions import CaseTableError, InputError, ParameterError, RadiokitWarning
 from radiokit.study._cohort import Flow, Patients, Roles, aggregate, complete, holds_numbers, outcome_known
-from radiokit.study._deep import optional_sequences
+from radiokit.study._deep import describe_deep, is_deep, optional_sequences
 from radiokit.study._domain import with_domains
 from radiokit.study._endpoint import Data, Endpoint, Run, model_endpoint, survival_outcome
 from radiokit.study._freeze import freeze_all
@@ -294,6 +294,8 @@ def _with_ids(table: pd.DataFrame) -> pd.DataFrame:
 def _describe(value: Any) -> Any:
     if isinstance(value, pd.DataFrame):
         return f"table of {value.shape[1]} columns"
+    if is_deep(value):
+        return describe_deep(value)
     if isinstance(value, Mapping):
         return {str(k): v if isinstance(v, str | int | float | list | dict) else str(v) for k, v in value.items()}
     return str(value)

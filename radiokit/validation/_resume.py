@@ -70,7 +70,10 @@ def replicate_map(
 
 def data_key(what: str, estimator: Any, X: pd.DataFrame, y: NDArray[Any], *more: Any) -> str:
     """Hash of everything that decides the replicates."""
-    rows = pd.util.hash_pandas_object(X, index=True).to_numpy().tobytes().hex()
+    try:
+        rows = pd.util.hash_pandas_object(X, index=True).to_numpy().tobytes().hex()
+    except TypeError:  # cells that hold images
+        rows = joblib.hash(X)
     text = "|".join([what, joblib.hash(estimator), "\t".join(map(str, X.columns)), rows, y.tobytes().hex()])
     return content_hash(text + "|" + "|".join(joblib.hash(item) for item in more))
 

@@ -72,7 +72,9 @@ def test_a_study_file_trains_networks(cohort, result, tmp_path: Path) -> None:
     assert "selected" not in result.tables or result.tables["selected"].empty
     weights = dict(result.models["combined"].model.weights)
     assert set(weights) == {"network", "age"}
-    result.report(tmp_path / "report.html")
+    text = result.report(tmp_path / "report.html").read_text()
+    assert "convolutional network (resnet_small, 2.5D) trained end to end" in text
+    assert "crops of ct and mr around the tumour (3x12x12 voxels of 2x4x4 mm" in text
 
 
 def test_models_of_one_run_share_what_they_have_trained(cohort, result) -> None:

@@ -316,7 +316,7 @@ def test_survival_orders_times_and_predicts_them() -> None:
         model.fit(table, as_survival_target(np.zeros(160), y["time"]))
 
 
-def test_inside_scikit_learn_nested_cv_and_fusion() -> None:
+def test_inside_scikit_learn_nested_cv_and_fusion(tmp_path: Path) -> None:
     from radiokit.models import FusionClassifier
     from radiokit.validation import nested_cv
 
@@ -324,7 +324,7 @@ def test_inside_scikit_learn_nested_cv_and_fusion() -> None:
     small = classifier(1, training={"patience": None})
     assert len(cross_val_score(small, X, y, cv=2, scoring="roc_auc")) == 2
     table = pd.DataFrame({"patch": list(X), "age": np.arange(60.0) % 7})
-    assert nested_cv(small, table[["patch"]], y, outer=2, random_state=0).predictions.n == 60
+    assert nested_cv(small, table[["patch"]], y, outer=2, random_state=0, cache=tmp_path).predictions.n == 60
     fusion = FusionClassifier({"deep": (small, ["patch"])}, clinical=["age"], cv=2, random_state=0).fit(table, y)
     assert fusion.final_columns_ == ["deep", "age"] and fusion.predict_proba(table).shape == (60, 2)
 
