@@ -15,9 +15,6 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Any, TypeVar
 
-from joblib import parallel_config
-from joblib._parallel_backends import LokyBackend
-from joblib.parallel import get_active_backend
 from threadpoolctl import ThreadpoolController
 
 from radiokit.utils._threads import hold_for_good, one_thread
@@ -32,6 +29,9 @@ def can_fork() -> bool:
 
     OpenBLAS ends its threads before a fork and starts new ones after it; the pools of OpenMP do not survive.
     """
+    from joblib._parallel_backends import LokyBackend
+    from joblib.parallel import get_active_backend
+
     if sys.platform != "linux" or threading.active_count() > 1 or type(get_active_backend()[0]) is not LokyBackend:
         return False
     pools = ThreadpoolController().info()
@@ -63,6 +63,8 @@ def forked_iter(
 
 def _prepare(function: Callable[[Any], Any]) -> None:
     """Remember what to do; whatever it does in turn, it does in this process, on one thread."""
+    from joblib import parallel_config
+
     _call.function = function  # type: ignore[attr-defined]
     parallel_config(backend="sequential")
     hold_for_good()

@@ -17,9 +17,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import cloudpickle
-from joblib import Parallel, cpu_count, delayed, effective_n_jobs
-
 from radiokit.exceptions import CaseMemoryError, CaseTimeoutError, ExtractionError, ParameterError, WorkerDiedError
 
 Item = TypeVar("Item")
@@ -79,6 +76,9 @@ def isolated_iter(
 
     Which workers hold the processes is the choice of ``joblib.parallel_config``; by default it is threads of this one.
     """
+    import cloudpickle
+    from joblib import Parallel, cpu_count, delayed, effective_n_jobs
+
     threads = max(1, cpu_count() // effective_n_jobs(n_jobs))
     setup = cloudpickle.dumps((function, limits))
     work = _Isolated(setup, limits, {name: str(threads) for name in THREADS}, secrets.token_hex(8))
@@ -131,6 +131,8 @@ class _Process:
             raise ExtractionError(f"A process for the cases cannot be started: {error}") from error
 
     def work(self, item: Any) -> Any:
+        import cloudpickle
+
         clock = threading.Timer(self.limits.timeout or 0.0, self._end_late)
         if self.limits.timeout is not None:
             clock.start()

@@ -1,11 +1,12 @@
-"""One parallel loop for the whole library: joblib outside, one thread inside, a progress bar if asked."""
+"""One parallel loop for the whole library: joblib outside, one thread inside, a progress bar if asked.
+
+joblib brings asyncio and takes 0.1 s: it is imported where workers are asked for, so that a single case does not wait.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sized
 from typing import Any, TypeVar
-
-from joblib import Parallel, delayed, effective_n_jobs
 
 from radiokit.utils._forked import can_fork, forked_iter
 from radiokit.utils._threads import one_thread
@@ -61,6 +62,8 @@ def parallel_iter(
     description: str,
 ) -> Iterator[Result]:
     """Yield what `parallel_map` would return, in order, as it is done; closing the iterator drops the rest."""
+    from joblib import Parallel, delayed, effective_n_jobs
+
     total = len(items) if isinstance(items, Sized) else None
     n_workers = effective_n_jobs(n_jobs)
     results: Generator[Result, None, None]

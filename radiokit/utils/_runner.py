@@ -13,7 +13,6 @@ from typing import NoReturn
 
 import numpy as np
 import pandas as pd
-from joblib.parallel import get_active_backend
 
 from radiokit.exceptions import CaseTableError, ParameterError
 from radiokit.utils._batches import Finish, in_batches
@@ -205,6 +204,8 @@ def outcomes_of(cases: pd.DataFrame, task: Task, *, n_jobs: int | None, limits: 
 
     On a cluster they do so from the start: it would send a case that kills its worker to the next, and to the next.
     """
+    from joblib.parallel import get_active_backend
+
     done = 0
     if limits is None and type(get_active_backend()[0]).__name__ in ON_THIS_MACHINE:
         try:

@@ -5,7 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 
-HEAVY = ("SimpleITK", "scipy.stats", "scipy.ndimage", "scipy.sparse", "scipy.spatial", "sklearn", "pydicom", "rich")
+HEAVY = (
+    "SimpleITK",
+    "scipy.stats",
+    "scipy.ndimage",
+    "scipy.sparse",
+    "scipy.spatial",
+    "sklearn",
+    "pydicom",
+    "rich",
+    "joblib",
+)
 
 
 def loaded_by(code: str) -> list[str]:
