@@ -54,6 +54,7 @@ def laplacian_of_gaussian(
     ndarray of float32, shape of the box
         What ``SimpleITK.LaplacianRecursiveGaussian(image, sigma, True)`` returns.
     """
+    array = array.astype(np.result_type(array.dtype, np.float32), copy=False)  # exact, and few types to compile for
     total = np.zeros(array[box].shape, dtype=np.float32)
     for axis in (2, 1, 0):  # ITK's order, x first: sums of rounded numbers depend on it
         curved = recursion(sigma / spacing[axis], sigma, second_derivative=True)
