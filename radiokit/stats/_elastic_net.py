@@ -52,6 +52,22 @@ class ElasticNetPath:
         """Linear predictors of shape (n, n_lambdas)."""
         return X @ self.coef.T + self.intercept
 
+    def at(self, lambdas: FloatArray) -> ElasticNetPath:
+        """Models at other penalties: linear in lambda between neighbours, held at the ends (``predict.glmnet``)."""
+        known = self.lambdas
+        wanted = np.clip(lambdas, known[-1], known[0])
+        right = np.searchsorted(-known, -wanted)  # the first penalty that is not larger
+        left = np.maximum(right - 1, 0)
+        gap = known[left] - known[right]
+        share = np.divide(wanted - known[right], gap, out=np.zeros_like(wanted), where=gap > 0)
+
+        def between(values: FloatArray) -> FloatArray:
+            weight = share.reshape(-1, *[1] * (values.ndim - 1))
+            return weight * values[left] + (1 - weight) * values[right]
+
+        coef, intercept, ratio = map(between, (self.coef, self.intercept, self.deviance_ratio))
+        return ElasticNetPath(lambdas, coef, intercept, ratio, self.center, self.scale)
+
 
 @dataclass(frozen=True, eq=False)
 class CrossValidatedPath:
@@ -155,18 +171,17 @@ def cross_validated_path(
     CrossValidatedPath
         Binomial: twice the log-loss, folds weighted by their size. Cox: full minus training partial likelihood of each
         fold's model, by events (``grouped=TRUE`` of cv.glmnet; doi:10.1002/sim.2353). The SE is that of the folds'
-        weighted mean, with divisor (number of folds - 1). Every fold is fitted at the same penalties, as
-        ``cv.glmnet(lambda=...)``; left to itself it interpolates between paths of the folds.
+        weighted mean, with divisor (number of folds - 1). As cv.glmnet, a fold has its own default path, read at the
+        penalties of the full one by interpolation; given `lambdas`, every fold is fitted at these.
     """
     weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
     full = elastic_net_path(X, y, sample_weight=weight, **options)
-    options = {**options, "lambdas": full.lambdas}
     survival = is_survival_target(y)
     numbers = np.unique(folds[folds >= 0])
     losses, weights = [], []
     for k in numbers:
         out = folds == k
-        part = elastic_net_path(X[~out], y[~out], sample_weight=weight[~out], **options)
+        part = elastic_net_path(X[~out], y[~out], sample_weight=weight[~out], **options).at(full.lambdas)
         if survival:
             loss, w = _cox_fold(part, X, y, weight, out)
         else:

@@ -22,8 +22,6 @@ from radiokit.stats._inputs import FloatArray
 MAX_NEWTON = 100
 MAX_ROUNDS = 50
 MIN_CURVATURE = 1e-12
-MAX_RELATIVE_DEVIANCE = 0.999
-MIN_GAIN = 1e-5
 MIN_LAMBDAS = 5
 
 
@@ -58,6 +56,10 @@ class Binomial:
         """Second derivatives by the coefficients of the rows of B."""
         R = B * np.sqrt(local.curvature)
         return R @ R.T  # of one matrix with itself: half the work
+
+    def complete(self, explained: FloatArray) -> bool:
+        """Whether glmnet's default path ends here, by the shares of deviance explained so far."""
+        return bool(explained[-1] > 0.999 or explained[-1] - explained[-2] < 1e-5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +97,10 @@ class Cox:
         mean = mean * (np.sqrt(self.dead) / local.at_risk)
         R = B * np.sqrt(local.curvature)
         return R @ R.T - mean @ mean.T
+
+    def complete(self, explained: FloatArray) -> bool:
+        """Whether glmnet's default path ends here: for Cox by the gain of four steps, relative to what is explained."""
+        return bool(explained[-1] > 0.99 or explained[-1] - explained[-MIN_LAMBDAS] < 1e-3 * explained[-1])
 
 
 Loss = Binomial | Cox
@@ -277,7 +283,7 @@ def fit_path(
     """Coefficients (n_done, n_rows) and loss at each penalty, and the loss of the unpenalised rows alone.
 
     `factor` is 0 for rows without a penalty and infinite for rows that stay out. With `stop_early` the path ends where
-    glmnet's does: once another penalty gains less than 1e-5 of the null deviance, or 99.9 % are explained.
+    glmnet's does: once another penalty gains too little, or nearly all of the null deviance is explained.
     """
     with _blas().limit(limits=1, user_api="blas"):
         return _fit_path(loss, Z, l1_ratio, factor, lambdas, stop_early, tolerance)
@@ -316,10 +322,8 @@ def _fit_path(
             working |= joins
             beta[working], local = fit_rows(loss, Z[working], beta[working], first[working], second[working], tolerance)
         path[index], losses[index] = beta, local.value
-        if stop_early and index >= MIN_LAMBDAS - 1:
-            explained = (null - losses[index - 1 : index + 1]) / span
-            if explained[1] - explained[0] < MIN_GAIN or explained[1] > MAX_RELATIVE_DEVIANCE:
-                return path[: index + 1], losses[: index + 1], null
+        if stop_early and index >= MIN_LAMBDAS - 1 and loss.complete((null - losses[: index + 1]) / span):
+            return path[: index + 1], losses[: index + 1], null
     return path, losses, null
 
 

@@ -70,6 +70,36 @@ def test_path_and_curve_as_glmnet(shared: Path) -> None:
         assert got.path.lambdas[got.index_1se] == pytest.approx(want["lambda_1se"], rel=1e-12)
 
 
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+@pytest.mark.parametrize("alpha", [1.0, 0.5])
+@pytest.mark.parametrize("name", ["binomial", "wide", "cox"])
+def test_default_path_and_curve_as_cv_glmnet(name: str, alpha: float) -> None:
+    cases = pd.read_csv(GOLDEN / "cv_glmnet_cases.csv").query("table == @name").dropna(axis=1)
+    want = pd.read_csv(GOLDEN / "cv_glmnet_values.csv", keep_default_na=False)
+    want = want.query("table == @name and alpha == @alpha").reset_index()
+    X, event = cases.filter(regex="^f[0-9]").to_numpy(), cases["event"].to_numpy()
+    y = as_survival_target(event, cases["time"]) if name == "cox" else event == 1
+    got = cross_validated_path(X, y, cases["fold"].to_numpy(), l1_ratio=alpha)
+    np.testing.assert_allclose(got.path.lambdas, want["lambda"], rtol=1e-8)  # as many: the same end
+    np.testing.assert_allclose(got.cv_mean, want["cvm"], rtol=1e-5)
+    np.testing.assert_allclose(got.cv_se, want["cvsd"], rtol=1e-4)
+    assert got.path.n_features.tolist() == want["nzero"].tolist()
+    assert want["chosen"][got.index_min] == "min"
+    assert want["chosen"][got.index_1se] == "1se"
+
+
+def test_a_path_is_read_between_and_beyond_its_penalties() -> None:
+    X, y = problem(60, 6)
+    path = elastic_net_path(X, y, lambdas=[0.2, 0.1, 0.02])
+    read = path.at(np.array([0.5, 0.2, 0.125, 0.02, 0.001]))
+    by_hand = [path.coef[0], path.coef[0], 0.25 * path.coef[0] + 0.75 * path.coef[1], path.coef[2], path.coef[2]]
+    np.testing.assert_allclose(read.coef, by_hand, rtol=1e-12, atol=1e-15)
+    one = elastic_net_path(X, y, lambdas=[0.1])
+    np.testing.assert_array_equal(one.at(np.array([0.3, 0.05])).coef, np.repeat(one.coef, 2, axis=0))
+
+
 def test_penalty_factors_as_glmnet(shared: Path) -> None:
     values = json.loads((shared / "oracles/values/shared_07_selection.json").read_text())["results"]
     data = pd.read_csv(shared / "oracles/data/shared_features.csv", float_precision="round_trip")
