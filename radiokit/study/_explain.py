@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import kruskal, spearmanr
 from sklearn.pipeline import Pipeline
 
 from radiokit import nomogram as points
 from radiokit.models import univariable_table
 from radiokit.study._attributions import contributions
+from radiokit.study._confounders import confounders
 from radiokit.study._endpoint import Data, Endpoint, Modelled, Run
 from radiokit.study._frozen import CaseScore, Frozen, Score
 from radiokit.study._linear import score_of
@@ -57,7 +57,8 @@ def selected_table(endpoint: Endpoint, data: Data, subsamples: int, run: Run) ->
         added, _ = contributions(model.frozen, data.X[data.training], data.X[data.training])
         table["importance"] = table["feature"].map(added.abs().mean())
         table["selection_frequency"] = [frequency.get(f, 0.0) for f in table["feature"]]
-        parts.append(table.join(confounders(table["feature"], data)))
+        used = data.X.loc[data.training, list(table["feature"])]
+        parts.append(table.join(confounders(used, data), on="feature"))
     if not parts:
         return pd.DataFrame(columns=list(SELECTED))
     return pd.concat(parts, ignore_index=True)
@@ -91,15 +92,6 @@ def _chosen(seed: int, *, pipeline: Any, X: pd.DataFrame, y: NDArray[Any]) -> li
     return [f.name for f in score_of("", model, X.iloc[rows]).features]
 
 
-def confounders(features: pd.Series, data: Data) -> pd.DataFrame:
-    """Spearman correlation of each feature with the volume, and a Kruskal-Wallis test between centres, in training."""
-    rows = []
-    for name in features:
-        values = data.X.loc[data.training, name].astype(float)
-        rows.append({"volume_correlation": _with_volume(values, data), "center_p_value": _by_center(values, data)})
-    return pd.DataFrame(rows, index=features.index, columns=["volume_correlation", "center_p_value"], dtype=float)
-
-
 def _spread(data: Data, feature: str) -> float:
     """Return the standard deviation in training, so that coefficients compare."""
     return float(data.X.loc[data.training, feature].astype(float).std())
@@ -116,34 +108,9 @@ def correlation_table(endpoint: Endpoint, data: Data) -> pd.DataFrame:
 
 def confounding_table(endpoint: Endpoint, data: Data) -> pd.DataFrame:
     """Return how far each model's training prediction goes with the volume, and whether centres differ."""
-    rows = []
-    for model in endpoint.models:
-        p = model.predictions["training", "train"]
-        values = pd.Series(p.score, index=data.X.index[data.training])
-        rows.append(
-            {
-                "model": model.name,
-                "volume_correlation": _with_volume(values, data),
-                "center_p_value": _by_center(values, data),
-            }
-        )
-    return pd.DataFrame(rows).dropna(how="all", subset=["volume_correlation", "center_p_value"])
-
-
-def _with_volume(values: pd.Series, data: Data) -> float:
-    if data.volume is None:
-        return np.nan
-    pair = pd.concat([values, data.volume[data.training]], axis=1).dropna()
-    if len(pair) < 3 or (pair.nunique() < 2).any():
-        return np.nan
-    return float(spearmanr(pair.iloc[:, 0], pair.iloc[:, 1]).statistic)
-
-
-def _by_center(values: pd.Series, data: Data) -> float:
-    if data.center is None or values.nunique() < 2:
-        return np.nan
-    groups = [g.to_numpy() for _, g in values.dropna().groupby(data.center[data.training]) if len(g)]
-    return float(kruskal(*groups).pvalue) if len(groups) > 1 else np.nan
+    scores = {model.name: model.predictions["training", "train"].score for model in endpoint.models}
+    table = confounders(pd.DataFrame(scores, index=data.X.index[data.training]), data)
+    return table.dropna(how="all").rename_axis("model").reset_index()
 
 
 def funnel_table(endpoint: Endpoint, data: Data) -> pd.DataFrame:

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from statsmodels.nonparametric.smoothers_lowess import lowess
 
 from radiokit.exceptions import OutcomeError
+from radiokit.stats._lowess import lowess
 from radiokit.utils import is_survival_target, spawn_seeds
 from radiokit.validation._folds import check_data, fit, prepare, score
 from radiokit.validation._optimism import bootstrap_statistic
@@ -68,7 +68,7 @@ def calibration_curve_corrected(
 
     Notes
     -----
-    The smoother is lowess with span 2/3 and no robustness iterations, at given predictions; the optimism of the
+    The smoother is R's lowess with span 2/3 and no robustness iterations, at given predictions; the optimism of the
     smoothed observed proportion at each grid point is averaged over resamples (see `optimism_bootstrap`).
 
     **How to read it.** The corrected curve under the diagonal at high predictions: high risks are overstated.
@@ -113,6 +113,5 @@ def smooth(y: NDArray[np.bool_], probability: NDArray[np.float64], *, grid: NDAr
     """Observed proportion by lowess at the grid; outside the predictions the curve stays level."""
     if np.ptp(probability) == 0:
         return np.full(grid.size, y.mean())
-    curve = lowess(y.astype(float), probability, frac=2 / 3, it=0, return_sorted=True)
-    predicted, place = np.unique(curve[:, 0], return_index=True)
-    return np.interp(grid, predicted, curve[place, 1])
+    predicted, place = np.unique(probability, return_index=True)
+    return np.interp(grid, predicted, lowess(probability, y.astype(float))[place])
