@@ -6,6 +6,9 @@ import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import joblib
@@ -68,13 +71,31 @@ def replicate_map(
     return parallel_map(task, list(enumerate(items)), n_jobs=n_jobs, progress=progress, description=description)
 
 
+DECIDE = ("numpy", "scipy", "scikit-learn", "xgboost", "torch")  # another version of these may fit otherwise
+
+
+@cache
+def code_hash(folder: Path = Path(__file__).parents[1]) -> str:
+    """Hash of radiokit's sources and of the versions of what it fits with: what other code found is not taken over."""
+    return content_hash("|".join(map(_version, DECIDE)), sorted(folder.rglob("*.py")))
+
+
+def _version(package: str) -> str:
+    try:
+        return f"{package} {version(package)}"
+    except PackageNotFoundError:
+        return f"no {package}"
+
+
 def data_key(what: str, estimator: Any, X: pd.DataFrame, y: NDArray[Any], *more: Any) -> str:
-    """Hash of everything that decides the replicates."""
+    """Hash of everything that decides the replicates: data, estimator, splits, seeds, code."""
     try:
         rows = pd.util.hash_pandas_object(X, index=True).to_numpy().tobytes().hex()
     except TypeError:  # cells that hold images
         rows = joblib.hash(X)
-    text = "|".join([what, joblib.hash(estimator), "\t".join(map(str, X.columns)), rows, y.tobytes().hex()])
+    text = "|".join(
+        [code_hash(), what, joblib.hash(estimator), "\t".join(map(str, X.columns)), rows, y.tobytes().hex()]
+    )
     return content_hash(text + "|" + "|".join(joblib.hash(item) for item in more))
 
 
