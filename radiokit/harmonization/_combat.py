@@ -144,12 +144,13 @@ class ComBat(TransformerMixin, BaseEstimator):
         design = self._design(table)
         self.adjusted_ = ~np.any([np.ptp(values[g], axis=0) == 0 for g in groups if g.sum() > 1], axis=0)
         self._fit_location_scale(values, design, groups, sizes)
-        z = (values - self._expected(design)) / self._sd()
+        z = values - self._expected(design)
+        z /= self._sd()
         effects = [self._batch_effect(z[g]) for g in groups]
         names = self.get_feature_names_out()
         index = pd.Index(self.batches_, name="batch")
-        self.gamma_ = pd.DataFrame([e[0] for e in effects], index=index, columns=names)
-        self.delta2_ = pd.DataFrame([e[1] for e in effects], index=index, columns=names)
+        self.gamma_ = pd.DataFrame(np.array([e[0] for e in effects]), index=index, columns=names)
+        self.delta2_ = pd.DataFrame(np.array([e[1] for e in effects]), index=index, columns=names)
         if self.reference is not None:
             self.gamma_.loc[self.reference], self.delta2_.loc[self.reference] = 0.0, 1.0
         if len(self.batches_) == 1:
@@ -189,10 +190,13 @@ class ComBat(TransformerMixin, BaseEstimator):
             rows = np.asarray(batch == b)
             if b == self.reference:
                 continue
-            z = (values[rows] - expected[rows]) / sd
-            gamma, delta2 = self._known_effect(b, z)
-            harmonized = (z - gamma) / np.sqrt(delta2) * sd + expected[rows]
-            result[rows] = np.where(self.adjusted_, harmonized, values[rows])
+            away = values[rows] - expected[rows]
+            gamma, delta2 = self._known_effect(b, away)
+            away -= gamma * sd
+            away /= np.sqrt(delta2)
+            away += expected[rows]
+            result[rows] = away
+        result[:, ~self.adjusted_] = values[:, ~self.adjusted_]
         return result
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
@@ -236,7 +240,8 @@ class ComBat(TransformerMixin, BaseEstimator):
         return table
 
     def _split(self, table: pd.DataFrame) -> tuple[NDArray[Any], FloatArray]:
-        values = check_array(table[self.feature_columns_], dtype=np.float64, input_name="X")
+        numbers = table[self.feature_columns_].to_numpy(dtype=np.float64, na_value=np.nan)  # one step for all columns
+        values = check_array(numbers, order="C", input_name="X")
         return table[self.batch].to_numpy(), values
 
     def _check_sizes(self, sizes: NDArray[np.intp]) -> None:
@@ -272,8 +277,10 @@ class ComBat(TransformerMixin, BaseEstimator):
                 "the covariates are confounded with the batch or with each other; ComBat cannot tell their effects "
                 "apart. Drop a covariate."
             )
-        beta = np.linalg.lstsq(design, values, rcond=None)[0]
-        residual2 = (values - design @ beta) ** 2
+        q, r = np.linalg.qr(design)  # of full rank; LAPACK's least squares is slow for thousands of features
+        beta = np.linalg.solve(r, q.T @ values)
+        residual2 = values - design @ beta
+        residual2 *= residual2
         if self.reference is None:
             self.grand_mean_ = sizes / sizes.sum() @ beta[:n_batches]
             variance = residual2.mean(axis=0)
@@ -286,7 +293,9 @@ class ComBat(TransformerMixin, BaseEstimator):
         self.pooled_sd_ = pd.Series(np.sqrt(variance), index=names)
 
     def _expected(self, covariates: FloatArray) -> FloatArray:
-        return self.grand_mean_ + covariates @ self.coef_.to_numpy()
+        expected: FloatArray = covariates @ self.coef_.to_numpy()
+        expected += self.grand_mean_
+        return expected
 
     def _sd(self) -> FloatArray:
         # A feature that is not adjusted may have none; what is computed for it is not used.
@@ -311,7 +320,7 @@ class ComBat(TransformerMixin, BaseEstimator):
             return shrink_mean_only(location), scale2
         return shrink_parametric(z, location, scale2)
 
-    def _known_effect(self, batch: Any, z: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _known_effect(self, batch: Any, away: FloatArray) -> tuple[FloatArray, FloatArray]:
         if batch in self.batches_:
             return self.gamma_.loc[batch].to_numpy(), self.delta2_.loc[batch].to_numpy()
         known = ", ".join(map(str, self.batches_))
@@ -321,11 +330,11 @@ class ComBat(TransformerMixin, BaseEstimator):
                 "from the cases at hand, or leave these cases out."
             )
         least = 1 if self.mean_only else 2
-        if len(z) < least:
+        if len(away) < least:
             raise InputError(
-                f"unseen batch {batch} has {len(z)} case; required: at least {least} to estimate its effect."
+                f"unseen batch {batch} has {len(away)} case; required: at least {least} to estimate its effect."
             )
-        return self._batch_effect(z)
+        return self._batch_effect(away / self._sd())
 
 
 def _levels(column: pd.Series) -> list[str] | None:
