@@ -108,8 +108,8 @@ def _network(name: str, about: Mapping[str, Any]) -> str:
         )
     return (
         f"The signature {name} is a convolutional network ({about['backbone']}, {about['dimension']}) trained end to "
-        f"end from random weights on crops{channels} around the tumour ({size} voxels of {spacing} mm, z y x), for at most "
-        f"{training['epochs']} epochs by AdamW (learning rate {training['learning_rate']:g}, batches of "
+        f"end from random weights on crops{channels} around the tumour ({size} voxels of {spacing} mm, z y x), for at "
+        f"most {training['epochs']} epochs by AdamW (learning rate {training['learning_rate']:g}, batches of "
         f"{training['batch_size']}){stop}."
     )
 

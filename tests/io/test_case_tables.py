@@ -201,3 +201,16 @@ def test_any_text_gives_a_table_or_an_error_of_ours(
         read_cases(path)
     except InputError as error:
         assert str(error)
+
+
+def test_a_sequence_that_a_case_may_lack(tmp_path: Path) -> None:
+    for name in ("a.nii", "b.nii"):
+        (tmp_path / name).touch()
+    table = tmp_path / "cases.csv"
+    table.write_text("case_id,image_ct,mask_ct,image_mr,mask_mr\n1,a.nii,b.nii,,\n2,a.nii,b.nii,a.nii,b.nii\n")
+    with pytest.raises(CaseTableError, match="1: the column image_mr is empty"):
+        read_cases(table)
+    with pytest.raises(CaseTableError, match="1: the column image_mr is empty"):
+        read_cases(table, optional=["ct"])
+    for optional in (["mr"], None):
+        assert read_cases(table, optional=optional).loc["1", "image_mr"] == ""
