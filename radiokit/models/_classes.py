@@ -14,6 +14,10 @@ from radiokit.exceptions import OutcomeError
 def binary_classes(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Return the sorted labels and where the second, the positive one, is."""
     y = np.asarray(y)
+    if y.ndim == 1 and y.dtype.kind in "biuU":  # these need no closer look where there are two of them
+        classes = np.unique(y)
+        if classes.size == 2:
+            return classes, y == classes[1]
     check_classification_targets(y)
     kind = type_of_target(y, input_name="y", raise_unknown=True)
     classes = np.unique(y)

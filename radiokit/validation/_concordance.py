@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -103,10 +104,8 @@ def _within_fold(models: Sequence[Predictions]) -> Concordances:
     for stratum in range(strata.max() + 1):
         rows = np.flatnonzero(strata == stratum)
         pairs = _comparable(first, rows) & (codes[rows][:, None] != codes[rows][None, :])
-        place = np.ix_(codes[rows], codes[rows])
-        _add(dyads[-1], place, pairs)
-        for k, s in enumerate(scores[rows].T):
-            _add(dyads[k], place, pairs * _ranked(s))
+        for target, values in zip(dyads, [*(pairs * _ranked(s) for s in scores[rows].T), pairs], strict=True):
+            _add(target, codes[rows], values)
     total = dyads[-1].sum()
     if total == 0:
         nothing = np.full(len(models), np.nan)
@@ -130,16 +129,21 @@ def _ranked(score: NDArray[np.float64]) -> NDArray[np.float64]:
     return (score[:, None] > score[None, :]) + 0.5 * (score[:, None] == score[None, :])
 
 
-def _add(target: NDArray[np.float64], place: tuple[NDArray[np.intp], ...], values: NDArray[np.float64]) -> None:
-    # Several rows of one patient may meet in a fold, so the indices can repeat.
-    np.add.at(target, place, values)
+def _add(target: NDArray[np.float64], codes: NDArray[np.intp], values: NDArray[Any]) -> None:
+    """Add the pairs of rows to the pairs of their patients, of whom several rows may meet in a fold."""
+    place = np.ix_(codes, codes)
+    if np.unique(codes).size == codes.size:
+        target[place] += values
+    else:
+        np.add.at(target, place, values)
 
 
 def _factors(predictions: Predictions, codes: NDArray[np.intp]) -> NDArray[np.float64]:
     """Small-sample factor m/(m-1) of each patient, m counting the patients of its class (all, for survival)."""
-    frame = pd.DataFrame({"patient": codes, "event": predictions.events})
-    kind = frame.groupby("patient")["event"].mean() if not predictions.survival else 0 * frame.groupby("patient").size()
-    size = kind.map(kind.value_counts()).to_numpy(dtype=float)
+    rows = np.bincount(codes)
+    kind = np.zeros(rows.size) if predictions.survival else np.bincount(codes, predictions.events) / rows
+    _, which, sizes = np.unique(kind, return_inverse=True, return_counts=True)
+    size = sizes[which].astype(float)
     with np.errstate(divide="ignore"):
         return size / (size - 1)
 

@@ -261,8 +261,8 @@ def _resample(seed: int, *, estimator: Any, X: Any, y: Any, groups: Any, statist
     try:
         model = fit(prepare(estimator, drawn, groups[rows], None, seed), sample, drawn)
         survival = bool(y.dtype.names)
-        own, whole = score(model, sample, survival), score(model, X, survival)
-        return np.concatenate([statistic(drawn, own), statistic(y, whole), _left_out(y, whole, groups, rows)])
+        whole = score(model, X, survival)  # and so of the resample, whose rows are among these
+        return np.concatenate([statistic(drawn, whole[rows]), statistic(y, whole), _left_out(y, whole, groups, rows)])
     except (RadiokitError, np.linalg.LinAlgError) as error:
         warnings.warn(f"A resample failed: {error}", DataWarning, stacklevel=1)
         return np.full(2 * length + 2, np.nan)
