@@ -54,7 +54,8 @@ def partial_auc(
     Raw: :math:`A = \int_0^{f} \mathrm{TPR}\, d\mathrm{FPR}`, or :math:`\int_{t}^1 (1 - \mathrm{FPR})\, d\mathrm{TPR}`,
     by linear interpolation of the curve. Standardised:
     :math:`\tfrac12 \left(1 + \frac{A - w^2/2}{w - w^2/2}\right)`, :math:`w` the width of the range
-    (doi:10.1177/0272989X8900900307). As pROC ``auc(partial.auc=, partial.auc.focus="sp"|"se", partial.auc.correct=)``.
+    (doi:10.1177/0272989X8900900307). As pROC ``auc(partial.auc=, partial.auc.focus="sp"|"se", partial.auc.correct=)``,
+    which gives no standardised value below chance either; ``standardized=False`` has the raw area there too.
 
     *How to read it.* For screening, only low false-positive rates matter: two models of equal AUC may differ there.
     Compare standardised values over the same range only.

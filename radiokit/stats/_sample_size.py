@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 
 import pandas as pd
 from scipy.integrate import quad
@@ -104,12 +105,14 @@ def sample_size_binary(
     >>> sample_size_binary(n_parameters=10, prevalence=0.5, r2_cs=0.5).criteria["n"].tolist()
     [124, 186, 385]
     """
+    given = {"r2_cs": r2_cs, "r2_nagelkerke": r2_nagelkerke, "c_statistic": c_statistic}
+    expected = {name: value for name, value in given.items() if value is not None}
+    if len(expected) != 1:
+        raise InputError(f"Give exactly one of {', '.join(given)}.")
+    _check_numbers(prevalence=prevalence, **expected)
     _check(n_parameters, shrinkage, margin)
     if not 0 < prevalence < 1:
         raise InputError(f"prevalence is {prevalence!r}; required: between 0 and 1.")
-    given = {"r2_cs": r2_cs, "r2_nagelkerke": r2_nagelkerke, "c_statistic": c_statistic}
-    if sum(value is not None for value in given.values()) != 1:
-        raise InputError(f"Give exactly one of {', '.join(given)}.")
     null = prevalence * math.log(prevalence) + (1 - prevalence) * math.log(1 - prevalence)
     r2_max = 1 - math.exp(2 * null)
     if r2_nagelkerke is not None:
@@ -174,6 +177,7 @@ def sample_size_survival(
     >>> sample_size_survival(n_parameters=30, r2_cs=0.051, event_rate=0.065, time_point=2, mean_follow_up=2.07).n
     5143
     """
+    _check_numbers(r2_cs=r2_cs, event_rate=event_rate, time_point=time_point, mean_follow_up=mean_follow_up)
     _check(n_parameters, shrinkage, margin)
     for name, value in (("event_rate", event_rate), ("time_point", time_point), ("mean_follow_up", mean_follow_up)):
         if not value > 0:
@@ -223,7 +227,14 @@ def _r2_of_c(c: float, prevalence: float) -> float:
     return 1 - math.exp(-2 * quad(gain, -12, 12, epsabs=1e-12)[0])
 
 
+def _check_numbers(**arguments: object) -> None:
+    for name, value in arguments.items():
+        if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
+            raise InputError(f"{name} is {value!r}; required: a finite number.")
+
+
 def _check(n_parameters: int, shrinkage: float, margin: float) -> None:
+    _check_numbers(n_parameters=n_parameters, shrinkage=shrinkage, margin=margin)
     if n_parameters < 1:
         raise InputError(f"n_parameters is {n_parameters}; required: 1 or more.")
     for name, value in (("shrinkage", shrinkage), ("margin", margin)):

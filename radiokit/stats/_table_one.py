@@ -16,7 +16,7 @@ from scipy.stats import rankdata
 from radiokit.exceptions import DataWarning, InputError
 from radiokit.stats._contingency import chi_squared_test, fisher_exact_test
 from radiokit.stats._design import check_frame
-from radiokit.stats._inputs import FloatArray, type7_quantiles
+from radiokit.stats._inputs import FloatArray, check_magnitude, type7_quantiles
 
 _OVERALL = "overall"
 
@@ -58,7 +58,8 @@ def table_one(
     Raises
     ------
     InputError
-        If a named column does not exist, a column is neither numbers nor levels, or `by` has no groups.
+        If a named column does not exist, a column is neither numbers nor levels, its numbers are too large or small to
+        be squared, or `by` has no groups.
 
     Warns
     -----
@@ -172,6 +173,7 @@ def _continuous(name: Any, column: pd.Series, groups: dict[str, Any], *, nonnorm
     values = column.to_numpy(dtype=float, na_value=math.nan)
     if np.isinf(values).any():
         raise InputError(f"Column {name!r} holds infinite values; required: finite numbers or missing.")
+    check_magnitude(np.nan_to_num(values)[:, None], [name])
     samples = {group: values[mask] for group, mask in groups.items()}
     rows = []
     for group, sample in samples.items():

@@ -155,10 +155,15 @@ def test_sample_sizes_meet_their_own_criteria() -> None:
         ({"r2_cs": 0.9}, "largest possible"),
         ({"c_statistic": 0.4}, "c_statistic"),
         ({"r2_cs": 0.1, "shrinkage": 1.0}, "shrinkage"),
+        ({"r2_cs": "0.1"}, "r2_cs is '0.1'; required: a finite number"),
+        ({"r2_cs": 0.1, "margin": "small"}, "margin is 'small'"),
+        ({"c_statistic": math.nan}, "c_statistic is nan"),
     ],
 )
-def test_bad_sample_size(options: dict[str, float], text: str) -> None:
+def test_bad_sample_size(options: dict[str, Any], text: str) -> None:
     with pytest.raises(InputError, match=text):
         sample_size_binary(n_parameters=5, prevalence=0.3, **options)
     with pytest.raises(InputError, match="event_rate"):
         sample_size_survival(n_parameters=5, r2_cs=0.1, event_rate=0, time_point=1, mean_follow_up=1)
+    with pytest.raises(InputError, match="time_point is '2 years'; required: a finite number"):
+        sample_size_survival(n_parameters=5, r2_cs=0.1, event_rate=0.1, time_point="2 years", mean_follow_up=1)  # type: ignore[arg-type]

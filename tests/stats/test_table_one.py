@@ -133,6 +133,8 @@ def test_bad_input() -> None:
         table_one(data, by="g")
     with pytest.raises(InputError, match="infinite"):
         table_one(data, by="g", variables=["x"])
+    with pytest.raises(InputError, match=r"magnitude 1e\+300 \(age\)"):
+        table_one(pd.DataFrame({"age": [50.0, 1e300, 60.0], "g": list("aab")}), by="g")
     with pytest.raises(InputError, match="lists of column names"):
         table_one(data, variables="x")
     with pytest.raises(InputError, match="overall"):
