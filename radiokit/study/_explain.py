@@ -41,11 +41,11 @@ def selected_table(endpoint: Endpoint, data: Data, subsamples: int, run: Run) ->
     parts = []
     for name, model in signatures_of(endpoint):
         (score,) = model.frozen.scores
+        if not score.features:
+            continue  # a network chooses none
         weights = [f.coef / f.scale if isinstance(score, Score) else np.nan for f in score.features]
         pipeline, columns = model.stack.signatures[name]  # type: ignore[index]
-        frequency: dict[str, float] = {}
-        if score.features:
-            frequency = selection_frequency(pipeline, columns, endpoint, data, subsamples, run)
+        frequency = selection_frequency(pipeline, columns, endpoint, data, subsamples, run)
         table = pd.DataFrame(
             {
                 "model": model.name,
