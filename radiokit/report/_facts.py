@@ -257,7 +257,12 @@ FACTS: dict[str, Callable[[Reportable], Fact]] = {
     "defaults": _images(lambda text: "all settings are written in provenance and frozen models"),
     "missing_data": _always("median or most frequent value, learnt in each training part; counts under Patients"),
     "imbalance": _imbalance,
-    "reliability": lambda r: Fact(UNMET, "no repeated segmentations were given to this study"),
+    "reliability": _table(
+        "repeatability",
+        "by their ICC in training patients who were measured again, inside of every fold",
+        "no repeated segmentations were given to this study",
+        UNMET,
+    ),
     "scaling": _always("standardised in each training part; no harmonisation unless the settings name it"),
     "reduction": _reduction,
     "redundancy": _redundancy,

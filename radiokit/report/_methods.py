@@ -89,7 +89,24 @@ def _features(result: Reportable) -> str:
     if plain:
         described = "; ".join(f"{name}: {_described(value)}" for name, value in plain.items())
         text = f"Image features were taken from these sources: {described}. "
+        text += "".join(_repeatability(n, v) for n, v in plain.items() if _is_repeated(v))
     return (text + " ".join(_network(n, v["deep"]) for n, v in signatures.items() if _is_network(v))).strip()
+
+
+REPEATED = ("repeat", "perturb", "icc", "icc_form", "icc_use")
+
+
+def _is_repeated(value: Any) -> bool:
+    return isinstance(value, Mapping) and "icc_form" in value
+
+
+def _repeatability(name: str, value: Mapping[str, Any]) -> str:
+    again = "in perturbed images of" if "perturb" in value else "by repeated measurements of"
+    reached = "whose lower 95% limit was" if value["icc_use"] == "ci_low" else "that was"
+    return (
+        f"Of the signature {name} only features with an intraclass correlation, {value['icc_form']}, {reached} at "
+        f"least {value['icc']:g} {again} training patients were used. "
+    )
 
 
 def _is_network(value: Any) -> bool:
@@ -116,7 +133,7 @@ def _network(name: str, about: Mapping[str, Any]) -> str:
 
 def _described(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{k} {v}" for k, v in value.items())
+        return ", ".join(f"{k} {v}" for k, v in value.items() if k not in REPEATED)
     return " ".join(str(value).split())
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from radiokit import nomogram as points
+from radiokit.exceptions import RadiokitError
 from radiokit.models import univariable_table
 from radiokit.study._attributions import contributions
 from radiokit.study._confounders import confounders
@@ -88,7 +89,10 @@ def _chosen(seed: int, *, pipeline: Any, X: pd.DataFrame, y: NDArray[Any]) -> li
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the fit on all training patients has said it
-        model = fit_signature(pipeline, X.iloc[rows], y[rows], seed)
+        try:
+            model = fit_signature(pipeline, X.iloc[rows], y[rows], seed)
+        except RadiokitError:  # nothing passed the filters
+            return []
     return [f.name for f in score_of("", model, X.iloc[rows]).features]
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from radiokit import features as imaging
 from radiokit.study._endpoint import Data, Endpoint, Modelled
 from radiokit.study._frozen import Feature, Frozen
+from radiokit.study._repeatability import repeatability_card
 from radiokit.study._signature_file import FrozenSignature, extractor_to_text
 from radiokit.study._sources import Source
 
@@ -37,7 +38,7 @@ def freeze_all(
                     for k, v in extraction.items()
                     if k in {s.name for s in model.frozen.scores} or "volume" in model.name
                 },
-                card=_card(model, endpoint, data, tables, said, about),
+                card=_card(model, endpoint, data, tables, said, about) | _repeatable(model, endpoint, sources),
                 nomogram=_nomogram(model, tables),
             )
     return frozen
@@ -102,6 +103,11 @@ def _card(
         "warnings": said,
         "provenance": about,
     }
+
+
+def _repeatable(model: Modelled, endpoint: Endpoint, sources: dict[str, Source]) -> dict[str, Any]:
+    card = repeatability_card(endpoint, model.name, sources)
+    return {"repeatability": card} if card else {}
 
 
 def _centers(data: Data) -> list[str]:

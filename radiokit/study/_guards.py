@@ -10,8 +10,9 @@ import pandas as pd
 from radiokit import stats
 from radiokit.exceptions import LeakageError
 from radiokit.study._cohort import Patients, Roles
-from radiokit.study._endpoint import Data, Endpoint, Run
+from radiokit.study._endpoint import Data, Endpoint
 from radiokit.study._options import Options
+from radiokit.study._repeatability import TrainingRepeats, repeatability_guard
 from radiokit.study._sources import Source
 from radiokit.study._split import Split
 from radiokit.utils import as_survival_target, spells_outcome
@@ -65,13 +66,19 @@ def _monotone(values: pd.Series, time: pd.Series) -> bool:
 
 
 def guard_table(
-    data: Data, roles: Roles, split: Split, sources: dict[str, Source], options: Options, run: Run
+    data: Data,
+    roles: Roles,
+    split: Split,
+    sources: dict[str, Source],
+    repeats: dict[str, TrainingRepeats],
+    options: Options,
 ) -> pd.DataFrame:
     """One row a mistake: how this study avoids it, and whether that applies here."""
     held_out = bool((data.cohort != "training").any())
     rows = [
         ("selection before the split", "every step is fitted anew in each fold, on its training part", "impossible"),
         ("imputation or scaling before the split", "steps of the pipeline", "impossible"),
+        repeatability_guard(sources, repeats),
         ("a patient in training and test", _patients_disjoint(data, roles), "checked"),
         ("several lesions counted as patients", f"one row a patient, rule: {options.aggregate}", "impossible"),
         ("score fitted and fused on the same patients", "scores are cross-fitted before the final model", "impossible"),

@@ -101,9 +101,7 @@ def _kernel_score(name: str, model: SVC, columns: list[Column], offset: float, s
 
 
 def _feature(c: Column, coef: float) -> Feature:
-    return Feature(
-        c.name, c.impute, c.center, c.scale, coef, c.low, c.high, clip_low=c.clip_low, clip_high=c.clip_high
-    )
+    return Feature(c.name, c.impute, c.center, c.scale, coef, c.low, c.high, clip_low=c.clip_low, clip_high=c.clip_high)
 
 
 def _follow(columns: list[Column], step: Any) -> list[Column]:

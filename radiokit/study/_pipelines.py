@@ -15,16 +15,25 @@ from radiokit.selection import CorrelationSelector, UnivariateSelector, Variance
 from radiokit.study._deep import deep_estimator
 from radiokit.study._endpoint import Run
 from radiokit.study._options import Options
+from radiokit.study._repeatability import TrainingRepeats, with_repeatability
 from radiokit.study._sources import Source
 
 
 def make_signature(
-    name: str, survival: bool, *, sources: Mapping[str, Source], options: Options, run: Run
+    name: str,
+    survival: bool,
+    *,
+    sources: Mapping[str, Source],
+    repeats: Mapping[str, TrainingRepeats],
+    options: Options,
+    run: Run,
 ) -> BaseEstimator:
     """Return the unfitted estimator of a signature: a pipeline of features, or a deep model."""
     deep = sources[name].deep
     if deep is None:
-        return signature_pipeline(survival, options=options)
+        return with_repeatability(
+            signature_pipeline(survival, options=options), sources[name].repeat, repeats.get(name)
+        )
     return deep_estimator(deep, survival=survival, seed=run.random_state, cache=run.cache)
 
 

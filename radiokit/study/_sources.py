@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,15 @@ import numpy as np
 import pandas as pd
 
 from radiokit.exceptions import CaseTableError, InputError, ParameterError
-from radiokit.features import FixedBinCount, FixedBinWidth, RadiomicsExtractor, Resampling
+from radiokit.features import FixedBinCount, FixedBinWidth, RadiomicsExtractor, Resampling, remeasure
 from radiokit.io._cases import ID_NAMES
 from radiokit.io._sequences import sequences_of
 from radiokit.io._tables import read_table, texts
 from radiokit.study._deep import deep_arguments, deep_extractor, is_deep, read_crops
+from radiokit.study._repeat_spec import REPEAT_KEYS, RepeatSpec, as_repeat_spec
 from radiokit.utils._marks import refuse_chosen
 
-SOURCE_KEYS = ("features", "columns", "image", "params", "extractor", "deep", "deep_features")
+SOURCE_KEYS = ("features", "columns", "image", "params", "extractor", "deep", "deep_features", *REPEAT_KEYS)
 EXTRACTOR_KEYS = ("filters", "families", "spacing", "bin_width", "bin_count")
 
 
@@ -35,6 +36,7 @@ class Source:
     extractor: Any = None
     sequence: str = ""
     deep: Mapping[str, Any] | None = None
+    repeat: RepeatSpec | None = None
 
     @property
     def from_images(self) -> bool:
@@ -72,11 +74,19 @@ def as_source(name: str, value: Any, cases: pd.DataFrame, base: Path) -> Source:
     unknown = sorted(set(map(str, value)) - set(SOURCE_KEYS))
     if unknown:
         raise ParameterError(f"signature {name!r} holds {', '.join(unknown)}; known: {', '.join(SOURCE_KEYS)}.")
+    repeat = as_repeat_spec(name, value, base)
     if "features" in value:
-        return as_source(name, value["features"], cases, base)
-    if "columns" in value:
-        return Source(columns=tuple(map(str, value["columns"])))
-    return Source(extractor=_extractor(name, value, base), sequence=_sequence(name, value.get("image"), cases))
+        source = as_source(name, value["features"], cases, base)
+    elif "columns" in value:
+        source = Source(columns=tuple(map(str, value["columns"])))
+    else:
+        source = Source(extractor=_extractor(name, value, base), sequence=_sequence(name, value.get("image"), cases))
+    if repeat is not None and repeat.perturbations is not None and not isinstance(source.extractor, RadiomicsExtractor):
+        raise ParameterError(
+            f"signature {name!r} has perturb, but no images that a RadiomicsExtractor measures; required: image with "
+            "extractor or params, or repeat with tables of cases measured again."
+        )
+    return replace(source, repeat=repeat)
 
 
 def _path(value: str | os.PathLike[str], base: Path) -> Path:
@@ -88,6 +98,8 @@ def _extractor(name: str, value: Mapping[str, Any], base: Path) -> Any:
         return deep_extractor(value["deep_features"] or {}, base)
     if "params" in value:
         return RadiomicsExtractor.from_params(_path(value["params"], base))
+    if isinstance(value.get("extractor"), RadiomicsExtractor):
+        return value["extractor"]
     given = dict(value.get("extractor") or {})
     unknown = sorted(set(given) - set(EXTRACTOR_KEYS))
     if unknown:
@@ -138,7 +150,7 @@ def measure(
                 f"signature {name!r} names columns that the case table lacks: {', '.join(absent[:5])}."
             )
         return Measured(numeric(name, cases[list(source.columns)]), _no_failures())
-    table = read_features(source.table) if isinstance(source.table, Path) else _indexed(source.table)
+    table = read_features(source.table)
     known = table.index.intersection(cases.index)
     if known.empty:
         raise CaseTableError(
@@ -157,19 +169,36 @@ def image_columns(cases: pd.DataFrame, sequence: str) -> pd.DataFrame:
 
 
 def _extract(source: Source, cases: pd.DataFrame, *, n_jobs: int | None, cache: Any, progress: bool) -> Measured:
-    extractor = source.extractor
-    settings = {"n_jobs": n_jobs, "progress": progress, "on_error": "nan", "cache": cache}
+    extractor = _running(source.extractor, n_jobs=n_jobs, cache=cache, progress=progress)
+    done = extractor.extract(image_columns(cases, source.sequence))
+    return Measured(done.features, done.failures[["case_id", "error", "message"]], done.provenance)
+
+
+def _running(extractor: Any, **how: Any) -> Any:
+    """Return the extractor as the study runs it: a case that fails is a gap, not the end."""
+    settings = {"on_error": "nan", **how}
     known = extractor.get_params(deep=False)
     chosen = {k: v for k, v in settings.items() if v is not None or known.get(k) is None}
     if "batch_size" in known:
         # Its company in a batch, or a GPU, changes the last bits of a case: another centre has to find the same.
         chosen |= {"batch_size": 1, "device": "cpu"}
-    done = type(extractor)(**{**known, **chosen}).extract(image_columns(cases, source.sequence))
-    return Measured(done.features, done.failures[["case_id", "error", "message"]], done.provenance)
+    return type(extractor)(**{**known, **chosen})
 
 
-def read_features(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Read a feature table to the last bit; the index is the case id."""
+def measure_again(
+    source: Source, cases: pd.DataFrame, *, random_state: int, n_jobs: int | None, cache: Any, progress: bool
+) -> dict[str, pd.DataFrame]:
+    """Features of these cases after each perturbation that the signature asks for."""
+    assert source.repeat is not None and source.repeat.perturbations is not None
+    extractor = _running(source.extractor, n_jobs=n_jobs, cache=cache, progress=progress)
+    images = image_columns(cases, source.sequence)
+    return dict(remeasure(extractor, images, source.repeat.perturbations, random_state=random_state))
+
+
+def read_features(path: pd.DataFrame | str | os.PathLike[str]) -> pd.DataFrame:
+    """Read a feature table to the last bit, or take one; the index is the case id."""
+    if isinstance(path, pd.DataFrame):
+        return _indexed(path)
     path = Path(path)
     if path.suffix.lower() == ".csv":
         # The exact parser: a table written by pandas comes back bit for bit.

@@ -22,6 +22,7 @@ from radiokit.study._guards import guard_table, refuse_outcome_copies, study_war
 from radiokit.study._options import Options
 from radiokit.study._pipelines import make_signature
 from radiokit.study._provenance import provenance
+from radiokit.study._repeatability import training_repeats
 from radiokit.study._result import StudyResult
 from radiokit.study._sources import Source, as_source, measure, read_features
 from radiokit.study._spec import StudySpec
@@ -193,6 +194,7 @@ class Study:
     def _run(self, n_jobs: int | None, cache: Path | None, progress: bool) -> StudyResult:
         options = self.options if isinstance(self.options, Options) else Options.from_mapping(self.options)
         split, roles = as_split(self.split), self._roles()
+        _refuse_weights(options, roles)
         flow = Flow()
         cases = outcome_known(self._cases(roles), roles, flow)
         sources = self._sources(cases)
@@ -203,6 +205,7 @@ class Study:
         cases, features, failures = complete(cases, measured, roles, flow)
         features = _prefixed(features, roles, cases)
         patients = aggregate(cases, features, roles, options, flow)
+        averaged = options.aggregate == "mean" and len(cases) > len(patients.group)
         cohort = divide(patients, split, self.random_state)
         for name in ("training", "test", "external"):
             if (cohort == name).any():
@@ -210,14 +213,15 @@ class Study:
         data = _data(patients, cohort, roles)
         refuse_outcome_copies(data.X, patients)
         run = Run(self.random_state, split.by_center, n_jobs, cache and cache / "fits", progress)
-        make = partial(make_signature, sources=sources, options=options, run=run)
+        repeats = training_repeats(sources, cases, data, averaged=averaged, run=run, cache=cache and cache / "cases")
+        make = partial(make_signature, sources=sources, repeats=repeats, options=options, run=run)
         endpoints = [model_endpoint(e, data, make, options, run) for e in self._endpoints(patients)]
         tables = all_tables(endpoints, data, options, run)
         tables |= describe_tables(patients, data, roles)
         tables |= {"flow": flow.frame(), "failures": failures}
-        tables["leak_guards"] = guard_table(data, roles, split, sources, options, run)
+        tables["leak_guards"] = guard_table(data, roles, split, sources, repeats, options)
         said = [text for e in endpoints for text in study_warnings(e, data, patients, roles, tables)]
-        spec = self._spec(options)
+        spec = self._spec(options, sources)
         about = provenance(asdict(spec), data.X, cohort, _outcomes(patients), self.random_state)
         models = with_domains(freeze_all(endpoints, data, sources, tables, said, about), data, measured)
         predictions = pd.concat(tables.pop("predictions_parts"), ignore_index=True)
@@ -263,19 +267,27 @@ class Study:
             found.append(Endpoint(label, True, survival_outcome(patients.event, patients.time)))
         return found
 
-    def _spec(self, options: Options) -> StudySpec:
+    def _spec(self, options: Options, sources: Mapping[str, Source]) -> StudySpec:
         return StudySpec(
             title=options.title,
             time_unit=options.time_unit,
             outcome=self.outcome,
             survival=dict(self.survival) if self.survival else None,
             clinical=list(self.clinical),
-            signatures={str(k): _describe(v) for k, v in dict(self.signatures).items()},
+            signatures={str(k): _describe(v, sources[str(k)]) for k, v in dict(self.signatures).items()},
             center=self.center,
             groups=self.groups,
             split=dict(self.split) if isinstance(self.split, Mapping) else self.split,
             random_state=self.random_state,
             options=asdict(options),
+        )
+
+
+def _refuse_weights(options: Options, roles: Roles) -> None:
+    if options.class_weight is not None and roles.outcome is None:
+        raise ParameterError(
+            f"options class_weight is {options.class_weight!r}, but the study has a survival outcome only, which has "
+            "no classes to weigh. Leave it out, or name a binary `outcome`."
         )
 
 
@@ -291,14 +303,21 @@ def _with_ids(table: pd.DataFrame) -> pd.DataFrame:
     return _indexed(table)
 
 
-def _describe(value: Any) -> Any:
-    if isinstance(value, pd.DataFrame):
-        return f"table of {value.shape[1]} columns"
+def _describe(value: Any, source: Source) -> Any:
     if is_deep(value):
         return describe_deep(value)
+    return _in_words(value) | source.repeat.plain() if source.repeat is not None else _in_words(value)
+
+
+def _in_words(value: Any) -> Any:
+    """Return numbers, text, lists and mappings of these; of a table only how wide it is."""
+    if isinstance(value, pd.DataFrame):
+        return f"table of {value.shape[1]} columns"
     if isinstance(value, Mapping):
-        return {str(k): v if isinstance(v, str | int | float | list | dict) else str(v) for k, v in value.items()}
-    return str(value)
+        return {str(k): _in_words(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_in_words(v) for v in value]
+    return value if isinstance(value, str | int | float) else str(value)
 
 
 def _prefixed(features: dict[str, pd.DataFrame], roles: Roles, cases: pd.DataFrame) -> dict[str, pd.DataFrame]:

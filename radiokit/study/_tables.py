@@ -14,6 +14,7 @@ from radiokit.study._cohort import Patients, Roles
 from radiokit.study._conclusions import conclusions
 from radiokit.study._endpoint import Data, Endpoint, Run
 from radiokit.study._options import Options
+from radiokit.study._repeatability import repeatability_table
 from radiokit.study._subgroups import subgroup_table
 
 
@@ -36,6 +37,7 @@ def _endpoint_tables(endpoint: Endpoint, data: Data, options: Options, run: Run)
         "performance": judge.performance_table(endpoint, options, run.random_state),
         "selected": explain.selected_table(endpoint, data, options.subsamples, run),
         "funnel": explain.funnel_table(endpoint, data),
+        "repeatability": repeatability_table(endpoint),
         "formula": explain.formula_table(endpoint),
         "optimism": judge.optimism_table(endpoint),
         "correlation": explain.correlation_table(endpoint, data),

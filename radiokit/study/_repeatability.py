@@ -1,0 +1,151 @@
+"""Repeated measurements of training patients, and the filter they feed: the first step of a signature's pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
+from radiokit.exceptions import InputError
+from radiokit.selection import RepeatabilitySelector
+from radiokit.selection._repeatability import MIN_SUBJECTS
+from radiokit.study._endpoint import Data, Endpoint, Run
+from radiokit.study._repeat_spec import RepeatSpec
+from radiokit.study._sources import Source, measure_again, numeric, read_features
+
+STEP = "repeatability"
+COLUMNS = ("model", "signature", "feature", "icc", "ci_low", "ci_high", "n_subjects", "kept")
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRepeats(Mapping[str, pd.DataFrame]):
+    """Tables of training patients measured again; `left_out` counts the other cases that the tables held.
+
+    Copies share the tables, for every fold clones the pipeline.
+    """
+
+    tables: dict[str, pd.DataFrame]
+    left_out: int = 0
+
+    def __getitem__(self, key: str) -> pd.DataFrame:
+        return self.tables[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tables)
+
+    def __len__(self) -> int:
+        return len(self.tables)
+
+    def __deepcopy__(self, memo: Any) -> TrainingRepeats:
+        return self
+
+
+def training_repeats(
+    sources: Mapping[str, Source], cases: pd.DataFrame, data: Data, *, averaged: bool, run: Run, cache: Path | None
+) -> dict[str, TrainingRepeats]:
+    """Return the repeats of each signature that asks for them: rows of training patients only, whatever was given."""
+    found = {}
+    for name, source in sources.items():
+        if source.repeat is None:
+            continue
+        if averaged:
+            raise InputError(
+                f"signature {name!r} has repeated measurements, but features are means over the lesions of a patient; "
+                "required: one lesion a patient, options aggregate: largest."
+            )
+        prefix = f"{name}_" if len(sources) > 1 else ""
+        training = data.X.index[data.training]
+        if source.repeat.perturbations is None:
+            tables, left_out = _given(source.repeat, training)
+        else:
+            how: dict[str, Any] = {"n_jobs": run.n_jobs, "cache": cache, "progress": run.progress}
+            tables = measure_again(source, cases.loc[training], random_state=run.random_state, **how)
+            left_out = 0
+        columns = [c.removeprefix(prefix) for c in data.features[name]]
+        found[name] = TrainingRepeats(
+            {key: _of_training(name, table, columns).add_prefix(prefix) for key, table in tables.items()}, left_out
+        )
+        _require_enough(name, found[name], len(training))
+    return found
+
+
+def _given(spec: RepeatSpec, training: pd.Index) -> tuple[dict[str, pd.DataFrame], int]:
+    """Return the rows of training patients, and how many other cases the tables hold."""
+    tables = [read_features(table) for table in spec.tables]
+    everyone = {case for table in tables for case in table.index}
+    kept = {f"repeat {k}": table[table.index.isin(training)] for k, table in enumerate(tables, start=1)}
+    return kept, len(everyone.difference(training))
+
+
+def _of_training(name: str, table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    absent = [c for c in columns if c not in table.columns]
+    if absent:
+        raise InputError(
+            f"a repeat of signature {name!r} lacks {len(absent)} of its {len(columns)} features: "
+            f"{', '.join(absent[:5])}. It needs the same columns, measured with the same settings."
+        )
+    return numeric(name, table[columns])
+
+
+def _require_enough(name: str, repeats: TrainingRepeats, n: int) -> None:
+    tables = list(repeats.values())
+    shared = tables[0].index
+    for table in tables[1:]:
+        shared = shared.intersection(table.index)
+    if len(shared) < MIN_SUBJECTS:
+        raise InputError(
+            f"{len(shared)} of {n} training patients of signature {name!r} were measured again ({repeats.left_out} "
+            f"cases outside of training are left out); required: {MIN_SUBJECTS} or more in every fold, 30 to conclude "
+            "anything. Are the case ids the same?"
+        )
+
+
+def with_repeatability(pipeline: Pipeline, spec: RepeatSpec | None, repeats: TrainingRepeats | None) -> Pipeline:
+    """Return the pipeline behind the filter; as it is where nothing was measured again."""
+    if spec is None or repeats is None:
+        return pipeline
+    first = RepeatabilitySelector(repeats, form=spec.form, threshold=spec.threshold, use=spec.use)
+    return Pipeline([(STEP, first), *pipeline.steps]).set_output(transform="pandas")
+
+
+def filters_of(endpoint: Endpoint) -> Iterator[tuple[str, str, RepeatabilitySelector]]:
+    """Yield model, signature and the filter as it was fitted to all training patients."""
+    for model in endpoint.models:
+        for name, fitted in getattr(model.stack, "fitted_", {}).items():
+            if isinstance(fitted, Pipeline) and STEP in fitted.named_steps:
+                yield model.name, name, fitted.named_steps[STEP]
+
+
+def repeatability_table(endpoint: Endpoint) -> pd.DataFrame:
+    """Return the ICC of each feature over the training patients that were measured again, and whether it was kept."""
+    parts = []
+    for model, name, step in filters_of(endpoint):
+        if model == f"{name}{endpoint.suffix}":  # the combined model's is the same
+            parts.append(step.scores_.reset_index().assign(model=model, signature=name, kept=step.support_))
+    return pd.concat(parts, ignore_index=True)[list(COLUMNS)] if parts else pd.DataFrame(columns=list(COLUMNS))
+
+
+def repeatability_card(endpoint: Endpoint, model: str, sources: Mapping[str, Source]) -> list[dict[str, Any]]:
+    """Return what a frozen model says of its filters."""
+    card = []
+    for owner, name, step in filters_of(endpoint):
+        spec = sources[name].repeat
+        if owner == model and spec is not None:
+            counts = {"patients": len(step.case_ids_), "features": len(step.support_), "kept": int(step.support_.sum())}
+            card.append({"signature": name, "measured": spec.measured, **spec.plain(), **counts})
+    return card
+
+
+def repeatability_guard(sources: Mapping[str, Source], repeats: Mapping[str, TrainingRepeats]) -> tuple[str, str, str]:
+    """Return the line of the table of guards."""
+    guard = "repeated measurements of test patients"
+    if not repeats:
+        return guard, "no features were measured again: which of them are repeatable is not known", "not possible"
+    out = sum(r.left_out for r in repeats.values())
+    how = "; ".join(f"{name}: {spec.measured}" for name in repeats if (spec := sources[name].repeat) is not None)
+    said = f", {out} cases outside of training were left out" if out else ""
+    return guard, f"each fold looks at those of its own training patients ({how}){said}", "impossible"
