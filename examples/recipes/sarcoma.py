@@ -9,36 +9,14 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
-import pandas as pd
 import yaml
 
+from radiokit.datasets import fetch_sarcoma
+from radiokit.exceptions import FileError
 from radiokit.study import Study
-
-DAYS_A_MONTH = 30.4375
-GRADES = {"Low": 1, "Intermediate": 2, "High": 3}
-
-
-def case_table(data: Path, sequences: list[str]) -> pd.DataFrame:
-    """One row a patient: images, masks, what was known at diagnosis, and what happened."""
-    outcomes = pd.read_csv(data / "outcomes.csv").set_index("patient_id")
-    cases = pd.DataFrame(index=outcomes.index.rename("case_id"))
-    cases["patient_id"] = outcomes.index
-    for sequence in sequences:
-        for part in ("image", "mask"):
-            cases[f"{part}_{sequence}"] = [
-                str(data / "cropped" / patient / f"{sequence}_{part}.nii.gz") for patient in outcomes.index
-            ]
-    cases["age"] = outcomes["age_years"]
-    cases["sex"] = outcomes["sex"]
-    cases["grade"] = outcomes["grade"].map(GRADES)
-    cases["site"] = outcomes["site"].str.contains("thigh").map({True: "thigh", False: "other"})
-    cases["lung_mets"] = cases["lung_mets_event"] = outcomes["lung_mets"]
-    cases["months"] = outcomes["lung_mets_time_days"] / DAYS_A_MONTH
-    return cases
 
 
 def main() -> None:
@@ -47,11 +25,12 @@ def main() -> None:
     parser.add_argument("--sequences", nargs="+", default=["CT", "PET", "MR_T1"])
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
-    if "RADIOKIT_DATA" not in os.environ:
-        sys.exit("Set RADIOKIT_DATA to the folder that holds sts/.")
-    data = Path(os.environ["RADIOKIT_DATA"]).absolute() / "sts"
+    try:
+        cases = fetch_sarcoma(sequences=options.sequences)
+    except FileError as error:
+        sys.exit(str(error))
     options.folder.mkdir(parents=True, exist_ok=True)
-    case_table(data, options.sequences).to_csv(options.folder / "cases.csv")
+    cases.to_csv(options.folder / "cases.csv")
     recipe = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text())
     recipe["signatures"] = {name: recipe["signatures"][name] for name in options.sequences}
     study_file = options.folder / "study.yaml"

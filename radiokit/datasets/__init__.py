@@ -1,7 +1,17 @@
-"""Synthetic cohorts with a planted, documented truth."""
+"""Synthetic cohorts with a planted, documented truth, and public data read from a local copy."""
 
 from radiokit.datasets._cohort import Cohort, make_cohort
+from radiokit.datasets._public import PublicTable, fetch_feature_table, fetch_sarcoma
 from radiokit.datasets._tables import FeatureTable, make_feature_table
 from radiokit.datasets._truth import CohortTruth
 
-__all__ = ["Cohort", "CohortTruth", "FeatureTable", "make_cohort", "make_feature_table"]
+__all__ = [
+    "Cohort",
+    "CohortTruth",
+    "FeatureTable",
+    "PublicTable",
+    "fetch_feature_table",
+    "fetch_sarcoma",
+    "make_cohort",
+    "make_feature_table",
+]
