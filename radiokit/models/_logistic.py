@@ -197,7 +197,7 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
         if self.penalty is not None:
             fitted, profile = fit_ridge(X, positive, self.penalty, weight), None
         elif self.firth:
-            _check_room(X)
+            _check_room(X, len(X) if weight is None else max(len(X), float(weight.sum())))
             fitted = fit_firth(X, positive, weight)
             profile = profile_firth(X, positive, self.confidence_level, weight)
         else:
@@ -316,11 +316,11 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
         return tags
 
 
-def _check_room(X: FloatArray) -> None:
+def _check_room(X: FloatArray, cases: float) -> None:
     """Refuse what has a coefficient for every case: Firth's likelihood has no end of profile then."""
-    if np.linalg.matrix_rank(X - X.mean(axis=0)) >= len(X) - 1 and X.shape[1] > 1:
+    if np.linalg.matrix_rank(X - X.mean(axis=0)) >= cases - 1 and X.shape[1] > 1:
         raise InputError(
-            f"X has {X.shape[1]} columns for {len(X)} cases, as many coefficients as cases; required for firth=True: "
+            f"X has {X.shape[1]} columns for {cases:g} cases, as many coefficients as cases; required for firth=True: "
             "fewer. Choose columns, or use penalty=."
         )
 
