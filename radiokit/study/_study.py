@@ -46,8 +46,10 @@ class Study:
         Clinical columns, numbers or categories; missing values are imputed inside the models.
     signatures : mapping of str to source
         What the features of each signature are: a DataFrame or path of a feature table, a `RadiomicsExtractor`, or a
-        mapping with ``features`` (path), ``columns`` (of the case table), or ``image`` (column) with ``params``
-        (parameter file) or ``extractor`` (``filters, families, spacing, bin_width, bin_count``).
+        mapping with ``features`` (table), ``columns`` (of the case table), or ``image`` (column) with ``params``
+        (parameter file) or ``extractor`` (``filters, families, spacing, bin_width, bin_count``). A mapping may add
+        ``repeat`` (tables of cases measured again) or ``perturb`` (arguments of `radiokit.preprocessing.perturb`),
+        ``icc``, ``icc_form``, ``icc_use``: only features that repeat in training patients are used.
     center : str, optional
         Column of the centre.
     groups : str, optional

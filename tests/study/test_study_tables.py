@@ -323,7 +323,7 @@ def test_unknown_settings_are_refused(tmp_path) -> None:
     path.write_text("- a list")
     with pytest.raises(ParameterError, match="holds list"):
         Study.from_yaml(path)
-    with pytest.raises(FileError, match="cannot read"):
+    with pytest.raises(FileError, match="Cannot read"):
         Study.from_yaml(tmp_path / "absent.yaml")
 
 
