@@ -202,6 +202,7 @@ def _plain(result: Reportable, found: dict[str, Section]) -> None:
         ("proportional_hazards", "survival", "Test of proportional hazards"),
         ("leak_guards", "safeguards", "Safeguards against leaks"),
         ("subgroups", "subgroups", "The main model by subgroup"),
+        ("repeatability", "features", "Intraclass correlation of repeated measurements in training"),
         ("confounding", "safeguards", "Correlation of scores with volume and differences between centres"),
     ):
         frame = table(result, key)

@@ -12,6 +12,7 @@ from radiokit.datasets import make_cohort, make_feature_table
 from radiokit.exceptions import InputError, ParameterError
 from radiokit.features import RadiomicsExtractor
 from radiokit.report import checklist
+from radiokit.report._methods import methods_text
 from radiokit.study import Options, Study, load_signature
 
 FAST = Options(folds=3, repeats=1, bootstraps=0, subsamples=2)
@@ -70,6 +71,7 @@ def test_everyone_is_told(result, tmp_path: Path) -> None:
         (said,) = load_signature(file).card["repeatability"]
         assert (said["icc_form"], said["icc"], said["kept"], said["patients"]) == ("ICC(2,1)", 0.75, 6, 60)
     assert checklist(result, "metrics").set_index("item").loc["14", "status"] != "not met"
+    assert "ICC(2,1), whose lower 95% limit was at least 0.75" in " ".join(methods_text(result))
     assert result.spec.signatures["ct"]["repeat"] == "table of 8 columns"
 
 
