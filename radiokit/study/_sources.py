@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from radiokit.exceptions import CaseTableError, InputError, ParameterError
+from radiokit.exceptions import CaseTableError, DataWarning, InputError, ParameterError
 from radiokit.features import FixedBinCount, FixedBinWidth, RadiomicsExtractor, Resampling, remeasure
 from radiokit.io._cases import ID_NAMES
 from radiokit.io._sequences import sequences_of
@@ -233,8 +234,16 @@ def _indexed(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def numeric(name: str, table: pd.DataFrame) -> pd.DataFrame:
-    """Only the numbers: pyradiomics' diagnostics go; any other text is an error. Infinities count as missing."""
+    """Only the numbers: diagnostics and ids go, other text is an error, infinities count as missing."""
     table = table.loc[:, [c for c in table.columns if not str(c).startswith("diagnostics_")]]
+    ids = [c for c in table.columns if str(c).strip().lower() in ID_NAMES]
+    if ids:
+        # Cases are often numbered by outcome or centre, so that a number predicts, in this table only.
+        said = (
+            f"signature {name!r} holds {', '.join(map(str, ids))}, which names cases and is no feature; it is left out."
+        )
+        warnings.warn(said, DataWarning, stacklevel=2)
+        table = table.drop(columns=ids)
     text = [str(c) for c in table.columns if not pd.api.types.is_numeric_dtype(table[c])]
     if text:
         raise InputError(

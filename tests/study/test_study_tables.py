@@ -310,6 +310,15 @@ def test_small_cohorts_say_so(result) -> None:
     assert "intervals are wide" in said
 
 
+def test_a_number_of_the_case_is_no_feature() -> None:
+    """Cases numbered by outcome: the number would predict perfectly."""
+    cases, features = small()
+    order = cases["outcome"].rank(method="first")
+    done = study(cases, features.assign(ID=order), clinical=[], options=FAST).run()
+    assert "ID" not in set(done.tables["selected"]["feature"])
+    assert any("names cases and is no feature" in text for text in done.warnings)
+
+
 def test_unknown_settings_are_refused(tmp_path) -> None:
     with pytest.raises(ParameterError, match="known"):
         Study("x.csv", outcome="y", signatures={"a": "b.csv"}, options={"fold": 3}).run()
