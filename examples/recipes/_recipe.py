@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from radiokit import stats
 from radiokit.study import Study, StudyResult
 
 
@@ -48,3 +49,17 @@ def honest(result: StudyResult, metrics: list[str], models: list[str] | None = N
     table = table.assign(value=with_interval(table))
     wide = table.pivot_table(index=["model", "cohort"], columns="metric", values="value", aggfunc="first", sort=False)
     return wide[[m for m in metrics if m in wide]].reset_index()
+
+
+def by_center(result: StudyResult, center: pd.Series) -> pd.DataFrame:
+    """AUC of each external hospital, and sensitivity and specificity at the threshold that training set."""
+    external = result.predictions[result.predictions["cohort"] == "external"]
+    rows = []
+    for (model, name), part in external.groupby(["model", external["case_id"].map(center)], sort=False):
+        y, p, threshold = part["y_true"], part["probability"], float(part["threshold"].iloc[0])
+        auc = stats.auc(y, p)
+        at = stats.threshold_metrics(y, p, threshold)
+        at.loc["auc", ["estimate", "ci_low", "ci_high"]] = [auc.auc, auc.ci_low, auc.ci_high]
+        kept = ["auc", "sensitivity", "specificity"]
+        rows.append({"model": model, "center": name, "n": len(part), **with_interval(at.loc[kept]).to_dict()})
+    return pd.DataFrame(rows)
