@@ -25,6 +25,17 @@ REFERENCES = {
     "wilson": "Wilson, J Am Stat Assoc 1927, doi 10.1080/01621459.1927.10502953 (intervals of proportions)",
 }
 
+# What the models of `radiokit.models.signature_pipeline` did, by name.
+MODELS = {
+    "elastic_net": "all features entered an elastic net (half LASSO, half ridge), penalised by cross-validation",
+    "logistic": "all features entered a ridge logistic regression with a fixed penalty, recalibrated by Platt's method",
+    "svm_linear": "all features entered a linear support vector machine, recalibrated by Platt's method",
+    "svm_rbf": "all features entered a support vector machine with a Gaussian kernel, recalibrated by Platt's method",
+    "forest": "all features entered a random forest, recalibrated by Platt's method",
+    "xgboost": "all features entered gradient-boosted trees (XGBoost)",
+    "xgboost_aft": "all features entered gradient-boosted trees for survival times (XGBoost)",
+}
+
 
 def methods_text(result: Reportable) -> list[str]:
     """Return the paragraphs: patients, features, models, validation, statistics, software, references."""
@@ -143,8 +154,8 @@ def _models(result: Reportable) -> str:
     text = ""
     signatures = setting(result, "signatures")
     if isinstance(signatures, Mapping) and not all(_is_network(v) for v in signatures.values()):
-        build = _default_signature if _option(result, "pipeline") == "default" else _lasso_signature
-        text = f"For each signature of features, missing feature values were imputed by the median, {build(result)} "
+        text = "For each signature of features, missing feature values were imputed by the median, "
+        text += f"{_signature(result)} "
     clinical = setting(result, "clinical")
     if clinical:
         text += (
@@ -156,7 +167,19 @@ def _models(result: Reportable) -> str:
     return text + "All steps were learnt from training patients only, and anew in every fold and resample."
 
 
-def _default_signature(result: Reportable) -> str:
+def _signature(result: Reportable) -> str:
+    kind = _option(result, "pipeline")
+    if kind in ("default", "ridge"):
+        return _default_signature()
+    return _named_signature(kind) if kind in MODELS else _lasso_signature(result)
+
+
+def _named_signature(kind: str) -> str:
+    tails = "" if kind in ("forest", "xgboost", "xgboost_aft") else "the tails of the others cut, all standardised, "
+    return f"constant features were removed, {tails}and {MODELS[kind]}."
+
+
+def _default_signature() -> str:
     steps = default_pipeline().named_steps
     final = steps["signature"]
     return (
@@ -246,7 +269,7 @@ def _cited(result: Reportable) -> Iterator[str]:
         if table(result, name) is not None:
             yield key
     if table(result, "lasso_path") is not None:
-        yield "ridge" if _option(result, "pipeline") == "default" else "lasso"
+        yield "ridge" if _option(result, "pipeline") in ("default", "ridge") else "lasso"
     signatures = setting(result, "signatures")
     features = str(
         {k: v for k, v in signatures.items() if not _is_network(v)} if isinstance(signatures, Mapping) else ""

@@ -173,6 +173,16 @@ def test_methods_name_what_was_done(result: Any) -> None:
     assert "3 patients (4 lesions): outcome missing" in text
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"), [("svm_rbf", "Gaussian kernel"), ("ridge", "ridge"), ("xgboost", "XGBoost")]
+)
+def test_methods_name_the_model_that_was_chosen(result: Any, kind: str, words: str) -> None:
+    spec = {**result.spec, "options": {**result.spec["options"], "pipeline": kind}}
+    text = " ".join(methods_text(SimpleNamespace(**{**vars(result), "spec": spec})))
+    assert words in text
+    assert "entered a LASSO" not in text
+
+
 def test_folder_holds_everything(result: Any, tmp_path: Path) -> None:
     odd = SimpleNamespace(**{**vars(result), "tables": {**result.tables, "../odd name": pd.DataFrame({"a": [1]})}})
     report = write_folder(odd, tmp_path / "new" / "folder")
