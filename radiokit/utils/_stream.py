@@ -55,6 +55,12 @@ class ExtractionFile:
         A row a failed case: ``case_id``, ``error``, ``message``.
     provenance : Path
         CSV file: a row a case, as in `Extraction.provenance`.
+
+    Examples
+    --------
+    >>> nothing = pd.DataFrame(columns=["case_id", "error", "message"])
+    >>> ExtractionFile(Path("x.parquet"), 3, 107, nothing, Path("x.provenance.csv")).n_features
+    107
     """
 
     path: Path
@@ -119,6 +125,17 @@ def run_cases_to(
     Notes
     -----
     A part counts as done while settings, limits, ids and the sizes and dates of all files of its cases are the same.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> cases = pd.DataFrame({"size": [1.0, 4.0]}, index=pd.Index(["a", "b"], name="case_id"))
+    >>> def root(case_id, row):
+    ...     return {"root": float(row["size"]) ** 0.5}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     done = run_cases_to(cases, root, Path(folder, "roots.parquet"), columns=["root"], settings="root")
+    ...     pd.read_parquet(done.path)["root"].tolist()
+    [1.0, 2.0]
     """
     path, names = Path(path), tuple(columns)
     check_cases(cases, on_error=on_error, keyed=key is not None or cache is None)
