@@ -162,21 +162,6 @@ class DeepFeatureExtractor(CaseTransformer):
         _ = step.place, step.trunk
         return self
 
-    def transform(self, X: Any) -> pd.DataFrame:
-        """Extract the features of each case.
-
-        Parameters
-        ----------
-        X : DataFrame or path
-            Case table, as for `extract`.
-
-        Returns
-        -------
-        DataFrame of shape (n_cases, n_features)
-            Index ``case_id``.
-        """
-        return self.extract(X).features
-
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the columns, known before any case is seen, and without torch.
 

@@ -32,9 +32,24 @@ class CaseTransformer:
         """Return this object."""
         raise NotImplementedError
 
-    def transform(self, X: Any) -> pd.DataFrame:
-        """Return a row a case."""
+    def extract(self, cases: Any) -> Any:
+        """Return features, failures and provenance: what a subclass is for."""
         raise NotImplementedError
+
+    def transform(self, X: Any) -> pd.DataFrame:
+        """Extract the features of each case.
+
+        Parameters
+        ----------
+        X : DataFrame or path
+            Case table, as for `extract`.
+
+        Returns
+        -------
+        DataFrame of shape (n_cases, n_features)
+            Index ``case_id``.
+        """
+        return self.extract(X).features
 
     def fit_transform(self, X: Any, y: Any = None, **kwargs: Any) -> pd.DataFrame:
         """Extract the features of each case: the same as `transform`.
