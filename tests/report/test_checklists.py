@@ -38,6 +38,17 @@ def test_weights_are_those_of_metrics(shared: Path) -> None:
     ours = items("metrics")
     assert ours["item"].tolist() == published["item"].tolist()
     assert ours["weight"].astype(float).tolist() == published["weight"].tolist()
+    words = {"always": "", "C1": "segmentation", "C1&C2": "automatic", "C3": "handcrafted", "C4": "tabular"}
+    expected = published["applies_if"].map({**words, "C5": "network"})
+    assert ours["condition"].tolist() == expected.tolist()
+
+
+def test_a_network_answers_for_its_settings_too(result: Any) -> None:
+    """Of the items on extraction METRICS leaves out for networks the standardised software only, not the settings."""
+    deep = SimpleNamespace(**{**vars(result), "spec": {"signatures": {"CT": "DeepExtractor()"}}})
+    status = checklist(deep, "metrics").set_index("item")["status"]
+    assert (status[["8", "10", "12", "14", "15", "16"]] == OUT).all()
+    assert (status[["11", "13", "17"]] != OUT).all()
 
 
 def test_weights_sum_to_one() -> None:
