@@ -203,6 +203,7 @@ def _plain(result: Reportable, found: dict[str, Section]) -> None:
         ("leak_guards", "safeguards", "Safeguards against leaks"),
         ("subgroups", "subgroups", "The main model by subgroup"),
         ("repeatability", "features", "Intraclass correlation of repeated measurements in training"),
+        ("repeat_failures", "features", "Perturbed images that could not be measured, and why"),
         ("confounding", "safeguards", "Correlation of scores with volume and differences between centres"),
     ):
         frame = table(result, key)

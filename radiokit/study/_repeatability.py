@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +20,20 @@ from radiokit.study._sources import Source, measure_again, numeric, read_feature
 
 STEP = "repeatability"
 COLUMNS = ("model", "signature", "feature", "icc", "ci_low", "ci_high", "n_subjects", "kept")
+FAILED = ("signature", "case_id", "perturbation", "error", "message")
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingRepeats(Mapping[str, pd.DataFrame]):
     """Tables of training patients measured again; `left_out` counts the other cases that the tables held.
 
-    Copies share the tables, for every fold clones the pipeline.
+    `failures` lists the measurements of perturbed images that failed; their rows are empty. Copies share the tables,
+    for every fold clones the pipeline.
     """
 
     tables: dict[str, pd.DataFrame]
     left_out: int = 0
+    failures: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(FAILED), dtype=object))
 
     def __getitem__(self, key: str) -> pd.DataFrame:
         return self.tables[key]
@@ -60,25 +64,27 @@ def training_repeats(
         prefix = f"{name}_" if len(sources) > 1 else ""
         training = data.X.index[data.training]
         if source.repeat.perturbations is None:
-            tables, left_out = _given(source.repeat, training)
+            given = _given(source.repeat, training)
         else:
             how: dict[str, Any] = {"n_jobs": run.n_jobs, "cache": cache, "progress": run.progress}
-            tables = measure_again(source, cases.loc[training], random_state=run.random_state, **how)
-            left_out = 0
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", r"\d+ measurements of")  # said by failed_repeats, with the cases
+                measured = measure_again(source, cases.loc[training], random_state=run.random_state, **how)
+            failures = measured.failures.assign(signature=name)[list(FAILED)]
+            given = TrainingRepeats(dict(measured), failures=failures)
         columns = [c.removeprefix(prefix) for c in data.features[name]]
-        found[name] = TrainingRepeats(
-            {key: _of_training(name, table, columns).add_prefix(prefix) for key, table in tables.items()}, left_out
-        )
+        tables = {key: _of_training(name, table, columns).add_prefix(prefix) for key, table in given.items()}
+        found[name] = replace(given, tables=tables)
         _require_enough(name, found[name], len(training))
     return found
 
 
-def _given(spec: RepeatSpec, training: pd.Index) -> tuple[dict[str, pd.DataFrame], int]:
+def _given(spec: RepeatSpec, training: pd.Index) -> TrainingRepeats:
     """Return the rows of training patients, and how many other cases the tables hold."""
     tables = [read_features(table) for table in spec.tables]
     everyone = {case for table in tables for case in table.index}
     kept = {f"repeat {k}": table[table.index.isin(training)] for k, table in enumerate(tables, start=1)}
-    return kept, len(everyone.difference(training))
+    return TrainingRepeats(kept, len(everyone.difference(training)))
 
 
 def _of_training(name: str, table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
@@ -127,6 +133,28 @@ def repeatability_table(endpoint: Endpoint) -> pd.DataFrame:
         if model == f"{name}{endpoint.suffix}":  # the combined model's is the same
             parts.append(step.scores_.reset_index().assign(model=model, signature=name, kept=step.support_))
     return pd.concat(parts, ignore_index=True)[list(COLUMNS)] if parts else pd.DataFrame(columns=list(COLUMNS))
+
+
+def repeat_failures(repeats: Mapping[str, TrainingRepeats]) -> pd.DataFrame:
+    """Return a row for each measurement of a perturbed image that failed."""
+    found = [r.failures for r in repeats.values() if len(r.failures)]
+    return pd.concat(found, ignore_index=True) if found else TrainingRepeats({}).failures
+
+
+def failed_repeats(repeats: Mapping[str, TrainingRepeats]) -> list[str]:
+    """Say how many measurements of perturbed images failed, and of whom."""
+    said = []
+    for name, given in repeats.items():
+        if not len(given.failures):
+            continue
+        cases = pd.unique(given.failures["case_id"])
+        total = sum(len(table) for table in given.values())
+        said.append(
+            f"{len(given.failures)} of {total} measurements of perturbed images of signature {name!r} failed, of "
+            f"{len(cases)} patients ({', '.join(map(str, cases[:5]))}{', ...' if len(cases) > 5 else ''}): they count "
+            "for no feature's repeatability; the table repeat_failures names each with its reason."
+        )
+    return said
 
 
 def repeatability_card(endpoint: Endpoint, model: str, sources: Mapping[str, Source]) -> list[dict[str, Any]]:

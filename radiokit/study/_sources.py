@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from radiokit.exceptions import CaseTableError, DataWarning, InputError, ParameterError
-from radiokit.features import FixedBinCount, FixedBinWidth, RadiomicsExtractor, Resampling, remeasure
+from radiokit.features import FixedBinCount, FixedBinWidth, RadiomicsExtractor, Repeats, Resampling, remeasure
 from radiokit.io._cases import ID_NAMES
 from radiokit.io._sequences import sequences_of
 from radiokit.io._tables import read_table, texts
@@ -188,12 +188,12 @@ def _running(extractor: Any, **how: Any) -> Any:
 
 def measure_again(
     source: Source, cases: pd.DataFrame, *, random_state: int, n_jobs: int | None, cache: Any, progress: bool
-) -> dict[str, pd.DataFrame]:
-    """Features of these cases after each perturbation that the signature asks for."""
+) -> Repeats:
+    """Features of these cases after each perturbation that the signature asks for, and the measurements that failed."""
     assert source.repeat is not None and source.repeat.perturbations is not None
     extractor = _running(source.extractor, n_jobs=n_jobs, cache=cache, progress=progress)
     images = image_columns(cases, source.sequence)
-    return dict(remeasure(extractor, images, source.repeat.perturbations, random_state=random_state))
+    return remeasure(extractor, images, source.repeat.perturbations, random_state=random_state)
 
 
 def read_features(path: pd.DataFrame | str | os.PathLike[str]) -> pd.DataFrame:

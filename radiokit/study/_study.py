@@ -22,7 +22,7 @@ from radiokit.study._guards import guard_table, refuse_outcome_copies, study_war
 from radiokit.study._options import Options
 from radiokit.study._pipelines import make_signature
 from radiokit.study._provenance import provenance
-from radiokit.study._repeatability import training_repeats
+from radiokit.study._repeatability import failed_repeats, repeat_failures, training_repeats
 from radiokit.study._result import StudyResult
 from radiokit.study._sources import Source, as_source, measure, read_features
 from radiokit.study._spec import StudySpec
@@ -220,9 +220,10 @@ class Study:
         endpoints = [model_endpoint(e, data, make, options, run) for e in self._endpoints(patients)]
         tables = all_tables(endpoints, data, options, run)
         tables |= describe_tables(patients, data, roles)
-        tables |= {"flow": flow.frame(), "failures": failures}
+        tables |= {"flow": flow.frame(), "failures": failures, "repeat_failures": repeat_failures(repeats)}
         tables["leak_guards"] = guard_table(data, roles, split, sources, repeats, options)
-        said = [text for e in endpoints for text in study_warnings(e, data, patients, roles, tables)]
+        said = failed_repeats(repeats)
+        said += [text for e in endpoints for text in study_warnings(e, data, patients, roles, tables)]
         spec = self._spec(options, sources)
         about = provenance(asdict(spec), data.X, cohort, _outcomes(patients), self.random_state)
         models = with_domains(freeze_all(endpoints, data, sources, tables, said, about), data, measured)

@@ -11,6 +11,7 @@ import pytest
 from radiokit.datasets import make_cohort, make_feature_table
 from radiokit.exceptions import InputError, ParameterError
 from radiokit.features import RadiomicsExtractor
+from radiokit.io import read_mask, write_volume
 from radiokit.report import checklist
 from radiokit.report._methods import methods_text
 from radiokit.study import Options, Study, load_signature
@@ -146,6 +147,33 @@ def test_perturbed_images_of_training_patients_only(tmp_path: Path) -> None:
     (card,) = run.models["ct"].card["repeatability"]
     assert (card["icc_form"], card["patients"]) == ("ICC(1,1)", trained)
     assert "growth" in card["measured"]
+
+
+def test_perturbed_images_that_fail_are_named(tmp_path: Path) -> None:
+    """A region of which one voxel is left when it shrinks: its patient stays in the study, and everyone is told."""
+    cohort = make_cohort(24, centers=2, folder=tmp_path / "cohort", random_state=0)
+    cases = cohort.cases.drop_duplicates("patient_id")
+    tiny = cases.index[0]
+    mask = read_mask(cases.loc[tiny, "mask"])
+    four = np.zeros(mask.shape, dtype=bool)
+    z, y, x = np.argwhere(mask.array)[0]
+    four[z, y : y + 2, x : x + 2] = True
+    write_volume(mask.with_array(four), cases.loc[tiny, "mask"])
+    small = RadiomicsExtractor(families={"firstorder": ["Mean", "Minimum"]})
+    asked = {"extractor": small, "image": "image", "perturb": {"growth": [-0.75, 0.1]}, "icc": 0.1}
+    run = study(cases, asked, center=None, split=None).run()
+    failed = run.tables["repeat_failures"]
+    assert failed.columns.tolist() == ["signature", "case_id", "perturbation", "error", "message"]
+    assert failed["case_id"].tolist() == [tiny]
+    assert tiny in set(run.predictions["case_id"])
+    assert not len(run.tables["failures"])
+    (said,) = [text for text in run.warnings if "perturbed images" in text]
+    assert f"1 of {2 * len(cases)} measurements" in said
+    assert tiny in said
+    page = run.report(tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Perturbed images that could not be measured" in page
+    run.save(tmp_path / "saved")
+    assert tiny in (tmp_path / "saved" / "tables" / "repeat_failures.csv").read_text()
 
 
 @pytest.mark.parametrize(
