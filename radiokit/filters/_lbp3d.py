@@ -117,12 +117,22 @@ def harmonic(m: int, n: int, *, azimuth: NDArray[np.float64], polar: NDArray[np.
 
 
 def _energies(signs: NDArray[np.bool_], harmonics: list[NDArray[np.complex128]]) -> NDArray[np.float64]:
-    columns = []
-    for basis in harmonics:
+    columns = [_constant_energies(harmonics[0][0].real)[signs.sum(axis=1)]]
+    for basis in harmonics[1:]:
         coefficients = signs.astype(float) @ basis.T  # (voxels, orders)
         on_sphere = coefficients @ basis  # (voxels, vertices)
         columns.append(np.sqrt((on_sphere**2).sum(axis=1)).real)
     return np.stack(columns, axis=1)
+
+
+def _constant_energies(basis: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Energy of degree 0, which is constant, for 0, 1, 2, ... samples that are not below the centre.
+
+    Added one by one: the few values are evenly spaced, so that edges of bins fall on them, where rounding decides.
+    """
+    coefficients = np.concatenate([[0.0], np.cumsum(basis)])
+    on_sphere = coefficients[:, None] * basis
+    return np.sqrt(np.cumsum(on_sphere**2, axis=1)[:, -1])
 
 
 def _excess_kurtosis(samples: NDArray[Any]) -> NDArray[np.float64]:
@@ -134,24 +144,30 @@ def _excess_kurtosis(samples: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def icosphere(subdivision: int, radius: float) -> NDArray[np.float64]:
-    """Vertices of an icosahedron whose faces are divided in four again and again, pushed out to the sphere."""
+    """Vertices of an icosahedron whose faces are divided in four again and again, pushed out to the sphere.
+
+    In the order of trimesh, which pyradiomics samples with: in single precision the order of a sum shows.
+    """
     golden = (1 + np.sqrt(5)) / 2
     corners = [(-1, golden, 0), (1, golden, 0), (-1, -golden, 0), (1, -golden, 0)]
     vertices = np.array([np.roll(corner, shift) for shift in range(3) for corner in corners])
     vertices /= np.linalg.norm(vertices, axis=1, keepdims=True)
     for _ in range(subdivision):
-        gaps = np.linalg.norm(vertices[:, None] - vertices[None], axis=2)
-        edges = _edges(gaps)
-        middles = vertices[edges[:, 0]] + vertices[edges[:, 1]]
-        vertices = np.vstack([vertices, middles / np.linalg.norm(middles, axis=1, keepdims=True)])
-    return vertices * radius
+        edges = _edges(np.linalg.norm(vertices[:, None] - vertices[None], axis=2))
+        vertices = _pushed_out(np.vstack([vertices, vertices[edges].mean(axis=1)]), radius)
+    return vertices if subdivision else _pushed_out(vertices, radius)
+
+
+def _pushed_out(vertices: NDArray[np.float64], radius: float) -> NDArray[np.float64]:
+    length = np.sqrt(vertices**2 @ np.ones(3))[:, None]
+    return vertices + vertices / length * (radius - length)
 
 
 def _edges(gaps: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Pairs of neighbours: five for each corner of the icosahedron, six for every other vertex."""
+    """Pairs (i < j) of neighbours, ordered by j: five for each corner of the icosahedron, six for other vertices."""
     n = len(gaps)
     order = np.argsort(gaps, axis=1, kind="stable")
     near = np.zeros_like(gaps, dtype=bool)
     for i in range(n):
         near[i, order[i, 1 : 6 if i < 12 else 7]] = True
-    return np.argwhere(np.triu(near & near.T))
+    return np.argwhere(np.tril(near & near.T))[:, ::-1]

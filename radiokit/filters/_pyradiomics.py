@@ -20,7 +20,7 @@ from radiokit.filters._log import LoG
 from radiokit.filters._original import Original
 from radiokit.filters._pointwise import Pointwise, magnitude
 from radiokit.filters._recursive_gaussian import laplacian_of_gaussian
-from radiokit.filters._stationary import band_names, sub_bands
+from radiokit.filters._stationary import band_names, sub_bands, turns
 from radiokit.filters._wavelet import Wavelet, analysis_taps
 from radiokit.io import Mask, Volume
 
@@ -174,7 +174,11 @@ def _wavelet(kind: Wavelet, scene: Scene) -> Images:
         inner = _inner(scene.box, axes, margin=before * left)
         number = level - kind.start_level
         prefix = "wavelet" if number == 1 else f"wavelet{number}"
-        for band, response in sub_bands(x, low, high, axes):
+        turn = {
+            axis: turns(scene.box[axis].start - before * left, scene.box[axis].stop + after * left, n + n % 2, low.size)
+            for axis, n in enumerate(scene.image.shape)
+        }
+        for band, response in sub_bands(x, low, high, axes, turn):
             if set(band) == {"L"}:
                 smooth = response
             elif number > 0 and f"{prefix}-{band}" in wanted:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -68,16 +70,20 @@ def test_a_box_is_cut_out_of_the_whole(kind: Filter, flat_axis: int | None) -> N
 
 @pytest.mark.parametrize("dtype", ["int16", "float32", "float64"])
 @pytest.mark.parametrize("axes", [(2, 1, 0), (2, 1)])
-def test_wavelet_equals_pywavelets(dtype: str, axes: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("wavelet", ["haar", "coif1", "sym4", "bior1.5", "db9", "dmey"])
+@pytest.mark.parametrize("box", [BOX, tuple(slice(0, n) for n in SHAPE)], ids=["part", "whole"])
+def test_wavelet_equals_pywavelets_to_the_bit(box: Any, wavelet: str, dtype: str, axes: tuple[int, ...]) -> None:
     pywt = pytest.importorskip("pywt")
     array = values(dtype)
     even = np.pad(array, [(0, n % 2) for n in SHAPE], mode="wrap")
-    (bands,) = pywt.swtn(even, "coif1", level=1, axes=axes)
+    (bands,) = pywt.swtn(even, wavelet, level=1, axes=axes)
+    (again,) = pywt.swtn(bands["a" * len(axes)], wavelet, level=1, axes=axes)
     flat_axis = None if len(axes) == 3 else 0
-    for name, response in pyradiomics_images(Wavelet(), scene(array, BOX, flat_axis)):
-        letters = name.split("-")[1].replace("L", "a").replace("H", "d")
-        assert response.dtype == bands[letters].dtype
-        assert np.allclose(response, bands[letters][BOX], rtol=1e-5 if dtype == "float32" else 1e-13, atol=1e-3), name
+    for name, response in pyradiomics_images(Wavelet(wavelet, level=2), scene(array, box, flat_axis)):
+        prefix, _, letters = name.partition("-")
+        expected = (bands if prefix == "wavelet" else again)[letters.replace("L", "a").replace("H", "d")]
+        assert response.dtype == expected.dtype
+        assert np.array_equal(response, expected[box]), name
 
 
 def test_scaled_functions_keep_the_largest_magnitude() -> None:
@@ -139,6 +145,17 @@ def test_lbp_3d_does_not_change_with_the_number_of_voxels_at_a_time(monkeypatch:
     whole = LBP3D().at_voxels(array, mask)
     monkeypatch.setattr("radiokit.filters._lbp3d.BATCH", 50)
     assert np.allclose(LBP3D().at_voxels(array, mask), whole)
+
+
+def test_lbp_3d_of_degree_0_is_a_sum_one_by_one() -> None:
+    # One value a count of samples that are not below the centre: evenly spaced, so the last bit decides about bins.
+    array, mask = values("float64"), np.ones(SHAPE, bool)
+    y = np.sqrt(1 / (4 * np.pi))
+    coefficients = [0.0]
+    for _ in range(42):
+        coefficients.append(coefficients[-1] + y)
+    energies = [np.sqrt(sum([(c * y) ** 2] * 42)) for c in coefficients]
+    assert set(LBP3D().at_voxels(array, mask)[:, 0]) <= set(energies)
 
 
 def test_lbp_3d_of_a_constant_image() -> None:
