@@ -91,3 +91,13 @@ def prepared(case_id: str, row: pd.Series, *, folder: Path | None = None) -> Pre
     if value >= 100:
         warnings.warn("large", DataWarning, stacklevel=2)
     return Prepared(value, {"half": value / 2})
+
+
+KEPT: list[np.ndarray] = []  # by a worker, as long as it lives
+
+
+def grow(megabytes: int) -> int:
+    """Hold memory, for longer than the second between two looks that joblib takes at it; return the process."""
+    KEPT.append(np.ones(megabytes * 125_000))
+    time.sleep(1.1)
+    return os.getpid()

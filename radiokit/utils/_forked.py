@@ -24,15 +24,20 @@ Result = TypeVar("Result")
 AHEAD = 8  # items handed out for each worker: one that takes long does not stop the others at once
 
 
+def starts_loky() -> bool:
+    """Tell whether joblib would start its own processes: no other backend was asked for."""
+    from joblib._parallel_backends import LokyBackend
+    from joblib.parallel import get_active_backend
+
+    return type(get_active_backend()[0]) is LokyBackend
+
+
 def can_fork() -> bool:
     """Tell whether joblib's default would start processes, and copies of this one are safe.
 
     OpenBLAS ends its threads before a fork and starts new ones after it; the pools of OpenMP do not survive.
     """
-    from joblib._parallel_backends import LokyBackend
-    from joblib.parallel import get_active_backend
-
-    if sys.platform != "linux" or threading.active_count() > 1 or type(get_active_backend()[0]) is not LokyBackend:
+    if sys.platform != "linux" or threading.active_count() > 1 or not starts_loky():
         return False
     pools = ThreadpoolController().info()
     return all(p["internal_api"] == "openblas" and p["threading_layer"] == "pthreads" for p in pools)

@@ -6,9 +6,10 @@ joblib brings asyncio and takes 0.1 s: it is imported where workers are asked fo
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sized
+from contextlib import suppress
 from typing import Any, TypeVar
 
-from radiokit.utils._forked import can_fork, forked_iter
+from radiokit.utils._forked import can_fork, forked_iter, starts_loky
 from radiokit.utils._threads import one_thread
 
 __all__ = ["one_thread", "parallel_iter", "parallel_map", "track"]
@@ -70,11 +71,24 @@ def parallel_iter(
     if n_workers > 1 and can_fork():
         results = forked_iter(function, items, n_workers)
     else:
-        results = Parallel(n_jobs=n_jobs, return_as="generator")(delayed(function)(item) for item in items)
+        started = {"initializer": _let_workers_grow} if starts_loky() else {}
+        results = Parallel(n_jobs=n_jobs, return_as="generator", **started)(delayed(function)(item) for item in items)
     try:
         yield from track(results, total=total, description=description, disable=not progress)
     finally:
         results.close()
+
+
+def _let_workers_grow() -> None:
+    """Keep loky from ending a worker that has grown by 300 MB since its first task.
+
+    Loky takes that for a leak, warns, and starts another. But a worker that crossvalidates a logistic model first and a
+    network next has only loaded torch. Without psutil loky does not look at all, but collects garbage: so here.
+    """
+    with suppress(ImportError):
+        from joblib.externals.loky import process_executor
+
+        process_executor._USE_PSUTIL = False
 
 
 def track(items: Iterable[Any], *, total: int | None, description: str, disable: bool) -> Iterator[Any]:

@@ -10,11 +10,12 @@ import threading
 import time
 from concurrent.futures.process import BrokenProcessPool
 
+import cohort_tasks
 import numpy as np
 import pytest
 from joblib import effective_n_jobs, parallel_config
 
-from radiokit.utils import one_thread, parallel_map
+from radiokit.utils import _parallel, one_thread, parallel_map
 from radiokit.utils._forked import can_fork, forked_iter
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="other systems do not fork safely")
@@ -109,3 +110,13 @@ def test_openmp_forbids_a_copy() -> None:
         "import sklearn.cluster; assert (first, can_fork()) == (True, False), (first, can_fork())"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.filterwarnings("ignore:A worker stopped")  # an error in joblib's own thread would be a wait
+def test_a_worker_that_has_grown_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network after a logistic model loads torch: no leak that a new worker would mend, and nothing to warn of."""
+    pytest.importorskip("psutil", reason="joblib looks at memory by psutil only")
+    monkeypatch.setattr(_parallel, "can_fork", lambda: False)
+    small = parallel_map(cohort_tasks.grow, [1, 1], n_jobs=2)
+    large = parallel_map(cohort_tasks.grow, [400, 400, 1, 1], n_jobs=2)
+    assert set(large) <= set(small)
