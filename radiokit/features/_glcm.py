@@ -14,6 +14,7 @@ import numpy as np
 from radiokit.features._emphasis import EPS
 from radiokit.features._matrices._counts import CountMatrix, marginal
 
+ROUNDING = 1e-8  # standard deviation of one level: at most 1e-11 by rounding; of two levels: at least 1/sqrt(pairs)
 DENSE_LEVELS = 400  # beyond, singular values are found without filling a table
 
 
@@ -122,8 +123,9 @@ def contrast(g: JointProbability) -> np.ndarray:
 def correlation(g: JointProbability) -> np.ndarray:
     """Σ (i - μ_x)(j - μ_y) p_ij / (σ_x σ_y); 1 where a marginal has one level only."""
     x, y = g.i - g.mean_x[:, None], g.j - g.mean_y[:, None]
-    spread = np.sqrt((g.p * x**2).sum(axis=1)) * np.sqrt((g.p * y**2).sum(axis=1))
-    return np.where(spread == 0, 1.0, (g.p * x * y).sum(axis=1) / (spread + EPS))
+    sd_x, sd_y = np.sqrt((g.p * x**2).sum(axis=1)), np.sqrt((g.p * y**2).sum(axis=1))
+    one_level = np.minimum(sd_x, sd_y) < ROUNDING
+    return np.where(one_level, 1.0, (g.p * x * y).sum(axis=1) / (sd_x * sd_y + EPS))
 
 
 def difference_average(g: JointProbability) -> np.ndarray:

@@ -8,6 +8,8 @@ import pytest
 import SimpleITK as sitk
 
 from radiokit.exceptions import ParameterError
+from radiokit.features._glcm import JointProbability, correlation
+from radiokit.features._matrices._counts import CountMatrix
 from radiokit.features._measure import ALL_FEATURES, DEPRECATED_FEATURES, TextureOptions, measure_image
 from radiokit.features._region import Region
 from radiokit.features._settings import FixedBinCount, FixedBinWidth
@@ -86,6 +88,15 @@ def test_a_constant_region():
     assert got["glcm_Imc1"] == got["glcm_Imc2"] == got["ngtdm_Contrast"] == 0
     assert got["glszm_LargeAreaEmphasis"] == 48**2
     assert got["ngtdm_Coarseness"] == 1e6
+
+
+@pytest.mark.parametrize("counts", [(1, 2, 3), (1, 1, 1, 3), (7, 3, 1, 4, 5), (2, 5, 11, 13)])
+@pytest.mark.parametrize("level", [1, 3, 4999])
+def test_correlation_of_one_level_is_1_whatever_the_rounding(level, counts):
+    # Asymmetric pairs: one level meets several, and the mean of the one is not exact.
+    i, j = np.full(len(counts), float(level)), np.arange(1.0, len(counts) + 1)
+    pairs = CountMatrix(i, j, np.array([counts], float))
+    assert correlation(JointProbability(pairs, 4999)) == 1
 
 
 def test_parts_that_do_not_touch():
