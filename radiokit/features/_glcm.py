@@ -14,7 +14,6 @@ import numpy as np
 from radiokit.features._emphasis import EPS
 from radiokit.features._matrices._counts import CountMatrix, marginal
 
-ROUNDING = 1e-8  # standard deviation of one level: at most 1e-11 by rounding; of two levels: at least 1/sqrt(pairs)
 DENSE_LEVELS = 400  # beyond, singular values are found without filling a table
 
 
@@ -124,7 +123,7 @@ def correlation(g: JointProbability) -> np.ndarray:
     """Σ (i - μ_x)(j - μ_y) p_ij / (σ_x σ_y); 1 where a marginal has one level only."""
     x, y = g.i - g.mean_x[:, None], g.j - g.mean_y[:, None]
     sd_x, sd_y = np.sqrt((g.p * x**2).sum(axis=1)), np.sqrt((g.p * y**2).sum(axis=1))
-    one_level = np.minimum(sd_x, sd_y) < ROUNDING
+    one_level = ((g.px > 0).sum(axis=1) == 1) | ((g.py > 0).sum(axis=1) == 1)  # where rounding leaves no exact 0
     return np.where(one_level, 1.0, (g.p * x * y).sum(axis=1) / (sd_x * sd_y + EPS))
 
 
