@@ -111,7 +111,7 @@ class ComBat(TransformerMixin, BaseEstimator):
         X : DataFrame or array of shape (n, p)
             Features, with the batch column and the covariate columns among them. No missing values.
         y : array-like, optional
-            The outcome; used only to refuse it as a covariate.
+            The outcome; used only to refuse it as a covariate or batch.
 
         Returns
         -------
@@ -121,16 +121,21 @@ class ComBat(TransformerMixin, BaseEstimator):
         Raises
         ------
         LeakageError
-            If a covariate is the outcome.
+            If a covariate or the batch is the outcome.
         InputError
             If columns or values are missing, a batch has one case, or covariates are confounded with the batch.
         ParameterError
             If `unseen` or `reference` is unknown.
+
+        Warns
+        -----
+        DataWarning
+            If there are covariates, and no outcome to compare them with; or one batch only.
         """
         if self.unseen not in UNSEEN:
             raise ParameterError(f"unseen is {self.unseen!r}; required: one of {', '.join(UNSEEN)}.")
         table = self._table(X, reset=True)
-        _refuse_outcome(table, self.covariates, y)
+        _refuse_outcome(table, self.batch, self.covariates, y)
         batch, values = self._split(table)
         self.levels_ = {c: _levels(table[c]) for c in self.covariates}
         self.batches_ = np.unique(batch)
@@ -344,8 +349,26 @@ def _levels(column: pd.Series) -> list[str] | None:
     return sorted(set(column.astype(str)))
 
 
-def _refuse_outcome(table: pd.DataFrame, covariates: Sequence[str | int], y: Any) -> None:
-    copies = [c for c in covariates if y is not None and len(y) == len(table) and spells_outcome(table[c], y)]
+def _refuse_outcome(table: pd.DataFrame, batch: str | int, covariates: Sequence[str | int], y: Any) -> None:
+    if y is None and covariates:
+        warnings.warn(
+            f"ComBat keeps the effect of {', '.join(map(str, covariates))}, and was given no outcome: whether one of "
+            "these is the outcome could not be checked. Fit it with y.",
+            DataWarning,
+            stacklevel=3,
+        )
+    if y is None:
+        return
+    y = y if hasattr(y, "__len__") else np.asarray(y)
+    if len(y) != len(table):
+        return
+    if spells_outcome(table[batch], y):
+        raise LeakageError(
+            f"batch {batch!r} is the outcome in another spelling, each of its values goes with one class only: what "
+            "ComBat takes out of the features would be the outcome. Where each centre has one class, nothing can tell "
+            "centre and outcome apart."
+        )
+    copies = [c for c in covariates if spells_outcome(table[c], y)]
     if copies:
         raise LeakageError(
             f"covariate {copies[0]!r} is the outcome, or another spelling of it. Harmonising with the outcome as a "

@@ -22,6 +22,7 @@ from radiokit.stats._clinical import learn_clinical
 from radiokit.stats._elastic_net import fold_ids
 from radiokit.stats._inputs import FloatArray
 from radiokit.utils import check_survival_target, spawn_seeds
+from radiokit.utils._marks import refuse_chosen
 
 
 class _Fusion(BaseEstimator):
@@ -43,6 +44,7 @@ class _Fusion(BaseEstimator):
         self.random_state = random_state
 
     def _fit(self, X: pd.DataFrame, y: NDArray[Any], groups: ArrayLike | None, default: Any) -> None:
+        refuse_chosen(X, "cross-fitted scores")
         clinical = list(self.clinical)
         self._parts = _parts(self.signatures, X, clinical, default)
         seeds = spawn_seeds(self.random_state, len(self._parts) + 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import pandas as pd
 from radiokit.exceptions import CaseTableError, DataWarning, InputError, OutcomeError, ParameterError
 from radiokit.study._options import Options
 from radiokit.study._sources import Measured
+from radiokit.validation._copies import one_patient
 
 VOLUME = re.compile(r"(^|_)(shape_(meshvolume|voxelvolume|volume)|morph_volume\w*|volume)$", re.IGNORECASE)
 
@@ -99,7 +100,7 @@ def patient_of(cases: pd.DataFrame, roles: Roles) -> pd.Series:
             f"column {roles.groups!r} is empty for {', '.join(map(str, cases.index[empty][:5]))}; required: the "
             "patient of every case."
         )
-    return named.astype(str).rename("group")
+    return named.astype(str).str.strip().rename("group")  # "P1 " is P1
 
 
 def complete(
@@ -169,12 +170,19 @@ def aggregate(
         table=table,
         features={name: f.loc[rows] for name, f in features.items()},
         group=group[rows],
-        center=table[roles.center].astype(str).rename("center") if roles.center else None,
+        center=table[roles.center].astype(str).str.strip().rename("center") if roles.center else None,
         volume=None if volume is None else volume[rows],
         outcome=_binary(table[roles.outcome]) if roles.outcome else None,
         event=_binary(table[roles.event]) if roles.event else None,
         time=_time(table[roles.time]) if roles.time else None,
     )
+
+
+def copies_as_one(patients: Patients) -> Patients:
+    """Give patients with the same measurements one name: a scan under two names stays on one side of every split."""
+    table = pd.concat(patients.features.values(), axis="columns") if patients.features else patients.table[[]]
+    merged = one_patient(table, patients.group.to_numpy())
+    return replace(patients, group=pd.Series(merged, index=patients.group.index, name=patients.group.name))
 
 
 def _require_one_value(values: pd.Series, group: pd.Series, column: str) -> None:

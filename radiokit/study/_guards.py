@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from radiokit.study._split import Split
 from radiokit.utils import as_survival_target, spells_outcome
 
 FEW = 10
+SIDE = re.compile(r"^(.*\w)[ _.\-]+(?:[a-zA-Z]|left|right|\d{1,2}|(?:lesion|scan|tumou?r)[ _.\-]?\d*)$", re.IGNORECASE)
+MANY = 6  # more cases a stem, and it is the name of a centre or of the cohort
 STRONG = 0.7
 TOO_FLEXIBLE = 0.05
 
@@ -212,6 +215,14 @@ def _suspicious_ids(patients: Patients) -> list[str]:
                 f"Column {column!r} repeats values, but no `groups` are named: cases of one patient may be in training "
                 f"and test. Set groups: {column}."
             ]
+    stems = pd.Series(patients.group.index.map(str)).str.extract(SIDE, expand=False).dropna()
+    several = stems[stems.duplicated(keep=False)]
+    if len(several) >= len(patients.group) / 3 and len(several) <= MANY * several.nunique():
+        return [
+            f"Case ids look like several lesions or scans of a patient ({several.iloc[0]!r} comes "
+            f"{int((several == several.iloc[0]).sum())} times), but no `groups` are named: cases of one patient may be "
+            "in training and test. Name the column of the patient as groups."
+        ]
     return []
 
 

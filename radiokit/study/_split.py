@@ -60,7 +60,7 @@ def as_split(value: Any) -> Split:
     if not isinstance(share, int | float) or not 0 <= share < 1:
         raise ParameterError(f"split random is {share!r}; required: the share of patients to test on, such as 0.3.")
     named = value.get("external") or ()
-    external = (named,) if isinstance(named, str) else tuple(map(str, named))
+    external = tuple(str(name).strip() for name in ((named,) if isinstance(named, str) else named))
     return Split(float(share), external, str(value.get("column") or ""), bool(value.get("leave_one_center_out")))
 
 
@@ -114,7 +114,7 @@ def _draw(patients: Patients, cohort: pd.Series, share: float, random_state: int
         # By name, so that the order of the case table does not decide who is drawn.
         ordered = members[np.argsort(patients.group[members].to_numpy().astype(str), kind="stable")]
         drawn.extend(rng.permutation(ordered.to_numpy())[: round(share * len(ordered))])
-    return pd.Index(drawn)
+    return pool[patients.group[pool].isin(patients.group[drawn])]  # and who was entered twice, with his copy
 
 
 def strata(patients: Patients) -> pd.Series:
@@ -126,13 +126,21 @@ def strata(patients: Patients) -> pd.Series:
 
 
 def _check(patients: Patients, cohort: pd.Series) -> None:
+    sides = cohort.groupby(patients.group).nunique()
+    if (sides > 1).any():
+        twice = patients.group.index[patients.group.isin(sides.index[sides > 1])]
+        raise LeakageError(
+            f"the cases {', '.join(map(str, twice[:5]))} hold the same measurements, but are in different cohorts; "
+            "drop the copies, or call all of them training."
+        )
     if (cohort == "external").any():
         if patients.center is None:
             raise LeakageError(
                 "patients are called external, but no `center` is named; external means centres that gave no patient "
                 "to training. Name the column, or call them test."
             )
-        shared = set(patients.center[cohort == "external"]) & set(patients.center[cohort == "training"])
+        plain, external = patients.center.str.casefold(), cohort == "external"  # Lyon is LYON
+        shared = set(patients.center[external & plain.isin(set(plain[cohort == "training"]))])
         if shared:
             raise LeakageError(
                 f"centres {', '.join(sorted(shared))} have patients in training and among the external; call them test."

@@ -13,7 +13,16 @@ from typing import Any
 import pandas as pd
 
 from radiokit.exceptions import CaseTableError, InputError, ParameterError, RadiokitWarning
-from radiokit.study._cohort import Flow, Patients, Roles, aggregate, complete, holds_numbers, outcome_known
+from radiokit.study._cohort import (
+    Flow,
+    Patients,
+    Roles,
+    aggregate,
+    complete,
+    copies_as_one,
+    holds_numbers,
+    outcome_known,
+)
 from radiokit.study._deep import describe_deep, is_deep, optional_sequences
 from radiokit.study._domain import with_domains
 from radiokit.study._endpoint import Data, Endpoint, Run, model_endpoint, survival_outcome
@@ -206,7 +215,7 @@ class Study:
         }
         cases, features, failures = complete(cases, measured, roles, flow)
         features = _prefixed(features, roles, cases)
-        patients = aggregate(cases, features, roles, options, flow)
+        patients = copies_as_one(aggregate(cases, features, roles, options, flow))
         averaged = options.aggregate == "mean" and len(cases) > len(patients.group)
         cohort = divide(patients, split, self.random_state)
         for name in ("training", "test", "external"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import norm
 
 from radiokit import stats
-from radiokit.exceptions import InputError, LeakageError
+from radiokit.exceptions import DataWarning, InputError, LeakageError
 from radiokit.utils import spawn_seeds
 from radiokit.validation._concordance import concordances
 from radiokit.validation._folds import check_data, score
@@ -50,7 +51,8 @@ def evaluate(
         What the cases are; ``"external"`` for centres that gave no case to training, for which `centers` and
         `training_centers` have to speak.
     training_ids : array-like, optional
-        Ids (or, with `groups`, patients) of the training cases. Give them and a case that was trained on is refused.
+        Ids (or, with `groups`, patients) of the training cases: a case that was trained on is refused. Without them
+        nobody can know, which is said.
     centers : array-like of shape (n,), optional
         Centre of each row.
     training_centers : array-like, optional
@@ -73,6 +75,11 @@ def evaluate(
     LeakageError
         If `source` is ``"train"``, a case is among `training_ids`, or cases are called external without centres, or
         with a centre that trained.
+
+    Warns
+    -----
+    DataWarning
+        If cases are called test, and `training_ids` is absent.
 
     Notes
     -----
@@ -98,6 +105,13 @@ def evaluate(
     frame, target, patients, ids = check_data(X, y, groups)
     if source == "external":
         _earn_external(centers, training_centers, len(frame))
+    if training_ids is None and source == "test":
+        warnings.warn(
+            "Nobody checked that these cases are new to the models; give `training_ids`, the ids of those they were "
+            "fitted to, and a case that was trained on is refused.",
+            DataWarning,
+            stacklevel=2,
+        )
     if training_ids is not None:
         known = set(np.asarray(training_ids).tolist())
         seen = [i for i, g in zip(ids.tolist(), patients.tolist(), strict=True) if i in known or g in known]
@@ -126,12 +140,18 @@ def _earn_external(centers: Any, training_centers: Any, n: int) -> None:
     here = pd.Series(np.asarray(centers))
     if here.size != n or here.isna().any():
         raise InputError(f"centers holds {here.notna().sum()} centres; required: one for each of {n} cases.")
-    shared = sorted(set(here.astype(str)) & set(pd.Series(np.asarray(training_centers)).astype(str)))
+    trained = set(_plain(pd.Series(np.asarray(training_centers))))
+    shared = sorted(set(here.astype(str)[_plain(here).isin(trained)]))
     if shared:
         raise LeakageError(
             f"{len(shared)} centres gave cases to training too ({', '.join(shared[:5])}); such cases are 'test', not "
             "'external'."
         )
+
+
+def _plain(names: pd.Series) -> pd.Series:
+    """Names of centres without blanks around them, and in small letters: Lyon is LYON."""
+    return names.astype(str).str.strip().str.casefold()
 
 
 def performance(

@@ -14,10 +14,14 @@ from sklearn.pipeline import Pipeline
 
 from radiokit.exceptions import InputError, LeakageError, OutcomeError
 from radiokit.utils import check_binary_target, check_survival_target, is_survival_target
+from radiokit.validation._copies import one_patient
 
 
 def check_data(X: Any, y: Any, groups: Any) -> tuple[Any, NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Return X as a DataFrame, the checked outcome, the patients and the ids; rows must mean the same in all."""
+    """Return X as a DataFrame, the checked outcome, the patients and the ids; rows must mean the same in all.
+
+    Rows with the same measurements are one patient.
+    """
     frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
     if frame.index.has_duplicates:
         raise InputError("The index of X repeats ids; required: one id a row. Use X.reset_index() or add the lesion.")
@@ -32,7 +36,7 @@ def check_data(X: Any, y: Any, groups: Any) -> tuple[Any, NDArray[Any], NDArray[
             raise InputError(f"{name} has {size} values and X has {len(frame)} rows; required: one a row.")
     if pd.isna(patients).any():
         raise InputError(f"groups has {int(pd.isna(patients).sum())} missing values; required: a patient for each row.")
-    return frame, target, patients, frame.index.to_numpy()
+    return frame, target, one_patient(frame, patients), frame.index.to_numpy()
 
 
 def events_of(y: NDArray[Any]) -> NDArray[np.bool_]:
@@ -108,6 +112,7 @@ def prepare(estimator: BaseEstimator, y: NDArray[Any], groups: NDArray[Any], inn
     set wherever it counts folds and either `inner` is given or a patient has several rows (a bootstrap repeats them).
     """
     model = clone(estimator)
+    _refuse_fitted(model)
     unset = [k for k, v in model.get_params().items() if k.split("__")[-1] == "random_state" and v is None]
     model.set_params(**dict.fromkeys(unset, seed))
     repeated = len(np.unique(groups)) < len(groups)
@@ -121,6 +126,17 @@ def prepare(estimator: BaseEstimator, y: NDArray[Any], groups: NDArray[Any], inn
             wanted = PredefinedSplit(patient_folds(y, groups, _fitting(wanted, y, groups), seed))
         model.set_params(**{name: wanted})
     return model
+
+
+def _refuse_fitted(model: BaseEstimator) -> None:
+    """Raise LeakageError where a part keeps what it learnt before: it would have seen the test cases of every fold."""
+    for name, part in {"": model, **model.get_params()}.items():
+        if hasattr(part, "fit") and not isinstance(part, type) and clone(part, safe=False) is part:
+            raise LeakageError(
+                f"{name or 'the estimator'} ({type(part).__name__}) is frozen: it keeps what it was fitted to and is "
+                "not fitted anew in the folds. Give it unfitted; or, if it was fitted to other patients, transform X "
+                "with it first."
+            )
 
 
 def _cv_parameters(model: BaseEstimator) -> list[str]:

@@ -84,7 +84,8 @@ def test_a_covariate_keeps_its_effect() -> None:
     X = cohort(120)
     X["grade"] = np.where(np.arange(len(X)) % 2, "high", "low")
     X["f0"] += np.where(X["grade"] == "high", 5.0, 0.0)
-    result = combat(covariates=("grade",)).fit_transform(X)
+    y = np.random.default_rng(1).permutation(np.arange(len(X)) % 2)
+    result = combat(covariates=("grade",)).fit_transform(X, y)
     difference = result["f0"].groupby(X["grade"]).mean()
     assert difference["high"] - difference["low"] > 4
 
@@ -115,6 +116,15 @@ def test_the_outcome_is_no_covariate() -> None:
     X["response"] = np.where(y == 1, "yes", "no")
     with pytest.raises(LeakageError, match="'response' is the outcome"):
         combat(covariates=("response",)).fit(X, y)
+    with pytest.warns(DataWarning, match="response, and was given no outcome"):
+        combat(covariates=("response",)).fit(X)
+
+
+def test_the_outcome_is_no_batch() -> None:
+    """Where each centre has one class, ComBat would take the outcome out of the features, of test cases too."""
+    X = cohort()
+    with pytest.raises(LeakageError, match="batch 'center' is the outcome"):
+        combat().fit(X, (X["center"] == "A").to_numpy().astype(int))
 
 
 @pytest.mark.parametrize(
@@ -124,7 +134,6 @@ def test_the_outcome_is_no_covariate() -> None:
         (lambda X: X.assign(center=X["center"].where(X.index > 0)), {}, InputError, "missing values"),
         (lambda X: X.assign(f0=X["f0"].where(X.index > 0)), {}, ValueError, "NaN"),
         (lambda X: X.assign(center=["Z", *X["center"][1:]]), {}, InputError, "batch Z has one case"),
-        (lambda X: X.assign(site=X["center"]), {"covariates": ("site",)}, InputError, "confounded"),
         (lambda X: X, {"reference": "Q"}, ParameterError, "reference is 'Q'"),
         (lambda X: X, {"unseen": "guess"}, ParameterError, "unseen is 'guess'"),
     ],
@@ -132,6 +141,12 @@ def test_the_outcome_is_no_covariate() -> None:
 def test_bad_input_says_what_is_wrong(change, parameters, error, message) -> None:
     with pytest.raises(error, match=message):
         combat(**parameters).fit(change(cohort()))
+
+
+def test_a_covariate_that_is_the_centre_is_refused() -> None:
+    X = cohort()
+    with pytest.raises(InputError, match="confounded"):
+        combat(covariates=("site",)).fit(X.assign(site=X["center"]), np.arange(len(X)) % 2)
 
 
 def test_one_batch_passes_unchanged_and_says_so() -> None:

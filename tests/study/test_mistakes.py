@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from radiokit.datasets import make_feature_table
 from radiokit.exceptions import DataWarning, InputError, LeakageError
 from radiokit.harmonization import ComBat
+from radiokit.models import FusionClassifier
 from radiokit.selection import CorrelationSelector, LassoSelector, MRMRSelector, RepeatabilitySelector
 from radiokit.study import Options, Study
 from radiokit.utils import as_survival_target
@@ -191,6 +192,16 @@ def test_a_score_fitted_and_fused_on_the_same_patients() -> None:
     assert table.loc["ct", "p_value"] > 0.01
     train = done.tables["performance"].query("model == 'ct' and source == 'train' and metric == 'auc'")
     assert train["estimate"].iloc[0] > 0.9  # what fusing on the same patients would have seen
+
+
+def test_a_fusion_behind_a_selector() -> None:
+    """Features chosen with the outcome of all cases would make cross-fitted scores as good as refitted ones."""
+    X, y = noise()
+    outside = make_pipeline(MRMRSelector(n_features=5), FusionClassifier(random_state=0)).set_output(transform="pandas")
+    with pytest.raises(LeakageError, match="cross-fitted scores would find them good"):
+        outside.fit(X, y)
+    inside = make_pipeline(MRMRSelector(n_features=5), LogisticRegression()).set_output(transform="pandas")
+    assert abs(FusionClassifier({"ct": inside}, random_state=0).fit(X, y).final_estimator_.coef_[0]) < 1
 
 
 def test_a_threshold_learnt_again_on_the_test_set(result: Any) -> None:
