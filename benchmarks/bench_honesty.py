@@ -1,11 +1,13 @@
 """Are the numbers honest? Cohorts without and with a signal, whose true AUC is known, through every validation method.
 
     python benchmarks/bench_honesty.py [--cohorts 200] [--cache FOLDER] [--json FILE] [--n-jobs 2] [--only NAME ...]
+    python benchmarks/bench_honesty.py --brief --cohorts 4000 --first-seed 10000 --only "null n=60 50%"
 
 Each cohort has 1,000 correlated features and goes through the pipeline most papers use, ten features by F, then
 logistic regression. "True" is the AUC, in 4,000 new cases, of the model built on the whole cohort. An interval covers
 where it holds that AUC ("covers model"), or the mean AUC over such cohorts ("covers mean"), which is 0.5 where there is
-no signal. Finished cohorts are kept in the cache: a run that was killed goes on where it was.
+no signal. `--brief` looks at nested and repeated cross-validation only. Finished cohorts are kept in the cache: a run
+that was killed goes on where it was.
 """
 
 from __future__ import annotations
@@ -49,6 +51,7 @@ class Scenario:
     centers: int = 1
     bootstraps: int = 25
     pipeline: str = "ten best"
+    brief: bool = False
 
 
 SIZES = ((60, 0.5), (100, 0.5), (150, 0.5), (100, 0.2), (150, 0.2))
@@ -180,23 +183,26 @@ def judge(seed: int, scenario: Scenario) -> list[dict[str, Any]]:
         warnings.simplefilter("ignore")
         model = clone(pipeline(scenario)).fit(cohort.X, cohort.y.astype(int))
         truth = true_auc(model, scenario)
-        rows = [*_validated(cohort, scenario, seed), *_external(model, cohort, scenario, rng)]
+        rows = [*_cross_validated(cohort, scenario, seed)]
+        if not scenario.brief:
+            rows += [*_validated(cohort, scenario, seed), *_external(model, cohort, scenario, rng)]
     return [{"scenario": scenario.name, "seed": seed, "truth": truth, **row} for row in rows]
+
+
+def _cross_validated(cohort: Cohort, scenario: Scenario, seed: int) -> Iterator[dict[str, Any]]:
+    for name, repeats in (("nested CV", 1), ("repeated CV (5)", 5)):
+        cv = nested_cv(pipeline(scenario), cohort.X, cohort.y, repeats=repeats, random_state=seed)
+        for row in cv.summary.head(3).itertuples():
+            kind = {"auc": "", "auc_fold_mean": ", fold mean", "auc_pooled": ", pooled"}[row.metric]
+            yield _row(f"{name}{kind}", row.estimate, row.ci_low, row.ci_high)
+        if repeats == 1 and not scenario.brief:
+            yield _given_models(cv.predictions)
+            baseline = nested_cv(ClinicalOnly(), cohort.X, cohort.y, random_state=seed)
+            yield _compared("test of the difference, out-of-fold", cv.predictions, baseline.predictions)
 
 
 def _validated(cohort: Cohort, scenario: Scenario, seed: int) -> Iterator[dict[str, Any]]:
     estimator = pipeline(scenario)
-    for name, repeats in (("nested CV", 1), ("repeated CV (5)", 5)):
-        if repeats > 1 and scenario.pipeline == "default":
-            continue
-        cv = nested_cv(estimator, cohort.X, cohort.y, repeats=repeats, random_state=seed)
-        for row in cv.summary.head(3).itertuples():
-            kind = {"auc": "", "auc_fold_mean": ", fold mean", "auc_pooled": ", pooled"}[row.metric]
-            yield _row(f"{name}{kind}", row.estimate, row.ci_low, row.ci_high)
-        if repeats == 1:
-            yield _given_models(cv.predictions)
-            baseline = nested_cv(ClinicalOnly(), cohort.X, cohort.y, random_state=seed)
-            yield _compared("test of the difference, out-of-fold", cv.predictions, baseline.predictions)
     if scenario.centers > 1:
         row = leave_one_center_out(estimator, cohort.X, cohort.y, cohort.center, random_state=seed).summary.iloc[0]
         yield _row("leave one centre out", row.estimate, row.ci_low, row.ci_high)
@@ -251,31 +257,33 @@ def _compared(method: str, a: Predictions, b: Predictions) -> dict[str, Any]:
     return {**_row(method, test["difference"], test["ci_low"], test["ci_high"]), "p_value": float(test["p_value"])}
 
 
-def simulate(scenario: Scenario, cohorts: int, cache: Path | None, n_jobs: int | None) -> pd.DataFrame:
-    """Rows of all cohorts of a scenario; those in the cache are read."""
-    store = None if cache is None else cache / f"{scenario.name.replace(' ', '_').replace('%', '')}.jsonl"
+def simulate(scenario: Scenario, seeds: range, cache: Path | None, n_jobs: int | None) -> pd.DataFrame:
+    """Rows of all cohorts of a scenario; those in the cache, a line a cohort, are read."""
+    name = f"{scenario.name.replace(' ', '_').replace('%', '')}{'_brief' * scenario.brief}.jsonl"
+    store = None if cache is None else cache / name
     rows: list[dict[str, Any]] = []
     if store is not None and store.exists():
         # A line that was cut by a kill is left out and computed again.
         for line in store.read_text().splitlines():
             try:
-                rows.append(json.loads(line))
+                rows += json.loads(line)
             except ValueError:
                 continue
     done = {row["seed"] for row in rows}
-    wanted = [seed for seed in range(cohorts) if seed not in done]
+    wanted = [seed for seed in seeds if seed not in done]
     for start in range(0, len(wanted), 10):
         part = parallel_map(partial(judge, scenario=scenario), wanted[start : start + 10], n_jobs=n_jobs)
-        rows += (fresh := [row for found in part for row in found])
+        rows += [row for found in part for row in found]
         if store is not None:
             store.parent.mkdir(parents=True, exist_ok=True)
+            cut = store.exists() and not store.read_bytes().endswith(b"\n")
             with store.open("a") as file:
-                file.writelines(json.dumps(row) + "\n" for row in fresh)
-    return pd.DataFrame([row for row in rows if row["seed"] < cohorts])
+                file.writelines(["\n" * cut, *(json.dumps(found) + "\n" for found in part)])
+    return pd.DataFrame([row for row in rows if row["seed"] in seeds])
 
 
 def summarise(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row a method: mean, bias, coverage of the interval, width, share of p-values below 0.05."""
+    """One row a method: mean, coverage of the interval with its Monte Carlo error, width, share of p-values < 0.05."""
     found = []
     for (scenario, method), part in rows.groupby(["scenario", "method"], sort=False):
         truth = part["truth"]
@@ -286,6 +294,7 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
         low, high = part["ci_low"], part["ci_high"]
         known = low.notna() & truth.notna()
         mean = truth.mean()
+        covers = ((low <= truth) & (truth <= high))[known].mean() if known.any() else np.nan
         found.append(
             {
                 "scenario": scenario,
@@ -294,10 +303,12 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
                 "true": mean,
                 "mean": part["estimate"].mean(),
                 "mean_se": part["estimate"].std() / np.sqrt(len(part)),
-                "covers_model": ((low <= truth) & (truth <= high))[known].mean() if known.any() else np.nan,
+                "covers_model": covers,
+                "covers_se": np.sqrt(covers * (1 - covers) / known.sum()) if known.any() else np.nan,
                 "covers_mean": ((low <= mean) & (mean <= high))[known].mean() if known.any() else np.nan,
+                "too_low": (high < truth)[known].mean() if known.any() else np.nan,
                 "width": (high - low).mean(),
-                "rejected": (part["p_value"] < 0.05).mean() if part["p_value"].notna().any() else np.nan,
+                "rejected": (p < 0.05).mean() if (p := part.get("p_value", low * np.nan)).notna().any() else np.nan,
             }
         )
     return pd.DataFrame(found)
@@ -306,6 +317,8 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cohorts", type=int, default=200)
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--brief", action="store_true", help="nested and repeated cross-validation only")
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--n-jobs", type=int, default=1)
@@ -313,8 +326,10 @@ def main() -> None:
     arguments = parser.parse_args()
     chosen = [s for s in SCENARIOS if not arguments.only or any(word in s.name for word in arguments.only)]
     tables = []
+    seeds = range(arguments.first_seed, arguments.first_seed + arguments.cohorts)
     for scenario in chosen:
-        table = summarise(simulate(scenario, arguments.cohorts, arguments.cache, arguments.n_jobs))
+        asked = replace(scenario, brief=arguments.brief)
+        table = summarise(simulate(asked, seeds, arguments.cache, arguments.n_jobs))
         tables.append(table)
         print(f"\n{scenario.name}: true AUC {table['true'].iloc[0]:.3f}", flush=True)
         print(table.drop(columns=["scenario", "true"]).round(3).to_string(index=False), flush=True)
