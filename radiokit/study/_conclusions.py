@@ -49,7 +49,7 @@ def _claims(endpoint: Endpoint, tables: Mapping[str, pd.DataFrame]) -> Iterator[
         yield (main, *_probabilities(tables, main, cohort, row))
         yield from ((main, *found) for found in _threshold(rows))
     yield from ((main, *found) for found in _features(endpoint, tables))
-    yield (main, *_size(int(row["n_events"]), int(row["n"] - row["n_events"]), metric))
+    yield (main, *(_precision(row) if endpoint.survival else _size(int(row["n_events"]), int(row["n"]))))
 
 
 def _interval(row: pd.Series) -> str:
@@ -151,17 +151,32 @@ def _features(endpoint: Endpoint, tables: Mapping[str, pd.DataFrame]) -> Iterato
         yield claim, YES if often == len(own) else NO, reason
 
 
-def _size(events: int, others: int, metric: str) -> tuple[str, str, str]:
+MODERATE = "Its size is enough to find a moderate signal (0.70)"
+
+
+def _size(events: int, n: int) -> tuple[str, str, str]:
     """Say from which AUC on a study of this size has a fair chance to exclude 0.5."""
-    claim = "Its size is enough to find a moderate signal (0.70)"
-    least = detectable_auc(events, others)
+    least = detectable_auc(events, n - events)
     if not np.isfinite(least):
-        return claim, UNKNOWN, "too few patients of one outcome"
+        return MODERATE, UNKNOWN, "too few patients of one outcome"
     reason = (
-        f"with {events} events and {others} patients without, a true {METRIC[metric]} of {least:.2f} or more is found "
-        f"in {POWER:.0%} of such studies"
+        f"with {events} events and {n - events} patients without, a true AUC of {least:.2f} or more is found in "
+        f"{POWER:.0%} of such studies"
     )
-    return claim, YES if least <= 0.7 else NO, reason
+    return MODERATE, YES if least <= 0.7 else NO, reason
+
+
+def _precision(row: pd.Series) -> tuple[str, str, str]:
+    """Say the same of the C-index: patients with an event are pairs too, so the interval tells it, and no count."""
+    half = float(row["ci_high"] - row["ci_low"]) / 2
+    if not np.isfinite(half):
+        return MODERATE, UNKNOWN, "C-index without an interval"
+    least = 0.5 + half * (1 + norm.ppf(POWER) / norm.ppf(0.975))
+    reason = (
+        f"{int(row['n_events'])} events in {int(row['n'])} patients tell the C-index to ± {half:.2f}; a true C-index of "
+        f"{least:.2f} or more is found in {POWER:.0%} of such studies"
+    )
+    return MODERATE, YES if least <= 0.7 else NO, reason
 
 
 def detectable_auc(events: int, others: int, power: float = POWER) -> float:

@@ -14,7 +14,7 @@ from radiokit.datasets import make_feature_table
 from radiokit.report._headline import headline
 from radiokit.stats import auc
 from radiokit.study import Options, Study
-from radiokit.study._conclusions import COLUMNS, NO, UNKNOWN, YES, detectable_auc, hanley_se
+from radiokit.study._conclusions import COLUMNS, NO, UNKNOWN, YES, _precision, detectable_auc, hanley_se
 
 OPTIONS = Options(folds=3, repeats=2, bootstraps=0, subsamples=5)
 
@@ -98,6 +98,17 @@ def test_survival_has_its_own_verdicts() -> None:
     assert table.loc["It separates patients better than chance", "verdict"] == YES
     assert "C-index" in table.loc["It separates patients better than chance", "reason"]
     assert table.loc["It is better than the clinical model", "verdict"] == UNKNOWN
+
+
+def test_the_size_of_a_survival_study_is_not_that_of_its_censored_patients() -> None:
+    """37 patients of whom 4 are censored: patients with events are compared with each other, too."""
+    row = pd.Series({"ci_low": 0.50, "ci_high": 0.72, "n": 37, "n_events": 33})
+    claim, verdict, reason = _precision(row)
+    assert claim == "Its size is enough to find a moderate signal (0.70)"
+    assert verdict == YES
+    assert "33 events in 37 patients tell the C-index to ± 0.11; a true C-index of 0.66" in reason
+    assert _precision(pd.Series({**row, "ci_low": 0.4, "ci_high": 0.8}))[1] == NO
+    assert _precision(pd.Series({**row, "ci_low": np.nan}))[1] == UNKNOWN
 
 
 def test_standard_error_and_power() -> None:
