@@ -173,8 +173,8 @@ def _precision(row: pd.Series) -> tuple[str, str, str]:
         return MODERATE, UNKNOWN, "C-index without an interval"
     least = 0.5 + half * (1 + norm.ppf(POWER) / norm.ppf(0.975))
     reason = (
-        f"{int(row['n_events'])} events in {int(row['n'])} patients tell the C-index to ± {half:.2f}; a true C-index of "
-        f"{least:.2f} or more is found in {POWER:.0%} of such studies"
+        f"{int(row['n_events'])} events in {int(row['n'])} patients tell the C-index to ± {half:.2f}; a true C-index "
+        f"of {least:.2f} or more is found in {POWER:.0%} of such studies"
     )
     return MODERATE, YES if least <= 0.7 else NO, reason
 
