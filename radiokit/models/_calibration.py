@@ -17,7 +17,7 @@ from sklearn.model_selection import PredefinedSplit
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from radiokit.models._classes import binary_classes
-from radiokit.models._fusion import cross_fitted_scores, fit_part
+from radiokit.models._cross_fitting import cross_fitted_scores, fit_part
 from radiokit.models._scores import case_scores
 from radiokit.stats._elastic_net import fold_ids
 from radiokit.stats._inputs import FloatArray, check_choice

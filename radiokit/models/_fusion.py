@@ -8,13 +8,14 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import PredefinedSplit
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from radiokit.exceptions import InputError
 from radiokit.models._classes import binary_classes
+from radiokit.models._cross_fitting import cross_fitted_scores, fit_part
 from radiokit.models._logistic import LogisticModel
 from radiokit.models._scores import CoxWeights, case_scores, few_events, varying
 from radiokit.models._signature import RadiomicsSignature, SurvivalSignature
@@ -122,33 +123,6 @@ def _parts(signatures: Any, X: pd.DataFrame, clinical: list[Any], default: Any) 
     if absent:
         raise InputError(f"X lacks the columns {', '.join(dict.fromkeys(absent))}; fusion needs them.")
     return parts
-
-
-def fit_part(
-    estimator: Any, X: pd.DataFrame, y: NDArray[Any], seed: int | None, folds: NDArray[np.intp] | None = None
-) -> Any:
-    """Fit a clone, the seeds that it leaves free set; with `folds`, what it tunes is tuned in these."""
-    model = clone(estimator)
-    changes: dict[str, Any] = {}
-    for key, value in model.get_params().items():
-        name = key.split("__")[-1]
-        if name == "random_state" and value is None:
-            changes[key] = seed
-        elif name == "cv" and folds is not None and value is not None:
-            changes[key] = PredefinedSplit(folds)
-    return model.set_params(**changes).fit(X, y)
-
-
-def cross_fitted_scores(
-    estimator: Any, X: pd.DataFrame, y: NDArray[Any], seed: int | None, folds: NDArray[np.intp], *, inner: bool
-) -> FloatArray:
-    """Score of each case by a clone fitted without its fold; `inner`: tuned in the other folds, which keep patients."""
-    scores = np.empty(len(X))
-    for k in np.unique(folds):
-        out = folds == k
-        model = fit_part(estimator, X[~out], y[~out], seed, folds[~out] if inner else None)
-        scores[out] = case_scores(model, X[out])
-    return scores
 
 
 def _repeats(groups: ArrayLike | None) -> bool:

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, clone
 
 from radiokit.models import FusionClassifier, FusionSurvival, LogisticModel
 from radiokit.models._calibration import learn_calibration
-from radiokit.models._fusion import cross_fitted_scores, fit_part
+from radiokit.models._cross_fitting import cross_fitted_scores, fit_part
 from radiokit.models._scores import CoxWeights, LogisticWeights, few_events, varying
 from radiokit.stats._design import Design, column_design
 from radiokit.stats._elastic_net import fold_ids
