@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from radiokit.exceptions import CaseTableError, LeakageError, OutcomeError, ParameterError
+from radiokit.exceptions import CaseTableError, DataWarning, LeakageError, OutcomeError, ParameterError
 from radiokit.study._cohort import Patients
 
 KEYS = ("random", "external", "column", "cv", "leave_one_center_out")
@@ -101,6 +102,22 @@ def _from_column(patients: Patients, split: Split) -> pd.Series:
             f"split column {split.column!r} holds {', '.join(unknown[:5])}; required: {', '.join(COLUMN_VALUES)}."
         )
     return given.map(COLUMN_VALUES)
+
+
+def warn_of_torn_patients(cases: pd.DataFrame, group: pd.Series, split: Split) -> None:
+    """Say where the column of the split puts the cases of one patient into different cohorts."""
+    if split.column not in cases:
+        return
+    sides = cases[split.column].astype(str).str.strip().str.lower().groupby(group).nunique()
+    torn = sides.index[sides > 1]
+    if len(torn):
+        warnings.warn(
+            f"column {split.column!r} puts cases of {len(torn)} patients ({', '.join(map(str, torn[:5]))}) into "
+            "different cohorts. A patient is one row here, with the cohort of the case that stands for the patient; in "
+            "any other analysis of this column these patients train and test.",
+            DataWarning,
+            stacklevel=2,
+        )
 
 
 def _draw(patients: Patients, cohort: pd.Series, share: float, random_state: int) -> pd.Index:

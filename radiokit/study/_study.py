@@ -22,6 +22,7 @@ from radiokit.study._cohort import (
     copies_as_one,
     holds_numbers,
     outcome_known,
+    patient_of,
 )
 from radiokit.study._deep import describe_deep, is_deep, optional_sequences
 from radiokit.study._domain import with_domains
@@ -35,7 +36,7 @@ from radiokit.study._repeatability import failed_repeats, repeat_failures, train
 from radiokit.study._result import StudyResult
 from radiokit.study._sources import Source, as_source, measure, read_features
 from radiokit.study._spec import StudySpec
-from radiokit.study._split import as_split, divide
+from radiokit.study._split import as_split, divide, warn_of_torn_patients
 from radiokit.study._tables import all_tables, describe_tables
 from radiokit.study._yaml import read_study
 
@@ -217,6 +218,7 @@ class Study:
         features = _prefixed(features, roles, cases)
         patients = copies_as_one(aggregate(cases, features, roles, options, flow))
         averaged = options.aggregate == "mean" and len(cases) > len(patients.group)
+        warn_of_torn_patients(cases, patient_of(cases, roles), split)
         cohort = divide(patients, split, self.random_state)
         for name in ("training", "test", "external"):
             if (cohort == name).any():

@@ -135,9 +135,11 @@ def nested_cv(
     cases of the same fold. Its interval (method ``"within-fold pairs"``, on the logit scale) starts from the variance
     given the models, by patient, and widens it by Nadeau and Bengio's factor 1 + k n_test/n_train, because the models
     of different folds share training cases; several repeats narrow it by what is seen to average out between them. In
-    simulated studies of 60 to 150 cases and 1,000 features it covered 0.5 in 93 to 98 % where there was no signal, and
-    the AUC of the model in new cases in 91 to 96 % where there was one; DeLong's interval of the pooled scores, which
-    many papers print, in 73 to 88 % (``benchmarks/bench_honesty.py``).
+    16,000 simulated studies of 60 to 150 cases and 1,000 features it covered 0.5 in 95.3 to 96.4 % where there was no
+    signal, and in 6,700 with one the AUC of the model in new cases in 91 to 94 %: most misses lie below, for a fold's
+    model has seen fewer cases. Where all folds find the same model (one feature, a fixed score) the interval is wider
+    than it has to be and covers 98 % and more. DeLong's interval of the pooled scores, which many papers print,
+    covered 73 to 88 % (``benchmarks/bench_honesty.py``).
     ``auc_fold_mean`` is the plain mean over folds with the corrected resampled t interval of Nadeau and Bengio,
     :math:`(1/J + n_{test}/n_{train}) s^2` with J folds in all and the degrees of freedom of one repeat, for further
     repeats hold the same cases; it is wide, and with few events in a fold covers 89 % only. ``auc_pooled``
@@ -237,6 +239,9 @@ def leave_one_center_out(
     Notes
     -----
     **How to read it.** The spread between centres matters more than the mean: it shows what a new centre may expect.
+    In 300 simulated studies each (6 centres of 20, effects of the centre on 1,000 features) the interval covered 0.5 in
+    97 % where there was no signal, and the AUC in new centres in 95 % where there was one; that of random folds across
+    the same centres in 90 %.
 
     References
     ----------

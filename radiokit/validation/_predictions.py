@@ -116,6 +116,13 @@ class Predictions:
     def __repr__(self) -> str:
         return f"Predictions(source={self.source!r}, n={self.n}, n_events={self.n_events})"
 
+    def __array__(self, *_: Any, **__: Any) -> NDArray[Any]:
+        """Predictions are no array: as one they would forget their source, folds and patients."""
+        raise LeakageError(
+            f"These predictions ({self!r}) were given to a function of arrays, which cannot know their source; "
+            "required: radiokit.validation.performance and compare_models, which pool no folds and refuse training."
+        )
+
     def require_validation(self, what: str) -> None:
         """Refuse training predictions.
 

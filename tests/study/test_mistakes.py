@@ -17,6 +17,7 @@ from radiokit.exceptions import DataWarning, InputError, LeakageError
 from radiokit.harmonization import ComBat
 from radiokit.models import FusionClassifier
 from radiokit.selection import CorrelationSelector, LassoSelector, MRMRSelector, RepeatabilitySelector
+from radiokit.stats import auc
 from radiokit.study import Options, Study
 from radiokit.utils import as_survival_target
 from radiokit.validation import (
@@ -178,8 +179,9 @@ def test_two_lesions_of_a_patient_across_sets() -> None:
     assert (predictions.groupby("group")["cohort"].nunique() == 1).all()
     assert (predictions.groupby("group")["case_id"].nunique() == 1).all()
     cases["set"] = np.where(np.arange(60) % 2, "train", "test")
-    by_column = study(cases, features, clinical=[], split={"column": "set"}).run().predictions
-    assert (by_column.groupby("group")["cohort"].nunique() == 1).all()
+    by_column = study(cases, features, clinical=[], split={"column": "set"}).run()
+    assert (by_column.predictions.groupby("group")["cohort"].nunique() == 1).all()
+    assert any("cases of 30 patients (P0, P1" in text for text in by_column.warnings)
 
 
 def test_a_score_fitted_and_fused_on_the_same_patients() -> None:
@@ -243,6 +245,9 @@ def test_calibration_or_decision_curves_of_a_refitted_model(result: Any) -> None
 def test_pooled_folds_in_delong(result: Any) -> None:
     with pytest.raises(LeakageError, match="different models"):
         Predictions([0, 1], probability=[0.2, 0.8], source="out-of-fold")
+    folds = Predictions([0, 1], probability=[0.2, 0.8], source="out-of-fold", fold=[0, 1])
+    with pytest.raises(LeakageError, match="performance and compare_models"):
+        auc(folds, folds)
     table = result.tables["delong"]
     assert set(table.loc[table["source"] == "out-of-fold", "method"]) == {"within-fold pairs"}
     assert set(table["source"]) == {"out-of-fold", "test"}
