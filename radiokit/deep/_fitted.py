@@ -16,7 +16,7 @@ from radiokit.deep._networks import build_network
 from radiokit.deep._settings import Network, Training
 from radiokit.deep._state import state_from_bytes, state_to_bytes
 from radiokit.deep._torch import deterministic, require_torch, resolve_device
-from radiokit.exceptions import FileError
+from radiokit.exceptions import FileError, InputError, ParameterError
 
 
 @dataclass(frozen=True)
@@ -131,8 +131,14 @@ def fit_network(
         binary = isinstance(target, BinaryTarget)
         first, second = stopping_split(events[rows], groups[rows], training.validation, seed, both=binary)
         taught, stop = rows[first], rows[second]
+    _require_enough(plan, taught, inputs.present[taught])
     mean, sd = channel_scale(inputs.images[taught], inputs.present[taught])
     device = resolve_device(training.device)
+    if training.precision != "float32" and device.type == "cpu":
+        raise ParameterError(
+            f"precision={training.precision!r} trains on a GPU only: on processors torch computes gradients of "
+            "bfloat16 convolutions wrongly (NaN, or other values in every run). Use 'float32'."
+        )
     task = Task(inputs, target, taught, stop, about, seed)
 
     def build() -> Any:
@@ -145,6 +151,21 @@ def fit_network(
     weights = state_to_bytes({k: v.numpy() for k, v in state.items()})
     fitted = FittedNetwork(plan, weights, history=tuple(tuple(row) for row in history))
     return replace(fitted, offset=target.offset(lambda: fitted.score(inputs.take(taught), training)))
+
+
+def _require_enough(plan: Plan, taught: NDArray[Any], present: NDArray[np.float32]) -> None:
+    """Raise InputError where a network would train on what does not define it."""
+    if taught.size < 2 and plan.network.norm == "batch":
+        raise InputError(
+            f"{taught.size} case trains the network; required: 2 or more, for batch normalisation needs a variance "
+            "(Network(norm='group') does not)."
+        )
+    never = np.flatnonzero(present.max(axis=0) == 0)
+    if never.size:
+        raise InputError(
+            f"none of {taught.size} training cases has channel {', '.join(map(str, never))} (in the order of the "
+            "sequences, from 0): the network could not use it in new cases. Leave the sequence out."
+        )
 
 
 def _deciding(training: Training) -> dict[str, Any]:

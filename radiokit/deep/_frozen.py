@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiokit.deep._networks import build_network
-from radiokit.deep._torch import deterministic, require_torch, resolve_device
+from radiokit.deep._torch import computing_in, deterministic, require_torch, resolve_device
 from radiokit.deep._weights import Weights
 from radiokit.exceptions import ExtractionError, ParameterError
 
@@ -125,11 +125,7 @@ class FrozenStep:
         stack = ExitStack()
         stack.enter_context(torch.inference_mode())
         stack.enter_context(deterministic())
-        tf32 = self.precision == "tf32"
-        flags = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=tf32)
-        stack.enter_context(flags)
-        if self.precision in ("bfloat16", "float16"):
-            stack.enter_context(torch.autocast(self.place.type, getattr(torch, self.precision)))
+        stack.enter_context(computing_in(self.precision, self.place))
         return stack
 
     def _named(self, row: NDArray[np.float64]) -> dict[str, float] | Exception:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,8 +19,8 @@ from numpy.typing import NDArray
 
 from radiokit._version import __version__
 from radiokit.deep._crop import Crop
-from radiokit.deep._patches import Frame, patch, patch_frames, patch_mask
-from radiokit.exceptions import CaseTableError, FileError, InputError, RadiokitError
+from radiokit.deep._patches import TOLERANCE, Frame, cut_image, cut_shares, patch_frames, require_volume
+from radiokit.exceptions import CaseTableError, DataWarning, FileError, InputError, RadiokitError
 from radiokit.io import Mask, Volume, read_mask
 from radiokit.io._arrays import as_mask, as_volume
 from radiokit.io._case_rows import HOW, reading_of
@@ -28,6 +29,8 @@ from radiokit.utils import track
 
 Array = NDArray[np.float32]
 PATCH = "patch"
+DEPTHS = {"2.5D": 3, "2D": 1}
+SOME = 5
 MEMORY_BYTES = 2**30
 
 
@@ -117,8 +120,17 @@ class Reader:
         """Millimetres of a voxel; patches that came as such have unit voxels."""
         return self.crop.spacing if self.sequences else (1.0, 1.0, 1.0)
 
-    def read(self, X: Any, *, progress: bool = False) -> tuple[Array, Array]:
-        """Return patches (n, channels, z, y, x) and which channels are there (n, channels)."""
+    @property
+    def size(self) -> tuple[int, ...]:
+        """Voxels of a crop, (z, y, x); the reader of slices takes three or one."""
+        return (DEPTHS.get(self.dimension, self.crop.size[0]), *self.crop.size[1:])
+
+    def read(self, X: Any, *, progress: bool = False, larger: list[str] | None = None) -> tuple[Array, Array]:
+        """Return patches (n, channels, z, y, x) and which channels are there (n, channels).
+
+        Cases whose region does not fit into the crop are named in a warning, once (when they are cut), or put into
+        `larger`.
+        """
         if not self.sequences:
             images, ids = _stacked(X), _ids(X)
             if images.shape[1:] != self.shape:
@@ -126,7 +138,12 @@ class Reader:
         else:
             ids, rows = [str(i) for i in X.index], rows_of(X, self.sequences)
             pairs = track(zip(ids, rows, strict=True), total=len(ids), description="Reading", disable=not progress)
-            images = np.stack([self._crop_of(case_id, row) for case_id, row in pairs])
+            found: list[str] = []
+            images = np.stack([self._crop_of(case_id, row, found) for case_id, row in pairs])
+            if larger is not None:
+                larger += found
+            elif found:
+                say_larger(found, len(ids))
         return self._checked(images, ids)
 
     def _checked(self, images: Array, ids: list[str]) -> tuple[Array, Array]:
@@ -154,34 +171,34 @@ class Reader:
         filled = np.where(present[:, :, None], voxels, np.float32(0.0)).astype(np.float32)
         return filled.reshape(images.shape), present.astype(np.float32)
 
-    def _crop_of(self, case_id: str, row: Mapping[str, pd.Series]) -> Array:
+    def _crop_of(self, case_id: str, row: Mapping[str, pd.Series], larger: list[str]) -> Array:
+        """Return the crop of a case; its id goes to `larger` where the region does not fit (seen when it is cut)."""
         key = self._key(row)
         kept = None if key is None else self._recall(key)
         if kept is None:
             try:
-                kept = self.cut(open_case(row))
+                case = open_case(row)
+                frames = self.frames(case)
+                kept = self.cut(case, frames)
             except RadiokitError as error:
                 raise type(error)(f"case {case_id}: {error}") from error
+            if self.crop.too_large == "crop" and max(frame.fill for frame in frames) > 1 + TOLERANCE:
+                larger.append(case_id)
             if key is not None:
                 self._keep(key, kept)
         return kept
 
-    def cut(self, case: Case) -> Array:
+    def cut(self, case: Case, frames: Sequence[Frame]) -> Array:
         """Channels of one case; NaN throughout where a sequence is absent."""
-        where: Any = {
-            "size": self.crop.size,
-            "spacing": self.crop.spacing,
-            "dimension": self.dimension,
-            "too_large": self.crop.too_large,
-        }
-        parts: list[Any] = [
-            None if image is None else patch(image, case.mask, window=self.crop.window_of(name), **where)
-            for name, image in zip(self.sequences, case.images, strict=True)
-        ]
-        shape = next(p.shape for p in parts if p is not None)
-        parts = [np.full(shape, np.nan, dtype=np.float32) if p is None else p for p in parts]
+        parts = []
+        for name, image in zip(self.sequences, case.images, strict=True):
+            if image is None:
+                parts.append(np.full(self.size, np.nan, dtype=np.float32))
+                continue
+            require_volume(image, self.dimension)
+            parts.append(cut_image(image, frames, window=self.crop.window_of(name), background=None))
         if self.crop.mask_channel:
-            parts.append(patch_mask(case.mask, **where).astype(np.float32))
+            parts.append((cut_shares(case.mask, frames) >= 0.5).astype(np.float32))
         return np.stack(parts)
 
     def frames(self, case: Case) -> list[Frame]:
@@ -210,9 +227,10 @@ class Reader:
         if self.crop.cache is None:
             return MEMORY.get(key)
         try:
-            return np.load(Path(self.crop.cache) / f"{key}.npy", allow_pickle=False)
+            found = np.load(Path(self.crop.cache) / f"{key}.npy", allow_pickle=False)
         except (OSError, ValueError, EOFError):
             return None
+        return found if found.shape == (self.channels, *self.size) and found.dtype == np.float32 else None
 
     def _keep(self, key: str, value: Array) -> None:
         if self.crop.cache is None:
@@ -228,6 +246,17 @@ class Reader:
         except OSError as error:
             draft.unlink(missing_ok=True)
             raise FileError(f"the cache folder {folder} cannot be written ({error.strerror}).") from error
+
+
+def say_larger(case_ids: Sequence[str], n_cases: int) -> None:
+    """Warn that of some regions only the middle is seen."""
+    some = ", ".join(case_ids[:SOME]) + (", ..." if len(case_ids) > SOME else "")
+    warnings.warn(
+        f"The region is larger than the crop, of which only the middle is seen, in {len(case_ids)} of {n_cases} cases: "
+        f"{some}. Use a larger size or spacing of Crop, or too_large='zoom'.",
+        DataWarning,
+        stacklevel=4,
+    )
 
 
 def _stamp(cell: str | os.PathLike[str]) -> str:

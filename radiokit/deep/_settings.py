@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from radiokit.deep._networks import check_backbone
 from radiokit.exceptions import ParameterError
 
+PRECISIONS = ("float32", "tf32", "bfloat16")
+
 
 @dataclass(frozen=True)
 class Network:
@@ -133,6 +135,10 @@ class Training:
         the same weights, bit for bit. It may be deleted afterwards.
     device : str
         ``"auto"`` (a GPU where there is one), ``"cpu"``, ``"cuda"``.
+    precision : {"float32", "tf32", "bfloat16"}
+        Of the steps of training on a GPU (automatic mixed precision): weights, losses and predictions stay float32. On
+        a CPU it has to be ``"float32"``: torch 2.13's gradients of bfloat16 convolutions are wrong there. float16 is
+        not offered, for its gradients vanish without a scale.
     threads : int
         CPU threads. Their number changes the last bits of the weights, and through them everything; it is therefore no
         matter of the machine. Folds side by side (`n_jobs`) use several cores better.
@@ -162,6 +168,7 @@ class Training:
     groups: str | None = None
     checkpoint: str | os.PathLike[str] | None = None
     device: str = "auto"
+    precision: str = "float32"
     threads: int = 1
     progress: bool = False
 
@@ -179,6 +186,10 @@ class Training:
             )
         if not 0 < self.validation < 1:
             raise ParameterError(f"validation is {self.validation}; required: a share between 0 and 1.")
-        for name, known in (("class_weight", ("balanced", None)), ("ties", ("efron", "breslow"))):
+        for name, known in (
+            ("class_weight", ("balanced", None)),
+            ("ties", ("efron", "breslow")),
+            ("precision", PRECISIONS),
+        ):
             if getattr(self, name) not in known:
                 raise ParameterError(f"{name} is {getattr(self, name)!r}; required: one of {known}.")

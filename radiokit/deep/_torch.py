@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from radiokit.utils import import_optional
 INSTALL = "pip install 'radiokit[deep]'"
 # cuBLAS repeats a result only with a workspace of fixed size, which it reads from here when it starts.
 WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
+HALF = ("bfloat16", "float16")
 
 
 def require_torch(needed_for: str = "radiokit.deep") -> Any:
@@ -151,3 +152,37 @@ def deterministic(seed: int | None = None, *, threads: int | None = None, strict
             np.random.set_state(states[1])  # noqa: NPY002
         if workspace is None:
             os.environ.pop(WORKSPACE, None)
+
+
+@contextmanager
+def computing_in(precision: str, device: Any) -> Iterator[None]:
+    """Let the networks inside of the block compute in a precision; their weights stay float32.
+
+    Parameters
+    ----------
+    precision : {"float32", "tf32", "bfloat16", "float16"}
+        torch's own default on a GPU is ``"tf32"`` for convolutions, without a word; here ``"float32"`` is float32.
+    device : torch.device
+        Where the networks are.
+
+    Yields
+    ------
+    None
+        Nothing.
+
+    Examples
+    --------
+    >>> torch = require_torch()
+    >>> layer = torch.nn.Linear(2, 2)
+    >>> with computing_in("bfloat16", torch.device("cpu")):
+    ...     layer(torch.ones(1, 2)).dtype
+    torch.bfloat16
+    """
+    torch = require_torch()
+    with ExitStack() as stack:
+        tf32 = precision == "tf32"
+        flags = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=tf32)
+        stack.enter_context(flags)
+        if precision in HALF:
+            stack.enter_context(torch.autocast(device.type, getattr(torch, precision)))
+        yield

@@ -24,6 +24,7 @@ from radiokit.deep._augment import Patches, augment
 from radiokit.deep._batches import Rows, epoch_batches
 from radiokit.deep._losses import Target
 from radiokit.deep._settings import Training
+from radiokit.deep._torch import computing_in
 from radiokit.exceptions import FileError, InputError
 from radiokit.utils import track
 
@@ -148,7 +149,9 @@ def _epoch(
         if settings.augmentation is not None:
             seeds: list[tuple[int, ...]] = [(task.seed, epoch, int(row)) for row in rows]
             images = augment(images, seeds, settings.augmentation, task.about)  # absent channels: see forward
-        loss = task.target.loss(network(images, present, clinical), rows)
+        with computing_in(settings.precision, device):
+            scores = network(images, present, clinical)
+        loss = task.target.loss(scores.float(), rows)
         if not torch.isfinite(loss):
             raise InputError(
                 f"the loss is {loss.item()} in epoch {epoch + 1}: training diverged. Lower learning_rate (now "
@@ -171,7 +174,7 @@ def score(network: torch.nn.Module, inputs: Inputs, device: torch.device, batch_
     """Score of each case. One case at a time by default: then its score cannot depend on its company."""
     network.eval()
     found = []
-    with torch.inference_mode():
+    with torch.inference_mode(), computing_in("float32", device):
         for start in range(0, len(inputs), batch_size):
             images, present, clinical = inputs.tensors(slice(start, start + batch_size), device)
             images = network.standardise(images, present)  # type: ignore[operator]

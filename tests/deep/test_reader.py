@@ -24,7 +24,7 @@ def volume(slope: float, spacing: tuple[float, float, float], origin: float = 0.
 
 def region(center: float = 24.0) -> Mask:
     z, y, x = np.indices((16, 48, 48))
-    inside = (np.abs(3 * z + 1 - 24) < 8) & (np.abs(y - 24) < 8) & (np.abs(x - center) < 8)
+    inside = (np.abs(3 * z + 1 - 24) < 6) & (np.abs(y - 24) < 8) & (np.abs(x - center) < 8)
     return Mask(inside, (3.0, 1.0, 1.0), (1.0, 0.0, 0.0))
 
 
