@@ -8,43 +8,66 @@ it `radiokit predict` gives each new patient a probability, which is compared wi
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
-from _recipe import honest, options, run_study, show, with_interval
+from _pictures import save
+from _recipe import draw, honest, options, pictures, run_study, show, with_interval
+from _truth import best_possible, parts, reading, with_best
 
 from radiokit import stats
 from radiokit.cli import main as radiokit
-from radiokit.datasets import make_cohort
+from radiokit.datasets import Cohort
+from radiokit.plotting import CalibrationDisplay, RocDisplay
+
+PLANTED = {"centers": ["clinic"], "effect": 1.0, "necrosis": 0.0}  # texture and form, which features measure
 
 
 def main() -> None:
     chosen = options(__file__, __doc__.splitlines()[0])
     folder = chosen.folder
-    drawn = {"centers": ["clinic"], "second_lesions": 0.0, "n_jobs": chosen.jobs, "progress": True}
-    cohort = make_cohort(chosen.patients or 150, folder=folder, random_state=3, **drawn)
-    result = run_study(__file__, folder, chosen.jobs)
+    cohort = draw(chosen, 150, seed=3, **PLANTED)
+    result = run_study(__file__, chosen.folder, chosen.jobs, study=chosen.study, quickly=chosen.quick)
 
-    show("How well the models do", honest(result, ["auc", "sensitivity", "specificity"]))
-    show("Features that were selected", result.tables["selected"][["model", "feature", "coef", "selection_frequency"]])
+    table = honest(result, ["auc", "sensitivity", "specificity"])
+    show("How well the models do: cross-validated, and in patients set aside", with_best(table, result, cohort.truth))
+    selected = result.tables.get("selected", pd.DataFrame(columns=["model", "feature", "coef", "selection_frequency"]))
+    show("Features that were selected", selected[["model", "feature", "coef", "selection_frequency"]])
     multivariable = result.tables["multivariable"]
-    show("What the combined model weighs", multivariable[multivariable["model"] == "combined"])
-    truth = cohort.truth
-    print(f"\nplanted AUC {truth.planted_auc:.3f}; in these very patients {truth.auc['auc']['all']:.3f}")
+    show("What the combined model weighs", multivariable[multivariable["model"] == "combined"].drop(columns="model"))
+    print(reading(result, cohort.truth, "imaging", "test"))
 
-    new = make_cohort(60, folder=folder / "new-patients", random_state=4, **drawn)
-    print("\n$ radiokit predict combined.rk new-patients/cases.csv -o new-patients/predictions.csv")
-    case_table, predictions = folder / "new-patients" / "cases.csv", folder / "new-patients" / "predictions.csv"
-    if radiokit(["predict", str(folder / "combined.rk"), str(case_table), "-o", str(predictions)]):
+    chosen.patients = min(chosen.patients or 60, 60)
+    new = draw(chosen, 60, seed=4, folder=folder / "new-patients", **PLANTED)
+    apply(folder / "combined.rk", new)
+    names = ("roc_test.png", "decision_curve_test.png", "nomogram_combined.png", "new_roc.png", "new_calibration.png")
+    pictures(folder / "figures", *names)
+
+
+def apply(model: Path, new: Cohort) -> None:
+    """Predict new patients by the frozen model, as another hospital would, and compare with what happened."""
+    case_table, output = new.folder / "cases.csv", new.folder / "predictions.csv"
+    print(f"\n$ radiokit predict {model} {case_table} -o {output}")
+    if radiokit(["predict", str(model), str(case_table), "-o", str(output)]):
         raise SystemExit("the frozen model could not be applied")
-    predicted = pd.read_csv(predictions, index_col="case_id")
-    show("The first of them", predicted.head(5).reset_index())
+    predicted = pd.read_csv(output, index_col="case_id")
+    show("The first of them", predicted.iloc[:5, :5].reset_index())
 
-    happened = new.cases["outcome"].reindex(predicted.index).astype(int)
-    threshold = float(predicted["threshold"].iloc[0])
-    at = stats.threshold_metrics(happened, predicted["probability"], threshold).loc[["sensitivity", "specificity"]]
-    auc = stats.auc(happened, predicted["probability"])
-    print(f"\nA year later: AUC {auc.auc:.3f} ({auc.ci_low:.3f}-{auc.ci_high:.3f}) in {len(happened)} new patients")
+    y = new.cases["outcome"].reindex(predicted.index).astype(int)
+    p, threshold = predicted["probability"], float(predicted["threshold"].iloc[0])
+    auc = stats.auc(y, p)
+    best = best_possible("combined", y, parts(new.truth))
+    print(
+        f"\nWhat happened to the {len(y)} new patients ({y.sum()} with the outcome): "
+        f"AUC {auc.auc:.3f} ({auc.ci_low:.3f}-{auc.ci_high:.3f}) of {best:.3f} possible"
+    )
+    at = stats.threshold_metrics(y, p, threshold).loc[["sensitivity", "specificity"]]
     at["value"] = with_interval(at)
     show(f"At the threshold learnt in training ({threshold:.3f})", at[["value"]].reset_index())
+    figures = model.parent / "figures"
+    roc = RocDisplay.from_predictions(y, {"combined": p}, thresholds={"combined": threshold})
+    save(roc.plot(), figures / "new_roc.png")
+    save(CalibrationDisplay.from_predictions(y, {"combined": p}, bins=4).plot(), figures / "new_calibration.png")
 
 
 if __name__ == "__main__":

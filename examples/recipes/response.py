@@ -12,43 +12,46 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
-from _recipe import by_center, honest, options, run_study, show
+from _pictures import by_hospital, save
+from _recipe import by_center, draw, honest, options, pictures, run_study, show
+from _truth import reading, with_best
 
 from radiokit import stats
-from radiokit.datasets import make_cohort
+from radiokit.datasets import Cohort
 from radiokit.plotting import KaplanMeierDisplay
 from radiokit.survival import CoxModel, as_target
 
 
 def main() -> None:
     chosen = options(__file__, __doc__.splitlines()[0])
-    cohort = make_cohort(
-        chosen.patients or 360,
-        centers=["A", "B", "C", "D"],
-        folder=chosen.folder,
-        effect=1.5,
-        necrosis=80.0,
-        second_lesions=0.0,
-        random_state=7,
-        n_jobs=chosen.jobs,
-        progress=True,
+    cohort = draw(chosen, 360, centers=["A", "B", "C", "D"], seed=7)
+    result = run_study(__file__, chosen.folder, chosen.jobs, study=chosen.study, quickly=chosen.quick)
+    center, figures = cohort.cases["center"], chosen.folder / "figures"
+
+    table = honest(result, ["auc", "calibration_slope", "brier"])
+    show("Each signature and the nomogram (combined)", with_best(table, result, cohort.truth))
+    hospitals = by_center(result, center)
+    hospitals = hospitals[hospitals["model"] != "volume"]
+    show("Each hospital, at the cut-off locked in training", with_best(hospitals, result, cohort.truth, center))
+    show("The nomogram", result.tables["nomogram"].drop(columns="model"))
+    by_hospital(result, center, ["clinical", "radiomics", "deep", "combined"], chosen.folder)
+    survival(result.predictions, cohort, figures / "pfs.png")
+    pictures(
+        figures, "nomogram_combined.png", "calibration_by_hospital.png", "decision_curves_by_hospital.png", "pfs.png"
     )
-    result = run_study(__file__, chosen.folder, chosen.jobs)
-
-    show("Each signature and the nomogram", honest(result, ["auc", "calibration_slope", "brier"]))
-    show("Each hospital, at the cut-off locked in training", by_center(result, cohort.cases["center"]))
-    show("The nomogram", result.tables["nomogram"])
-    survival(result.predictions, cohort.cases, chosen.folder)
-    print(f"\nplanted AUC {cohort.truth.planted_auc:.3f}")
+    print(reading(result, cohort.truth, "deep"))
 
 
-def survival(predictions: pd.DataFrame, cases: pd.DataFrame, folder: Path) -> None:
+def survival(predictions: pd.DataFrame, cohort: Cohort, curves: Path) -> None:
     """Progression-free survival of the groups that the nomogram makes in the external hospitals."""
     external = predictions[(predictions["cohort"] == "external") & (predictions["model"] == "combined")]
     external = external.set_index("case_id")
-    followed = cases.loc[external.index]
+    followed = cohort.cases.loc[external.index]
     y = as_target(followed["event"], followed["time"])
     groups = external["risk_group"].to_numpy()
+    if len(set(groups)) == 1:
+        print(f"\nAll {len(groups)} external patients are at {groups[0]} risk: no curves to compare.")
+        return
 
     show("Median progression-free survival (months), external", stats.median_survival(y, groups=groups))
     test = stats.logrank_test(y, groups)
@@ -57,9 +60,13 @@ def survival(predictions: pd.DataFrame, cases: pd.DataFrame, folder: Path) -> No
         {"high risk": groups == "high", "age": followed["age"], "stage III": followed["stage"] == "III"}
     )
     show("Cox model", CoxModel().fit(design.astype(float), y).summary_.reset_index())
-    display = KaplanMeierDisplay.from_predictions(y, groups, time_unit="months").plot()
-    display.figure_.savefig(folder / "pfs.png", dpi=150, bbox_inches="tight")
-    print(f"curves: {(folder / 'pfs.png').absolute()}")
+    found, true = (
+        stats.concordance_index(y, risk)
+        for risk in (external["probability"], cohort.truth.cases.loc[external.index, "log_hazard"])
+    )
+    reached = f"{found.estimate:.3f} ({found.ci_low:.3f}-{found.ci_high:.3f})"
+    print(f"C-index of the nomogram for progression {reached} of {true.estimate:.3f} possible")
+    save(KaplanMeierDisplay.from_predictions(y, groups, time_unit="months").plot(), curves)
 
 
 if __name__ == "__main__":
