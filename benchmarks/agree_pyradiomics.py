@@ -31,7 +31,7 @@ from radiokit.features import RadiomicsExtractor
 RELATIVE, ABSOLUTE = 1e-6, 1e-9
 CLASSES = ("shape", "firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm")
 # What pyradiomics itself cannot do or does wrong: a mask that fills the image, values that are not finite.
-ITS_OWN = ("No labels found", "not finite", "arange: cannot compute length", "MemoryError")
+ITS_OWN = ("No labels found", "not finite", "arange: cannot compute length", "MemoryError", "angle count")
 # In a direction where levels are independent, or one level is alone, pyradiomics takes a rounding error for the value.
 ROUNDING = ("glcm_Correlation", "glcm_Imc2", "glcm_MCC")
 Case = tuple[sitk.Image, sitk.Image, dict[str, Any]]
