@@ -136,7 +136,7 @@ def nested_cv(
     given the models, by patient, and widens it by Nadeau and Bengio's factor 1 + k n_test/n_train, because the models
     of different folds share training cases; several repeats narrow it by what is seen to average out between them. In
     16,000 simulated studies of 60 to 150 cases and 1,000 features it covered 0.5 in 95.3 to 96.4 % where there was no
-    signal, and in 6,700 with one the AUC of the model in new cases in 91 to 94 %: most misses lie below, for a fold's
+    signal, and in 7,400 with one the AUC of the model in new cases in 91 to 94 %: most misses lie below, for a fold's
     model has seen fewer cases. Where all folds find the same model (one feature, a fixed score) the interval is wider
     than it has to be and covers 98 % and more. DeLong's interval of the pooled scores, which many papers print,
     covered 73 to 88 % (``benchmarks/bench_honesty.py``).
