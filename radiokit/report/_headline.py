@@ -205,7 +205,20 @@ def _calibration(result: Reportable, cohort: str, main: str) -> list[str]:
         verdict = "too extreme"
     elif slope > 1.25:
         verdict = "too cautious"
-    return [f"Calibration slope {number(slope)} (1 is ideal): its predictions are {verdict}."]
+    return [f"Calibration slope {number(slope)} (1 is ideal): its predictions are {verdict}.{_level(own)}"]
+
+
+def _level(own: pd.DataFrame) -> str:
+    """Say whether the predictions of a model are too low or too high on the whole, beyond chance."""
+    limits = ["calibration_in_the_large_ci_low", "calibration_in_the_large_ci_high"]
+    if not {"o_e", *limits} <= set(own.columns) or not np.isfinite(own[["o_e", *limits]].iloc[0].astype(float)).all():
+        return ""
+    ratio, low, high = own[["o_e", *limits]].iloc[0].astype(float)
+    if low <= 0 <= high:
+        return ""
+    return (
+        f" On the whole they are too {'low' if low > 0 else 'high'}: {number(ratio)} times as many events as expected."
+    )
 
 
 def _cautions(endpoint: Endpoint, rows: pd.DataFrame) -> list[str]:

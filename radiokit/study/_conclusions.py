@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.optimize import brentq
 from scipy.stats import norm
 
+from radiokit.study._deep import is_deep
 from radiokit.study._endpoint import Endpoint
 from radiokit.study._split import SOURCE_OF
 
@@ -106,14 +107,17 @@ def _probabilities(tables: Mapping[str, pd.DataFrame], main: str, cohort: str, r
         return claim, UNKNOWN, f"{events} events and {others} patients without; about {ENOUGH} of each are needed"
     table = tables["calibration"]
     table = table[(table["model"] == main) & (table["cohort"] == cohort)]
-    slope, low, high = (float(table[c].iloc[0]) if c in table else np.nan for c in _SLOPE)
-    reason = f"calibration slope {slope:.2f} ({low:.2f} to {high:.2f})"
-    if not np.isfinite([slope, low, high]).all():
-        return claim, UNKNOWN, "the calibration slope could not be estimated"
-    return claim, YES if low <= 1 <= high and 0.8 <= slope <= 1.25 else NO, reason
+    values = [float(table[c].iloc[0]) if c in table else np.nan for c in (*_SLOPE, *_LEVEL)]
+    if not np.isfinite(values).all():
+        return claim, UNKNOWN, "the calibration slope and level could not be estimated"
+    slope, low, high, ratio, least, most = values
+    right = low <= 1 <= high and least <= 0 <= most and all(0.8 <= v <= 1.25 for v in (slope, ratio))
+    reason = f"calibration slope {slope:.2f} ({low:.2f} to {high:.2f}), {ratio:.2f} times the expected events"
+    return claim, YES if right else NO, reason
 
 
 _SLOPE = ("slope", "slope_ci_low", "slope_ci_high")
+_LEVEL = ("o_e", "calibration_in_the_large_ci_low", "calibration_in_the_large_ci_high")
 
 
 def _threshold(rows: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
@@ -136,7 +140,8 @@ def _features(endpoint: Endpoint, tables: Mapping[str, pd.DataFrame]) -> Iterato
     claim = "The features it uses are the ones that matter"
     train = endpoint.models[-1].predictions["training", "train"]
     rarer = train.n_events if endpoint.survival else min(train.n_events, train.n - train.n_events)
-    candidates = sum(len(columns) for _, columns in dict(endpoint.models[-1].stack.signatures or {}).values())
+    signatures = dict(endpoint.models[-1].stack.signatures or {}).values()
+    candidates = sum(len(columns) for estimator, columns in signatures if not is_deep(estimator))
     if candidates and len(own) >= candidates:
         # A ridge model: a small weight is a choice too, but none that could be counted.
         yield claim, UNKNOWN, f"the model uses all {candidates} features and chooses none; {rarer} events"

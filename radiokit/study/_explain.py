@@ -16,6 +16,7 @@ from radiokit.exceptions import RadiokitError
 from radiokit.models import univariable_table
 from radiokit.study._attributions import contributions
 from radiokit.study._confounders import confounders
+from radiokit.study._deep import is_deep
 from radiokit.study._endpoint import Data, Endpoint, Modelled, Run
 from radiokit.study._frozen import CaseScore, Frozen, Score
 from radiokit.study._linear import score_of
@@ -118,10 +119,12 @@ def confounding_table(endpoint: Endpoint, data: Data) -> pd.DataFrame:
 
 
 def funnel_table(endpoint: Endpoint, data: Data) -> pd.DataFrame:
-    """Return number of features after each step of each signature."""
+    """Return number of features after each step of each signature; a network selects none."""
     rows = []
     for name, model in signatures_of(endpoint):
         fitted = model.stack.fitted_[name]
+        if is_deep(fitted):
+            continue
         count = len(data.features[name])
         rows.append({"model": model.name, "step": "computed", "n_features": count})
         for step, transformer in fitted.steps[:-1] if isinstance(fitted, Pipeline) else []:

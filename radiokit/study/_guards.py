@@ -11,6 +11,7 @@ import pandas as pd
 from radiokit import stats
 from radiokit.exceptions import LeakageError
 from radiokit.study._cohort import Patients, Roles
+from radiokit.study._deep import is_deep
 from radiokit.study._endpoint import Data, Endpoint
 from radiokit.study._options import Options
 from radiokit.study._repeatability import TrainingRepeats, repeatability_guard
@@ -158,7 +159,8 @@ def _size(endpoint: Endpoint, data: Data) -> list[str]:
     events = endpoint.y["event"] if endpoint.survival else endpoint.y
     training = events[data.training]
     rarer = int(training.sum()) if endpoint.survival else int(min(training.sum(), (~training).sum()))
-    candidates = sum(len(v) for v in data.features.values()) + len(data.clinical)
+    images = {name for m in endpoint.models for name, (e, _) in dict(m.stack.signatures or {}).items() if is_deep(e)}
+    candidates = sum(len(v) for name, v in data.features.items() if name not in images) + len(data.clinical)
     said = []
     if candidates and rarer / candidates < FEW:
         said.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ import pytest
 from scipy.stats import norm
 
 from radiokit.datasets import make_feature_table
+from radiokit.report._headline import _calibration as headline_calibration
 from radiokit.report._headline import headline
-from radiokit.stats import auc
+from radiokit.stats import auc, calibration
 from radiokit.study import Options, Study
-from radiokit.study._conclusions import COLUMNS, NO, UNKNOWN, YES, _precision, detectable_auc, hanley_se
+from radiokit.study._conclusions import COLUMNS, NO, UNKNOWN, YES, _precision, _probabilities, detectable_auc, hanley_se
 
 OPTIONS = Options(folds=3, repeats=2, bootstraps=0, subsamples=5)
 
@@ -124,3 +126,17 @@ def test_standard_error_and_power() -> None:
     excluded = [auc(small, rng.normal(size=30) + distance * small).ci_low > 0.5 for _ in range(300)]
     assert 0.7 < np.mean(excluded) < 0.95
     assert np.isnan(detectable_auc(1, 30))
+
+
+def test_probabilities_of_the_right_spread_may_still_be_too_low() -> None:
+    """A calibration slope of 1 says nothing of the level: half as many events again as expected is not calibrated."""
+    rng = np.random.default_rng(0)
+    logit = rng.normal(size=600)
+    for shift, expected in ((0.0, YES), (1.0, NO)):
+        y = rng.random(600) < 1 / (1 + np.exp(-logit - shift))
+        table = calibration(y.astype(int), 1 / (1 + np.exp(-logit))).to_frame().assign(model="m", cohort="external")
+        row = pd.Series({"n": 600, "n_events": int(y.sum())})
+        _, verdict, reason = _probabilities({"calibration": table}, "m", "external", row)
+        assert verdict == expected, reason
+        said = headline_calibration(SimpleNamespace(tables={"calibration": table}), "external", "m")
+        assert ("On the whole they are too low" in said[0]) == (expected == NO)
