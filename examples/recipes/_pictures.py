@@ -18,7 +18,7 @@ def save(drawn: Display, path: Path) -> None:
 
 
 def by_hospital(result: StudyResult, center: pd.Series, models: list[str], folder: Path) -> None:
-    """Draw decision curves and calibration of the frozen models in each external hospital."""
+    """Draw decision curves of the frozen models, and the calibration of the last, in each external hospital."""
     external = result.predictions[result.predictions["cohort"] == "external"]
     external = external[external["model"].isin(models)].assign(center=external["case_id"].map(center))
     hospitals = dict(tuple(external.groupby("center")))
@@ -30,7 +30,7 @@ def by_hospital(result: StudyResult, center: pd.Series, models: list[str], folde
             y = part.drop_duplicates("case_id").set_index("case_id")["y_true"].loc[wide.index].astype(int)
             draw(y, wide, ax)
             ax.set_title(f"Hospital {hospital}: {y.sum()} of {len(y)} with the outcome", fontsize=8)
-        figure.savefig(folder / "figures" / f"{name}_by_hospital.png", dpi=150)
+        figure.savefig(folder / "figures" / f"{name}_by_hospital.png", dpi=120)
         plt.close(figure)
 
 
@@ -39,4 +39,4 @@ def _decisions(y: pd.Series, probabilities: pd.DataFrame, ax: plt.Axes) -> None:
 
 
 def _calibration(y: pd.Series, probabilities: pd.DataFrame, ax: plt.Axes) -> None:
-    CalibrationDisplay.from_predictions(y, probabilities, bins=4).plot(ax=ax)
+    CalibrationDisplay.from_predictions(y, probabilities.iloc[:, [-1]], bins=4).plot(ax=ax)

@@ -40,6 +40,7 @@ def test_killed_and_resumed_is_the_uninterrupted_study(tmp_path: Path) -> None:
     study_file = tmp_path / "study.yaml"
     study_file.write_text(STUDY)
     whole = Study.from_yaml(study_file).run(cache=tmp_path / "whole")
+    assert "funnel" not in whole.tables, "a network selects no features"
 
     cache = tmp_path / "cache"
     command = [sys.executable, "-m", "radiokit", "study", str(study_file), "--cache", str(cache), "--quiet"]
