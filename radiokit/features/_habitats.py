@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import warnings
-import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from radiokit.exceptions import CaseTableError, DataWarning, InputError, MaskError, ParameterError
-from radiokit.features._cases import CaseTask
+from radiokit.exceptions import CaseTableError, InputError, ParameterError
 from radiokit.features._extractor import RadiomicsExtractor
-from radiokit.features._maps import feature_maps
+from radiokit.features._habitat_cases import Floats, Labeller, Measurement, Reader, prefixes, sample, z_scores
 from radiokit.filters import Filter, as_filter
 from radiokit.io import Mask, Volume, read_cases
-from radiokit.io._case_rows import case_table, reading_of
-from radiokit.preprocessing import bounding_box, crop
-from radiokit.preprocessing._crop import widen
-from radiokit.utils import CaseResult, Extraction, one_thread, parallel_map, run_cases, spawn_seeds
+from radiokit.io._case_rows import case_table
+from radiokit.utils import Extraction, one_thread, parallel_map, run_cases, spawn_seeds
 from radiokit.utils._transformer import CaseTransformer
 
-Floats = NDArray[np.float64]
 METHODS = ("kmeans", "gmm")
 SCALES = ("cohort", "case")
-REACH_MM = 50.0  # around the region, for filters
 
 
 class Habitats(CaseTransformer):
@@ -139,7 +130,7 @@ class Habitats(CaseTransformer):
         table = self._table(X)
         draw, start = spawn_seeds(self.random_state, 2)
         reader = self._reader()
-        task = partial(_sample, reader=reader, per_case=self.voxels_per_case, scale=self.scale, seed=draw)
+        task = partial(sample, reader=reader, per_case=self.voxels_per_case, scale=self.scale, seed=draw)
         run = self.extractor or RadiomicsExtractor()
         parts = parallel_map(
             task, list(table.iterrows()), n_jobs=run.n_jobs, progress=run.progress, description="Training voxels"
@@ -149,7 +140,7 @@ class Habitats(CaseTransformer):
             raise InputError(f"The training cases hold {len(voxels)} voxels; required: at least {self.n_habitats}.")
         self.mean_, self.sd_ = _moments(voxels, reader.names)
         with one_thread():
-            self.model_ = _cluster(self.method, self.n_habitats, start).fit(_scores(voxels, self.mean_, self.sd_))
+            self.model_ = _cluster(self.method, self.n_habitats, start).fit(z_scores(voxels, self.mean_, self.sd_))
         centers = self.model_.cluster_centers_ if self.method == "kmeans" else self.model_.means_
         # Dark to bright by the first channel; the next ones break ties.
         self._order = np.lexsort(centers.T[::-1])
@@ -250,7 +241,7 @@ class Habitats(CaseTransformer):
         task = None if self.extractor is None else run._task(run._pipeline())
         return run_cases(
             self._table(cases),
-            _Measurement(self._labeller(), task),
+            Measurement(self._labeller(), task),
             columns=self.get_feature_names_out(),
             n_jobs=run.n_jobs,
             on_error=run.on_error,
@@ -277,7 +268,7 @@ class Habitats(CaseTransformer):
         ['habitat1_fraction', 'habitat2_fraction']
         """
         features = [] if self.extractor is None else list(self.extractor.get_feature_names_out())
-        images = _prefixes(self.images)
+        images = prefixes(self.images)
         return np.array(
             [
                 name
@@ -312,13 +303,13 @@ class Habitats(CaseTransformer):
             )
         return table
 
-    def _reader(self) -> _Reader:
+    def _reader(self) -> Reader:
         run = self.extractor or RadiomicsExtractor()
         channels = tuple(_channel(c) for c in self.channels)
-        return _Reader(run._task(run._pipeline()), tuple(self.images), channels)
+        return Reader(run._task(run._pipeline()), tuple(self.images), channels)
 
-    def _labeller(self) -> _Labeller:
-        return _Labeller(self._reader(), self.model_, np.argsort(self._order) + 1, self.mean_, self.sd_, self.scale)
+    def _labeller(self) -> Labeller:
+        return Labeller(self._reader(), self.model_, np.argsort(self._order) + 1, self.mean_, self.sd_, self.scale)
 
     def _require_fitted(self) -> None:
         if not self.__sklearn_is_fitted__():
@@ -333,129 +324,12 @@ class Habitats(CaseTransformer):
         return tags
 
 
-@dataclass(frozen=True)
-class _Reader:
-    """From a row of the case table to the channels of every voxel."""
-
-    task: CaseTask
-    images: tuple[str, ...]
-    channels: tuple[str | Filter, ...]
-
-    @property
-    def names(self) -> list[str]:
-        labels = [c if isinstance(c, str) else "+".join(c.names) for c in self.channels]
-        return [f"{image}{label}" for image in _prefixes(self.images) for label in labels]
-
-    def of_row(self, case_id: str, row: pd.Series) -> tuple[list[Volume], Mask]:
-        how = reading_of(row)
-        return self.read([row[name] for name in self.images], row["mask"], case_id=case_id, **how)
-
-    def read(self, images: Sequence[Any], mask: Any, **how: Any) -> tuple[list[Volume], Mask]:
-        """Return the images and the region, all on one grid."""
-        pairs = [self.task.read(image, mask, **how) for image in images]
-        return [volume for volume, _ in pairs], pairs[0][1]
-
-    def values(self, volumes: Sequence[Volume], mask: Mask) -> Floats:
-        """Channels of the voxels of the region, shape (n_voxels, n_channels)."""
-        box = widen(bounding_box(mask), REACH_MM, mask)
-        region = crop(mask, box)
-        return np.column_stack([column for volume in volumes for column in self._columns(crop(volume, box), region)])
-
-    def _columns(self, volume: Volume, region: Mask) -> Iterator[Floats]:
-        for channel in self.channels:
-            if isinstance(channel, str):
-                yield feature_maps(volume, region, [channel])[channel].array[region.array]
-                continue
-            found = channel.apply(volume).array[region.array].astype(float)
-            if not np.isfinite(found).all():
-                raise InputError(f"The channel {channel!r} holds NaN or infinite values inside the region.")
-            yield found
-
-
-@dataclass(frozen=True)
-class _Labeller:
-    """Habitats as they were learnt, found in a case."""
-
-    reader: _Reader
-    model: Any
-    ranks: NDArray[np.int64]
-    mean: Floats
-    sd: Floats
-    scale: str
-
-    def label(self, volumes: Sequence[Volume], mask: Mask) -> Volume:
-        values = self.reader.values(volumes, mask)
-        if self.scale == "case":
-            values = _within(values)
-        labels = np.zeros(mask.shape, dtype=np.uint8)
-        with one_thread():
-            labels[mask.array] = self.ranks[self.model.predict(_scores(values, self.mean, self.sd))]
-        return Volume(labels, mask.spacing, mask.origin, mask.direction)
-
-
-@dataclass(frozen=True)
-class _Measurement:
-    """The work on one case; what goes to a worker."""
-
-    labeller: _Labeller
-    task: CaseTask | None
-
-    def __call__(self, case_id: str, row: pd.Series) -> CaseResult:
-        reader = self.labeller.reader
-        volumes, mask = reader.of_row(case_id, row)
-        labels = self.labeller.label(volumes, mask).array
-        found: dict[str, float] = {}
-        for k in range(1, len(self.labeller.ranks) + 1):
-            habitat = mask.with_array(labels == k)
-            found[f"habitat{k}_fraction"] = habitat.array.sum() / mask.array.sum()
-            for prefix, volume in zip(_prefixes(reader.images), volumes, strict=True):
-                found |= {f"habitat{k}_{prefix}{name}": value for name, value in self._features(volume, habitat, k)}
-        return CaseResult(found, {"voxels": int(mask.array.sum())})
-
-    def _features(self, volume: Volume, habitat: Mask, k: int) -> list[tuple[str, float]]:
-        if self.task is None:
-            return []
-        try:
-            if not habitat.array.any():
-                raise MaskError("it has no voxel")
-            with one_thread():
-                return list(self.task.pipeline.measure(volume, habitat).features.items())
-        except MaskError as error:
-            warnings.warn(f"Habitat {k} cannot be measured, its features are NaN: {error}", DataWarning, stacklevel=2)
-            return [(name, np.nan) for name in self.task.pipeline.names]
-
-
-def _sample(item: tuple[Any, pd.Series], *, reader: _Reader, per_case: int, scale: str, seed: int) -> Floats:
-    """Draw training voxels of one case; a message names it."""
-    case_id, row = item
-    try:
-        values = reader.values(*reader.of_row(str(case_id), row))
-    except InputError as error:
-        text = str(error)
-        raise type(error)(text if str(case_id) in text else f"Case {case_id}: {text}") from error
-    if scale == "case":
-        values = _within(values)
-    rng = np.random.default_rng((seed, zlib.crc32(str(case_id).encode())))
-    return values[rng.permutation(len(values))[:per_case]]
-
-
-def _within(values: Floats) -> Floats:
-    """Z-scores within the region; a constant channel is 0."""
-    sd = np.nanstd(values, axis=0)
-    return (values - np.nanmean(values, axis=0)) / np.where(sd > 0, sd, 1.0)
-
-
 def _moments(voxels: Floats, names: Sequence[str]) -> tuple[Floats, Floats]:
     mean, sd = np.nanmean(voxels, axis=0), np.nanstd(voxels, axis=0)
     flat = [name for name, s in zip(names, sd, strict=True) if not s > 0]
     if flat:
         raise InputError(f"The channels {', '.join(flat)} do not vary over the training voxels; leave them out.")
     return mean, sd
-
-
-def _scores(values: Floats, mean: Floats, sd: Floats) -> Floats:
-    """Z-scores of the training voxels; what is not defined is average."""
-    return np.nan_to_num((values - mean) / sd, nan=0.0)
 
 
 def _cluster(method: str, n: int, seed: int) -> Any:
@@ -476,8 +350,3 @@ def _channel(channel: str | Filter) -> str | Filter:
     if len(found.names) != 1:
         raise ParameterError(f"The channel {channel!r} gives {len(found.names)} images; required: a filter with one.")
     return found
-
-
-def _prefixes(images: Sequence[str]) -> list[str]:
-    """Name an image in a column: not at all if it is the only one, else without ``image_``."""
-    return [""] if len(images) == 1 else [f"{str(name).removeprefix('image_')}_" for name in images]
