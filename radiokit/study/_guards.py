@@ -23,6 +23,7 @@ FEW = 10
 SIDE = re.compile(r"^(.*\w)[ _.\-]+(?:[a-zA-Z]|left|right|\d{1,2}|(?:lesion|scan|tumou?r)[ _.\-]?\d*)$", re.IGNORECASE)
 MANY = 6  # more cases a stem, and it is the name of a centre or of the cohort
 STRONG = 0.7
+TELLING = 0.8
 TOO_FLEXIBLE = 0.05
 
 
@@ -142,6 +143,7 @@ def study_warnings(
         said.append("No centre is named: nothing here shows how the models do elsewhere.")
     elif not (data.cohort == "external").any():
         said.append("No external cohort: the results hold for patients of the same centres at best.")
+    said += _one_class_centres(endpoint, data)
     if not data.clinical:
         said.append("No clinical columns are named: whether radiomics adds to what is known anyway cannot be judged.")
     if data.volume is None and data.features:
@@ -207,6 +209,25 @@ def _cohort_sizes(endpoint: Endpoint, data: Data) -> list[str]:
                 f"The {cohort} cohort has {rarer} {what}{endpoint.suffix}: its intervals are wide, and meant to be."
             )
     return said
+
+
+def _one_class_centres(endpoint: Endpoint, data: Data) -> list[str]:
+    """Say where the centre alone tells the outcome: then nobody knows whether a feature tells more."""
+    if data.center is None or endpoint.survival:
+        return []
+    center, y = data.center[data.training], endpoint.y[data.training]
+    shares = pd.Series(y.astype(float), index=center.index).groupby(center).agg(["mean", "size"])
+    large = shares.index[shares["size"] >= FEW]
+    rows = center.isin(large).to_numpy()
+    if len(large) < 2 or y[rows].all() or not y[rows].any():
+        return []
+    area = stats.auc(y[rows], center[rows].map(shares["mean"]).to_numpy()).auc
+    if area < TELLING:
+        return []
+    return [
+        f"The centre alone tells the outcome with an AUC of {area:.2f} in training{endpoint.suffix}: a model may know "
+        "the scanner and not the disease. Cross-validate by leave_one_center_out, or take cases of both kinds from each."
+    ]
 
 
 def _suspicious_ids(patients: Patients) -> list[str]:

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from radiokit.exceptions import DataWarning
 
-MEASURED = 3  # so many columns of many values cannot agree by chance to the last bit
+MEASURED = 3  # so many columns of many values cannot agree by chance
+DIGITS = 5  # a scan measured on two machines, or read from a rounded file, is the same scan
 
 
 def one_patient(X: pd.DataFrame, groups: NDArray[Any]) -> NDArray[Any]:
     """Return the patients, those with the same measurements as one, and warn of them.
 
-    Rows count as copies where all their numbers are the same to the last bit and at least three columns hold many
+    Rows count as copies where all their numbers are the same to five digits and at least three columns hold many
     values, as measurements do and age or stage do not.
     """
     merged = np.array(groups, copy=True)
@@ -43,7 +44,8 @@ def _copies(X: pd.DataFrame) -> list[NDArray[np.intp]]:
     numbers = X.select_dtypes("number")
     if numbers.shape[1] < MEASURED or len(X) < 2:
         return []
-    values = np.ascontiguousarray(numbers.to_numpy(dtype=float))
+    mantissa, exponent = np.frexp(numbers.to_numpy(dtype=float))
+    values = np.ascontiguousarray(np.ldexp(np.round(mantissa, DIGITS), exponent) + 0.0)
     codes = pd.factorize(np.array([row.tobytes() for row in values], dtype=object))[0]
     sizes = np.bincount(codes)
     if sizes.max() == 1:

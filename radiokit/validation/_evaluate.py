@@ -113,8 +113,9 @@ def evaluate(
             stacklevel=2,
         )
     if training_ids is not None:
-        known = set(np.asarray(training_ids).tolist())
-        seen = [i for i, g in zip(ids.tolist(), patients.tolist(), strict=True) if i in known or g in known]
+        known = {str(i).strip() for i in np.asarray(training_ids).tolist()}  # 7 is "7", and "P7 " is "P7"
+        both = zip(ids.tolist(), patients.tolist(), strict=True)
+        seen = [i for i, g in both if str(i).strip() in known or str(g).strip() in known]
         if seen:
             raise LeakageError(
                 f"{len(seen)} of {len(ids)} cases were in training ({', '.join(map(str, seen[:5]))}); required: none. "
@@ -137,6 +138,8 @@ def _earn_external(centers: Any, training_centers: Any, n: int) -> None:
             "source is 'external'; required besides: `centers` of these cases and `training_centers`. A random or "
             "later part of the same patients is 'test'."
         )
+    if not np.asarray(training_centers).size:
+        raise InputError("training_centers is empty; required: the centres of the training cases.")
     here = pd.Series(np.asarray(centers))
     if here.size != n or here.isna().any():
         raise InputError(f"centers holds {here.notna().sum()} centres; required: one for each of {n} cases.")

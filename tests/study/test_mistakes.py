@@ -319,6 +319,16 @@ def test_volume_or_scanner_confounding() -> None:
     assert done.tables["confounding"]["center_p_value"].notna().all()
 
 
+def test_a_centre_that_tells_the_outcome() -> None:
+    """Cases from one hospital, controls from another: any difference between scanners predicts."""
+    cases, features = cohort()
+    cases["center"] = np.where(cases["outcome"] == 1, "A", "B")
+    done = study(cases, features, split=None).run()
+    assert any("The centre alone tells the outcome with an AUC of 1.00" in w for w in done.warnings)
+    fair = study(cohort()[0], features, split=None).run()
+    assert not any("The centre alone" in w for w in fair.warnings)
+
+
 def test_settings_not_reported(result: Any) -> None:
     assert {"python", "radiokit", "packages", "random_state"} <= set(result.provenance)
     assert result.models["ct"].card["provenance"] == result.provenance

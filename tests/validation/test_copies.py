@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 
-from radiokit.exceptions import DataWarning, LeakageError
+from radiokit.exceptions import DataWarning, InputError, LeakageError
 from radiokit.selection import MRMRSelector
 from radiokit.study import Options, Study
 from radiokit.validation import evaluate, leave_one_center_out, nested_cv, optimism_bootstrap
@@ -40,6 +40,15 @@ def test_oversampling_before_the_split_gains_nothing() -> None:
     with pytest.warns(DataWarning, match="same measurements"):
         table = optimism_bootstrap(model, copies, y[rows], n_bootstraps=20, random_state=0)
     assert table.loc[0, "ci_low"] < 0.5 < table.loc[0, "ci_high"]
+
+
+def test_a_scan_read_from_a_rounded_file_is_the_same_scan() -> None:
+    X, _ = noise()
+    X.iloc[1] = [float(f"{v:.7g}") for v in X.iloc[0]]
+    with pytest.warns(DataWarning, match="case0 = case1"):
+        assert one_patient(X, np.arange(60))[1] == 0
+    X.iloc[1] = X.iloc[0] * 1.001
+    assert (one_patient(X, np.arange(60)) == np.arange(60)).all()
 
 
 def test_copies_in_two_centres_are_refused() -> None:
@@ -118,5 +127,13 @@ def test_a_part_that_keeps_its_fit_is_refused() -> None:
 
 def test_cases_that_nobody_called_new() -> None:
     X, y = noise()
+    model = LogisticRegression().fit(X, y)
     with pytest.warns(DataWarning, match="Nobody checked that these cases are new"):
-        evaluate(LogisticRegression().fit(X, y), X, y)
+        evaluate(model, X, y)
+    with pytest.raises(LeakageError, match="60 of 60 cases were in training"):
+        evaluate(model, X, y, training_ids=[f"{case} " for case in X.index])
+    numbered = X.reset_index(drop=True)
+    with pytest.raises(LeakageError, match="60 of 60 cases were in training"):
+        evaluate(model, numbered, y, training_ids=list(map(str, range(60))))
+    with pytest.raises(InputError, match="training_centers is empty"):
+        evaluate(model, X, y, source="external", centers=["A"] * 60, training_centers=[])
