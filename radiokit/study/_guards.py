@@ -226,7 +226,7 @@ def _one_class_centres(endpoint: Endpoint, data: Data) -> list[str]:
         return []
     return [
         f"The centre alone tells the outcome with an AUC of {area:.2f} in training{endpoint.suffix}: a model may know "
-        "the scanner and not the disease. Cross-validate by leave_one_center_out, or take cases of both kinds from each."
+        "the scanner, not the disease. Cross-validate by leave_one_center_out, or take both kinds of cases from each."
     ]
 
 
