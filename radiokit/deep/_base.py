@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -32,7 +33,6 @@ from radiokit.stats._inputs import FloatArray
 from radiokit.utils import spawn_seeds
 
 FUSIONS = ("late", "concat", "film")
-TargetOf = Callable[[NDArray[np.intp]], Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +75,39 @@ class DeepModel(BaseEstimator):
         self.training = training
         self.random_state = random_state
 
-    def _fit(self, X: Any, y: NDArray[Any], groups: ArrayLike | None, target_of: TargetOf) -> None:
-        """Train the network, and where scores are cross-fitted one for each fold."""
+    def fit(self, X: Any, y: Any, groups: ArrayLike | None = None) -> Self:
+        """Train the network, and where scores are cross-fitted one for each fold.
+
+        Parameters
+        ----------
+        X : DataFrame or array
+            Case table or patches, see the notes of `DeepClassifier`.
+        y : array-like of shape (n,), or structured array or DataFrame with `event` and `time`
+            Two classes, of which the larger (or last in the alphabet) is the positive one; or a survival target.
+        groups : array-like of shape (n,), optional
+            Patients, where some have several rows: none is on both sides of a split.
+
+        Returns
+        -------
+        DeepClassifier or DeepSurvival
+            Itself.
+
+        Raises
+        ------
+        InputError
+            If a column or a sequence is missing, a patch is not of numbers, or there are too few cases.
+        OutcomeError
+            If there are not two classes, or no event.
+        MissingDependencyError
+            If torch or MONAI is not installed.
+        """
+        outcome = self._outcome(y)
+        if len(outcome) != len(X):
+            raise InputError(f"y has {len(outcome)} values and X {len(X)} cases; required: one a case.")
+        self._fit(X, outcome, groups)
+        return self
+
+    def _fit(self, X: Any, y: NDArray[Any], groups: ArrayLike | None) -> None:
         require_torch(f"{type(self).__name__}.fit")
         network = self._checked()
         reader = Reader.learn(X, self.crop, network.dimension, self.sequences)
@@ -93,6 +124,7 @@ class DeepModel(BaseEstimator):
         )
         about = self._about(reader)
         everyone = np.arange(len(images))
+        target_of = partial(self._target, y)
         first, last, *seeds = spawn_seeds(self.random_state, 2 + len(images))
         fitted = fit_network(plan, inputs, target_of(everyone), everyone, patients, about, self.training, first)
         self._learnt = Learnt(reader, fitted, clinical, tuple(center.tolist()), tuple(scale.tolist()))
@@ -145,6 +177,14 @@ class DeepModel(BaseEstimator):
                 f"groups has shape {found.shape}; required: the patient of each of {n} rows, none missing."
             )
         return found
+
+    def _outcome(self, y: Any) -> NDArray[Any]:
+        """Check the outcome, and learn what it is made of."""
+        raise NotImplementedError
+
+    def _target(self, outcome: NDArray[Any], rows: NDArray[np.intp]) -> Any:
+        """Return what a network that trains on these rows makes small."""
+        raise NotImplementedError
 
     def _weigh(self, design: pd.DataFrame, y: NDArray[Any]) -> Weights:
         raise NotImplementedError

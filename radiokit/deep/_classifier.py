@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import column_or_1d
 
 from radiokit.deep._base import DeepModel
 from radiokit.deep._weighing import Weights, logistic_weights
-from radiokit.exceptions import InputError, OutcomeError
+from radiokit.exceptions import OutcomeError
 from radiokit.stats._inputs import FloatArray
 from radiokit.stats._logistic_fit import expit
 
@@ -79,57 +79,24 @@ class DeepClassifier(ClassifierMixin, DeepModel):
     (24, 2)
     """
 
-    def fit(self, X: Any, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
-        """Train the network.
-
-        Parameters
-        ----------
-        X : DataFrame or array
-            Case table or patches, see the notes of the class.
-        y : array-like of shape (n,)
-            Two classes; the larger (or last in the alphabet) is the positive one.
-        groups : array-like of shape (n,), optional
-            Patients, where some have several rows: none is on both sides of a split.
-
-        Returns
-        -------
-        DeepClassifier
-            Itself.
-
-        Raises
-        ------
-        InputError
-            If a column or a sequence is missing, or a patch is not of numbers.
-        OutcomeError
-            If there are not two classes.
-        MissingDependencyError
-            If torch or MONAI is not installed.
-        """
+    def _outcome(self, y: Any) -> NDArray[np.bool_]:
         labels = column_or_1d(y, warn=True)
-        if len(labels) != len(X):
-            raise InputError(f"y has {len(labels)} values and X {len(X)} cases; required: one a case.")
         if pd.isna(labels).any():
             raise OutcomeError(f"y has {int(pd.isna(labels).sum())} missing values; drop those cases first.")
         self.classes_ = np.unique(labels)
         if self.classes_.size != 2:
             raise OutcomeError(f"y holds {self.classes_.size} classes ({self.classes_[:5]}); required: two.")
-        positive = labels == self.classes_[1]
+        return labels == self.classes_[1]
+
+    def _target(self, outcome: NDArray[Any], rows: NDArray[np.intp]) -> Any:
+        from radiokit.deep._losses import BinaryTarget
+
+        share = float(outcome[rows].mean())
         balanced = self.training.class_weight == "balanced"
-
-        def target(rows: NDArray[np.intp]) -> Any:
-            from radiokit.deep._losses import BinaryTarget
-
-            share = float(positive[rows].mean())
-            return BinaryTarget(positive, (0.5 / (1 - share), 0.5 / share) if balanced else (1.0, 1.0))
-
-        self._fit(X, positive, groups, target)
-        return self
+        return BinaryTarget(outcome, (0.5 / (1 - share), 0.5 / share) if balanced else (1.0, 1.0))
 
     def _weigh(self, design: pd.DataFrame, y: NDArray[Any]) -> Weights:
         return logistic_weights(design, y)
-
-    def _remember_risk(self, risk: FloatArray, y: NDArray[Any]) -> None:
-        return
 
     def decision_function(self, X: Any) -> FloatArray:
         """Return the log-odds of the positive class.

@@ -53,8 +53,8 @@ class DeepFeatureExtractor(CaseTransformer):
     batch_size : int
         Crops that go through the network at once; it changes the speed, and values by rounding only.
     precision : {"float32", "tf32", "bfloat16", "float16"}
-        Of the computation. ``"bfloat16"`` moves features by about half a percent of the largest, and is faster on GPUs
-        and on processors that have it; ``"tf32"`` and ``"float16"`` are for GPUs.
+        Of the computation. ``"bfloat16"`` moves features by up to about one percent of the largest, and is faster on
+        GPUs and on processors that have it; ``"tf32"`` and ``"float16"`` are for GPUs.
     options : DeepOptions, optional
         What is rarely changed: regions larger than the crop, planes of 2.5D, standardisation, background, stride.
     random_state : int

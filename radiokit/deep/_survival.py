@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from radiokit.deep._base import DeepModel
 from radiokit.deep._weighing import Baseline, Weights, cox_weights
-from radiokit.exceptions import InputError, OutcomeError
+from radiokit.exceptions import OutcomeError
 from radiokit.stats._inputs import FloatArray
 from radiokit.utils import check_survival_target
 
@@ -69,45 +69,16 @@ class DeepSurvival(DeepModel):
     (24,)
     """
 
-    def fit(self, X: Any, y: Any, groups: ArrayLike | None = None) -> Self:
-        """Train the network.
-
-        Parameters
-        ----------
-        X : DataFrame or array
-            Case table or patches, see the notes of `DeepClassifier`.
-        y : structured array or DataFrame with `event` and `time`
-            Survival target.
-        groups : array-like of shape (n,), optional
-            Patients, where some have several rows: none is on both sides of a split.
-
-        Returns
-        -------
-        DeepSurvival
-            Itself.
-
-        Raises
-        ------
-        InputError
-            If a column or a sequence is missing, or a patch is not of numbers.
-        OutcomeError
-            If there is no event.
-        MissingDependencyError
-            If torch or MONAI is not installed.
-        """
+    def _outcome(self, y: Any) -> NDArray[np.void]:
         target = check_survival_target(y)
-        if len(target) != len(X):
-            raise InputError(f"y has {len(target)} values and X {len(X)} cases; required: one a case.")
         if not target["event"].any():
             raise OutcomeError(f"none of {target.size} cases has an event; required: one at least.")
+        return target
 
-        def of(rows: NDArray[np.intp]) -> Any:
-            from radiokit.deep._losses import SurvivalTarget
+    def _target(self, outcome: NDArray[Any], rows: NDArray[np.intp]) -> Any:
+        from radiokit.deep._losses import SurvivalTarget
 
-            return SurvivalTarget(target["time"], target["event"], self.training.ties)
-
-        self._fit(X, target, groups, of)
-        return self
+        return SurvivalTarget(outcome["time"], outcome["event"], self.training.ties)
 
     def _weigh(self, design: pd.DataFrame, y: NDArray[Any]) -> Weights:
         return cox_weights(design, y["time"], y["event"], self.training.ties)
