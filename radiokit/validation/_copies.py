@@ -41,10 +41,10 @@ def one_patient(X: pd.DataFrame, groups: NDArray[Any]) -> NDArray[Any]:
 
 def _copies(X: pd.DataFrame) -> list[NDArray[np.intp]]:
     """Positions of the rows that are copies of each other."""
-    numbers = X.select_dtypes("number")
+    numbers = X.select_dtypes("number", exclude="timedelta")
     if numbers.shape[1] < MEASURED or len(X) < 2:
         return []
-    mantissa, exponent = np.frexp(numbers.to_numpy(dtype=float))
+    mantissa, exponent = np.frexp(numbers.to_numpy(dtype=float, na_value=np.nan))
     values = np.ascontiguousarray(np.ldexp(np.round(mantissa, DIGITS), exponent) + 0.0)
     codes = pd.factorize(np.array([row.tobytes() for row in values], dtype=object))[0]
     sizes = np.bincount(codes)

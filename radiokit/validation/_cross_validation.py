@@ -103,7 +103,8 @@ def nested_cv(
     repeats : int
         How often an integer `outer` is repeated with other folds.
     groups : array-like of shape (n,), optional
-        Patient of each row; no patient is ever in training and test at once.
+        Patient of each row; no patient is ever in training and test at once. Rows with the same measurements (copies,
+        or a scan entered twice) are one patient, with a warning.
     random_state : int, Generator or None
         Seed of the folds and of everything random inside the estimator that has no seed of its own.
     n_jobs : int or None

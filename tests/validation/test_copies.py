@@ -69,6 +69,8 @@ def test_what_is_no_copy() -> None:
     empty.iloc[3:6] = 0.0
     named.iloc[1] = named.iloc[0]
     assert (one_patient(plain, groups) == groups).all()
+    nullable = X.astype("Float64").assign(n=pd.array([pd.NA] * 40, dtype="Int64"), t=pd.to_timedelta(groups, "D"))
+    assert (one_patient(nullable, groups) == groups).all()
     assert (one_patient(empty, groups) == groups).all()
     assert (one_patient(named, groups // 2) == groups // 2).all()
 
