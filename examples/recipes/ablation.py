@@ -37,7 +37,7 @@ def main() -> None:
     show("What the combined model weighs", multivariable[multivariable["model"] == "combined"].drop(columns="model"))
     print(reading(result, cohort.truth, "imaging", "test"))
 
-    chosen.patients = min(chosen.patients or 60, 60)
+    chosen.patients = chosen.patients and min(chosen.patients, 60)
     new = draw(chosen, 60, seed=4, folder=folder / "new-patients", **PLANTED)
     apply(folder / "combined.rk", new)
     names = ("roc_test.png", "decision_curve_test.png", "nomogram_combined.png", "new_roc.png", "new_calibration.png")
