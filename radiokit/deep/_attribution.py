@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from radiokit.deep._reader import Case, Reader, open_case, rows_of
-from radiokit.deep._torch import deterministic, require_torch, resolve_device
+from radiokit.deep._torch import computing_in, deterministic, require_torch, resolve_device
 from radiokit.exceptions import InputError, ParameterError
 from radiokit.io import Volume, from_sitk, to_sitk
 
@@ -76,7 +76,7 @@ def attribution_map(model: Any, case: Any, *, method: str = "gradcam", layer: st
     inputs, _ = model._prepared(table)
     learnt = model._learnt
     device = resolve_device(model.training.device)
-    with deterministic(threads=model.training.threads, strict=False):
+    with deterministic(threads=model.training.threads, strict=False), computing_in("float32", device):
         network = learnt.network.module(device)
         parts = list(inputs.tensors(slice(None), device))
         parts[0] = network.standardise(parts[0], parts[1])
