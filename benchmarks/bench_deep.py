@@ -1,20 +1,24 @@
 """Deep features: ms a crop beside plain MONAI in eager float32, and how far each option moves the features.
 
     python benchmarks/bench_deep.py [--json FILE] [--backbones resnet18 resnet50] [--sizes 50 96] [--batches 1 4]
-                                    [--threads 2] [--device cpu] [--cases 32]
+                                    [--threads 2] [--device cpu] [--cases 32] [--jobs 2]
 
 `plain` is MONAI's network as its own users run it: eager, float32, `torch.no_grad()`. `radiokit` is what
 `DeepFeatureExtractor` runs on the same crops at the given precision. Drift is the largest difference of any feature
 from `plain` as a part of the largest feature. On the CPU the time is that of all threads (CPU time divided by threads),
-which other programs of the machine disturb least; on a GPU it is the time between two events, copying excluded, with
-the peak of memory. Batch normalisation has random statistics, as after training. The last table is end to end:
-compressed NIfTI files of 128 x 256 x 256 voxels through the extractor, with one worker and with more.
+which other programs of the machine disturb least; on a GPU (rows only where there is one: float32, tf32, and halves
+with channels last, as the library runs them) it is the time between two events, copying excluded, with the peak of
+memory. Batch normalisation has random statistics, as after training. Then an epoch of training in each precision, and
+end to end: compressed NIfTI files of 128 x 256 x 256 voxels through the extractor, with one worker and with more, and
+the share of the time in which the network waits for crops. `--json benchmarks/results/NAME.json` keeps all of it with
+the hardware and the load of the machine.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import itertools
 import json
 import os
 import platform
@@ -26,14 +30,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 if "--threads" in sys.argv:  # before torch starts its pool
     os.environ["OMP_NUM_THREADS"] = sys.argv[sys.argv.index("--threads") + 1]
 import torch
 from monai.networks.nets import densenet, resnet
 
-from radiokit.deep import DeepFeatureExtractor, Weights
+from radiokit.deep import DeepClassifier, DeepFeatureExtractor, Training, Weights
 from radiokit.deep._frozen import FrozenStep, Ready
+from radiokit.io import Mask, Volume, write_volume
 
 Row = dict[str, Any]
 
@@ -59,7 +65,7 @@ def plain_network(backbone: str) -> torch.nn.Module:
     return net.eval()
 
 
-def ms_a_call(call: Callable[[], Any], device: torch.device, threads: int, repeats: int) -> tuple[float, float]:
+def ms_a_call(call: Callable[[], Any], device: torch.device, threads: int, repeats: int) -> tuple[float, float | None]:
     """Shortest time of a call in ms, and peak memory in MB (GPU only)."""
     call()
     best = np.inf
@@ -77,7 +83,7 @@ def ms_a_call(call: Callable[[], Any], device: torch.device, threads: int, repea
             begun = time.process_time()
             call()
             best = min(best, 1e3 * (time.process_time() - begun) / threads)
-    peak = torch.cuda.max_memory_allocated() / 2**20 if device.type == "cuda" else np.nan
+    peak = torch.cuda.max_memory_allocated() / 2**20 if device.type == "cuda" else None
     return best, peak
 
 
@@ -132,38 +138,90 @@ def compare(backbone: str, size: int, batch: int, device: torch.device, options:
     return rows
 
 
-def end_to_end(n_cases: int, device: str, n_jobs: int) -> list[Row]:
+class Clocked:
+    """The second step of the extractor with a clock: what is not spent in here, the network waits for crops."""
+
+    def __init__(self, step: FrozenStep) -> None:
+        self.step, self.seconds = step, 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.step, name)
+
+    def __call__(self, payloads: Any) -> Any:
+        begun = time.perf_counter()
+        found = self.step(payloads)
+        self.seconds += time.perf_counter() - begun
+        return found
+
+
+def end_to_end(backbones: list[str], n_cases: int, device: str, n_jobs: int) -> list[Row]:
     """Crops a second from files, with one worker and with several; wall time, so an idle machine is needed."""
-    import pandas as pd
-
-    from radiokit.io import Mask, Volume, write_volume
-
-    rng = np.random.default_rng(0)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        cases = []
-        for k in range(n_cases):
-            image, region = rng.normal(100, 40, size=(128, 256, 256)), np.zeros((128, 256, 256), bool)
-            region[40:80, 100:140, 90 + k : 130 + k] = True
-            paths = [f"{folder}/{name}{k}.nii.gz" for name in ("image", "mask")]
-            write_volume(Volume(image.astype(np.int16)), paths[0])
-            write_volume(Mask(region), paths[1])
-            cases.append(paths)
-        table = pd.DataFrame(cases, columns=["image", "mask"], index=[f"P{k}" for k in range(n_cases)])
-        net = Weights(plain_network("resnet18"))
-        for jobs in sorted({1, n_jobs}):
-            extractor = DeepFeatureExtractor(weights=net, patch_size=(50,) * 3, device=device, n_jobs=jobs)
-            extractor.extract(table.iloc[:jobs])  # starts workers
-            begun = time.perf_counter()
+        table = cohort_in(folder, n_cases)
+        for backbone, jobs in itertools.product(backbones, sorted({1, n_jobs})):
+            net = Weights(plain_network(backbone))
+            extractor = DeepFeatureExtractor(
+                backbone=backbone, weights=net, patch_size=(50,) * 3, device=device, n_jobs=jobs
+            )
+            clock = Clocked(extractor._step())
+            extractor._step = lambda clock=clock: clock  # type: ignore[method-assign]
+            extractor.extract(table.iloc[:jobs])  # starts workers, and builds the network
+            clock.seconds, begun = 0.0, time.perf_counter()
             extractor.extract(table)
-            rows.append({"n_jobs": jobs, "crops_a_second": n_cases / (time.perf_counter() - begun)})
+            seconds = time.perf_counter() - begun
+            rate, waiting = n_cases / seconds, 1 - clock.seconds / seconds
+            rows.append({"backbone": backbone, "n_jobs": jobs, "crops_a_second": rate, "waiting": waiting})
+            print(
+                f"end to end, {backbone} at 50^3, {jobs} workers: {rate:.1f} crops/s, {waiting:.0%} waiting", flush=True
+            )
     return rows
+
+
+def cohort_in(folder: str, n_cases: int) -> pd.DataFrame:
+    """Write a cohort of noise, and return its case table."""
+    rng = np.random.default_rng(0)
+    cases = []
+    for k in range(n_cases):
+        image, region = rng.normal(100, 40, size=(128, 256, 256)), np.zeros((128, 256, 256), bool)
+        region[40:80, 100:140, 90 + k : 130 + k] = True
+        paths = [f"{folder}/{name}{k}.nii.gz" for name in ("image", "mask")]
+        write_volume(Volume(image.astype(np.int16)), paths[0])
+        write_volume(Mask(region), paths[1])
+        cases.append(paths)
+    return pd.DataFrame(cases, columns=["image", "mask"], index=[f"P{k}" for k in range(n_cases)])
+
+
+def training(size: int, device: torch.device, options: argparse.Namespace) -> list[Row]:
+    """An epoch of 16 crops of two channels, augmentation included, in each precision of `Training`."""
+    X = np.random.default_rng(0).normal(size=(16, 2, size, size, size)).astype(np.float32)
+    rows = []
+    for precision in ["float32"] if device.type == "cpu" else ["float32", "tf32", "bfloat16"]:
+
+        def epochs(n: int, precision: str = precision) -> None:
+            how = Training(epochs=n, patience=None, device=device.type, precision=precision, threads=options.threads)
+            DeepClassifier("resnet_small", training=how, random_state=0).fit(X, np.arange(16) % 2)
+
+        few, _ = ms_a_call(lambda: epochs(1), device, options.threads, 1)
+        many, peak = ms_a_call(lambda: epochs(3), device, options.threads, options.repeats)
+        rows.append({"size": size, "device": device.type, "precision": precision, "ms_an_epoch": (many - few) / 2,
+                     "peak_mb": peak})  # fmt: skip
+    return rows
+
+
+def hardware_of(name: str) -> str:
+    """The GPU, or the processor."""
+    if name == "cuda":
+        return torch.cuda.get_device_name()
+    known = Path("/proc/cpuinfo")
+    models = [line.split(":")[1].strip() for line in known.read_text().splitlines() if line.startswith("model name")]
+    return f"{models[0] if models else platform.machine()}, {os.cpu_count()} cores"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--backbones", nargs="+", default=["resnet18", "resnet50", "densenet121"])
+    parser.add_argument("--backbones", nargs="+", default=["resnet18", "resnet50", "densenet121", "foundation"])
     parser.add_argument("--sizes", nargs="+", type=int, default=[50, 96])
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 4])
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
@@ -171,11 +229,13 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--cases", type=int, default=16, help="of the end-to-end run; 0 leaves it out")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--train-size", type=int, default=32, help="crops of the training run; 0 leaves it out")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     names = ["cuda" if torch.cuda.is_available() else "cpu"] if options.device == "auto" else [options.device]
-    hardware = torch.cuda.get_device_name() if "cuda" in names else f"{platform.processor() or platform.machine()}"
-    print(f"torch {torch.__version__}, {hardware}, {options.threads} CPU threads")
+    about: dict[str, Any] = {"hardware": hardware_of(names[0]), "torch": torch.__version__, "threads": options.threads}
+    about["load"] = list(os.getloadavg())
+    print(", ".join(f"{k} {v}" for k, v in about.items()))
     rows: list[Row] = []
     for name in names:
         for backbone in options.backbones:
@@ -186,15 +246,17 @@ def main() -> None:
                         print(
                             f"{row['device']:5} {backbone:12} {size:3}^3 batch {batch:3} {row['option']:9}"
                             f" {row['ms_a_crop']:9.2f} ms  x{row['speedup']:.2f}  drift {row['drift']:.1e}"
-                            + ("" if np.isnan(row["peak_mb"]) else f"  peak {row['peak_mb']:.0f} MB"),
+                            + ("" if row["peak_mb"] is None else f"  peak {row['peak_mb']:.0f} MB"),
                             flush=True,
                         )
-    whole = end_to_end(options.cases, names[0], options.jobs) if options.cases else []
-    for row in whole:
-        print(f"end to end, resnet18 at 50^3, n_jobs={row['n_jobs']}: {row['crops_a_second']:.1f} crops/s")
+    taught = training(options.train_size, torch.device(names[0]), options) if options.train_size else []
+    for row in taught:
+        print(f"training, resnet_small at {row['size']}^3, {row['precision']}: {row['ms_an_epoch']:.0f} ms an epoch")
+    whole = end_to_end(options.backbones, options.cases, names[0], options.jobs) if options.cases else []
     if options.json:
-        about = {"torch": torch.__version__, "hardware": hardware, "threads": options.threads}
-        options.json.write_text(json.dumps({**about, "networks": rows, "end_to_end": whole}, indent=1))
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        found = {**about, "load_at_the_end": list(os.getloadavg()), "networks": rows, "training": taught}
+        options.json.write_text(json.dumps({**found, "end_to_end": whole}, indent=1, allow_nan=False) + "\n")
 
 
 if __name__ == "__main__":
