@@ -62,7 +62,8 @@ def attribution_map(model: Any, case: Any, *, method: str = "gradcam", layer: st
     columns. Nothing stays on the model.
 
     *How to read it.* It shows what the network looked at, not that this is right, nor why. Look at cases without the
-    event too, and compare both methods; maps of a network without predictive value mean nothing.
+    event too, and compare both methods; maps of a network without predictive value mean nothing. Grad-CAM is 0
+    throughout where all that the network saw speaks against the event; occlusion keeps the sign.
 
     Examples
     --------
