@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -315,39 +313,3 @@ def test_settings_are_checked_before_any_case(make, settings: dict) -> None:
 def test_options_are_checked(options: dict) -> None:
     with pytest.raises(ParameterError):
         DeepOptions(**options)
-
-
-WITHOUT_TORCH = """
-import sys
-class Blocked:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("torch", "monai"):
-            raise ModuleNotFoundError(f"No module named {name!r}")
-sys.meta_path.insert(0, Blocked())
-import numpy as np
-from sklearn.base import clone
-import radiokit
-from radiokit.deep import DeepFeatureExtractor
-extractor = clone(DeepFeatureExtractor(backbone="resnet50", weights="weights.pt"))
-assert extractor.get_params()["weights"] == "weights.pt"
-assert len(extractor.get_feature_names_out()) == 2048
-values = np.ones((9, 9, 9))
-for call in (
-    extractor.fit,
-    lambda: extractor.transform("cases.csv"),
-    lambda: extractor.extract_case(values, values > 0, spacing=(1, 1, 1)),
-):
-    try:
-        call()
-    except ImportError as error:
-        assert isinstance(error, radiokit.exceptions.MissingDependencyError)
-        assert "pip install 'radiokit[deep]'" in str(error), error
-    else:
-        raise SystemExit("no error")
-print("fine")
-"""
-
-
-def test_without_torch() -> None:
-    done = subprocess.run([sys.executable, "-c", WITHOUT_TORCH], capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == "fine", done.stderr

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -146,44 +144,3 @@ def test_mixed_precision_trains_the_same_network_but_for_rounding(precision: str
     scores = mixed.decision_function(X)
     mixed.training = replace(mixed.training, precision="float32")
     assert (mixed.decision_function(X) == scores).all()
-
-
-WITHOUT_TORCH = """
-import sys
-class Blocked:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("torch", "monai"):
-            raise ModuleNotFoundError(f"No module named {name!r}")
-sys.meta_path.insert(0, Blocked())
-import numpy as np
-import pandas as pd
-from sklearn.base import clone
-import radiokit
-from radiokit.deep import Crop, DeepClassifier, DeepSurvival, Network, Training, attribution_map, build_network
-y = pd.DataFrame({"event": np.arange(4) % 2 == 0, "time": np.arange(4.0)})
-X = np.zeros((4, 1, 8, 8, 8))
-models = [
-    clone(kind(Network("resnet18", dimension="2.5D"), crop=Crop((8, 16, 16)), training=Training(epochs=2)))
-    for kind in (DeepClassifier, DeepSurvival)
-]
-assert models[0].get_params()["training"].epochs == 2 and "resnet18" in repr(models[1])
-for call in (
-    lambda: models[0].fit(X, y["event"]),
-    lambda: models[1].fit(X, y),
-    lambda: attribution_map(models[0], X[0]),
-    lambda: build_network("resnet18"),
-):
-    try:
-        call()
-    except radiokit.exceptions.MissingDependencyError as error:
-        assert isinstance(error, ImportError) and "pip install 'radiokit[deep]'" in str(error), error
-    else:
-        raise SystemExit("no error")
-assert "torch" not in sys.modules
-print("fine")
-"""
-
-
-def test_without_torch() -> None:
-    done = subprocess.run([sys.executable, "-c", WITHOUT_TORCH], capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == "fine", done.stderr
