@@ -27,8 +27,9 @@ def conclusions(endpoints: list[Endpoint], tables: Mapping[str, pd.DataFrame]) -
     """Return a row a claim: the model, the claim, the verdict and the reason in numbers.
 
     Verdicts are rules, and all of them are in this file: an interval above 0.5, a paired test adjusted for the number
-    of comparisons, 100 events and 100 patients without for calibration (Collins et al. 2016, doi 10.1002/sim.6787), 10
-    events a candidate, features chosen in 8 of 10 subsamples. "Not supported" says that these data do not show it, and
+    of comparisons, 100 events and 100 patients without for calibration (Collins et al. 2016, doi 10.1002/sim.6787), of
+    which slope and observed to expected events are between 0.8 and 1.25 and not shown to differ from 1, 10 events a
+    candidate, features chosen in 8 of 10 subsamples. "Not supported" says that these data do not show it, and
     never that it is wrong.
     """
     rows = [row for endpoint in endpoints if endpoint.models for row in _claims(endpoint, tables)]
