@@ -16,6 +16,7 @@ from radiokit.utils import import_optional
 INSTALL = "pip install 'radiokit[deep]'"
 # cuBLAS repeats a result only with a workspace of fixed size, which it reads from here when it starts.
 WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
+SHALLOW = 8  # slices, of a network that begins with 7 x 7 x 7 voxels
 HALF = ("bfloat16", "float16")
 
 
@@ -186,3 +187,42 @@ def computing_in(precision: str, device: Any) -> Iterator[None]:
         if precision in HALF:
             stack.enter_context(torch.autocast(device.type, getattr(torch, precision)))
         yield
+
+
+@contextmanager
+def sound_gradients(network: Any, depth: int, device: Any) -> Iterator[None]:
+    """Keep a CPU off oneDNN where its gradients are wrong.
+
+    The gradient of the weights of a 7 x 7 x 7 convolution of step 2 over 5, 6 or 7 slices is noise from beside the
+    array, or ends the process (torch 2.13.0 on an AMD EPYC with AVX-512; any other size is right). torch's own
+    convolution is right for all, and half as fast.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        What is trained.
+    depth : int
+        Slices of its input.
+    device : torch.device
+        Where.
+
+    Yields
+    ------
+    None
+        Nothing.
+
+    Examples
+    --------
+    >>> torch = require_torch()
+    >>> with sound_gradients(torch.nn.Conv3d(1, 8, 7, stride=2), 6, torch.device("cpu")):
+    ...     torch.backends.mkldnn.enabled
+    False
+    """
+    torch = require_torch()
+    solid = any(isinstance(part, torch.nn.Conv3d) for part in network.modules())
+    before = torch.backends.mkldnn.enabled
+    try:
+        torch.backends.mkldnn.enabled = before and not (device.type == "cpu" and solid and depth < SHALLOW)
+        yield
+    finally:
+        torch.backends.mkldnn.enabled = before

@@ -24,7 +24,7 @@ from radiokit.deep._augment import Patches, augment
 from radiokit.deep._batches import Rows, epoch_batches
 from radiokit.deep._losses import Target
 from radiokit.deep._settings import Training
-from radiokit.deep._torch import computing_in
+from radiokit.deep._torch import computing_in, sound_gradients
 from radiokit.exceptions import FileError, InputError
 from radiokit.utils import track
 
@@ -111,7 +111,8 @@ def train(
             rate = settings.learning_rate * (1 + math.cos(math.pi * epoch / settings.epochs)) / 2
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            loss = _epoch(network, optimizer, task, settings, epoch, device)
+            with sound_gradients(network, task.inputs.images.shape[2], device):
+                loss = _epoch(network, optimizer, task, settings, epoch, device)
             stop = _loss(network, task, task.stop, settings.batch_size, device) if task.stop.size else math.nan
             progress.history.append([epoch + 1, rate, loss, stop])
             progress.epoch = epoch + 1
@@ -152,14 +153,15 @@ def _epoch(
         with computing_in(settings.precision, device):
             scores = network(images, present, clinical)
         loss = task.target.loss(scores.float(), rows)
-        if not torch.isfinite(loss):
-            raise InputError(
-                f"the loss is {loss.item()} in epoch {epoch + 1}: training diverged. Lower learning_rate (now "
-                f"{settings.learning_rate:g}), or look for extreme intensities."
-            )
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_NORM)
+        steepness = torch.nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_NORM)
+        if not torch.isfinite(loss + steepness):
+            raise InputError(
+                f"the loss is {loss.item()} and the norm of its gradient {steepness.item()} in epoch {epoch + 1}: "
+                f"training diverged. Lower learning_rate (now {settings.learning_rate:g}), or look for extreme "
+                "intensities."
+            )
         optimizer.step()
         total, seen = total + loss.item() * rows.size, seen + rows.size
     return total / seen

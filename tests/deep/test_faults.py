@@ -18,6 +18,7 @@ from planted_images import classifier, images
 
 from radiokit.deep import Crop, DeepClassifier, DeepSurvival, Network, Training
 from radiokit.deep._reader import Reader
+from radiokit.deep._torch import sound_gradients
 from radiokit.exceptions import DataWarning, FileError, InputError, OutcomeError, ParameterError
 from radiokit.io import Mask, Volume
 from radiokit.utils import as_survival_target
@@ -144,3 +145,34 @@ def test_mixed_precision_trains_the_same_network_but_for_rounding(precision: str
     scores = mixed.decision_function(X)
     mixed.training = replace(mixed.training, precision="float32")
     assert (mixed.decision_function(X) == scores).all()
+
+
+@pytest.mark.parametrize("depth", [3, 6, 7, 8])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_gradients_of_shallow_crops_are_those_of_double_precision(depth: int, stride: int) -> None:
+    # torch 2.13's oneDNN returns noise for 5, 6 and 7 slices at step 2; 5 ends the process where it is not kept off.
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    stem = torch.nn.Conv3d(2, 16, 7, stride=stride, padding=3)
+    exact = torch.nn.Conv3d(2, 16, 7, stride=stride, padding=3).double()
+    exact.load_state_dict(stem.state_dict())
+    x = torch.randn(4, 2, depth, 16, 16)
+    with sound_gradients(stem, depth, torch.device("cpu")):
+        (stem(x) ** 2).sum().backward()
+    (exact(x.double()) ** 2).sum().backward()
+    assert torch.allclose(stem.weight.grad.double(), exact.weight.grad, rtol=1e-3, atol=1e-3 * exact.weight.grad.std())
+    assert torch.backends.mkldnn.enabled
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_network_of_six_slices_trains(seed: int) -> None:
+    X = np.random.default_rng(seed).normal(size=(8, 1, 6, 12, 12)).astype(np.float32)
+    model = DeepClassifier("resnet_small", training=Training(epochs=3, patience=None), random_state=seed)
+    assert np.isfinite(model.fit(X, [0, 1] * 4).predict_proba(X)).all()
+
+
+def test_training_that_diverges_is_said() -> None:
+    X = np.random.default_rng(0).normal(size=(8, 1, 8, 12, 12)).astype(np.float32)
+    model = DeepClassifier("resnet_small", training=replace(SHORT, epochs=9, learning_rate=1e30), random_state=0)
+    with pytest.raises(InputError, match="training diverged"):
+        model.fit(X, [0, 1] * 4)
