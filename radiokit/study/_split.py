@@ -131,7 +131,7 @@ def _draw(patients: Patients, cohort: pd.Series, share: float, random_state: int
         # By name, so that the order of the case table does not decide who is drawn.
         ordered = members[np.argsort(patients.group[members].to_numpy().astype(str), kind="stable")]
         drawn.extend(rng.permutation(ordered.to_numpy())[: round(share * len(ordered))])
-    return pool[patients.group[pool].isin(patients.group[drawn])]  # and who was entered twice, with his copy
+    return pool[patients.group[pool].isin(patients.group[drawn])]  # and their copies, where a scan was entered twice
 
 
 def strata(patients: Patients) -> pd.Series:
