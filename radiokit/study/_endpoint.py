@@ -66,6 +66,15 @@ class Modelled:
     optimism: pd.DataFrame
     calibration: pd.DataFrame
 
+    @property
+    def kind(self) -> str:
+        """What it was built from: clinical, volume, signature or combined; never read off its name."""
+        if self.stack.volume is not None:
+            return "volume"
+        if not self.stack.signatures:
+            return "clinical"
+        return "combined" if len(self.stack.signatures) > 1 or len(self.stack.clinical) else "signature"
+
     def honest(self, cohort: str) -> Predictions:
         """Return the predictions of a cohort that may be judged: out-of-fold in training."""
         return self.predictions[cohort, SOURCE_OF[cohort]]

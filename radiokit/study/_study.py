@@ -29,6 +29,7 @@ from radiokit.study._domain import with_domains
 from radiokit.study._endpoint import Data, Endpoint, Run, model_endpoint, survival_outcome
 from radiokit.study._freeze import freeze_all
 from radiokit.study._guards import guard_table, refuse_outcome_copies, study_warnings
+from radiokit.study._names import refuse_reserved
 from radiokit.study._options import Options
 from radiokit.study._pipelines import make_signature
 from radiokit.study._provenance import provenance
@@ -205,6 +206,7 @@ class Study:
 
     def _run(self, n_jobs: int | None, cache: Path | None, progress: bool) -> StudyResult:
         options = self.options if isinstance(self.options, Options) else Options.from_mapping(self.options)
+        refuse_reserved(self.signatures)
         split, roles = as_split(self.split), self._roles()
         _refuse_weights(options, roles)
         flow = Flow()
