@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from radiokit.exceptions import InputError, ParameterError
+from radiokit.utils._jit import compiled
 
 MAX_LEVELS = 2**24
 
@@ -93,7 +93,7 @@ def _digitise(values: np.ndarray, edges: np.ndarray) -> GreyLevels:
     return GreyLevels(level, int(top))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _find_bins(values, edges, level):  # type: ignore[no-untyped-def]
     # Equals np.digitize: a first guess from the mean width, then a step or two along the edges as they are.
     last = edges.size - 2

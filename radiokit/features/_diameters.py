@@ -8,7 +8,8 @@ way the planes lie.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from radiokit.utils._jit import compiled
 
 
 def longest_distances(mask: np.ndarray, spacing: np.ndarray) -> tuple[float, float, float, float]:
@@ -43,7 +44,7 @@ def extreme_corners(mask: np.ndarray, spacing: np.ndarray | None = None) -> tupl
     return np.stack(np.unravel_index(common, shape), axis=1), tuple(planar)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def row_ends(mask):  # type: ignore[no-untyped-def]
     """First and last mesh corner of each row, in half voxels; planes and rows at half voxels too. -1: none."""
     n_planes, n_rows, n = mask.shape
@@ -69,12 +70,12 @@ def row_ends(mask):  # type: ignore[no-untyped-def]
     return low, high
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _turn(a, b, c):  # type: ignore[no-untyped-def]
     return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _plane_hulls(low, high, half):  # type: ignore[no-untyped-def]
     # Longest distance within a plane in mm, and the corners of all hulls in half voxels. Rows come in order, so each
     # side of a hull is a monotone chain over the row ends.
@@ -113,7 +114,7 @@ def _longest_between(points: np.ndarray) -> float:
     return float(_longest_pair(points[order], radius[order]))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _longest_pair(points, radius):  # type: ignore[no-untyped-def]
     longest = 0.0
     for a in range(len(points)):

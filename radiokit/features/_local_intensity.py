@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numba import njit
 
 from radiokit.features._region import Region
+from radiokit.utils._jit import compiled
 
 RADIUS = (3 / (4 * np.pi)) ** (1 / 3) * 10  # mm, of a ball of 1 cm³
 
@@ -32,7 +32,7 @@ class Peaks:
         self.means: np.ndarray = _ball_means(np.asarray(image, dtype=float), places, steps[near])
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _ball_means(image, places, steps):  # type: ignore[no-untyped-def]
     means = np.empty(len(places))
     for n in range(len(places)):

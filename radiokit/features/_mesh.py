@@ -10,7 +10,8 @@ from functools import cache
 from itertools import pairwise
 
 import numpy as np
-from numba import njit
+
+from radiokit.utils._jit import compiled
 
 # Corner k of the cube, (z, y, x); bit k of the code says that it is inside.
 CORNERS = np.array([(0, 0, 0), (0, 0, 1), (0, 1, 1), (0, 1, 0), (1, 0, 0), (1, 0, 1), (1, 1, 1), (1, 1, 0)])
@@ -88,7 +89,7 @@ def mesh_area_volume(mask: np.ndarray, spacing: np.ndarray, *, closed: bool = Fa
     return float(area), float(volume / 6)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _count_cubes(mask):  # type: ignore[no-untyped-def]
     # How many cubes have each code, and the sum of the places (z, y, x) of their corner 0. The border is empty.
     count = np.zeros(256, dtype=np.int64)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numba import njit
+
+from radiokit.utils._jit import compiled
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class ToneDifference:
         return _sum_over_pairs(self.i, self.p, self.s)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _sum_by_level(level, around, neighbours, size):  # type: ignore[no-untyped-def]
     n = np.zeros(size, dtype=np.int64)
     s = np.zeros(size)
@@ -74,7 +75,7 @@ def _sum_by_level(level, around, neighbours, size):  # type: ignore[no-untyped-d
     return n, s
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _sum_over_pairs(i, p, s):  # type: ignore[no-untyped-def]
     contrast = busyness = complexity = strength = 0.0
     for a in range(i.size):

@@ -6,26 +6,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from radiokit.exceptions import ParameterError
 from radiokit.filters._base import Filter, check_choice, check_positive
 from radiokit.io import Volume
+from radiokit.utils._jit import compiled
 
 METHODS = ("default", "ror", "uniform", "var")
 Box = tuple[slice, slice, slice]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _pixel(image, row, column):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     if row < 0 or column < 0 or row >= image.shape[0] or column >= image.shape[1]:
         return 0.0
     return image[row, column]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _bilinear(image, row, column):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     top, left = int(np.floor(row)), int(np.floor(column))
     bottom, right = int(np.ceil(row)), int(np.ceil(column))
@@ -35,7 +35,7 @@ def _bilinear(image, row, column):  # type: ignore[no-untyped-def]  # pragma: no
     return (1 - down) * upper + down * lower
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _patterns(image, rows, columns, method, first, last, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Codes of the pixels of `image` from corner `first` to `last`; method as the index in METHODS."""
     samples = rows.size

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from radiokit.utils._jit import compiled
 
 Box = tuple[slice, slice, slice]
 LANES = 16
@@ -145,7 +146,7 @@ def _lines(array: np.ndarray, axis: int) -> np.ndarray:
     return array.reshape(1, z * y, x).transpose(0, 2, 1)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _add(total, part, weight):  # type: ignore[no-untyped-def]
     # In double, and stored as ITK stores it.
     for z in range(total.shape[0]):
@@ -154,7 +155,7 @@ def _add(total, part, weight):  # type: ignore[no-untyped-def]
                 total[z, y, x] = total[z, y, x] + part[z, y, x] * weight
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _filter_lines(source, target, n, m, d, bn, bm):  # type: ignore[no-untyped-def]
     blocks, length, width = source.shape
     data = np.zeros((length, LANES))
@@ -173,7 +174,7 @@ def _filter_lines(source, target, n, m, d, bn, bm):  # type: ignore[no-untyped-d
                     target[block, i, start + k] = forward[i, k] + backward[i, k]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _go_forward(x, w, n, d, b):  # type: ignore[no-untyped-def]
     for i in range(min(4, len(x))):  # before the border the first value goes on for ever
         for k in range(LANES):
@@ -195,7 +196,7 @@ def _go_forward(x, w, n, d, b):  # type: ignore[no-untyped-def]
             w[i, k] = value - past
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _go_backward(x, w, m, d, b):  # type: ignore[no-untyped-def]
     last = len(x) - 1
     for i in range(min(4, len(x))):

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from radiokit.utils._jit import compiled
 
 Array = NDArray[Any]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _along_last(x, taps, turn, out):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     n, length = out.shape[1], taps.size
     for a in range(out.shape[0]):
@@ -33,7 +34,7 @@ def _along_last(x, taps, turn, out):  # type: ignore[no-untyped-def]  # pragma: 
                     out[a, i] += taps[j] * x[a, i + length - 1 - j]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _along_middle(x, taps, turn, out):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     n, length = out.shape[1], taps.size
     for a in range(out.shape[0]):

@@ -8,12 +8,12 @@ of steps: ITK's BSplineDecompositionImageFilter, BSplineInterpolateImageFunction
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from radiokit.io import Volume
 from radiokit.preprocessing._grids import Floats, Grid, along_axes, line_ends
+from radiokit.utils._jit import compiled
 
 MARGIN = 64
 SUPPORT = 4
@@ -83,7 +83,7 @@ def _coefficients(array: NDArray[np.generic], low: NDArray[np.intp], high: NDArr
     return c
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _decompose(x, at_start, at_end, full):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Filter along the middle axis in place; a line that is cut starts from its own value."""
     z = np.sqrt(3.0) - 2.0
@@ -107,7 +107,7 @@ def _decompose(x, at_start, at_end, full):  # type: ignore[no-untyped-def]  # pr
                 line[i, b] = z * (line[i + 1, b] - line[i, b])
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _start(line, z, full):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Set the first value of the causal recursion under mirrored borders; its sum is cut off at 1e-10."""
     n, width = line.shape
@@ -133,7 +133,7 @@ def _start(line, z, full):  # type: ignore[no-untyped-def]  # pragma: no cover -
         line[0, b] = line[0, b] / (1.0 - power * power)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _support(x, n, low, weight, place):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Weights and places of the four coefficients around a continuous index."""
     base = int(np.floor(np.float32(x))) - 1  # ITK takes the floor in single precision
@@ -147,7 +147,7 @@ def _support(x, n, low, weight, place):  # type: ignore[no-untyped-def]  # pragm
         place[m] = (2 * (n - 1) - i if i >= n else i) - low
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _supports(places, n, low):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Weights and places for each index of an axis, shapes (4, n); outside of the image the weights are 0."""
     weights, indices = np.zeros((SUPPORT, places.size)), np.zeros((SUPPORT, places.size), np.int64)
@@ -157,7 +157,7 @@ def _supports(places, n, low):  # type: ignore[no-untyped-def]  # pragma: no cov
     return weights, indices
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _evaluate_straight(c, wx, ix, wy, iy, wz, iz, out):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Sum as `_evaluate` does, a row of voxels at a time."""
     for k in range(out.shape[0]):
@@ -172,7 +172,7 @@ def _evaluate_straight(c, wx, ix, wy, iy, wz, iz, out):  # type: ignore[no-untyp
                             line[i] += weight[i] * across * along * row[place[i]]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _evaluate(c, low, shape, first, last, out):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     wx, wy, wz = np.empty(4), np.empty(4), np.empty(4)
     ix, iy, iz = np.empty(4, np.int64), np.empty(4, np.int64), np.empty(4, np.int64)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
@@ -15,6 +14,7 @@ from radiokit.stats._censoring import censoring_function
 from radiokit.stats._inputs import FloatArray, check_choice, check_score, check_weights, normal_quantile
 from radiokit.stats._results import Result
 from radiokit.stats._survival_inputs import check_times_events
+from radiokit.utils._jit import compiled
 
 
 @dataclass(frozen=True, repr=False)
@@ -309,14 +309,14 @@ def _count(
     return _Pairs(estimate, influence, counts)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _add(tree: FloatArray, place: int, amount: float) -> None:
     while place < tree.size:
         tree[place] += amount
         place += place & -place
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _up_to(tree: FloatArray, place: int) -> float:
     total = 0.0
     while place > 0:
@@ -325,7 +325,7 @@ def _up_to(tree: FloatArray, place: int) -> float:
     return total
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _pair_sums(
     time: FloatArray,
     event: NDArray[np.bool_],

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from radiokit.stats._inputs import FloatArray
+from radiokit.utils._jit import compiled
 
 MAX_NEWTON = 100
 MAX_ROUNDS = 50
@@ -114,7 +114,7 @@ def cox_loss(time: FloatArray, outcome: FloatArray, weight: FloatArray) -> Cox:
     return Cox(outcome, weight, steps, dead[steps], np.searchsorted(time[steps], time, side="right"))
 
 
-@njit(cache=True)
+@compiled
 def solve(A, b, size):  # type: ignore[no-untyped-def]
     """Solve a positive definite system in place by Cholesky; False where a pivot is not safely positive."""
     largest = 0.0
@@ -144,7 +144,7 @@ def solve(A, b, size):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True)
+@compiled
 def change(G, gradient, beta, a, move):  # type: ignore[no-untyped-def]
     """Move coefficient a, and the gradient with it."""
     beta[a] += move
@@ -152,7 +152,7 @@ def change(G, gradient, beta, a, move):  # type: ignore[no-untyped-def]
         gradient[b] -= move * G[a, b]
 
 
-@njit(cache=True)
+@compiled
 def sweep(G, gradient, beta, l1, l2):  # type: ignore[no-untyped-def]
     """Minimise over one coefficient after the other; return the largest gain."""
     worst = 0.0
@@ -171,7 +171,7 @@ def sweep(G, gradient, beta, l1, l2):  # type: ignore[no-untyped-def]
     return worst
 
 
-@njit(cache=True)
+@compiled
 def newton_direction(G, gradient, beta, l1, l2, active, size, A, step):  # type: ignore[no-untyped-def]
     """Solve for the step of the active coefficients with their signs held; return the expected decrease, or -1."""
     largest = 0.0
@@ -196,7 +196,7 @@ def newton_direction(G, gradient, beta, l1, l2, active, size, A, step):  # type:
     return -1.0
 
 
-@njit(cache=True)
+@compiled
 def minimise(G, c, beta, l1, l2, tolerance):  # type: ignore[no-untyped-def]
     """Minimise b'Gb/2 - c'b + sum(l1 |b| + l2 b^2 / 2) over b, in place.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import gammaln
@@ -11,6 +10,7 @@ from scipy.special import gammaln
 from radiokit.exceptions import InputError
 from radiokit.stats._censoring import life_table
 from radiokit.stats._inputs import FloatArray
+from radiokit.utils._jit import compiled
 
 # R's maxstat multiplies by factorials, which end here; beyond, the two corrections agree for practical purposes.
 MAX_EXACT_CASES = 170
@@ -117,7 +117,7 @@ def p_hothorn_lausen(scores: FloatArray, m: NDArray[np.intp]) -> float:
     return float(min(max(p, 0.0), 1.0))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _subset_counts(scores: NDArray[np.int64]) -> FloatArray:
     """Numbers of subsets by size and sum (shift algorithm of Streitberg and Roehmel 1986)."""
     n, total = scores.size, scores.sum()

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numba import njit
+
+from radiokit.utils._jit import compiled
 
 # Above this size a table of all cells gives way to sorting: thousands of grey levels need it.
 TABLE_BYTES = 32 * 2**20
@@ -95,7 +96,7 @@ class CountMatrix:
         return CountMatrix(self.i, self.j, self.n[self.n.any(axis=1)])
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _tally(i, j, table):  # type: ignore[no-untyped-def]
     for n in range(i.size):
         table[i[n], j[n]] += 1

@@ -7,7 +7,8 @@ from functools import cached_property, lru_cache
 from itertools import product
 
 import numpy as np
-from numba import njit
+
+from radiokit.utils._jit import compiled
 
 
 def directions(shape: tuple[int, ...], distances: Sequence[int] = (1,), *, flat_axis: int | None = None) -> np.ndarray:
@@ -110,7 +111,7 @@ class Lattice:
         return len(np.unique(feet, axis=0)) < len(feet)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _touches(inside, index, step):  # type: ignore[no-untyped-def]
     for place in index:  # noqa: SIM110 - a loop that stops early, compiled
         if inside[place + step]:

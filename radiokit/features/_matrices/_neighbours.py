@@ -6,7 +6,8 @@ The kernels go along unbroken rows of voxels, so that the machine takes many vox
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from radiokit.utils._jit import compiled
 
 
 def count_dependent(field: np.ndarray, rows: np.ndarray, steps: np.ndarray, alpha: int) -> np.ndarray:
@@ -44,7 +45,7 @@ def sum_neighbours(field: np.ndarray, rows: np.ndarray, steps: np.ndarray) -> np
     return total
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _count_equal(field, rows, steps, count):  # type: ignore[no-untyped-def]
     done = 0
     for start, length in rows:
@@ -57,7 +58,7 @@ def _count_equal(field, rows, steps, count):  # type: ignore[no-untyped-def]
         done += length
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _count_close(field, rows, steps, alpha, count):  # type: ignore[no-untyped-def]
     done = 0
     for start, length in rows:
@@ -71,7 +72,7 @@ def _count_close(field, rows, steps, alpha, count):  # type: ignore[no-untyped-d
         done += length
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _sum_levels(field, rows, steps, total):  # type: ignore[no-untyped-def]
     done = 0
     for start, length in rows:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from radiokit.features._matrices._counts import TABLE_BYTES, CountMatrix
+from radiokit.utils._jit import compiled
 
 
 def cooccurrence(field: np.ndarray, index: np.ndarray, steps: np.ndarray, n_levels: int) -> CountMatrix:
@@ -35,7 +35,7 @@ def cooccurrence(field: np.ndarray, index: np.ndarray, steps: np.ndarray, n_leve
     return CountMatrix.from_table(table)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _count_pairs(field, index, steps, table):  # type: ignore[no-untyped-def]
     # Level 0 fills row and column 0, which nobody reads: no branch for neighbours outside the region.
     for place in index:

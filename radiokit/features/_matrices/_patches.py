@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from radiokit.features._matrices._counts import CountMatrix
+from radiokit.utils._jit import compiled
 
 Stack = NDArray[np.int64]
 
@@ -65,7 +65,7 @@ def patch_zones(stack: Stack, offsets: np.ndarray) -> CountMatrix:
     return _counted(events[:, :n], n_matrices=len(stack))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _collect_pairs(stack, offsets, events):  # type: ignore[no-untyped-def]
     n = 0
     _, depth, height, width = stack.shape
@@ -83,7 +83,7 @@ def _collect_pairs(stack, offsets, events):  # type: ignore[no-untyped-def]
     return n
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _collect_runs(stack, offsets, events):  # type: ignore[no-untyped-def]
     n = 0
     _, depth, height, width = stack.shape
@@ -115,7 +115,7 @@ def _collect_runs(stack, offsets, events):  # type: ignore[no-untyped-def]
     return n
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _collect_zones(stack, offsets, events):  # type: ignore[no-untyped-def]
     # Each zone is flooded from its first voxel and taken out of the stack, which is a copy.
     n = 0

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from radiokit.features._matrices._counts import TABLE_BYTES, CountMatrix
+from radiokit.utils._jit import compiled
 
 
 def run_lengths(field: np.ndarray, rows: np.ndarray, steps: np.ndarray, n_levels: int, longest: int) -> CountMatrix:
@@ -46,7 +46,7 @@ def run_lengths(field: np.ndarray, rows: np.ndarray, steps: np.ndarray, n_levels
     return CountMatrix.from_table(table)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _count_runs(field, rows, steps, lengths, table):  # type: ignore[no-untyped-def]
     # `lengths` holds how long the run through each place is so far; a run is counted where it ends. Runs that go on
     # are counted as length 0, which nobody reads: no branch.
@@ -67,7 +67,7 @@ def _count_runs(field, rows, steps, lengths, table):  # type: ignore[no-untyped-
                 counts[here[k], (ahead[k] != here[k]) * length[k]] += 1
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _end_runs(field, index, step, recent, lengths):  # type: ignore[no-untyped-def]
     last = recent.shape[0] - 1
     for n in range(index.size):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from radiokit.features._matrices._lattice import Lattice
+from radiokit.utils._jit import compiled
 
 
 def label_zones(
@@ -47,7 +47,7 @@ def label_zones(
     return zone, first
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _root(parent, n):  # type: ignore[no-untyped-def]
     while parent[n] != n:
         parent[n] = parent[parent[n]]
@@ -55,7 +55,7 @@ def _root(parent, n):  # type: ignore[no-untyped-def]
     return n
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _unite(field, index, steps, others, recent, parent):  # type: ignore[no-untyped-def]
     # Union-find over positions in the index. A parent always comes before its child, so roots are first voxels.
     last = recent.size - 1
@@ -84,7 +84,7 @@ def _unite(field, index, steps, others, recent, parent):  # type: ignore[no-unty
     return n_zones
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _number(parent, first):  # type: ignore[no-untyped-def]
     # Replaces parents by zone numbers in place: a parent comes before its child and is numbered already.
     n_zones = 0
