@@ -41,13 +41,14 @@ class Nomogram:
         ``variable, value, points``: a row a tick of each variable's axis; `value` is a number or the text of a level.
     scale : DataFrame
         ``total_points, linear_predictor`` and ``probability`` (logistic), ``survival_<time>`` for each time (Cox with
-        `times`), or ``median_survival``: 201 rows from 0 to the largest possible sum of ticks.
+        `times`), ``cumulative_incidence_<time>`` (competing risks), or ``median_survival``: 201 rows from 0 to the
+        largest possible sum of ticks.
     points_per_unit : float
         Points for a unit of the linear predictor.
     lp_at_zero : float
         Linear predictor at 0 total points.
     times : tuple of float
-        Times of the survival axes.
+        Times of the axes of survival or cumulative incidence.
 
     See Also
     --------
@@ -115,10 +116,11 @@ class Nomogram:
 
         Parameters
         ----------
-        model : LogisticModel, CoxModel, LogisticRegression, CoxPHFitter, or statsmodels result
+        model : LogisticModel, CoxModel, FineGray, LogisticRegression, CoxPHFitter, or statsmodels result
             Fitted; without interactions or strata.
         times : array-like, optional
-            Times at which a Cox nomogram gives survival. Absent: it gives the median survival.
+            Times at which a Cox nomogram gives survival; absent, it gives the median survival. Required for a model of
+            competing risks, whose nomogram gives the cumulative incidence of its cause.
         max_points : float
             Points that the widest axis spans.
         scales : dict, optional
@@ -148,8 +150,13 @@ class Nomogram:
         if not ticks:
             raise InputError("The model has no predictors; there is nothing to give points for.")
         nomogram = cls(source, ticks, max_points)
-        if times is not None and not source.survival:
-            raise InputError("times is for Cox models; this one predicts a probability.")
+        if times is not None and source.baseline is None:
+            raise InputError("times is for survival models; this one predicts a probability.")
+        if times is None and source.incidence:
+            raise InputError(
+                "times is None; required for a model of competing risks: its cumulative incidence may never reach one "
+                "half, so that there is no median. Give the times of interest, for example times=[2, 5]."
+            )
         nomogram.times = () if times is None else tuple(np.atleast_1d(np.asarray(times, dtype=float)).tolist())
         if any(not t > 0 for t in nomogram.times):
             raise InputError(f"times holds {nomogram.times}; required: times above 0.")
@@ -168,8 +175,9 @@ class Nomogram:
         frame = pd.DataFrame({"total_points": total, "linear_predictor": self._linear_predictor(total)})
         prediction = self.predict(total)
         if self.times:
-            return frame.assign(**{f"survival_{t:g}": prediction[:, k] for k, t in enumerate(self.times)})
-        return frame.assign(**{"median_survival" if self._source.survival else "probability": prediction})
+            axis = "cumulative_incidence" if self._source.incidence else "survival"
+            return frame.assign(**{f"{axis}_{t:g}": prediction[:, k] for k, t in enumerate(self.times)})
+        return frame.assign(**{"probability" if self._source.baseline is None else "median_survival": prediction})
 
     def points(self, X: pd.DataFrame) -> pd.Series:
         """Return the points of each variable of each case.
@@ -218,15 +226,12 @@ class Nomogram:
         Returns
         -------
         ndarray
-            Probability of the positive class, shape (n,); for a Cox model survival at `times`, shape (n, n_times), NaN
-            beyond the last follow-up; or without `times` the median survival, shape (n,), NaN where it is not reached.
+            Probability of the positive class, shape (n,); at `times` the survival of a Cox model, or the cumulative
+            incidence of a model of competing risks, shape (n, n_times), NaN beyond the last follow-up; without `times`
+            the median survival, shape (n,), NaN where it is not reached.
         """
         eta = self._linear_predictor(np.atleast_1d(np.asarray(total_points, dtype=float)))
-        if not self._source.survival:
-            return self._source.probability(eta)
-        if self.times:
-            return self._source.survival_at(eta, np.asarray(self.times))
-        return self._source.median(eta)
+        return self._source.predict(eta, self.times)
 
     def _linear_predictor(self, total_points: FloatArray) -> FloatArray:
         return self.lp_at_zero + total_points / self.points_per_unit

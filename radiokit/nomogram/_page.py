@@ -55,19 +55,21 @@ def _numbers(nomogram: Nomogram, source: Source) -> dict[str, Any]:
                 **_kind(term),
             }
         )
-    survival = source.survival
-    reached = source.survival_at(np.zeros(1), np.asarray(nomogram.times))[0] if survival and nomogram.times else []
+    base = source.baseline
+    step = base.hazards[0] if base is not None and not nomogram.times else None
+    reached = base.survival(np.zeros(1), nomogram.times)[0] if base is not None and nomogram.times else []
     return {
         "terms": terms,
         "intercept": source.intercept,
         "lp_at_zero": nomogram.lp_at_zero,
         "points_per_unit": nomogram.points_per_unit,
         "max_points": nomogram.max_points,
-        "kind": "logistic" if not survival else "survival" if nomogram.times else "median",
+        "kind": "logistic" if base is None else "survival" if nomogram.times else "median",
+        "incidence": source.incidence,
         "times": list(nomogram.times),
         "baseline": [None if np.isnan(s) else float(s) for s in reached],
-        "event_times": source.event_times.tolist() if survival and not nomogram.times else [],
-        "hazard": source.hazard.tolist() if survival and not nomogram.times else [],
+        "event_times": [] if step is None else step.times.tolist(),
+        "hazard": [] if step is None else step.values.tolist(),
     }
 
 

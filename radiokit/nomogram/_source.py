@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from radiokit.exceptions import InputError, OutcomeError
+from radiokit.stats._baseline import Baseline
 from radiokit.stats._design import Design, Linear, column_design
 from radiokit.stats._inputs import FloatArray
 from radiokit.stats._logistic_fit import expit
@@ -18,22 +20,17 @@ from radiokit.stats._logistic_fit import expit
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A model as numbers: ``eta = intercept + sum over terms``; Cox's eta is 0 where the baseline hazard holds.
+    """A model as numbers: ``eta = intercept + sum over terms``, and what a linear predictor stands for.
 
-    `event_times` and `hazard` are Cox's cumulative baseline hazard; both are empty for a logistic model.
+    Without a `baseline` that is the probability of a logistic model; with one, survival where it holds at eta = 0, or
+    the cumulative incidence of a cause under competing risks (`incidence`).
     """
 
     design: Design
     coef: FloatArray
     intercept: float
-    event_times: FloatArray = field(default_factory=lambda: np.zeros(0))
-    hazard: FloatArray = field(default_factory=lambda: np.zeros(0))
-    last_time: float = np.inf
-
-    @property
-    def survival(self) -> bool:
-        """Whether the model is one of survival."""
-        return self.event_times.size > 0
+    baseline: Baseline | None = None
+    incidence: bool = False
 
     def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return what each variable adds to the linear predictor, a column a variable."""
@@ -41,23 +38,14 @@ class Source:
         parts = [matrix[:, s] @ self.coef[s] for s in self.design.slices]
         return pd.DataFrame(np.column_stack(parts), index=X.index, columns=self.design.variables)
 
-    def probability(self, eta: FloatArray) -> FloatArray:
-        """Probability of the event, for a logistic model."""
-        return expit(eta)
-
-    def survival_at(self, eta: FloatArray, times: FloatArray) -> FloatArray:
-        """Survival of shape (n, n_times); NaN beyond the last follow-up."""
-        index = np.searchsorted(self.event_times, times, side="right")
-        hazard = np.append(0.0, self.hazard)[index]
-        hazard = np.where(times > self.last_time, np.nan, hazard)
-        # A hazard ratio of exp(600) leaves nobody; larger ones leave the floats.
-        return np.exp(-hazard * np.exp(np.minimum(eta, 600.0))[:, None])
-
-    def median(self, eta: FloatArray) -> FloatArray:
-        """First event time at which survival is at most one half; NaN where it never is."""
-        # A hazard that reaches log 2 but for rounding has reached it.
-        needed = np.log(2) * np.exp(-eta) * (1 - 1e-12)
-        return np.append(self.event_times, np.nan)[np.searchsorted(self.hazard, needed)]
+    def predict(self, eta: FloatArray, times: Sequence[float]) -> FloatArray:
+        """Probability of shape (n,), the outcome at each time of shape (n, m), or without times the median survival."""
+        if self.baseline is None:
+            return expit(eta)
+        if not times:
+            return self.baseline.median(eta)
+        survival = self.baseline.survival(eta, np.asarray(times))
+        return 1 - survival if self.incidence else survival
 
 
 def read_model(model: Any, scales: Mapping[Hashable, Sequence[Any]]) -> Source:
@@ -71,12 +59,13 @@ def read_model(model: Any, scales: Mapping[Hashable, Sequence[Any]]) -> Source:
     if hasattr(model, "fit"):
         check_is_fitted(model)
     if hasattr(model, "baseline_") and hasattr(model, "center_"):
-        return _from_cox(model, scales)
+        return _from_hazards(model, scales)
     if hasattr(model, "coef_") and hasattr(model, "classes_"):
         return _from_classifier(model, scales)
     raise InputError(
-        f"A nomogram cannot be made from {type(model).__name__}; required: LogisticModel, CoxModel, scikit-learn's "
-        "LogisticRegression, lifelines' CoxPHFitter, or a statsmodels Logit, GLM (binomial) or PHReg result."
+        f"A nomogram cannot be made from {type(model).__name__}; required: LogisticModel, CoxModel, FineGray, "
+        "scikit-learn's LogisticRegression, lifelines' CoxPHFitter, or a result of statsmodels (Logit, binomial GLM, "
+        "PHReg)."
     )
 
 
@@ -103,7 +92,7 @@ def _from_classifier(model: Any, scales: Mapping[Hashable, Sequence[Any]]) -> So
     return Source(design, coef, float(np.ravel(model.intercept_)[0]))
 
 
-def _from_cox(model: Any, scales: Mapping[Hashable, Sequence[Any]]) -> Source:
+def _from_hazards(model: Any, scales: Mapping[Hashable, Sequence[Any]]) -> Source:
     if "stratum" in model.baseline_:
         raise InputError("The Cox model is stratified: survival depends on the stratum, which points cannot show.")
     coef = np.nan_to_num(np.asarray(model.coef_, dtype=float).ravel())
@@ -111,15 +100,10 @@ def _from_cox(model: Any, scales: Mapping[Hashable, Sequence[Any]]) -> Source:
     if design is None:
         names = list(getattr(model, "feature_names_in_", [f"x{j}" for j in range(coef.size)]))
         design = _ranged(names, scales)
-    table = model.baseline_
-    return Source(
-        design,
-        coef,
-        -float(np.asarray(model.center_) @ coef),
-        table["time"].to_numpy(dtype=float),
-        table["cumulative_hazard"].to_numpy(dtype=float),
-        float(np.max(getattr(getattr(model, "_baseline", None), "last_time", np.inf))),
-    )
+    last_time = getattr(getattr(model, "_baseline", None), "last_time", np.array([np.inf]))
+    baseline = Baseline.from_table(model.baseline_, last_time)
+    centre = -float(np.asarray(model.center_) @ coef)
+    return Source(design, coef, centre, baseline, incidence="cumulative_incidence" in model.baseline_)
 
 
 def _from_lifelines(model: Any, scales: Mapping[Hashable, Sequence[Any]]) -> Source:
@@ -130,14 +114,13 @@ def _from_lifelines(model: Any, scales: Mapping[Hashable, Sequence[Any]]) -> Sou
     coef = model.params_.to_numpy(dtype=float)
     # lifelines' baseline is that of a case with mean covariates.
     center = float(model._norm_mean.loc[names].to_numpy(dtype=float) @ coef)
-    return Source(
-        _ranged(names, scales),
-        coef,
-        -center,
-        hazard.index.to_numpy(dtype=float),
-        hazard.to_numpy(dtype=float),
-        float(hazard.index.max()),
-    )
+    return Source(_ranged(names, scales), coef, -center, _baseline(hazard.index, hazard))
+
+
+def _baseline(time: ArrayLike, hazard: ArrayLike) -> Baseline:
+    """Return the baseline of another library, followed until its last time."""
+    table = pd.DataFrame({"time": np.asarray(time, float), "cumulative_hazard": np.asarray(hazard, float)})
+    return Baseline.from_table(table.sort_values("time"), np.array([table["time"].max()]))
 
 
 def _from_statsmodels(result: Any) -> Source:
@@ -154,8 +137,7 @@ def _from_statsmodels(result: Any) -> Source:
     intercept = float(sum(params[n] * exog[n].iloc[0] for n in constant))
     if hasattr(result, "baseline_cumulative_hazard"):
         time, hazard, _ = result.baseline_cumulative_hazard[0]
-        order = np.argsort(time)
-        return Source(design, coef, 0.0, np.asarray(time)[order], np.asarray(hazard)[order], float(np.max(time)))
+        return Source(design, coef, 0.0, _baseline(time, hazard))
     family = getattr(result.model, "family", None)
     if family is not None and type(family).__name__ != "Binomial":
         raise InputError(f"The family of the model is {type(family).__name__}; required: Binomial.")

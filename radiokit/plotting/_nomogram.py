@@ -195,7 +195,8 @@ def _outcome_label(outcome: str) -> str:
     """Return `survival_24.0` as words; other names with spaces."""
     name, _, time = outcome.rpartition("_")
     try:
-        return f"{name.capitalize()} at {float(time):.4g}" if name else outcome.capitalize()
+        words = name.replace("_", " ").capitalize()
+        return f"{words} at {float(time):.4g}" if name else outcome.capitalize()
     except ValueError:
         return outcome.replace("_", " ").capitalize()
 

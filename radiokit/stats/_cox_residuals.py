@@ -1,24 +1,12 @@
-"""What a fitted Cox model leaves: baseline hazard, score residuals, robust covariance, Schoenfeld's test."""
+"""What a fitted Cox model leaves: score residuals, robust covariance, Schoenfeld's test."""
 
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from radiokit.stats._cox_fit import CoxFit, RiskSets, partial_likelihood
 from radiokit.stats._inputs import FloatArray
-
-
-def baseline_hazard(fit: CoxFit) -> pd.DataFrame:
-    """Cumulative baseline hazard at the means of the covariates, a row a stratum (by number) and event time.
-
-    The increment at a time is the sum of its steps' ``c_k / S_k``: Breslow's estimator, or Efron's for Efron's ties.
-    """
-    jumps = fit.sets.by_block(fit.state.hazard)
-    stratum = fit.sets.block_stratum
-    total = pd.Series(jumps).groupby(stratum).cumsum().to_numpy()
-    return pd.DataFrame({"stratum": stratum, "time": fit.sets.block_time, "cumulative_hazard": total})
 
 
 def martingale_residuals(fit: CoxFit) -> FloatArray:

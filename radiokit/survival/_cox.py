@@ -15,8 +15,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiokit.exceptions import DataWarning, InputError, ParameterError, SeparationWarning
 from radiokit.stats import Test, concordance_index
+from radiokit.stats._baseline import from_steps
 from radiokit.stats._cox_fit import CoxFit, fit_cox
-from radiokit.stats._cox_residuals import baseline_hazard, robust_covariance
+from radiokit.stats._cox_residuals import robust_covariance
 from radiokit.stats._design import check_frame, column_design, model_frame
 from radiokit.stats._inputs import (
     FloatArray,
@@ -27,7 +28,6 @@ from radiokit.stats._inputs import (
     normal_quantile,
 )
 from radiokit.stats._survival_inputs import check_groups
-from radiokit.survival._baseline import Baseline
 from radiokit.survival._inputs import check_outcome
 from radiokit.utils import as_survival_target
 
@@ -198,9 +198,9 @@ class CoxModel(BaseEstimator):
         weights = check_weights(sample_weight, len(matrix))
         codes, self._strata_labels = check_groups(layer, len(matrix), name="strata")
         fit = fit_cox(matrix, time, event, ties=self.ties, strata=codes, weights=weights)
-        self._fill(fit, None if cluster is None else check_groups(cluster, len(matrix), name="cluster")[0])
         last_time = np.array([time[codes == k].max() for k in range(len(self._strata_labels))])
-        self._baseline = Baseline.from_table(baseline_hazard(fit), last_time)
+        self._baseline = from_steps(fit.sets, fit.state.hazard, last_time)
+        self._fill(fit, None if cluster is None else check_groups(cluster, len(matrix), name="cluster")[0])
         self.n_, self.n_events_ = len(matrix), int(event.sum())
         return self
 
@@ -236,7 +236,7 @@ class CoxModel(BaseEstimator):
             Survival probabilities; NaN beyond the last follow-up of the training set (of the stratum).
         """
         matrix, strata = self.covariates(X)
-        return self._baseline.survival(self._linear_predictor(matrix), strata, times)
+        return self._baseline.survival(self._linear_predictor(matrix), times, strata)
 
     def predict_median(self, X: Any) -> FloatArray:
         """Median survival time of cases.
@@ -349,8 +349,7 @@ class CoxModel(BaseEstimator):
         b, v = fit.coef[fit.used], self.covariance_[np.ix_(fit.used, fit.used)]
         self.wald_ = _chi_square(float(b @ np.linalg.lstsq(v, b, rcond=None)[0]) if df else 0.0, df)
         self.summary_ = wald_table(names, fit.coef, np.sqrt(self.covariance_.diagonal()), self.confidence_level)
-        table = baseline_hazard(fit)
-        table["survival"] = np.exp(-table["cumulative_hazard"])
+        table = self._baseline.table()
         labels = pd.Series(self._strata_labels, dtype=object)
         table["stratum"] = labels[table["stratum"]].to_numpy()
         self.baseline_ = table if self.strata is not None else table.drop(columns="stratum")

@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiokit.stats import concordance_index
-from radiokit.stats._cox_fit import partial_likelihood, risk_sets
+from radiokit.stats._baseline import baseline_hazard
 from radiokit.stats._elastic_net import cross_validated_path, fold_ids
 from radiokit.stats._inputs import FloatArray, check_choice, check_numeric
-from radiokit.survival._baseline import Baseline
 from radiokit.survival._inputs import check_outcome
 from radiokit.utils import as_survival_target
 
@@ -74,6 +72,7 @@ class CoxElasticNet(BaseEstimator):
 
     Examples
     --------
+    >>> import pandas as pd
     >>> from radiokit.survival import CoxElasticNet, as_target
     >>> rng = np.random.default_rng(0)
     >>> X = pd.DataFrame(rng.normal(size=(80, 3)), columns=["a", "b", "c"])
@@ -131,7 +130,9 @@ class CoxElasticNet(BaseEstimator):
         names = getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.coef_.size)])
         self.selected_ = [str(name) for name, b in zip(names, self.coef_, strict=True) if b != 0]
         self.center_ = matrix.mean(axis=0)
-        self._fill_baseline(matrix, time, event)
+        # Breslow's, as the likelihood of the path.
+        self._baseline = baseline_hazard(time, event, (matrix - self.center_) @ self.coef_, ties="breslow")
+        self.baseline_ = self._baseline.table().drop(columns="stratum")
         self.n_, self.n_events_ = time.size, int(event.sum())
         return self
 
@@ -168,7 +169,7 @@ class CoxElasticNet(BaseEstimator):
             Survival probabilities; NaN beyond the last follow-up of the training set.
         """
         eta = self.predict(X)
-        return self._baseline.survival(eta, np.zeros(eta.size, dtype=np.intp), times)
+        return self._baseline.survival(eta, times)
 
     def score(self, X: Any, y: Any) -> float:
         """Harrell's concordance index of `predict`.
@@ -191,11 +192,3 @@ class CoxElasticNet(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
-
-    def _fill_baseline(self, matrix: FloatArray, time: FloatArray, event: Any) -> None:
-        sets = risk_sets(time, event, ties="breslow")
-        centred = (matrix - self.center_)[sets.order]
-        state = partial_likelihood(sets, centred[:, :0], centred @ self.coef_)
-        total = np.cumsum(sets.by_block(state.hazard))
-        self.baseline_ = pd.DataFrame({"time": sets.block_time, "cumulative_hazard": total, "survival": np.exp(-total)})
-        self._baseline = Baseline.from_table(self.baseline_.assign(stratum=0), np.array([time.max()]))

@@ -15,10 +15,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiokit.exceptions import DataWarning, InputError, OutcomeError, SeparationWarning
 from radiokit.stats import Test
+from radiokit.stats._baseline import Baseline
 from radiokit.stats._fine_gray import FineGrayFit, fit_fine_gray
 from radiokit.stats._inputs import FloatArray, check_magnitude, check_numeric
 from radiokit.stats._survival_inputs import check_causes
-from radiokit.survival._baseline import Baseline
 from radiokit.survival._cox import wald_table
 
 __all__ = ["FineGray"]
@@ -113,7 +113,7 @@ class FineGray(BaseEstimator):
         self._fill(fit_fine_gray(matrix, time, cause, self.cause))
         self.n_, self.n_events_ = time.size, int((cause == self.cause).sum())
         self.n_competing_ = int(((cause > 0) & (cause != self.cause)).sum())
-        self._baseline = Baseline.from_table(self.baseline_.assign(stratum=0), np.array([time.max()]))
+        self._baseline = Baseline.from_table(self.baseline_, np.array([time.max()]))
         return self
 
     def predict(self, X: Any) -> FloatArray:
@@ -149,7 +149,7 @@ class FineGray(BaseEstimator):
             Cumulative incidences; NaN beyond the last follow-up of the training set.
         """
         eta = self.predict(X)
-        return -np.expm1(-self._baseline.cumulative_hazard(eta, np.zeros(eta.size, dtype=np.intp), times))
+        return -np.expm1(-self._baseline.cumulative_hazard(eta, times))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -19,7 +19,9 @@ from radiokit.exceptions import FileError, InputError
 from radiokit.models import LogisticModel
 from radiokit.nomogram import Nomogram
 from radiokit.nomogram._pretty import pretty
+from radiokit.plotting import NomogramDisplay
 from radiokit.survival import CoxModel, as_target
+from radiokit.survival.competing_risks import FineGray
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +97,24 @@ def test_cox_survival_and_median_are_the_models(data: pd.DataFrame) -> None:
     assert np.isnan(Nomogram.from_model(model, times=1e6).predict(total)).all()
 
 
+def test_competing_risks_give_cumulative_incidence(data: pd.DataFrame, tmp_path: Path) -> None:
+    cause = np.where(data["event"], 1 + (data["age"] > data["age"].median()), 0)
+    X = data[["age", "size <mm>"]]
+    model = FineGray(cause=1).fit(X, pd.DataFrame({"time": data["time"], "cause": cause}))
+    at = [5.0, 20.0]
+    scales = {name: [float(X[name].min()), float(X[name].max())] for name in X}
+    nomogram = Nomogram.from_model(model, times=at, scales=scales)
+    assert nomogram.scale.columns[2:].tolist() == ["cumulative_incidence_5", "cumulative_incidence_20"]
+    expected = model.predict_cumulative_incidence(X, at)
+    np.testing.assert_allclose(nomogram.predict(nomogram.total_points(X)), expected, atol=1e-12)
+    rulers = [ruler.label for ruler in NomogramDisplay.from_nomogram(nomogram)._rulers()]
+    assert rulers[-2:] == ["Cumulative incidence at 5", "Cumulative incidence at 20"]
+    nomogram.to_html(tmp_path / "page.html")
+    assert '"incidence": true' in (tmp_path / "page.html").read_text()
+    with pytest.raises(InputError, match="no median"):
+        Nomogram.from_model(model, scales=scales)
+
+
 def test_models_fitted_to_columns_know_their_ranges(data: pd.DataFrame) -> None:
     X = data[["age", "size <mm>"]]
     plain = Nomogram.from_model(LogisticModel().fit(X, data["y"]))
@@ -149,7 +169,7 @@ def test_statsmodels(data: pd.DataFrame) -> None:
 def test_what_cannot_be_a_nomogram_is_refused(data: pd.DataFrame) -> None:
     model = LogisticModel.from_formula("y ~ age", data)
     for arguments, message in (
-        ({"times": [5]}, "Cox models"),
+        ({"times": [5]}, "survival models"),
         ({"max_points": 0}, "max_points"),
         ({"scales": {"weight": [1, 2]}}, "weight"),
         ({"scales": {"age": [1]}}, "two or more"),
