@@ -49,7 +49,7 @@ class Baseline:
         self, eta: FloatArray, times: ArrayLike, strata: NDArray[np.intp] | None = None
     ) -> FloatArray:
         """Cumulative hazard of shape (n, m) at linear predictors eta; NaN beyond the last follow-up."""
-        grid = check_times(times)
+        grid = check_times(times, self.last_time)
         hazard = np.array([step.at(grid) for step in self.hazards])
         hazard[grid[None, :] > self.last_time[:, None]] = np.nan
         # As a sum of logarithms: no hazard at all stays none, however large the relative risk.

@@ -66,6 +66,7 @@ def survival_calibration_table(
     """
     check_count(bins, 1, name="bins")
     target, known = check_survival_target(y), follow_up(y, time)
+    time = known.horizon
     p = check_probability(survival_probability, target.size, name="survival_probability")
     edges = np.unique(type7_quantiles(p, np.arange(bins + 1) / bins))
     edges = edges if edges.size > 1 else np.repeat(edges, 2)

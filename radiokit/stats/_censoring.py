@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from radiokit.stats._inputs import FloatArray
+from radiokit.utils import tie_to
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +21,7 @@ class StepFunction:
     start: float = 1.0
 
     def at(self, t: ArrayLike) -> FloatArray:
-        """Values at t."""
+        """Values at t; a t that is one of the times but for rounding is that time."""
         return self._at(t, "right")
 
     def before(self, t: ArrayLike) -> FloatArray:
@@ -29,7 +30,7 @@ class StepFunction:
 
     def _at(self, t: ArrayLike, side: str) -> FloatArray:
         padded = np.append(self.start, self.values)
-        return padded[np.searchsorted(self.times, np.asarray(t, dtype=float), side=side)]  # type: ignore[call-overload]
+        return padded[np.searchsorted(self.times, tie_to(t, self.times), side=side)]  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from radiokit.stats._censoring import censoring_function
 from radiokit.stats._inputs import FloatArray, check_choice, check_score, check_weights, normal_quantile
 from radiokit.stats._results import Result
 from radiokit.stats._survival_inputs import check_times_events
+from radiokit.utils import tie_to
 from radiokit.utils._jit import compiled
 
 
@@ -286,10 +287,11 @@ def _count(
 ) -> _Pairs:
     if tau is not None and not tau > 0:
         raise InputError(f"tau is {tau!r}; required: a positive time.")
+    last = np.inf if tau is None else float(tie_to(tau, time))
     # With one event the weights cancel, and G need not be defined.
     weighted = method == "uno" and event.sum() > 1
     given = np.ones_like(time) if case_weight is None else case_weight
-    opens = event & (time <= (np.inf if tau is None else tau))
+    opens = event & (time <= last)
     weight = opens.astype(float)
     if weighted:
         weight[opens] = censoring_function(time, event, case_weight).before(time[opens]) ** -2.0

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from radiokit.exceptions import InputError, OutcomeError
 from radiokit.stats._inputs import FloatArray
-from radiokit.utils import as_survival_target, check_survival_target, is_survival_target
+from radiokit.utils import as_survival_target, check_survival_target, is_survival_target, tie_to
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ def follow_up(y: Any, horizon: float) -> FollowUp:
         time = as_survival_target(cause > 0, y["time"])["time"]
     if not (np.isfinite(horizon) and horizon > 0):
         raise InputError(f"time is {horizon!r}; required: a positive number, in the unit of the follow-up.")
+    horizon = float(tie_to(horizon, time))
     if time.max() < horizon:
         raise OutcomeError(
             f"time is {horizon:g}, and the longest follow-up is {time.max():g}; required: a horizon within the "
@@ -68,7 +69,7 @@ def follow_up(y: Any, horizon: float) -> FollowUp:
     times = np.unique(time[event])
     return FollowUp(
         time=time,
-        horizon=float(horizon),
+        horizon=horizon,
         rank=np.searchsorted(times, time, side="right"),
         event=event,
         primary=event & (cause == 1),

@@ -182,7 +182,7 @@ def rmst_difference(y: Any, groups: ArrayLike, *, tau: float, confidence_level: 
 
 
 def _area(time: FloatArray, event: NDArray[np.bool_], tau: float, label: Any) -> tuple[float, float]:
-    horizon = float(check_times(tau, name="tau")[0])
+    horizon = float(check_times(tau, time, name="tau")[0])
     table = life_table(time, event)
     survival = kaplan_meier_product(table.events, table.at_risk)
     if horizon > table.time[-1] and survival[-1] > 0:

@@ -59,7 +59,7 @@ def brier_curve(y: Any, survival_probability: ArrayLike, times: ArrayLike) -> pd
     [0.0175]
     """
     time, event = check_times_events(y)
-    grid = check_times(times)
+    grid = check_times(times, time)
     predicted = check_survival_matrix(survival_probability, time.size, grid)
     null = np.tile(survival_function(time, event).at(grid), (time.size, 1))
     weight = _weights(time, event, grid)

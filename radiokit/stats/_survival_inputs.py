@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from radiokit.exceptions import InputError, OutcomeError
 from radiokit.stats._inputs import FloatArray, as_floats
-from radiokit.utils import as_survival_target, check_survival_target
+from radiokit.utils import as_survival_target, check_survival_target, tie_to
 
 ALL = "all"
 
@@ -74,12 +74,12 @@ def check_survival_matrix(survival_probability: ArrayLike, n: int, times: FloatA
     return values
 
 
-def check_times(times: ArrayLike, *, name: str = "times") -> FloatArray:
-    """Return times as a vector of finite, non-negative floats."""
+def check_times(times: ArrayLike, followed: ArrayLike = (), *, name: str = "times") -> FloatArray:
+    """Return times as a vector of finite, non-negative floats, tied to those of the follow-up."""
     values = np.atleast_1d(as_floats(times, name=name))
     if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all() or (values < 0).any():
         raise InputError(f"{name} is {times!r}; required: one or more finite times >= 0, in the unit of the follow-up.")
-    return values
+    return tie_to(values, followed)
 
 
 def check_causes(time: ArrayLike, cause: ArrayLike) -> tuple[FloatArray, NDArray[np.int_]]:

@@ -71,7 +71,7 @@ def time_auc(y: Any, risk: ArrayLike, times: ArrayLike, *, confidence_level: flo
     score = check_score(risk, time.size, name="risk")
     weight = censoring_function(time, event)
     rows = []
-    for t in check_times(times):
+    for t in check_times(times, time):
         case, control = event & (time <= t), time > t
         auc, se = np.nan, np.nan
         if case.any() and control.any():
@@ -132,7 +132,7 @@ def compare_time_auc(
     scores = [check_score(r, time.size, name=name) for name, r in (("risk_a", risk_a), ("risk_b", risk_b))]
     weight = censoring_function(time, event)
     rows = []
-    for t in check_times(times):
+    for t in check_times(times, time):
         if not ((event & (time <= t)).any() and (time > t).any()):
             rows.append((float(t), *[np.nan] * 8))
             continue

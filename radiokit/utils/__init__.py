@@ -15,6 +15,7 @@ from radiokit.utils._targets import (
     is_survival_target,
     spells_outcome,
 )
+from radiokit.utils._ties import tie_times, tie_to
 from radiokit.utils._yaml import read_yaml
 
 __all__ = [
@@ -36,5 +37,7 @@ __all__ = [
     "run_cases_to",
     "spawn_seeds",
     "spells_outcome",
+    "tie_times",
+    "tie_to",
     "track",
 ]

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from radiokit.exceptions import OutcomeError
+from radiokit.utils._ties import tie_times
 
 SURVIVAL_DTYPE = np.dtype([("event", bool), ("time", float)])
 
@@ -69,7 +70,8 @@ def as_survival_target(event: ArrayLike, time: ArrayLike) -> NDArray[np.void]:
     event : array-like of shape (n,)
         True or 1 where the event was observed, False or 0 where follow-up ended without it.
     time : array-like of shape (n,)
-        Time to event or censoring, in any one unit, not negative.
+        Time to event or censoring, in any one unit, not negative. Times that differ by rounding only are made equal,
+        as R's survival does (`timefix`): differences of dates in years would be ties that nobody sees.
 
     Returns
     -------
@@ -102,7 +104,7 @@ def as_survival_target(event: ArrayLike, time: ArrayLike) -> NDArray[np.void]:
             f"time has {int((times < 0).sum())} negative values (smallest {times.min():g}); required: >= 0."
         )
     target = np.empty(events.size, dtype=SURVIVAL_DTYPE)
-    target["event"], target["time"] = events, times
+    target["event"], target["time"] = events, tie_times(times)
     return target
 
 
