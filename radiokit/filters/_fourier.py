@@ -1,4 +1,4 @@
-"""Filters that are defined in the frequency domain, on images that are continued by their boundary rule."""
+"""Filters that are defined by their transfer function on the frequencies of the image."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ NUMPY_MODES = {"zero": "constant", "nearest": "edge", "periodic": "wrap", "mirro
 Transfer = Callable[[tuple[Array, ...]], NDArray[np.float64] | NDArray[np.complex128]]
 
 
-def apply_transfer(volume: Volume, transfer: Transfer, dimension: str, boundary: str, reach: int) -> Volume:
+def apply_transfer(volume: Volume, transfer: Transfer, dimension: str) -> Volume:
     """Multiply the spectrum of an image with a transfer function.
+
+    The frequencies are those of the image itself (IBSI 2: the support of the filter is the image), so the image repeats
+    beyond its border. A padded image has other frequencies, and the response would depend on the padding.
 
     Parameters
     ----------
@@ -25,25 +28,19 @@ def apply_transfer(volume: Volume, transfer: Transfer, dimension: str, boundary:
         From frequencies in units of Nyquist's (one broadcastable array an axis) to the transfer function.
     dimension : {"3D", "2D"}
         In space, or within each axial slice.
-    boundary : str
-        How the image goes on; periodic needs no padding.
-    reach : int
-        Voxels of padding otherwise.
     """
     from scipy import fft
 
     axes = (0, 1, 2) if dimension == "3D" else (1, 2)
-    pad = [0 if boundary == "periodic" or axis not in axes else reach for axis in range(3)]
-    padded = continued(volume.array, pad, boundary)
-    grid = frequencies(padded.shape, axes)
+    array = volume.array.astype(np.float64)
+    grid = frequencies(array.shape, axes)
     # The image is real, and so is what is kept of the response: half a spectrum is enough, if the transfer function is
     # averaged with its conjugate at the opposite frequency, which on this grid is not the mirrored one.
     half = _half(grid)
     opposite = _half(tuple(np.roll(np.flip(f), 1) for f in grid))
-    spectrum = fft.rfftn(padded, axes=axes)
+    spectrum = fft.rfftn(array, axes=axes)
     spectrum *= (transfer(half) + np.conj(transfer(opposite))) / 2
-    response = fft.irfftn(spectrum, [padded.shape[axis] for axis in axes], axes=axes, overwrite_x=True)
-    return volume.with_array(response[tuple(slice(p, p + n) for p, n in zip(pad, volume.shape, strict=True))])
+    return volume.with_array(fft.irfftn(spectrum, [array.shape[a] for a in axes], axes=axes, overwrite_x=True))
 
 
 def _half(grid: tuple[Array, ...]) -> tuple[Array, ...]:

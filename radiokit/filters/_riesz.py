@@ -75,14 +75,12 @@ class Riesz(Filter):
         """
         if isinstance(self.filter, NonSeparableWavelet):
             band = self.filter
-            response = apply_transfer(
-                volume, lambda f: band.transfer(f) * self.transfer(f), "3D", band.boundary, band.padding
-            )
+            response = apply_transfer(volume, lambda f: band.transfer(f) * self.transfer(f), "3D")
         else:
             # The tails of the transform are long, so the image is continued before it is filtered.
             reach = int(2 * self.filter.truncate * self.filter.sigma / min(volume.spacing)) + 1
             wide = Volume(continued(volume.array, (reach,) * 3, self.filter.boundary), volume.spacing)
-            wide = apply_transfer(self.filter.apply(wide), self.transfer, "3D", "periodic", 0)
+            wide = apply_transfer(self.filter.apply(wide), self.transfer, "3D")
             response = volume.with_array(wide.array[(slice(reach, -reach),) * 3])
         yield self.names[0], response
 

@@ -28,14 +28,16 @@ class NonSeparableWavelet(Filter):
         The band: level 1 holds the highest frequencies, each further level is one octave lower.
     dimension : {"3D", "2D"}
         In space, or within each axial slice.
-    boundary : {"mirror", "nearest", "periodic", "zero"}
-        How the image goes on beyond its border.
+    boundary : {"periodic", "mirror", "nearest", "zero"}
+        Makes no difference here, and is kept because tables of settings name one: the filter is defined on the
+        frequencies of the image itself, so nothing is added beyond the border and the image repeats.
 
     Notes
     -----
     Transfer function of level j: cos(pi/2 log2(2 nu / nu_max)) for nu_max / 4 < nu <= nu_max, else 0, with nu_max =
     2^(1-j) and nu the radial frequency where 1 is the Nyquist frequency of an axis (IBSI 2, PRT7 and LODD, arXiv
-    2006.05470; Simoncelli and Freeman 1995, doi 10.1109/ICIP.1995.537667).
+    2006.05470; Simoncelli and Freeman 1995, doi 10.1109/ICIP.1995.537667). Its support is that of the image, so the
+    response at a voxel depends on the whole image: crop images of a cohort in one way.
 
     Examples
     --------
@@ -47,7 +49,7 @@ class NonSeparableWavelet(Filter):
     family: str = "simoncelli"
     level: int = 1
     dimension: str = "3D"
-    boundary: str = "mirror"
+    boundary: str = "periodic"
 
     def __post_init__(self) -> None:
         check_choice("NonSeparableWavelet", "family", self.family, FAMILIES)
@@ -60,11 +62,6 @@ class NonSeparableWavelet(Filter):
     def names(self) -> tuple[str, ...]:
         """Name of the image."""
         return (f"{self.family}-level-{self.level}-{self.dimension}",)
-
-    @property
-    def padding(self) -> int:
-        """Voxels by which the image is continued."""
-        return 16 * 2**self.level
 
     def transfer(self, frequencies: tuple[Array, ...]) -> Array:
         """Transfer function on a grid of frequencies in units of Nyquist's, one broadcastable array an axis."""
@@ -89,4 +86,4 @@ class NonSeparableWavelet(Filter):
             The response, float64.
         """
         transfer: Transfer = self.transfer
-        yield self.names[0], apply_transfer(volume, transfer, self.dimension, self.boundary, self.padding)
+        yield self.names[0], apply_transfer(volume, transfer, self.dimension)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from radiokit.exceptions import ParameterError
+from radiokit.features import RadiomicsExtractor, Resampling, Resegmentation
 from radiokit.filters import Filter, Gabor, Laws, LoG, Mean, NonSeparableWavelet, Riesz, Wavelet
 from radiokit.io import Volume, read_volume
 
@@ -186,3 +187,46 @@ def test_half_a_turn_adds_nothing(volume: Volume) -> None:
     found = both.apply(volume).array
     by_hand = [Gabor(2.0, 3.0, 1.5, theta=k * PI / 2).apply(volume).array for k in range(4)]
     assert np.allclose(found, np.mean(by_hand, axis=0))
+
+
+# IBSI 2 phase 3 (soft-tissue sarcoma STS_008): what teams submitted for filters 8 and 9 (Simoncelli, levels 1 and 2).
+# There is no consensus; the range of the teams that agree, of KCL, NCT Dresden, SERA and Cardiff.
+PHASE3 = [
+    ("CT", 1, "variance", 326.42, 326.54),  # KCL 326.50, NCT Dresden 326.42, SERA 326.54
+    ("CT", 2, "variance", 854.8, 855.8),  # NCT Dresden 854.8, KCL 855.8
+    ("PET", 2, "mean", 0.4821, 0.4887),  # SERA 0.4821, NCT Dresden 0.4831, Cardiff 0.4887
+]
+
+
+@pytest.mark.parametrize(("modality", "level", "feature", "low", "high"), PHASE3)
+@pytest.mark.parametrize("boundary", ["periodic", "mirror"])
+def test_simoncelli_agrees_with_the_teams_of_phase_3(
+    shared: Path, modality: str, level: int, feature: str, low: float, high: float, boundary: str
+) -> None:
+    kind = NonSeparableWavelet(level=level, boundary=boundary)
+    on_ct = modality == "CT"
+    extractor = RadiomicsExtractor(
+        standard="ibsi",
+        filters=[kind],
+        families={"statistics": [feature]},
+        resampling=Resampling((1, 1, 1) if on_ct else (3, 3, 3), interpolator="cubic", round_intensities=on_ct),
+        resegmentation=Resegmentation(range=(-200, 200)) if on_ct else None,
+    )
+    folder = shared / "data/sts/full/STS_008"
+    row = extractor.extract_case(folder / f"{modality}_image.nii.gz", folder / f"{modality}_mask.nii.gz")
+    digits = 2 if high > 300 else 4
+    assert low <= round(float(row.iloc[0]), digits) <= high
+
+
+def test_simoncelli_is_its_transfer_function_on_the_frequencies_of_the_image() -> None:
+    """By the definition (IBSI 2, PRT7): a plain discrete Fourier transform, in double sums over an odd grid."""
+    n = 7
+    image = np.random.default_rng(5).normal(size=(n, n, n))
+    nu = np.linspace(-1, 1, n)  # -1 and 1 are the same place of the spectrum only for even n
+    dft = np.exp(-2j * np.pi * np.outer(np.arange(n) - n // 2, np.arange(n)) / n)
+    spectrum = np.einsum("az,by,cx,zyx->abc", dft, dft, dft, image)
+    length = np.sqrt(nu[:, None, None] ** 2 + nu[:, None] ** 2 + nu**2)
+    inside = (length > 1 / 4) & (length <= 1)
+    gain = np.where(inside, np.cos(np.pi / 2 * np.log2(2 * np.where(inside, length, 1))), 0)
+    back = np.einsum("az,by,cx,abc->zyx", dft.conj(), dft.conj(), dft.conj(), spectrum * gain) / n**3
+    assert np.allclose(NonSeparableWavelet().apply(Volume(image)).array, back.real, atol=1e-12)
