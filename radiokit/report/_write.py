@@ -6,7 +6,6 @@ import base64
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader
@@ -20,6 +19,7 @@ from radiokit.report._methods import methods_text, settings_rows
 from radiokit.report._result import Reportable, endpoints, setting
 from radiokit.report._sections import Picture, picture, sections
 from radiokit.report._view import csv_uri
+from radiokit.utils._json import plain
 
 HERE = Path(__file__).parent
 
@@ -169,20 +169,3 @@ def safe_name(name: str) -> str:
     """Return a file name without anything a file system might refuse."""
     kept = "".join(c if c.isalnum() or c in "-_." else "_" for c in str(name)).strip("._")
     return kept[:80] or "unnamed"
-
-
-def plain(value: Any) -> Any:
-    """Return what JSON can hold: mappings, lists, numbers, text."""
-    if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple | set):
-        return [plain(v) for v in value]
-    if isinstance(value, pd.DataFrame):
-        return plain(value.reset_index().to_dict("records"))
-    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
-        return plain(value.item())
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if value == value and abs(value) != float("inf") else str(value)
-    return str(value)

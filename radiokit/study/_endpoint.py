@@ -21,6 +21,7 @@ from radiokit.study._stack import Stack
 from radiokit.utils import as_survival_target
 from radiokit.validation import CrossValidation, Predictions, leave_one_center_out, nested_cv
 from radiokit.validation._calibration_curve import default_grid, smooth
+from radiokit.validation._evidence import BASELINES, ModelKind
 from radiokit.validation._metrics import accuracy, metric_names
 from radiokit.validation._optimism import Optimism, add_632plus, bootstrap_statistic
 
@@ -67,7 +68,7 @@ class Modelled:
     calibration: pd.DataFrame
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> ModelKind:
         """What it was built from: clinical, volume, signature or combined; never read off its name."""
         if self.stack.volume is not None:
             return "volume"
@@ -93,6 +94,15 @@ class Endpoint:
     def suffix(self) -> str:
         """What distinguishes its models in tables that hold several endpoints."""
         return self.label
+
+    @property
+    def main(self) -> Modelled:
+        """The model the study is about: the last that is no baseline."""
+        return next((m for m in reversed(self.models) if m.kind not in BASELINES), self.models[-1])
+
+    def of_kind(self, kind: ModelKind) -> Modelled | None:
+        """Return the model of a kind, beside the main one."""
+        return next((m for m in self.models if m.kind == kind and m is not self.main), None)
 
     def cohorts(self) -> list[str]:
         """Cohorts with patients, training first."""

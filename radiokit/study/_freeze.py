@@ -36,7 +36,7 @@ def freeze_all(
                 extraction={
                     k: v
                     for k, v in extraction.items()
-                    if k in {s.name for s in model.frozen.scores} or "volume" in model.name
+                    if k in {s.name for s in model.frozen.scores} or model.kind == "volume"
                 },
                 card=_card(model, endpoint, data, tables, said, about) | _repeatable(model, endpoint, sources),
                 nomogram=_nomogram(model, tables),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,10 +10,11 @@ import pandas as pd
 from radiokit import stats
 from radiokit.exceptions import LeakageError
 from radiokit.study._cohort import Patients, Roles
-from radiokit.study._deep import is_deep
 from radiokit.study._endpoint import Data, Endpoint
 from radiokit.study._options import Options
+from radiokit.study._pipelines import describe
 from radiokit.study._repeatability import TrainingRepeats, repeatability_guard
+from radiokit.study._sample_size import sample_size
 from radiokit.study._sources import Source
 from radiokit.study._split import Split
 from radiokit.utils import as_survival_target, spells_outcome
@@ -158,43 +158,33 @@ def study_warnings(
 
 
 def _size(endpoint: Endpoint, data: Data) -> list[str]:
-    events = endpoint.y["event"] if endpoint.survival else endpoint.y
-    training = events[data.training]
-    rarer = int(training.sum()) if endpoint.survival else int(min(training.sum(), (~training).sum()))
-    images = {name for m in endpoint.models for name, (e, _) in dict(m.stack.signatures or {}).items() if is_deep(e)}
-    candidates = sum(len(v) for name, v in data.features.items() if name not in images) + len(data.clinical)
+    size = sample_size(endpoint, data, endpoint.suffix)
     said = []
-    if candidates and rarer / candidates < FEW:
+    if size.per_candidate < FEW:
         said.append(
-            f"{rarer} events in training for {candidates} candidate predictors{endpoint.suffix}: "
-            f"{rarer / candidates:.2g} each. Which features were chosen is largely chance: "
-            "judge the validated accuracy only."
+            f"{size.events} events in training for {size.candidates} candidate predictors{endpoint.suffix}: "
+            f"{size.per_candidate:.2g} each. {_chance(endpoint)}judge the validated accuracy only."
         )
     for model in endpoint.models:
         parameters = len(model.frozen.weights)
-        if parameters and rarer / parameters < FEW:
+        if parameters and size.events / parameters < FEW:
             said.append(
-                f"{model.name}: {rarer / parameters:.3g} events for each of {parameters} parameters of the final model "
-                f"(10 and more are usual)."
+                f"{model.name}: {size.events / parameters:.3g} events for each of {parameters} parameters of the final "
+                f"model (10 and more are usual)."
             )
-    return said + ([] if endpoint.survival else _riley(endpoint, data, training))
+    if size.patients < size.required:
+        said.append(
+            f"{endpoint.main.name}: Riley's criteria ask for {int(size.required)} patients for {size.parameters} "
+            f"parameters at this accuracy; training has {size.patients}."
+        )
+    return said
 
 
-def _riley(endpoint: Endpoint, data: Data, training: Any) -> list[str]:
-    """Riley's minimum sample size for the combined model, at the accuracy that was found out-of-fold."""
-    model = endpoint.models[-1]
-    parameters = len(model.frozen.weights) + sum(len(s.features) for s in model.frozen.scores)
-    found = float(model.cv.summary.loc[0, "estimate"])
-    share = float(training.mean())
-    if parameters == 0 or not 0.5 < found < 1 or not hasattr(stats, "sample_size_binary"):
-        return []
-    needed = stats.sample_size_binary(n_parameters=parameters, prevalence=share, c_statistic=min(found, 0.95))
-    if training.size >= needed.n:
-        return []
-    return [
-        f"{model.name}: Riley's criteria ask for {int(np.ceil(needed.n))} patients for {parameters} parameters at this "
-        f"accuracy; training has {training.size}."
-    ]
+def _chance(endpoint: Endpoint) -> str:
+    """Say what few events mean: chance in the choice of features, or, where none are chosen, in their weights."""
+    estimators = [estimator for m in endpoint.models for estimator, _ in dict(m.stack.signatures or {}).values()]
+    chosen = any((facts := describe(e)).selects or len(facts.reduces) > 1 for e in estimators)
+    return "Which features were chosen is largely chance: " if chosen else "Their weights are uncertain: "
 
 
 def _cohort_sizes(endpoint: Endpoint, data: Data) -> list[str]:

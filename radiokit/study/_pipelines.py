@@ -11,8 +11,9 @@ from sklearn.pipeline import Pipeline
 
 from radiokit.models import RadiomicsSignature, SurvivalSignature
 from radiokit.models import signature_pipeline as kind_pipeline
+from radiokit.models._describe import PipelineFacts, describe_pipeline
 from radiokit.selection import CorrelationSelector, UnivariateSelector, VarianceSelector
-from radiokit.study._deep import deep_estimator
+from radiokit.study._deep import deep_estimator, is_deep
 from radiokit.study._endpoint import Run
 from radiokit.study._options import Options
 from radiokit.study._repeatability import TrainingRepeats, with_repeatability
@@ -35,6 +36,13 @@ def make_signature(
             signature_pipeline(survival, options=options), sources[name].repeat, repeats.get(name)
         )
     return deep_estimator(deep, survival=survival, seed=run.random_state, cache=run.cache)
+
+
+def describe(estimator: Any) -> PipelineFacts:
+    """Return what the estimator of a signature does with its features; a network reads images and has none."""
+    if is_deep(estimator):
+        return PipelineFacts(f"a network ({type(estimator).__name__})", network=True)
+    return describe_pipeline(estimator)
 
 
 def signature_pipeline(survival: bool, *, options: Options) -> Pipeline:

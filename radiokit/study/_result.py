@@ -1,4 +1,4 @@
-"""What a study found: tables, predictions, frozen models, warnings, and where all of it comes from."""
+"""What a study found: outcomes, models and evidence as objects, tables as views of them, and where it comes from."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import re
 from dataclasses import asdict, dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import pandas as pd
 from radiokit.exceptions import FileError
 from radiokit.study._signature_file import FrozenSignature
 from radiokit.study._spec import StudySpec
+from radiokit.utils._json import plain
+from radiokit.validation._evidence import HONEST, Evidence, StudyEndpoint, StudyFacts, select
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -34,6 +37,13 @@ class StudyResult:
         Versions, settings, hashes, seeds, date.
     spec : StudySpec
         The study as it was asked for.
+    endpoints : tuple of StudyEndpoint
+        Each outcome with its models: ``name, survival, models``; a model has a ``name`` and a ``kind`` (clinical,
+        volume, signature, combined, or prevalence).
+    evidence : tuple of Evidence
+        Each estimate of how good a model is, with its source, interval, confidence level and method.
+    facts : StudyFacts
+        What is true of this run: cohorts and their centres, what each pipeline did, sample sizes.
 
     Examples
     --------
@@ -47,11 +57,80 @@ class StudyResult:
     warnings: list[str] = field(default_factory=list)
     provenance: dict[str, Any] = field(default_factory=dict)
     spec: StudySpec = field(default_factory=StudySpec)
+    endpoints: tuple[StudyEndpoint, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    facts: StudyFacts = field(default_factory=StudyFacts)
 
     def __repr__(self) -> str:
         names = ", ".join(self.models) or "none"
-        patients = self.predictions["case_id"].nunique()
-        return f"StudyResult({patients} patients, models: {names}, {len(self.warnings)} warnings)"
+        return f"StudyResult({self._patients()} patients, models: {names}, {len(self.warnings)} warnings)"
+
+    def _repr_html_(self) -> str:
+        """Discrimination of each model where nobody was trained on, and every warning, for a notebook."""
+        shown = pd.DataFrame([_row(e) for e in self.performance() if e.metric in {p.metric for p in self.endpoints}])
+        body = shown.to_html(index=False, border=0, escape=True) if len(shown) else ""
+        warnings = "".join(f"<li>{escape(text)}</li>" for text in self.warnings)
+        said = f"<details><summary>{len(self.warnings)} warnings</summary><ul>{warnings}</ul></details>"
+        return f"<p><b>{escape(self.spec.title)}</b>: {self._patients()} patients</p>{body}{said if warnings else ''}"
+
+    def _patients(self) -> int:
+        return int(self.predictions["case_id"].nunique()) if "case_id" in self.predictions else 0
+
+    def performance(
+        self,
+        *,
+        model: str | None = None,
+        cohort: str | None = None,
+        source: str | None = None,
+        metric: str | None = None,
+    ) -> list[Evidence]:
+        """Return how good models are, in patients whom they were not trained on.
+
+        Parameters
+        ----------
+        model, cohort, metric : str, optional
+            Only these; all where nothing is named.
+        source : {"external", "test", "out-of-fold", "optimism-corrected", "train"}, optional
+            Where the predictions come from. Absent: all but the last two, which are no predictions of other patients.
+
+        Returns
+        -------
+        list of Evidence
+            In the order of the table ``performance``.
+
+        Examples
+        --------
+        >>> StudyResult({}, pd.DataFrame()).performance(metric="auc")
+        []
+        """
+        found = select(self.evidence, model=model, cohort=cohort, source=source, metric=metric)
+        return [e for e in found if source is not None or e.source in HONEST]
+
+    def to_json(self) -> str:
+        """Return outcomes, models, evidence, facts, tables, warnings and provenance as JSON.
+
+        Returns
+        -------
+        str
+            An object with ``spec, endpoints, evidence, facts, tables, warnings, provenance``; a table is a list of
+            rows; what is no number (NaN, infinity) is null. Predictions of patients and frozen models are left out:
+            `save` writes them.
+
+        Examples
+        --------
+        >>> json.loads(StudyResult({}, pd.DataFrame()).to_json())["warnings"]
+        []
+        """
+        parts = {
+            "spec": asdict(self.spec),
+            "endpoints": [asdict(e) for e in self.endpoints],
+            "evidence": [asdict(e) for e in self.evidence],
+            "facts": asdict(self.facts),
+            "tables": {name: frame.to_dict("records") for name, frame in self.tables.items()},
+            "warnings": self.warnings,
+            "provenance": self.provenance,
+        }
+        return json.dumps(plain(parts), indent=1, allow_nan=False)
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write everything but the report into a folder.
@@ -92,8 +171,8 @@ class StudyResult:
             (folder / "warnings.txt").write_text("".join(f"{w}\n" for w in self.warnings), encoding="utf-8")
         except OSError as error:
             raise FileError(f"cannot write the study to {folder}: {error.strerror or error}.") from error
-        for name, model in self.models.items():
-            model.save(folder / f"{file_name(name)}.rk")
+        for name, model in zip(file_names(self.models), self.models.values(), strict=True):
+            model.save(folder / f"{name}.rk")
         return folder
 
     def report(self, path: str | os.PathLike[str]) -> Path:
@@ -125,6 +204,40 @@ class StudyResult:
         return path
 
 
+def _row(evidence: Evidence) -> dict[str, Any]:
+    interval = f"{evidence.ci_low:.2f} to {evidence.ci_high:.2f}" if evidence.has_interval else ""
+    return {
+        "model": evidence.model,
+        "cohort": evidence.cohort,
+        "source": evidence.source,
+        "metric": evidence.metric,
+        "estimate": round(evidence.estimate, 3),
+        f"{100 * evidence.level:.10g}% interval": interval,
+        "n": evidence.n,
+        "events": evidence.n_events,
+    }
+
+
 def file_name(model: str) -> str:
     """Return a model's name as a file name."""
     return re.sub(r"[^\w.-]+", "_", model).strip("_") or "model"
+
+
+def file_names(models: dict[str, Any]) -> list[str]:
+    """Return a file name for each model; where two would share one, the later ones get a number.
+
+    Examples
+    --------
+    >>> file_names({"CT 1": None, "CT_1": None})
+    ['CT_1', 'CT_1_2']
+    """
+    taken: set[str] = set()
+    found = []
+    for stem in map(file_name, models):
+        name, count = stem, 1
+        while name.casefold() in taken:
+            count += 1
+            name = f"{stem}_{count}"
+        taken.add(name.casefold())
+        found.append(name)
+    return found

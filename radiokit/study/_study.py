@@ -27,6 +27,7 @@ from radiokit.study._cohort import (
 from radiokit.study._deep import describe_deep, is_deep, optional_sequences
 from radiokit.study._domain import with_domains
 from radiokit.study._endpoint import Data, Endpoint, Run, model_endpoint, survival_outcome
+from radiokit.study._facts import study_endpoint, study_facts
 from radiokit.study._freeze import freeze_all
 from radiokit.study._guards import guard_table, refuse_outcome_copies, study_warnings
 from radiokit.study._names import refuse_reserved
@@ -40,6 +41,7 @@ from radiokit.study._spec import StudySpec
 from radiokit.study._split import as_split, divide, warn_of_torn_patients
 from radiokit.study._tables import all_tables, describe_tables
 from radiokit.study._yaml import read_study
+from radiokit.validation._evidence import evidence_of
 
 
 class Study:
@@ -241,7 +243,20 @@ class Study:
         about = provenance(asdict(spec), data.X, cohort, _outcomes(patients), self.random_state)
         models = with_domains(freeze_all(endpoints, data, sources, tables, said, about), data, measured)
         predictions = pd.concat(tables.pop("predictions_parts"), ignore_index=True)
-        return StudyResult(tables, predictions, models, list(dict.fromkeys(said)), about, spec)
+        facts = study_facts(
+            endpoints, data, patients, roles, sources, split, options, several_cases=len(cases) > len(patients.group)
+        )
+        return StudyResult(
+            tables,
+            predictions,
+            models,
+            list(dict.fromkeys(said)),
+            about,
+            spec,
+            endpoints=tuple(study_endpoint(e, roles) for e in endpoints),
+            evidence=evidence_of(tables["performance"], options.confidence_level),
+            facts=facts,
+        )
 
     def _roles(self) -> Roles:
         survival = dict(self.survival or {})

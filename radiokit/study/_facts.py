@@ -1,0 +1,96 @@
+"""From a finished run to what its report reads: outcomes, models, and the facts of the run as objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from radiokit.models._describe import PipelineFacts
+from radiokit.study._cohort import Patients, Roles
+from radiokit.study._endpoint import Data, Endpoint
+from radiokit.study._options import Options
+from radiokit.study._pipelines import describe
+from radiokit.study._sample_size import sample_size
+from radiokit.study._sources import Source
+from radiokit.study._split import Split
+from radiokit.validation._evidence import (
+    CohortFacts,
+    SignatureFacts,
+    StudyEndpoint,
+    StudyFacts,
+    StudyModel,
+)
+
+
+def study_endpoint(endpoint: Endpoint, roles: Roles) -> StudyEndpoint:
+    """Return an outcome and its models as the report reads them."""
+    name = outcome_name(endpoint, roles)
+    models = [
+        StudyModel(m.name, m.kind, name, tuple(m.stack.signatures or ()), tuple(map(str, m.stack.clinical)))
+        for m in endpoint.models
+    ]
+    if not endpoint.survival:
+        models.insert(0, StudyModel(f"prevalence{endpoint.suffix}", "prevalence", name))
+    return StudyEndpoint(name, endpoint.survival, tuple(models))
+
+
+def outcome_name(endpoint: Endpoint, roles: Roles) -> str:
+    """Return the column that holds the outcome or the event."""
+    return str(roles.event if endpoint.survival else roles.outcome)
+
+
+def study_facts(
+    endpoints: Iterable[Endpoint],
+    data: Data,
+    patients: Patients,
+    roles: Roles,
+    sources: Mapping[str, Source],
+    split: Split,
+    options: Options,
+    *,
+    several_cases: bool,
+) -> StudyFacts:
+    """Return what is true of this run."""
+    endpoints = [e for e in endpoints if e.models]
+    return StudyFacts(
+        confidence_level=options.confidence_level,
+        cohorts=_cohorts(data),
+        signatures=tuple(s for e in endpoints for s in _signatures(e, data, sources, outcome_name(e, roles))),
+        sample_sizes=tuple(sample_size(e, data, outcome_name(e, roles)) for e in endpoints),
+        by_center=split.by_center and patients.center is not None,
+        several_cases=several_cases,
+        frozen=tuple(m.name for e in endpoints for m in e.models),
+    )
+
+
+def _cohorts(data: Data) -> tuple[CohortFacts, ...]:
+    found = []
+    for name in ("training", "test", "external"):
+        rows = data.cohort == name
+        if rows.any():
+            centers = () if data.center is None else tuple(sorted(map(str, data.center[rows].unique())))
+            found.append(CohortFacts(name, int(data.group[rows].nunique()), centers))
+    return tuple(found)
+
+
+def _signatures(
+    endpoint: Endpoint, data: Data, sources: Mapping[str, Source], outcome: str
+) -> Iterable[SignatureFacts]:
+    known: dict[str, PipelineFacts] = {}
+    for model in endpoint.models:
+        for name, (estimator, _) in dict(model.stack.signatures or {}).items():
+            known.setdefault(name, describe(estimator))
+    for name, pipeline in known.items():
+        yield _signature(name, outcome, sources[name], len(data.features[name]), pipeline)
+
+
+def _signature(name: str, outcome: str, source: Source, count: int, pipeline: PipelineFacts) -> SignatureFacts:
+    again = "" if source.repeat is None else source.repeat.measured
+    if source.deep is not None:
+        return SignatureFacts(name, outcome, "network", count, pipeline)
+    if source.extractor is None:
+        return SignatureFacts(name, outcome, "table", count, pipeline, measured_again=again)
+    origin: Any = "deep features" if hasattr(source.extractor, "backbone") else "images"
+    standard = str(getattr(source.extractor, "standard", ""))
+    settings = " ".join(str(source.extractor).split())
+    return SignatureFacts(name, outcome, origin, count, pipeline, settings, standard, again)

@@ -1,0 +1,42 @@
+"""How many events there are for what is learnt from them: the numbers behind warnings, checklists and headline."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from radiokit import stats
+from radiokit.study._deep import is_deep
+from radiokit.study._endpoint import Data, Endpoint
+from radiokit.validation._evidence import SampleSize
+
+
+def sample_size(endpoint: Endpoint, data: Data, name: str) -> SampleSize:
+    """Count events, candidate predictors and parameters in training, and ask Riley's criteria for binary outcomes."""
+    training = (endpoint.y["event"] if endpoint.survival else endpoint.y)[data.training]
+    rarer = int(training.sum()) if endpoint.survival else int(min(training.sum(), (~training).sum()))
+    frozen = endpoint.main.frozen
+    parameters = len(frozen.weights) + sum(len(score.features) for score in frozen.scores)
+    return SampleSize(
+        endpoint=name,
+        patients=int(training.size),
+        events=rarer,
+        candidates=_candidates(endpoint, data),
+        parameters=parameters,
+        required=float("nan") if endpoint.survival else _riley(endpoint, parameters, float(training.mean())),
+    )
+
+
+def _candidates(endpoint: Endpoint, data: Data) -> int:
+    """Return the number of predictors to choose from; a network chooses among none."""
+    parts = [dict(model.stack.signatures or {}) for model in endpoint.models]
+    networks = {name for part in parts for name, (estimator, _) in part.items() if is_deep(estimator)}
+    return sum(len(v) for name, v in data.features.items() if name not in networks) + len(data.clinical)
+
+
+def _riley(endpoint: Endpoint, parameters: int, prevalence: float) -> float:
+    """Return the patients that Riley's criteria ask for, at the accuracy that was found out-of-fold."""
+    found = float(endpoint.main.cv.summary.loc[0, "estimate"])
+    if parameters == 0 or not 0.5 < found < 1:
+        return float("nan")
+    needed = stats.sample_size_binary(n_parameters=parameters, prevalence=prevalence, c_statistic=min(found, 0.95))
+    return float(np.ceil(needed.n))
