@@ -1,6 +1,7 @@
 """What every room needs: target checks, seeds, parallel loops, optional imports."""
 
 from radiokit.utils._cache import CaseResult, content_hash
+from radiokit.utils._files import atomic_write, read_bytes, regular_file, write_bytes, write_text
 from radiokit.utils._isolation import Limits
 from radiokit.utils._optional import import_optional
 from radiokit.utils._parallel import one_thread, parallel_map, track
@@ -25,6 +26,7 @@ __all__ = [
     "ExtractionFile",
     "Limits",
     "as_survival_target",
+    "atomic_write",
     "check_binary_target",
     "check_survival_target",
     "content_hash",
@@ -32,7 +34,9 @@ __all__ = [
     "is_survival_target",
     "one_thread",
     "parallel_map",
+    "read_bytes",
     "read_yaml",
+    "regular_file",
     "run_cases",
     "run_cases_to",
     "spawn_seeds",
@@ -40,4 +44,6 @@ __all__ = [
     "tie_times",
     "tie_to",
     "track",
+    "write_bytes",
+    "write_text",
 ]

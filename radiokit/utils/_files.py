@@ -1,0 +1,224 @@
+"""Files: written whole or not at all, and read only where there is an ordinary file."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from radiokit.exceptions import FileError
+
+DRAFT = ".draft-"  # how the names of unfinished files begin
+
+
+@contextmanager
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary path in the same folder; when the block ends it takes the place of `path`.
+
+    Parameters
+    ----------
+    path : path
+        The file to write. A file there is replaced; it stays as it is when anything goes wrong.
+
+    Yields
+    ------
+    Path
+        Where to write. It ends like `path`, so that a writer that looks at the suffix finds it.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written: no such folder, no permission, full disk, or `path` is a folder, a pipe or a
+        device. Nothing is left behind then.
+
+    Notes
+    -----
+    The file is flushed to the disk before it is renamed: after a power cut there is the old file or the new one. Two
+    processes that write to the same path never share a temporary file; the last one wins.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with atomic_write(Path(folder, "a.txt")) as draft:
+    ...         _ = draft.write_text("whole")
+    ...     [file.name for file in Path(folder).iterdir()]
+    ['a.txt']
+    """
+    path = Path(path)
+    draft = path.with_name(f"{DRAFT}{secrets.token_hex(8)}-{path.name[-24:]}")
+    try:
+        _require_replaceable(path)
+        yield draft
+        _flush(draft)
+        draft.replace(path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    r"""Write a text in UTF-8, whole or not at all; see `atomic_write`.
+
+    Parameters
+    ----------
+    path : path
+        The file to write.
+    text : str
+        Its content.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_text(Path(folder, "a.txt"), "µm")
+    ...     Path(folder, "a.txt").read_bytes()
+    b'\xc2\xb5m'
+    """
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write bytes, whole or not at all; see `atomic_write`.
+
+    Parameters
+    ----------
+    path : path
+        The file to write.
+    content : bytes
+        Its content.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_bytes(Path(folder, "a.bin"), b"abc")
+    ...     Path(folder, "a.bin").read_bytes()
+    b'abc'
+    """
+    with atomic_write(path) as draft:
+        draft.write_bytes(content)
+
+
+def regular_file(path: str | os.PathLike[str]) -> Path:
+    """Return the path of an ordinary file; refuse what would wait for ever or never end.
+
+    Parameters
+    ----------
+    path : path
+        A file, or a link to one.
+
+    Returns
+    -------
+    Path
+        The same path.
+
+    Raises
+    ------
+    FileError
+        If there is nothing, or a folder, a pipe, a device or a socket.
+
+    Examples
+    --------
+    >>> regular_file("/dev/null")
+    Traceback (most recent call last):
+    ...
+    radiokit.exceptions.FileError: /dev/null is a device; required: an ordinary file.
+    """
+    path = Path(path)
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        raise FileError(f"Cannot read {path}: {getattr(error, 'strerror', None) or error}.") from error
+    if not stat.S_ISREG(mode):
+        raise FileError(f"{path} is {_kind(mode)}; required: an ordinary file.")
+    return path
+
+
+def read_bytes(path: str | os.PathLike[str], most: int) -> bytes:
+    """Return the content of an ordinary file that has no more than a number of bytes.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    most : int
+        The most bytes that it may have; no more than these are ever read.
+
+    Returns
+    -------
+    bytes
+        Its content.
+
+    Raises
+    ------
+    FileError
+        If it cannot be read, is no ordinary file, or is larger.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     _ = file.write(b"abc")
+    ...     file.flush()
+    ...     read_bytes(file.name, 10)
+    b'abc'
+    """
+    path = regular_file(path)
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(most + 1)
+    except OSError as error:
+        raise FileError(f"Cannot read {path}: {error.strerror or error}.") from error
+    if len(content) > most:
+        raise FileError(f"{path} has more than {most / 2**20:,.0f} MiB, which no file of its kind has.")
+    return content
+
+
+def _kind(mode: int) -> str:
+    kinds = {
+        "a folder": stat.S_ISDIR,
+        "a pipe": stat.S_ISFIFO,
+        "a device": lambda m: stat.S_ISCHR(m) or stat.S_ISBLK(m),
+        "a socket": stat.S_ISSOCK,
+    }
+    return next((name for name, holds in kinds.items() if holds(mode)), "not a file")
+
+
+def _require_replaceable(path: Path) -> None:
+    """Refuse to put a file in the place of a folder, a pipe or a device (a rename would, for the superuser)."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, f"it is {_kind(mode)}")
+
+
+def _flush(path: Path) -> None:
+    """Wait until the content is on the disk: some systems find out only then that it is full."""
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _unwritable(path: Path, error: OSError) -> FileError:
+    return FileError(f"{path} cannot be written: {error.strerror or error}.")
