@@ -17,6 +17,7 @@ from radiokit.deep._reader import Reader
 from radiokit.deep._settings import Augmentation, Training
 from radiokit.deep._weighing import Weights, clinical_from_dict, clinical_to_dict
 from radiokit.exceptions import FileError
+from radiokit.utils import write_text
 
 FORMAT = "radiokit deep model"
 VERSION = 1
@@ -25,13 +26,7 @@ VERSION = 1
 def write(path: str | os.PathLike[str], content: Mapping[str, Any]) -> None:
     """Write a document, whole or not at all."""
     document = {"format": FORMAT, "version": VERSION, "radiokit": __version__, "sha256": _digest(content)}
-    target = Path(path)
-    draft = target.with_name(target.name + ".tmp")
-    try:
-        draft.write_text(json.dumps({**document, "content": content}, indent=1), encoding="utf-8")
-        draft.replace(target)
-    except OSError as error:
-        raise FileError(f"cannot write {target}: {error.strerror}.") from error
+    write_text(path, json.dumps({**document, "content": content}, indent=1))
 
 
 def read(path: str | os.PathLike[str]) -> dict[str, Any]:

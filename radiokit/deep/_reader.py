@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +24,7 @@ from radiokit.io import Mask, Volume, read_mask
 from radiokit.io._arrays import as_mask, as_volume
 from radiokit.io._case_rows import HOW, reading_of
 from radiokit.io._sequences import sequences_of
-from radiokit.utils import track
+from radiokit.utils import atomic_write, track
 
 Array = NDArray[np.float32]
 PATCH = "patch"
@@ -237,15 +236,12 @@ class Reader:
             MEMORY.put(key, value)
             return
         folder = Path(self.crop.cache)
-        draft = folder / f"{key}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with draft.open("wb") as stream:
-                np.save(stream, value)
-            draft.replace(folder / f"{key}.npy")
         except OSError as error:
-            draft.unlink(missing_ok=True)
             raise FileError(f"the cache folder {folder} cannot be written ({error.strerror}).") from error
+        with atomic_write(folder / f"{key}.npy") as draft:
+            np.save(draft, value)
 
 
 def say_larger(case_ids: Sequence[str], n_cases: int) -> None:

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import pickle
-import secrets
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,7 +24,7 @@ from radiokit.deep._losses import Target
 from radiokit.deep._settings import Training
 from radiokit.deep._torch import computing_in, sound_gradients
 from radiokit.exceptions import FileError, InputError
-from radiokit.utils import track
+from radiokit.utils import atomic_write, track
 
 State = dict[str, torch.Tensor]
 GRADIENT_NORM = 5.0
@@ -215,14 +213,9 @@ def _keep(path: Path | None, network: torch.nn.Module, optimizer: torch.optim.Op
         "optimizer": optimizer.state_dict(),
         "progress": vars(progress),
     }
-    draft = path.with_name(f"{path.stem}-{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("wb") as stream:
-            torch.save(content, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.replace(path)
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise FileError(f"the checkpoint folder {path.parent} cannot be written ({error.strerror}).") from error
+    with atomic_write(path) as draft:
+        torch.save(content, draft)

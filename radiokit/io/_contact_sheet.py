@@ -5,20 +5,18 @@ from __future__ import annotations
 import base64
 import html
 import os
-import secrets
 import struct
 import warnings
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from radiokit.exceptions import DataWarning, FileError, RadiokitError
+from radiokit.exceptions import DataWarning, RadiokitError
 from radiokit.io._cases import read_cases
 from radiokit.io._pair import read_pair
 from radiokit.io._sequences import PARTS, sequences_of
-from radiokit.utils import parallel_map
+from radiokit.utils import parallel_map, write_text
 
 SIDE = 256
 RED = (255, 64, 64)
@@ -64,6 +62,7 @@ def write_contact_sheet(
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> from radiokit.io import Mask, Volume, write_volume
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_volume(Volume(np.ones((5, 5, 5))), f"{folder}/image.nii.gz")
@@ -79,15 +78,7 @@ def write_contact_sheet(
         for case_id, row in table.iterrows()
     ]
     figures = parallel_map(_figure, items, n_jobs=n_jobs, progress=progress, description="Drawing")
-    path = Path(path)
-    draft = path.with_name(f".{secrets.token_hex(8)}.html")
-    try:
-        draft.write_text(PAGE.format(count=len(figures), figures="\n".join(figures)), encoding="utf-8")
-        draft.replace(path)
-    except OSError as error:
-        raise FileError(f"{path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        draft.unlink(missing_ok=True)
+    write_text(path, PAGE.format(count=len(figures), figures="\n".join(figures)))
 
 
 def _figure(item: tuple[str, str, pd.Series]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from radiokit.exceptions import FileError
 from radiokit.io._nifti import read_nifti
 from radiokit.io._sitk import to_sitk
 from radiokit.io._volume import Grid
+from radiokit.utils import atomic_write
 
 WRITABLE = (".nii", ".nii.gz", ".nrrd", ".mha")
 
@@ -51,17 +51,14 @@ def write_volume(volume: Grid, path: str | os.PathLike[str]) -> None:
     suffix = next((s for s in sorted(WRITABLE, key=len, reverse=True) if path.name.lower().endswith(s)), None)
     if suffix is None:
         raise FileError(f"{path} has the suffix {path.suffix!r}; can be written: {', '.join(WRITABLE)}.")
-    draft = path.with_name(f".{secrets.token_hex(8)}{suffix}")
-    try:
-        sitk.WriteImage(to_sitk(volume), str(draft), useCompression=True)
-        if suffix.startswith(".nii"):
-            read_nifti(draft)  # ITK does not notice that a disk is full when it writes this format
-        draft.replace(path)
-    except (RuntimeError, OSError, FileError) as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise FileError(f"{path} cannot be written: {reason} Does the folder exist, and has it room?") from error
-    finally:
-        draft.unlink(missing_ok=True)
+    with atomic_write(path) as draft:
+        try:
+            sitk.WriteImage(to_sitk(volume), str(draft), useCompression=True)
+            if suffix.startswith(".nii"):
+                read_nifti(draft)  # ITK does not notice that a disk is full when it writes this format
+        except (RuntimeError, FileError) as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise FileError(f"{path} cannot be written: {reason} Does the folder exist, and has it room?") from error
 
 
 def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
@@ -92,14 +89,8 @@ def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     """
     path = Path(path)
     write = check_table_path(path)
-    draft = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
-    try:
+    with atomic_write(path) as draft:
         write(table, draft)
-        draft.replace(path)
-    except OSError as error:
-        raise FileError(f"{path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def check_table_path(path: Path) -> Callable[[pd.DataFrame, Path], None]:

@@ -6,14 +6,13 @@ import html
 import json
 import os
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radiokit.exceptions import FileError
 from radiokit.nomogram._source import Source
 from radiokit.stats._design import Factor, Spline, Term
+from radiokit.utils import write_text
 
 if TYPE_CHECKING:
     from radiokit.nomogram._nomogram import Nomogram
@@ -25,14 +24,7 @@ def write_page(nomogram: Nomogram, source: Source, path: str | os.PathLike[str],
     page = template.replace("{{title}}", html.escape(title)).replace(
         "{{model}}", _script_safe(_numbers(nomogram, source))
     )
-    target = Path(path)
-    draft = target.with_name(target.name + ".tmp")
-    try:
-        draft.write_text(page, encoding="utf-8")
-        draft.replace(target)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise FileError(f"Cannot write {target}: {error.strerror}.") from error
+    write_text(path, page)
 
 
 def _script_safe(content: dict[str, Any]) -> str:

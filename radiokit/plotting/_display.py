@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from radiokit.exceptions import InputError
 from radiokit.plotting._style import style
+from radiokit.utils import atomic_write
 
 
 class Display:
@@ -67,7 +68,8 @@ class Display:
         with style():
             target = Path(path)
             metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(target.suffix.lower())
-            self.figure_.savefig(target, dpi=dpi, metadata=metadata)
+            with atomic_write(target) as draft:
+                self.figure_.savefig(draft, dpi=dpi, metadata=metadata)
 
     def svg(self) -> str:
         """Return the figure as SVG text.

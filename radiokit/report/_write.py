@@ -19,6 +19,7 @@ from radiokit.report._methods import methods_text, settings_rows
 from radiokit.report._result import Reportable, endpoints, setting
 from radiokit.report._sections import Picture, picture, sections
 from radiokit.report._view import csv_uri
+from radiokit.utils import atomic_write, write_text
 from radiokit.utils._json import plain
 
 HERE = Path(__file__).parent
@@ -71,11 +72,11 @@ def write_report(
         target = target / "report.html"
     try:
         pictures = _draw(result, None if figures_folder is None else Path(figures_folder))
-        target.write_text(_render(result, pictures), encoding="utf-8")
     except OSError as error:
         raise FileError(
             f"The report cannot be written to {target}: {error.strerror}. Does the folder exist?"
         ) from error
+    write_text(target, _render(result, pictures))
     return target
 
 
@@ -118,17 +119,22 @@ def write_folder(result: Reportable, folder: str | os.PathLike[str]) -> Path:
         (root / "tables").mkdir(parents=True, exist_ok=True)
         for name, frame in result.tables.items():
             keep_index = not isinstance(frame.index, pd.RangeIndex)
-            frame.to_csv(root / "tables" / f"{safe_name(name)}.csv", index=keep_index)
+            _write_csv(frame, root / "tables" / f"{safe_name(name)}.csv", index=keep_index)
         if endpoints(result):
             (root / "checklists").mkdir(exist_ok=True)
             for name in TITLES:
-                checklist(result, name).to_csv(root / "checklists" / f"{name}.csv", index=False)
-        result.predictions.to_csv(root / "predictions.csv", index=False)
-        (root / "provenance.json").write_text(json.dumps(plain(result.provenance), indent=2), encoding="utf-8")
-        (root / "methods.txt").write_text("\n\n".join(methods_text(result)) + "\n", encoding="utf-8")
+                _write_csv(checklist(result, name), root / "checklists" / f"{name}.csv")
+        _write_csv(result.predictions, root / "predictions.csv")
+        write_text(root / "provenance.json", json.dumps(plain(result.provenance), indent=2))
+        write_text(root / "methods.txt", "\n\n".join(methods_text(result)) + "\n")
     except OSError as error:
         raise FileError(f"The results cannot be written to {root}: {error.strerror} ({error.filename}).") from error
     return write_report(result, root / "report.html", figures_folder=root / "figures")
+
+
+def _write_csv(frame: pd.DataFrame, path: Path, *, index: bool = False) -> None:
+    with atomic_write(path) as draft:
+        frame.to_csv(draft, index=index)
 
 
 def _draw(result: Reportable, folder: Path | None) -> list[Picture]:
@@ -142,7 +148,7 @@ def _draw(result: Reportable, folder: Path | None) -> list[Picture]:
             pictures.append(picture(figure, svg))
             if folder is not None:
                 name = safe_name(figure.name)
-                (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
+                write_text(folder / f"{name}.svg", svg)
                 figure.display.save(folder / f"{name}.png", dpi=200)
         finally:
             figure.display.close()

@@ -11,6 +11,7 @@ from xml.sax.saxutils import escape
 import pandas as pd
 
 from radiokit.exceptions import FileError, InputError
+from radiokit.utils import write_bytes
 
 
 def write_table(table: pd.DataFrame, path: str | Path, *, title: str = "") -> Path:
@@ -60,7 +61,7 @@ def write_table(table: pd.DataFrame, path: str | Path, *, title: str = "") -> Pa
         raise FileError(f"The folder {str(target.parent)!r} does not exist; make it first.")
     header = [str(column) for column in table.columns]
     rows = [["" if pd.isna(cell) else str(cell) for cell in row] for row in table.itertuples(index=False)]
-    target.write_bytes(_WRITERS[target.suffix.lower()](header, rows, title))
+    write_bytes(target, _WRITERS[target.suffix.lower()](header, rows, title))
     return target
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 from radiokit.exceptions import FileError
 from radiokit.study._signature_file import FrozenSignature
 from radiokit.study._spec import StudySpec
+from radiokit.utils import atomic_write, write_text
 from radiokit.utils._json import plain
 from radiokit.validation._evidence import HONEST, Evidence, StudyEndpoint, StudyFacts, select
 
@@ -164,11 +165,11 @@ class StudyResult:
         try:
             (folder / "tables").mkdir(parents=True, exist_ok=True)
             for name, table in self.tables.items():
-                table.to_csv(folder / "tables" / f"{name}.csv", index=False)
-            self.predictions.to_csv(folder / "predictions.csv", index=False)
+                _write_csv(table, folder / "tables" / f"{name}.csv")
+            _write_csv(self.predictions, folder / "predictions.csv")
             about = {"provenance": self.provenance, "study": asdict(self.spec)}
-            (folder / "provenance.json").write_text(json.dumps(about, indent=1, default=str), encoding="utf-8")
-            (folder / "warnings.txt").write_text("".join(f"{w}\n" for w in self.warnings), encoding="utf-8")
+            write_text(folder / "provenance.json", json.dumps(about, indent=1, default=str))
+            write_text(folder / "warnings.txt", "".join(f"{w}\n" for w in self.warnings))
         except OSError as error:
             raise FileError(f"cannot write the study to {folder}: {error.strerror or error}.") from error
         for name, model in zip(file_names(self.models), self.models.values(), strict=True):
@@ -241,3 +242,8 @@ def file_names(models: dict[str, Any]) -> list[str]:
         taken.add(name.casefold())
         found.append(name)
     return found
+
+
+def _write_csv(table: pd.DataFrame, path: Path) -> None:
+    with atomic_write(path) as draft:
+        table.to_csv(draft, index=False)

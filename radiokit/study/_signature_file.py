@@ -19,6 +19,7 @@ from radiokit.models._calibration import Calibration
 from radiokit.study._domain import check_imaging, flag_unlike, join_texts, require_usable, resampled_axes
 from radiokit.study._frozen import Clinical, Frozen
 from radiokit.study._scores import number, score_from_plain
+from radiokit.utils import write_text
 
 FORMAT = "radiokit signature"
 VERSION = 2
@@ -187,13 +188,7 @@ class FrozenSignature:
         }
         content = _plain(content)
         document = {"format": FORMAT, "version": VERSION, "sha256": _digest(content), "content": content}
-        target = Path(path)
-        draft = target.with_name(target.name + ".tmp")
-        try:
-            draft.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
-            draft.replace(target)
-        except OSError as error:
-            raise FileError(f"cannot write {target}: {error.strerror}.") from error
+        write_text(path, json.dumps(document, indent=1, ensure_ascii=False))
 
 
 def load_signature(path: str | os.PathLike[str]) -> FrozenSignature:

@@ -221,4 +221,5 @@ def _flush(path: Path) -> None:
 
 
 def _unwritable(path: Path, error: OSError) -> FileError:
-    return FileError(f"{path} cannot be written: {error.strerror or error}.")
+    advice = {errno.ENOENT: " Does the folder exist?", errno.ENOSPC: " Free space there, or write to another place."}
+    return FileError(f"{path} cannot be written: {error.strerror or error}.{advice.get(error.errno or 0, '')}")

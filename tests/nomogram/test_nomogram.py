@@ -230,5 +230,5 @@ def test_the_page_of_a_cox_model(times: list[float] | None, data: pd.DataFrame, 
 
 
 def test_a_page_that_cannot_be_written_is_said(data: pd.DataFrame, tmp_path: Path) -> None:
-    with pytest.raises(FileError, match="Cannot write"):
+    with pytest.raises(FileError, match="cannot be written"):
         Nomogram.from_model(LogisticModel.from_formula("y ~ age", data)).to_html(tmp_path / "no" / "page.html")
