@@ -1,13 +1,16 @@
-"""What every room needs: target checks, seeds, parallel loops, optional imports."""
+"""What every room needs: the door for tables, target checks, seeds, parallel loops, optional imports."""
 
 from radiokit.utils._cache import CaseResult, content_hash
 from radiokit.utils._files import atomic_write, read_bytes, regular_file, write_bytes, write_text
 from radiokit.utils._isolation import Limits
+from radiokit.utils._levels import cell_text, level_key, one_spelling
 from radiokit.utils._optional import import_optional
 from radiokit.utils._parallel import one_thread, parallel_map, track
 from radiokit.utils._random import spawn_seeds
 from radiokit.utils._runner import Extraction, run_cases
+from radiokit.utils._same_rows import same_rows
 from radiokit.utils._stream import ExtractionFile, run_cases_to
+from radiokit.utils._table import ID_NAMES, Table, as_table
 from radiokit.utils._targets import (
     SURVIVAL_DTYPE,
     as_survival_target,
@@ -20,18 +23,24 @@ from radiokit.utils._ties import tie_times, tie_to
 from radiokit.utils._yaml import read_yaml
 
 __all__ = [
+    "ID_NAMES",
     "SURVIVAL_DTYPE",
     "CaseResult",
     "Extraction",
     "ExtractionFile",
     "Limits",
+    "Table",
     "as_survival_target",
+    "as_table",
     "atomic_write",
+    "cell_text",
     "check_binary_target",
     "check_survival_target",
     "content_hash",
     "import_optional",
     "is_survival_target",
+    "level_key",
+    "one_spelling",
     "one_thread",
     "parallel_map",
     "read_bytes",
@@ -39,6 +48,7 @@ __all__ = [
     "regular_file",
     "run_cases",
     "run_cases_to",
+    "same_rows",
     "spawn_seeds",
     "spells_outcome",
     "tie_times",

@@ -1,0 +1,113 @@
+"""Columns of one kind: a float is a float whatever pandas, Arrow, a database or a spreadsheet calls it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Collection, Iterable
+from decimal import Decimal
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from radiokit.exceptions import DataWarning, InputError
+from radiokit.utils._levels import cell_text
+
+Bool = bool | np.bool_
+
+
+def normal_column(values: pd.Series, *, text: bool = False) -> pd.Series:
+    """Return numbers as float64, complete truth values as bool, dates as datetime64, and all else as text or objects.
+
+    Objects that are no text (arrays, paths) stay as they are. With `text`, cells are text whatever they hold.
+    """
+    if text:
+        return values.astype(object).map(_text_or_object)
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return _normal_categories(values)
+    if pd.api.types.is_bool_dtype(values.dtype) and not values.isna().any():
+        return values.astype(bool)
+    if pd.api.types.is_bool_dtype(values.dtype):
+        return values.astype(object).where(values.notna(), np.nan)
+    if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_complex_dtype(values.dtype):
+        return pd.Series(values.to_numpy(dtype=float, na_value=np.nan), index=values.index, name=values.name)
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        return values
+    return _normal_objects(_cells(values))
+
+
+def _cells(values: pd.Series) -> pd.Series:
+    """Return objects, text without blanks around it, and NaN for whatever stands for nothing."""
+    cells = values.astype(object).map(lambda v: v.strip() if isinstance(v, str) else v)
+    return cells.where(cells.map(lambda v: not _absent(v)), np.nan)
+
+
+def _normal_objects(cells: pd.Series) -> pd.Series:
+    known = cells.dropna()
+    if len(known) == 0:
+        return cells.astype(float)
+    if known.map(lambda v: isinstance(v, Bool)).all():
+        return cells.astype(bool) if len(known) == len(cells) else cells
+    if known.map(lambda v: isinstance(v, Real | Decimal)).all():
+        return cells.map(float).astype(float)
+    return cells
+
+
+def _normal_categories(values: pd.Series) -> pd.Series:
+    levels = normal_column(pd.Series(values.cat.categories))
+    if levels.dtype != object:
+        return normal_column(values.astype(levels.dtype) if not values.isna().any() else values.astype(object))
+    names = [cell_text(level) for level in values.cat.categories]
+    return (
+        values.cat.rename_categories(names) if len(set(names)) == len(names) else values.astype(object).map(cell_text)
+    )
+
+
+def _absent(value: Any) -> bool:
+    if isinstance(value, str):
+        return value == ""
+    return value is None or (np.ndim(value) == 0 and bool(pd.isna(value)))
+
+
+def _text_or_object(value: Any) -> Any:
+    """Text of names and numbers; paths and images in memory stay what they are."""
+    return cell_text(value) if _absent(value) or isinstance(value, str | Real | Decimal | pd.Timestamp) else value
+
+
+def is_number(values: pd.Series) -> bool:
+    """Whether a column that came through the door holds numbers or truth values."""
+    return values.dtype == float or values.dtype == bool
+
+
+def numeric_columns(
+    frame: pd.DataFrame, columns: Iterable[str] | None, *, what: str, names: Collection[str]
+) -> pd.DataFrame:
+    """Return columns as floats, infinities as gaps; of all columns those that name cases go, aloud."""
+    if columns is None:
+        ids = [c for c in frame.columns if c.lower() in names]
+        if ids:
+            # Cases are often numbered by outcome or centre, so that a number predicts, in this table only.
+            said = f"{what} has {', '.join(ids)}, which names cases and is no feature; it is left out."
+            warnings.warn(said, DataWarning, stacklevel=3)
+        columns = [c for c in frame.columns if c not in ids and not c.startswith("diagnostics_")]
+    chosen = frame[list(columns)]
+    wrong = [c for c in chosen.columns if not is_number(chosen[c])]
+    if wrong:
+        raise InputError(
+            f"{what} must hold numbers, but the values hold {_kind(chosen[wrong[0]])} in {', '.join(wrong[:5])} "
+            f"({_first_odd(chosen[wrong[0]])}). Mend the cell, drop those columns, or list them as clinical."
+        )
+    return chosen.astype(float).replace([np.inf, -np.inf], np.nan)
+
+
+def _kind(values: pd.Series) -> str:
+    return "dates" if pd.api.types.is_datetime64_any_dtype(values.dtype) else "text"
+
+
+def _first_odd(values: pd.Series) -> str:
+    """Return the first cell that is no number, and its case."""
+    cells = values.dropna().astype(object)
+    odd = cells[pd.to_numeric(cells.map(str), errors="coerce").isna()]
+    cell = odd if len(odd) else cells
+    return f"case {cell.index[0]}: {str(cell.iloc[0])[:40]!r}"

@@ -1,0 +1,71 @@
+"""Text of cells, and one rule by which two spellings are one level."""
+
+from __future__ import annotations
+
+import unicodedata
+import warnings
+from collections import Counter
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from radiokit.exceptions import DataWarning
+
+
+def cell_text(value: Any) -> str:
+    """Text of a cell: 7.0 is "7" and "007" stays "007"; an empty cell is ""."""
+    if value is None or (np.ndim(value) == 0 and pd.isna(value)):
+        return ""
+    if isinstance(value, float | np.floating | Decimal) and np.isfinite(float(value)) and value == int(value):
+        value = int(value)
+    if isinstance(value, pd.Timestamp) and value == value.normalize():
+        value = value.date()
+    return str(value).strip()
+
+
+def level_key(value: Any) -> str:
+    """Return what two spellings of one level share: `Lyon` is `LYON` is ` lyon `; 1, 1.0 and "1" are one level.
+
+    Letters are compared without case and in Unicode's compatible form, runs of blanks count as one.
+    """
+    return " ".join(unicodedata.normalize("NFKC", cell_text(value)).casefold().split())
+
+
+def one_spelling(values: pd.Series, *, said_as: str | None = None) -> pd.Series:
+    """Return the column as text with one spelling a level: the most frequent one, of equals the first by letter.
+
+    Parameters
+    ----------
+    values : Series
+        Levels; empty cells stay missing.
+    said_as : str, optional
+        What the warning calls the column; None says nothing.
+
+    Returns
+    -------
+    Series of object
+        Text, NaN where nothing stands.
+
+    Examples
+    --------
+    >>> one_spelling(pd.Series(["Lyon", "LYON", "Lyon ", None])).tolist()
+    ['Lyon', 'Lyon', 'Lyon', nan]
+    """
+    text = values.astype(object).map(cell_text)
+    keys = text.map(level_key)
+    counted = Counter(zip(keys, text, strict=True))
+    chosen: dict[str, str] = {}
+    others = []
+    for key, spelling in sorted(counted, key=lambda pair: (-counted[pair], pair)):
+        if chosen.setdefault(key, spelling) != spelling and key:
+            others.append(f"{spelling!r} is {chosen[key]!r}")
+    if said_as is not None and others:
+        warnings.warn(
+            f"{said_as} spells {len(others)} levels in several ways, read as one: {'; '.join(sorted(others)[:5])}"
+            f"{'; ...' if len(others) > 5 else ''}.",
+            DataWarning,
+            stacklevel=2,
+        )
+    return keys.map(chosen).where(keys != "").astype(object)

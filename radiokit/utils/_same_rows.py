@@ -1,0 +1,61 @@
+"""Two inputs with labels are compared row by row only where their labels agree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from radiokit.exceptions import InputError
+from radiokit.utils._levels import cell_text
+
+
+def same_rows(**inputs: Any) -> None:
+    """Raise InputError where pandas inputs name their rows differently; arrays and lists go by position.
+
+    Parameters
+    ----------
+    **inputs
+        Name in the caller's signature to what was given. Only Series and DataFrames of one length are compared. A
+        default index (0, 1, 2, ...) has no labels of its own and goes by position, unless the other holds the same
+        numbers in another order.
+
+    Raises
+    ------
+    InputError
+        If labels are the same in another order, or others.
+
+    Examples
+    --------
+    >>> y = pd.Series([0, 1], index=["a", "b"])
+    >>> same_rows(y_true=y, score=pd.Series([0.9, 0.1], index=["b", "a"]))
+    Traceback (most recent call last):
+    ...
+    radiokit.exceptions.InputError: y_true and score hold the same rows in another order (a and b come first); ...
+    """
+    labelled = {name: v.index for name, v in inputs.items() if isinstance(v, pd.Series | pd.DataFrame)}
+    if len(labelled) < 2:
+        return
+    (first, index), *others = labelled.items()
+    for name, other in others:
+        if len(other) != len(index) or other.equals(index):
+            continue
+        mine, theirs = [cell_text(i) for i in index], [cell_text(i) for i in other]
+        if mine == theirs:
+            continue
+        k = next(k for k in range(len(mine)) if mine[k] != theirs[k])
+        if sorted(mine) == sorted(theirs):
+            raise InputError(
+                f"{first} and {name} hold the same rows in another order ({mine[k]} and {theirs[k]} come "
+                f"{'first' if k == 0 else f'at row {k + 1}'}); required: one order. Use {name}.loc[{first}.index]."
+            )
+        if not _default(index) and not _default(other):
+            raise InputError(
+                f"{first} and {name} name their rows differently ({mine[k]} and {theirs[k]} at row {k + 1}); required: "
+                f"the same labels. Use {name}.loc[{first}.index], or .to_numpy() where the order is right as it is."
+            )
+
+
+def _default(index: pd.Index) -> bool:
+    """Whether pandas made the labels: 0, 1, 2, ..."""
+    return isinstance(index, pd.RangeIndex) and index.name is None
