@@ -269,7 +269,7 @@ def _is_labelled(index: pd.Index, name: str) -> bool:
         return True
     if pd.api.types.infer_dtype(index) not in ("integer", "floating", "mixed-integer-float", "empty"):
         return True
-    return bool(name) and not ROW_NAMES.fullmatch(name) and not _counts(index.to_series())
+    return bool(name) and not ROW_NAMES.fullmatch(name) and not _counts(index)
 
 
 def _require_agreement(ids: list[str], index: pd.Index, column: str, what: str) -> None:
@@ -316,26 +316,26 @@ def running_numbers(frame: pd.DataFrame) -> list[str]:
     """
     found = []
     for column in frame.columns:
-        values = frame[column]
-        if not pd.api.types.is_float_dtype(values.dtype) or not _whole(values):
+        if frame[column].dtype != float:
             continue
+        numbers = frame[column].to_numpy()
         if ROW_NAMES.fullmatch(column):
-            if values.is_unique and (len(values) > 1 or values.iloc[0] < 2):
+            named = np.isfinite(numbers).all() and np.array_equal(numbers, np.floor(numbers))
+            if named and len(np.unique(numbers)) == len(numbers) and (len(numbers) > 1 or numbers[:1] < FEW_ROWS):
                 found.append(column)
-        elif len(values) >= FEW_ROWS and _counts(values, shuffled=len(values) >= MANY_ROWS):
+        elif len(numbers) >= FEW_ROWS and _counts(numbers, shuffled=len(numbers) >= MANY_ROWS):
             found.append(column)
     return found
 
 
-def _whole(values: pd.Series) -> bool:
-    return len(values) > 0 and bool(np.isfinite(values).all() and (values == np.floor(values)).all())
-
-
-def _counts(values: pd.Series, *, shuffled: bool = True) -> bool:
+def _counts(values: Any, *, shuffled: bool = True) -> bool:
     """Whether these are 0, ..., n-1 or 1, ..., n."""
-    if not pd.api.types.is_numeric_dtype(values.dtype) or not len(values):
+    try:
+        numbers = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
         return False
-    numbers = values.to_numpy(dtype=float, na_value=np.nan)
+    if not numbers.size:
+        return False
     numbers = np.sort(numbers) if shuffled else numbers
     return bool(numbers[0] in (0, 1) and np.array_equal(numbers - numbers[0], np.arange(len(numbers))))
 
