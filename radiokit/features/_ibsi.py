@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
-from radiokit.exceptions import ParameterError
+from radiokit.exceptions import DataWarning, ParameterError
 from radiokit.features import _histogram, _ibsi_texture, _ivh, _local_intensity, _morphology, _statistics
 from radiokit.features._histogram import Histogram
 from radiokit.features._ibsi_levels import Bounds, grey_levels, intensity_volume
@@ -36,6 +37,7 @@ FEATURES: dict[str, Mapping[str, Callable[[Any], Any]]] = {
 }
 TEXTURES = tuple(_ibsi_texture.FEATURES)
 DEFAULT_AGGREGATION = "3D_merge"
+ONE_SLICE_AGGREGATION = "2D_merge"
 LOCAL_MM = 10.0  # local intensity looks 6.2 mm beyond the region
 
 
@@ -51,8 +53,7 @@ class IbsiPipeline:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.families = _families(plan)
-        self.aggregation = DEFAULT_AGGREGATION if plan.aggregation is None else plan.aggregation
-        if self.aggregation not in AGGREGATIONS:
+        if plan.aggregation not in (None, *AGGREGATIONS):
             raise ParameterError(f"aggregation={plan.aggregation!r}; required: one of {', '.join(AGGREGATIONS)}.")
         if plan.texture.force2d or plan.texture.weighting_norm or not plan.texture.symmetrical_glcm:
             raise ParameterError(
@@ -77,6 +78,7 @@ class IbsiPipeline:
         region = Region(ready.mask.array, ready.mask.spacing)
         body = Region(ready.whole.array, ready.whole.spacing)
         border = partial(_border, body.mask, body.box, region)
+        aggregation = self._aggregation(body)
         found: dict[str, float] = {}
         if "morphology" in self.families:
             solid = Morphology(body, region, region.pick(ready.image.array).astype(float))
@@ -85,7 +87,7 @@ class IbsiPipeline:
         if set(self.families) - {"morphology"}:
             for measured in self.plan.filters:
                 for name, volume in measured.filter.images_in(ready.image, _around(ready)):
-                    row = self._measure_image(region, volume.array, measured, border)
+                    row = self._measure_image(region, volume.array, measured, border, aggregation)
                     found |= {f"{name}_{feature}": value for feature, value in row.items()}
         _warn_undefined(found)
         return CaseResult(dict.fromkeys(self.names, np.nan) | found, _provenance(image, mask, ready))
@@ -115,8 +117,34 @@ class IbsiPipeline:
         smaller = resegment(image, mask, range=limits.range, outlier_sigma=limits.outlier_sigma, mode=limits.mode)
         return Prepared(image, smaller if limits.shape else mask, smaller, bounding_box(smaller))
 
+    def _aggregation(self, body: Region) -> str:
+        """Return how the textures of a case are combined: a region of one slice has no neighbours in space."""
+        asked = self.plan.aggregation
+        if body.mask.shape[0] > 1 or not set(self.families) & set(TEXTURES):
+            return asked or DEFAULT_AGGREGATION
+        if asked is None:
+            warnings.warn(
+                f"The region lies in one slice: its textures are those of the slice (aggregation="
+                f"{ONE_SLICE_AGGREGATION!r}), not of a volume ({DEFAULT_AGGREGATION!r}).",
+                DataWarning,
+                stacklevel=3,
+            )
+        elif asked.startswith("3D"):
+            warnings.warn(
+                f"The region lies in one slice, and aggregation={asked!r} looks for neighbours above and below: every "
+                "voxel touches the border in GLDZM, and has runs of length 1 in GLRLM. 2D_merge measures the slice.",
+                DataWarning,
+                stacklevel=3,
+            )
+        return asked or ONE_SLICE_AGGREGATION
+
     def _measure_image(
-        self, region: Region, image: np.ndarray, measured: Measured, border: Callable[[bool], np.ndarray]
+        self,
+        region: Region,
+        image: np.ndarray,
+        measured: Measured,
+        border: Callable[[bool], np.ndarray],
+        aggregation: str,
     ) -> dict[str, float]:
         x = region.pick(image).astype(float)
         own = self.plan.discretization if measured.discretization is None else measured.discretization
@@ -128,27 +156,14 @@ class IbsiPipeline:
             if family == "morphology":
                 continue
             if family in TEXTURES:
-                texture = self._texture(region, x, _binning(bins, family), bounds, measured, border)
-                row = texture.measure(family, names)
+                options = measured.texture or self.plan.texture
+                levels = grey_levels(x, _binning(bins, family), bounds)
+                row = IbsiTexture(region, levels, border, aggregation, options).measure(family, names)
             else:
                 subject = self._subject(family, region, image, x, bins, bounds)
                 row = {name: float(FEATURES[family][name](subject)) for name in names}
             found |= {f"{family}_{name}": value for name, value in row.items()}
         return found
-
-    def _texture(
-        self,
-        region: Region,
-        x: np.ndarray,
-        binning: Discretization,
-        bounds: Bounds,
-        measured: Measured,
-        border: Callable[[bool], np.ndarray],
-    ) -> IbsiTexture:
-        options = measured.texture or self.plan.texture
-        levels = grey_levels(x, binning, bounds)
-        alpha = int(options.gldm_alpha)
-        return IbsiTexture(region, levels, border, self.aggregation, options.distances, alpha)
 
     def _subject(
         self, family: str, region: Region, image: np.ndarray, x: np.ndarray, bins: Mapping[str, Any], bounds: Bounds

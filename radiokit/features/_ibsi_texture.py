@@ -11,6 +11,9 @@
 
 Families without directions (GLSZM, GLDZM, NGTDM, NGLDM) have one matrix a slice (8QNN), one over all slices (62GR), or
 one in space (KOBO).
+
+A distance d other than 1 is d times each of the 13 directions in GLCM, and every voxel within Chebyshev distance d in
+NGTDM and NGLDM (IBSI manual, "Distances and distance weighting"; pyradiomics takes the voxels at distance d, a shell).
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ from radiokit.features._matrices._pairs import cooccurrence
 from radiokit.features._matrices._runs import run_lengths
 from radiokit.features._matrices._zones import label_zones
 from radiokit.features._ngtdm import ToneDifference
+from radiokit.features._options import TextureOptions
 from radiokit.features._region import Region
 
 AGGREGATIONS = ("2D_avg", "2D_merge", "2.5D_avg", "2.5D_merge", "3D_avg", "3D_merge")
@@ -150,10 +154,9 @@ class IbsiTexture:
         steps within the slice or in space.
     aggregation : str
         One of `AGGREGATIONS`.
-    distances : tuple of int
-        Chebyshev distances of neighbours in GLCM, NGTDM and NGLDM.
-    alpha : int
-        Coarseness of NGLDM.
+    options : TextureOptions
+        `distances`: how many steps apart the voxels of a pair are in GLCM (several: matrices of all of them); the
+        largest is the Chebyshev radius of the neighbourhood in NGTDM and NGLDM. `gldm_alpha`: coarseness of NGLDM.
     """
 
     def __init__(
@@ -162,17 +165,21 @@ class IbsiTexture:
         levels: GreyLevels,
         border: Callable[[bool], np.ndarray],
         aggregation: str,
-        distances: tuple[int, ...] = (1,),
-        alpha: int = 0,
+        options: TextureOptions,
     ) -> None:
-        self.region, self.levels, self.border, self.alpha = region, levels, border, alpha
+        self.region, self.levels, self.border = region, levels, border
+        self.alpha = int(options.gldm_alpha)
+        distances = options.distances
         dimension, combination = aggregation.split("_")
         self.flat = dimension != "3D"
         self.merge = combination == "merge"
         self.lattice = region.lattice(max(distances))
         flat_axis = 0 if self.flat else None
         self.near = directions(ANYWHERE, (1,), flat_axis=flat_axis)
-        self.offsets = directions(ANYWHERE, distances, flat_axis=flat_axis)
+        shape = region.mask.shape
+        apart = np.concatenate([self.near * d for d in sorted(set(distances))])
+        self.pair_offsets = apart[(np.abs(apart) < shape).all(axis=1)]  # others lead out of the region from anywhere
+        self.offsets = directions(shape, range(1, max(distances) + 1), flat_axis=flat_axis)
         cuts = self.lattice.starts if dimension == "2D" else np.array([0, region.n_voxels])
         self.parts = [slice(a, b) for a, b in pairwise(cuts) if b > a]
 
@@ -187,7 +194,7 @@ class IbsiTexture:
 
     def glcm(self) -> Iterator[JointProbability]:
         """Symmetrical co-occurrence."""
-        steps = self.lattice.steps(self.offsets)
+        steps = self.lattice.steps(self.pair_offsets)
         for part in self.parts:
             pairs = cooccurrence(self.field, self.lattice.index[part], steps, self.levels.n_levels).symmetrical()
             yield JointProbability(pairs.merged() if self.merge else pairs, self.levels.n_levels)

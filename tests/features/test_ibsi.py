@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import warnings
+from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -10,8 +13,8 @@ import pytest
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import cdist
 
-from radiokit.exceptions import ParameterError
-from radiokit.features import FixedBinCount, FixedBinWidth, RadiomicsExtractor, catalogue
+from radiokit.exceptions import DataWarning, ParameterError
+from radiokit.features import FixedBinCount, FixedBinWidth, RadiomicsExtractor, TextureOptions, catalogue
 from radiokit.features._ibsi import FEATURES, TEXTURES
 from radiokit.features._ibsi_levels import grey_levels, intensity_volume
 from radiokit.features._ibsi_texture import AGGREGATIONS, border_distance
@@ -190,3 +193,78 @@ def test_grid_keeps_the_centre():
     np.testing.assert_allclose(centre(new), centre(image))
     smooth = resample_centred(image, mask, (6, 2, 2), anti_aliasing=True)[0]
     assert smooth.array.std() < resample_centred(image, mask, (6, 2, 2))[0].array.std()
+
+
+def brute_pairs(levels: np.ndarray, distance: int) -> dict[tuple[int, int], int]:
+    """Count pairs of levels over the 13 directions times the distance, both ways (IBSI manual, GLCM; 0 is outside)."""
+    found: dict[tuple[int, int], int] = {}
+    for place in np.argwhere(levels):
+        for o in product((-1, 0, 1), repeat=3):
+            there = place + distance * np.array(o)
+            if any(o) and (there >= 0).all() and (there < levels.shape).all() and levels[tuple(there)]:
+                pair = (int(levels[tuple(place)]), int(levels[tuple(there)]))
+                found[pair] = found.get(pair, 0) + 1
+    return found
+
+
+def brute_cube(levels: np.ndarray, distance: int) -> Iterator[tuple[int, list[int]]]:
+    """Yield of each voxel its level and the levels of the others within a Chebyshev distance."""
+    for place in np.argwhere(levels):
+        low = np.maximum(place - distance, 0)
+        box = levels[tuple(slice(a, b) for a, b in zip(low, place + distance + 1, strict=True))]
+        own = int(levels[tuple(place)])
+        around = list(map(int, box[box > 0]))
+        around.remove(own)
+        yield own, around
+
+
+@pytest.mark.parametrize("shape", [(4, 6, 7), (2, 9, 5), (1, 8, 6)])
+@pytest.mark.parametrize("distance", [1, 2, 3])
+def test_distances_are_those_of_the_manual(shape, distance):
+    """GLCM: 13 directions times the distance. NGTDM and NGLDM: the cube of that Chebyshev radius."""
+    image, mask = random_case(distance, shape)
+    extractor = RadiomicsExtractor(
+        standard="ibsi",
+        families={"glcm": ["contrast"], "ngldm": ["high_dependence_emphasis"], "ngtdm": ["coarseness", "busyness"]},
+        discretization=FixedBinCount(6),
+        texture=TextureOptions(distances=(distance,)),
+        aggregation="3D_merge",
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # one slice
+        got = extractor.extract_case(image, mask, spacing=(1, 1, 1))
+    levels = np.zeros(shape, int)
+    levels[mask] = grey_levels(image[mask], FixedBinCount(6), (None, None)).level
+    pairs = brute_pairs(levels, distance)
+    contrast = sum(n * (i - j) ** 2 for (i, j), n in pairs.items()) / sum(pairs.values())
+    assert got["original_glcm_contrast"] == pytest.approx(contrast, rel=1e-12)
+
+    voxels = list(brute_cube(levels, distance))
+    emphasis = np.mean([(1 + around.count(own)) ** 2 for own, around in voxels])
+    assert got["original_ngldm_high_dependence_emphasis"] == pytest.approx(emphasis, rel=1e-12)
+
+    gaps = [(own, abs(own - np.mean(around))) for own, around in voxels if around]
+    i = np.array(sorted({own for own, _ in gaps}), dtype=float)
+    s = np.array([sum(gap for own, gap in gaps if own == level) for level in i])
+    p = np.array([sum(own == level for own, _ in gaps) for level in i]) / len(gaps)
+    assert got["original_ngtdm_coarseness"] == pytest.approx(1 / (p @ s), rel=1e-12)
+    busyness = (p @ s) / np.abs(np.subtract.outer(i * p, i * p)).sum()
+    assert got["original_ngtdm_busyness"] == pytest.approx(busyness, rel=1e-12)
+
+
+def test_one_slice_is_measured_in_the_slice():
+    """A region of one slice, in an image of one slice or of several: 2D_merge, and the user is told."""
+    image, mask = random_case(3, (1, 12, 12))
+    deep, slab = np.repeat(image, 5, axis=0), np.zeros((5, 12, 12), bool)
+    slab[2] = mask[0]
+    settings = {"standard": "ibsi", "families": list(TEXTURES), "discretization": FixedBinCount(8)}
+    flat = RadiomicsExtractor(aggregation="2D_merge", **settings).extract_case(image, mask, spacing=(1, 1, 1))
+    for values, region in ((image, mask), (deep, slab)):
+        with pytest.warns(DataWarning, match="lies in one slice.*2D_merge"):
+            got = RadiomicsExtractor(**settings).extract_case(values, region, spacing=(1, 1, 1))
+        pd.testing.assert_series_equal(got, flat, rtol=1e-12)
+    with pytest.warns(DataWarning, match="GLDZM"):
+        RadiomicsExtractor(aggregation="3D_avg", **settings).extract_case(image, mask, spacing=(1, 1, 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        RadiomicsExtractor(standard="ibsi", families=["statistics"]).extract_case(image, mask, spacing=(1, 1, 1))

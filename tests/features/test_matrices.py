@@ -11,6 +11,8 @@ import SimpleITK as sitk
 
 from radiokit.features._binning import GreyLevels, bin_values
 from radiokit.features._matrices import _counts
+from radiokit.features._matrices._lattice import Lattice, directions
+from radiokit.features._matrices._neighbours import count_dependent, sum_neighbours
 from radiokit.features._options import TextureOptions
 from radiokit.features._region import Region
 from radiokit.features._texture import Texture
@@ -179,3 +181,30 @@ def test_matrices_of_pyradiomics(case, shared):
         np.testing.assert_array_equal(got.reshape(stored[name].shape), stored[name])
     t = texture.ngtdm
     np.testing.assert_allclose(np.stack([t.n, t.s, t.i], axis=1), stored["ngtdm"], rtol=1e-12)
+
+
+def test_many_neighbours_and_high_levels_are_counted_in_full():
+    """The middle of 33³ voxels has 35,936 neighbours, more than 16 bits hold; their levels sum to more than 32 do."""
+    lattice = Lattice(np.ones((33, 33, 33), bool), 16)
+    steps = lattice.steps(directions((33, 33, 33), range(1, 17)))
+    middle = np.array([[lattice.index[33**3 // 2], 1]])
+    field = lattice.place(np.full(33**3, 100_000))
+    assert count_dependent(field, middle, steps, 0).tolist() == [33**3 - 1]
+    assert count_dependent(field, middle, steps, 1).tolist() == [33**3 - 1]
+    assert sum_neighbours(field, middle, steps).tolist() == [100_000 * (33**3 - 1)]
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 5), (1, 6, 2)])
+@pytest.mark.parametrize("distances", [(1,), (2,), (1, 3), (50,)])
+@pytest.mark.parametrize("flat_axis", [None, 0, 2])
+def test_directions_are_half_of_the_offsets_that_fit(shape, distances, flat_axis):
+    reach = range(5, -6, -1)
+    wanted = [
+        o
+        for o in product(reach, repeat=3)
+        if o > (0, 0, 0)
+        and max(map(abs, o)) in distances
+        and all(abs(step) < size for step, size in zip(o, shape, strict=True))
+        and (flat_axis is None or o[flat_axis] == 0)
+    ]
+    assert list(map(tuple, directions(shape, distances, flat_axis=flat_axis).tolist())) == wanted

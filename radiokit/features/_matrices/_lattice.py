@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
-from itertools import product
 
 import numpy as np
 
@@ -32,31 +31,26 @@ def directions(shape: tuple[int, ...], distances: Sequence[int] = (1,), *, flat_
     return _directions(tuple(min(size, reach + 1) for size in shape), tuple(distances), flat_axis)
 
 
-@lru_cache
+@lru_cache(maxsize=32)
 def _directions(shape: tuple[int, ...], distances: tuple[int, ...], flat_axis: int | None) -> np.ndarray:
-    reach = range(max(distances), -max(distances) - 1, -1)
-    chosen = [
-        offset
-        for offset in product(reach, repeat=3)
-        if offset > (0, 0, 0)
-        and max(map(abs, offset)) in distances
-        and all(abs(step) < size for step, size in zip(offset, shape, strict=True))
-        and (flat_axis is None or offset[flat_axis] == 0)
-    ]
-    offsets = np.array(chosen, dtype=np.int64).reshape(-1, 3)
+    reach = [0 if axis == flat_axis else size - 1 for axis, size in enumerate(shape)]
+    steps = [np.arange(r, -r - 1, -1, dtype=np.int64) for r in reach]
+    offsets = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, 3)
+    offsets = offsets[: len(offsets) // 2]  # descending: the first half has the opposites of the second
+    offsets = offsets[np.isin(np.abs(offsets).max(axis=1), distances)]
     offsets.flags.writeable = False
     return offsets
 
 
 class Lattice:
-    """A region in a flat array with `reach` empty voxels around it.
+    """A region in a flat array with empty voxels around it, as many as the longest step needs.
 
     Parameters
     ----------
     mask : ndarray of bool, shape (z, y, x)
         The region.
     reach : int
-        Longest step that must stay inside the array.
+        Longest step along an axis that must stay inside the array; steps longer than the region lead nowhere.
 
     Attributes
     ----------
@@ -66,9 +60,10 @@ class Lattice:
 
     def __init__(self, mask: np.ndarray, reach: int) -> None:
         self.mask = mask
-        self.shape = tuple(size + 2 * reach for size in mask.shape)
+        margin = [min(reach, max(size - 1, 1)) for size in mask.shape]
+        self.shape = tuple(size + 2 * m for size, m in zip(mask.shape, margin, strict=True))
         self.strides = np.array([self.shape[1] * self.shape[2], self.shape[2], 1], dtype=np.int64)
-        self.index = np.flatnonzero(np.pad(mask, reach))
+        self.index = np.flatnonzero(np.pad(mask, [(m, m) for m in margin]))
         self.starts = np.concatenate(([0], np.cumsum(mask.sum(axis=(1, 2)))))
 
     def steps(self, offsets: np.ndarray) -> np.ndarray:

@@ -26,10 +26,11 @@ def count_dependent(field: np.ndarray, rows: np.ndarray, steps: np.ndarray, alph
 
     Returns
     -------
-    ndarray of int16, shape (n_voxels,)
+    ndarray of int, shape (n_voxels,)
         Numbers of neighbours, the voxel itself not included.
     """
-    count = np.zeros(int(rows[:, 1].sum()), dtype=np.int16)
+    few = 2 * len(steps) < 2**15
+    count = np.zeros(int(rows[:, 1].sum()), dtype=np.int16 if few else np.int32)
     both = np.concatenate([steps, -steps])
     if alpha == 0:
         _count_equal(field, rows, both, count)
@@ -40,7 +41,8 @@ def count_dependent(field: np.ndarray, rows: np.ndarray, steps: np.ndarray, alph
 
 def sum_neighbours(field: np.ndarray, rows: np.ndarray, steps: np.ndarray) -> np.ndarray:
     """Sum the grey levels around each voxel; outside the region they are 0 (for IBSI IPET)."""
-    total = np.zeros(int(rows[:, 1].sum()), dtype=np.int32)
+    low = 2 * len(steps) * int(field.max()) < 2**31
+    total = np.zeros(int(rows[:, 1].sum()), dtype=np.int32 if low else np.int64)
     _sum_levels(field, rows, np.concatenate([steps, -steps]), total)
     return total
 
