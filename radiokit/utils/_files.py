@@ -5,19 +5,20 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from radiokit.exceptions import FileError
 
-DRAFT = ".draft-"  # how the names of unfinished files begin
+DRAFT = ".draft-"  # how the name of the folder of an unfinished file begins
 
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary path in the same folder; when the block ends it takes the place of `path`.
+    """Give a temporary path beside `path`; when the block ends that file takes its place.
 
     Parameters
     ----------
@@ -27,7 +28,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     Yields
     ------
     Path
-        Where to write. It ends like `path`, so that a writer that looks at the suffix finds it.
+        Where to write. It has the name of `path`, in a hidden folder beside it.
 
     Raises
     ------
@@ -50,17 +51,19 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     ['a.txt']
     """
     path = Path(path)
-    draft = path.with_name(f"{DRAFT}{secrets.token_hex(8)}-{path.name[-24:]}")
+    # A folder of its own: whoever lists the files of a kind (``*.csv``) never meets an unfinished one.
+    place = path.with_name(f"{DRAFT}{secrets.token_hex(8)}")
     try:
         _require_replaceable(path)
+        place.mkdir()
+        draft = place / path.name
         yield draft
         _flush(draft)
         draft.replace(path)
     except OSError as error:
         raise _unwritable(path, error) from error
     finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
