@@ -15,12 +15,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from radiokit.exceptions import DataWarning, InputError, ParameterError, SeparationWarning
 from radiokit.models._classes import binary_classes
 from radiokit.stats import Test
-from radiokit.stats._design import check_frame, column_design, model_frame
+from radiokit.stats._design import check_frame, column_design
+from radiokit.stats._formula_fit import formula_data, rows_of
 from radiokit.stats._inputs import (
     FloatArray,
+    check_features,
     check_level,
     check_magnitude,
-    check_numeric,
     check_weights,
     normal_quantile,
 )
@@ -33,6 +34,7 @@ from radiokit.stats._logistic_fit import (
     fit_ridge,
     profile_firth,
 )
+from radiokit.stats._training_cases import TrainingCases, row_labels
 
 
 class LogisticModel(ClassifierMixin, BaseEstimator):
@@ -40,6 +42,11 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
+    formula : str, optional
+        ``"y ~ age + C(stage) + rcs(cea, 4)"``: numbers as they are; factors against their first level, or
+        ``C(stage, reference='II')``; restricted cubic splines with rms' knots, or ``rcs(cea, [2, 5, 9])``; ``.`` for
+        all other columns. Text columns are factors anyway; names with blanks go in backticks. Absent: the columns of X
+        as they are. Levels and knots are learnt in each fit, so that cross-validation and bootstrap validate them too.
     penalty : float, optional
         Ridge penalty on standardised coefficients, on glmnet's scale: the fit maximises
         :math:`\ell / n - \frac{\lambda}{2} \sum_j (s_j b_j)^2`. Standard errors are then not defined. Absent: none.
@@ -73,7 +80,7 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
     classes_ : ndarray of shape (2,)
         The negative and the positive class.
     n_features_in_, feature_names_in_
-        As in scikit-learn; after `from_formula` the raw columns.
+        As in scikit-learn; with a formula the raw columns that it names.
 
     See Also
     --------
@@ -99,25 +106,35 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
     >>> model = LogisticModel().fit(data[["age"]], data["y"])
     >>> model.summary_.loc["age", ["odds_ratio", "ci_low", "ci_high"]].round(3).tolist()
     [1.091, 0.938, 1.269]
-    >>> curved = LogisticModel.from_formula("y ~ rcs(age, 3)", data, firth=True)
+    >>> curved = LogisticModel("y ~ rcs(age, 3)", firth=True).fit(data)
     >>> curved.summary_.index.tolist()
     ['Intercept', 'age', "age'"]
     """
 
-    def __init__(self, *, penalty: float | None = None, firth: bool = False, confidence_level: float = 0.95) -> None:
+    def __init__(
+        self,
+        formula: str | None = None,
+        *,
+        penalty: float | None = None,
+        firth: bool = False,
+        confidence_level: float = 0.95,
+    ) -> None:
+        self.formula = formula
         self.penalty = penalty
         self.firth = firth
         self.confidence_level = confidence_level
 
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit to numeric columns.
+    def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit to numeric columns, or to a table by the formula.
 
         Parameters
         ----------
-        X : array-like of shape (n, p)
-            Numbers without missing values. For categories and splines see `from_formula`.
-        y : array-like of shape (n,)
-            Two classes; the larger (or last in the alphabet) is the positive one.
+        X : array-like of shape (n, p), or DataFrame
+            Numbers without missing values. With a formula a table of raw columns, in any order and with others beside
+            them; rows with missing values in the columns that the formula names are left out, with a warning.
+        y : array-like of shape (n,), optional
+            Two classes; the larger (or last in the alphabet) is the positive one. With a formula it may be absent: the
+            outcome is then the column of X on the left of the formula. A y that is given counts, and not that column.
         sample_weight : array-like of shape (n,), optional
             How many cases each row stands for, not negative; a row of weight 0 is left out. As the ``weights`` of R's
             ``glm``: standard errors take the sum of the weights for the number of cases.
@@ -131,34 +148,50 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
         ------
         ValueError
             If values are missing, or `y` has not two classes.
+        InputError
+            If the table lacks a column of the formula.
+        ParameterError
+            If the formula cannot be read (interactions are refused: make the product a column).
 
         Warns
         -----
         SeparationWarning
             If the outcome is separated and neither `firth` nor `penalty` is set.
         DataWarning
-            If columns cannot be estimated.
+            If columns cannot be estimated, or rows are left out.
         """
-        check_numeric(X)
-        values, y = validate_data(self, X, y, dtype=np.float64)
+        if self.formula is not None:
+            return self._fit_formula(X, y, sample_weight)
+        check_features(X)
+        values, outcome = validate_data(self, X, y, dtype=np.float64)
         weight = check_weights(sample_weight, len(values), zero=True)
-        if weight is not None:
-            values, y, weight = values[weight > 0], np.asarray(y)[weight > 0], weight[weight > 0]
         names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(values.shape[1])])
         self.design_ = column_design(pd.DataFrame(values, columns=list(names)))
-        return self._fit(values, np.asarray(y), weight)
+        return self._fit(values, np.asarray(outcome), weight, row_labels(X, len(values)))
+
+    def _fit_formula(self, data: Any, y: Any, sample_weight: ArrayLike | None) -> Self:
+        check_frame(data)
+        weight = check_weights(sample_weight, len(data), zero=True)
+        if weight is not None and not weight.all():
+            positive = weight > 0
+            data, y, weight = data.loc[positive], rows_of(y, positive), weight[positive]
+        read = formula_data(self.formula or "", data, y, left=("outcome",))
+        self.design_, self.feature_names_in_ = read.design, read.variables
+        self.n_features_in_ = len(read.variables)
+        return self._fit(
+            read.matrix, np.asarray(read.outcome), read.take(weight), row_labels(data, len(data))[read.rows]
+        )
 
     @classmethod
     def from_formula(cls, formula: str, data: pd.DataFrame, **parameters: Any) -> Self:
-        """Fit a model given by a formula to a table.
+        """Fit a model given by a formula to a table: short for ``LogisticModel(formula, **parameters).fit(data)``.
 
         Parameters
         ----------
         formula : str
-            ``"y ~ age + C(stage) + rcs(cea, 4)"``: numbers as they are, factors against their first level, restricted
-            cubic splines with rms' knots. Text columns are factors anyway; names with blanks go in backticks.
+            As in the constructor, with the outcome on its left.
         data : DataFrame
-            Raw columns. Rows with missing values in the columns used are left out, with a warning.
+            Raw columns, the outcome among them.
         **parameters
             Of the constructor.
 
@@ -167,13 +200,6 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
         LogisticModel
             Fitted; it predicts from tables of raw columns.
 
-        Raises
-        ------
-        InputError
-            If a column is absent.
-        ParameterError
-            If the formula cannot be read (interactions are refused: make the product a column).
-
         Examples
         --------
         >>> import pandas as pd
@@ -181,14 +207,11 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
         >>> LogisticModel.from_formula("y ~ C(stage)", data).predict_proba(data)[:2, 1].round(2).tolist()
         [0.25, 0.25]
         """
-        design, frame = model_frame(formula, data)
-        model = cls(**parameters)
-        model.design_ = design
-        model.feature_names_in_ = np.array([str(v) for v in design.variables], dtype=object)
-        model.n_features_in_ = len(design.variables)
-        return model._fit(design.matrix(frame).to_numpy(dtype=float), frame[design.response[0]].to_numpy(), None)
+        return cls(formula, **parameters).fit(data)
 
-    def _fit(self, X: FloatArray, y: NDArray[Any], weight: FloatArray | None) -> Self:
+    def _fit(self, X: FloatArray, y: NDArray[Any], weight: FloatArray | None, labels: NDArray[np.uint64]) -> Self:
+        if weight is not None and not weight.all():
+            X, y, labels, weight = X[weight > 0], y[weight > 0], labels[weight > 0], weight[weight > 0]
         check_level(self.confidence_level)
         check_magnitude(X, self.design_.names)
         if self.firth and self.penalty is not None:
@@ -203,6 +226,7 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
         else:
             fitted, profile = fit_logistic(X, positive, weight), None
         self._store(fitted, profile, positive)
+        self._training = TrainingCases.of(labels, outcome=positive, weights=weight)
         self._warn(fitted)
         return self
 
@@ -268,7 +292,7 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n, p), or DataFrame of raw columns after `from_formula`
+        X : array-like of shape (n, p), or with a formula DataFrame of raw columns
             Cases.
 
         Returns
@@ -283,7 +307,7 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n, p), or DataFrame of raw columns after `from_formula`
+        X : array-like of shape (n, p), or with a formula DataFrame of raw columns
             Cases.
 
         Returns
@@ -299,7 +323,7 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n, p), or DataFrame of raw columns after `from_formula`
+        X : array-like of shape (n, p), or with a formula DataFrame of raw columns
             Cases.
 
         Returns
@@ -323,45 +347,3 @@ def _check_room(X: FloatArray, cases: float) -> None:
             f"X has {X.shape[1]} columns for {cases:g} cases, as many coefficients as cases; required for firth=True: "
             "fewer. Choose columns, or use penalty=."
         )
-
-
-def likelihood_ratio(small: LogisticModel, large: LogisticModel) -> Test:
-    r"""Compare two nested logistic models by their likelihoods.
-
-    Parameters
-    ----------
-    small, large : LogisticModel
-        Fitted to the same cases; every term of the small one is in the large one.
-
-    Returns
-    -------
-    Test
-        :math:`\chi^2 = 2(\ell_{large} - \ell_{small})`, with the difference in coefficients as degrees of freedom
-        (Wilks 1938, doi:10.1214/aoms/1177732360); as R's ``anova(small, large, test = "LRT")``.
-
-    Raises
-    ------
-    InputError
-        If the models are penalised or not nested.
-
-    Notes
-    -----
-    *How to read it.* A small p-value says that the added terms improve the fit more than chance would.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> data = pd.DataFrame({"a": [1, 2, 3, 4, 5, 6], "b": [0, 1, 1, 1, 0, 0], "y": [0, 1, 0, 1, 0, 1]})
-    >>> one, two = (LogisticModel().fit(data[c], data["y"]) for c in (["a"], ["a", "b"]))
-    >>> likelihood_ratio(one, two).df
-    1
-    """
-    for model in (small, large):
-        check_is_fitted(model)
-        if model.penalty is not None or model.firth:
-            raise InputError("A likelihood-ratio test of two models needs maximum likelihood fits, without a penalty.")
-    df = large.likelihood_ratio_.df - small.likelihood_ratio_.df
-    if df <= 0 or not set(small.design_.variables) <= set(large.design_.variables):
-        raise InputError(f"The models are not nested ({df} coefficients more); give the smaller one first.")
-    statistic = 2 * (large.log_likelihood_ - small.log_likelihood_)
-    return Test(statistic=statistic, df=df, p_value=float(chi2.sf(statistic, df)))

@@ -13,23 +13,24 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from radiokit.exceptions import DataWarning, InputError, ParameterError, SeparationWarning
+from radiokit.exceptions import DataWarning, InputError, SeparationWarning
 from radiokit.stats import Test, concordance_index
 from radiokit.stats._baseline import from_steps
 from radiokit.stats._cox_fit import CoxFit, fit_cox
 from radiokit.stats._cox_residuals import robust_covariance
-from radiokit.stats._design import check_frame, column_design, model_frame
+from radiokit.stats._design import check_frame, column_design
+from radiokit.stats._formula_fit import formula_data
 from radiokit.stats._inputs import (
     FloatArray,
     check_choice,
+    check_features,
     check_magnitude,
-    check_numeric,
     check_weights,
     normal_quantile,
 )
 from radiokit.stats._survival_inputs import check_groups
+from radiokit.stats._training_cases import TrainingCases, row_labels
 from radiokit.survival._inputs import check_outcome
-from radiokit.utils import as_survival_target
 
 
 class CoxModel(BaseEstimator):
@@ -37,6 +38,11 @@ class CoxModel(BaseEstimator):
 
     Parameters
     ----------
+    formula : str, optional
+        ``"Surv(time, event) ~ age + C(stage) + rcs(cea, 4)"``: numbers as they are; factors against their first level,
+        or ``C(stage, reference='II')``; restricted cubic splines with rms' knots, or ``rcs(cea, [2, 5, 9])``; ``.`` for
+        all other columns. Text columns are factors anyway; names with blanks go in backticks. Absent: the columns of X
+        as they are. Levels and knots are learnt in each fit, so that cross-validation and bootstrap validate them too.
     ties : {"efron", "breslow"}
         Treatment of tied deaths; Efron's is R's default and the better one.
     strata : str or sequence of str, optional
@@ -112,26 +118,32 @@ class CoxModel(BaseEstimator):
 
     def __init__(
         self,
+        formula: str | None = None,
         *,
         ties: str = "efron",
         strata: str | list[str] | tuple[str, ...] | None = None,
         robust: bool = False,
         confidence_level: float = 0.95,
     ) -> None:
+        self.formula = formula
         self.ties = ties
         self.strata = strata
         self.robust = robust
         self.confidence_level = confidence_level
 
-    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None, cluster: ArrayLike | None = None) -> Self:
-        """Fit the model.
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None, cluster: ArrayLike | None = None
+    ) -> Self:
+        """Fit to numeric columns, or to a table by the formula.
 
         Parameters
         ----------
         X : DataFrame or array of shape (n, p)
-            Covariates, finite.
-        y : structured array or DataFrame with `event` and `time`
-            The survival outcome.
+            Covariates, finite. With a formula a table of raw columns, in any order and with others beside them; rows
+            with missing values in the columns that the formula names are left out, with a warning.
+        y : structured array or DataFrame with `event` and `time`, optional
+            The survival outcome. With a formula it may be absent: the outcome is then what ``Surv(time, event)`` names.
+            A y that is given counts, and not these columns.
         sample_weight : array-like of shape (n,), optional
             Positive case weights.
         cluster : array-like of shape (n,), optional
@@ -141,26 +153,40 @@ class CoxModel(BaseEstimator):
         -------
         CoxModel
             Itself.
+
+        Raises
+        ------
+        InputError
+            If columns are absent or values missing.
+        OutcomeError
+            If the outcome is not valid or has no events.
+        ParameterError
+            If the formula cannot be read, or neither it nor y gives the outcome.
         """
         covariates, layer = self._split(X, fitting=True)
-        check_numeric(covariates)
-        matrix = validate_data(self, covariates, dtype=np.float64, ensure_min_samples=2)
-        names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(matrix.shape[1])])
-        self.design_ = column_design(pd.DataFrame(matrix, columns=list(names)))
-        return self._fit(matrix, layer, y, sample_weight, cluster)
+        if self.formula is None:
+            check_features(covariates)
+            matrix = validate_data(self, covariates, dtype=np.float64, ensure_min_samples=2)
+            names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(matrix.shape[1])])
+            self.design_ = column_design(pd.DataFrame(matrix, columns=list(names)))
+            return self._fit(matrix, layer, y, sample_weight, cluster, row_labels(X, len(matrix)))
+        read = formula_data(self.formula, covariates, y, left=("time", "event"))
+        self.design_, self.feature_names_in_ = read.design, read.variables
+        self.n_features_in_ = len(read.variables)
+        labels = row_labels(X, len(X))[read.rows]
+        weights, clusters = read.take(sample_weight), read.take(cluster)
+        return self._fit(read.matrix, read.take(layer), read.outcome, weights, clusters, labels)
 
     @classmethod
     def from_formula(cls, formula: str, data: pd.DataFrame, **parameters: Any) -> Self:
-        """Fit a model that a formula describes.
+        """Fit a model given by a formula to a table: short for ``CoxModel(formula, **parameters).fit(data)``.
 
         Parameters
         ----------
         formula : str
-            ``"Surv(time, event) ~ age + C(stage) + rcs(cea, 4)"``: names of columns, factors ``C()`` with indicators
-            of every level but the first, restricted cubic splines ``rcs()`` with knots as in R's rms.
+            As in the constructor, with ``Surv(time, event)`` on its left.
         data : DataFrame
-            The table with the outcome, the variables and the strata. Rows with missing values in the columns that the
-            formula names are left out, with a warning.
+            The table with the outcome, the variables and the strata.
         **parameters : dict
             Arguments of the constructor.
 
@@ -169,28 +195,17 @@ class CoxModel(BaseEstimator):
         CoxModel
             A fitted model; `predict` and `predict_survival` take tables with the raw variables, and ``design_`` holds
             the levels and knots.
-
-        Raises
-        ------
-        ParameterError
-            If the formula cannot be read, or has no ``Surv(time, event)`` on its left.
-        InputError
-            If a column is absent.
         """
-        design, frame = model_frame(formula, data)
-        if len(design.response) != 2:
-            raise ParameterError(f"The formula is {formula!r}; required on its left: Surv(time, event).")
-        time, event = design.response
-        model = cls(**parameters)
-        model.design_ = design
-        model.feature_names_in_ = np.array([str(v) for v in design.variables], dtype=object)
-        model.n_features_in_ = len(design.variables)
-        layer = model._split(frame, fitting=True)[1]
-        matrix = design.matrix(frame).to_numpy(dtype=float)
-        return model._fit(matrix, layer, as_survival_target(frame[event], frame[time]), None, None)
+        return cls(formula, **parameters).fit(data)
 
     def _fit(
-        self, matrix: FloatArray, layer: Any, y: Any, sample_weight: ArrayLike | None, cluster: ArrayLike | None
+        self,
+        matrix: FloatArray,
+        layer: Any,
+        y: Any,
+        sample_weight: ArrayLike | None,
+        cluster: ArrayLike | None,
+        labels: NDArray[np.uint64],
     ) -> Self:
         check_choice(self.ties, ("efron", "breslow"), name="ties")
         time, event = check_outcome(y, len(matrix))
@@ -202,6 +217,9 @@ class CoxModel(BaseEstimator):
         self._baseline = from_steps(fit.sets, fit.state.hazard, last_time)
         self._fill(fit, None if cluster is None else check_groups(cluster, len(matrix), name="cluster")[0])
         self.n_, self.n_events_ = len(matrix), int(event.sum())
+        outcome = pd.DataFrame({"time": time, "event": event})
+        self._training = TrainingCases.of(labels, outcome=outcome, weights=weights, strata=codes)
+        self._clustered = cluster is not None
         return self
 
     def predict(self, X: Any) -> FloatArray:

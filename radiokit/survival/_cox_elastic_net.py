@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from radiokit.stats import concordance_index
 from radiokit.stats._baseline import baseline_hazard
 from radiokit.stats._elastic_net import cross_validated_path, fold_ids
-from radiokit.stats._inputs import FloatArray, check_choice, check_numeric
+from radiokit.stats._inputs import FloatArray, check_choice, check_features
 from radiokit.survival._inputs import check_outcome
 from radiokit.utils import as_survival_target
 
@@ -116,7 +116,7 @@ class CoxElasticNet(BaseEstimator):
             Itself.
         """
         check_choice(self.rule, ("min", "1se"), name="rule")
-        check_numeric(X)
+        check_features(X)
         matrix = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         time, event = check_outcome(y, len(matrix))
         target = as_survival_target(event, time)

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
@@ -16,9 +16,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from radiokit.exceptions import DataWarning, InputError, OutcomeError, SeparationWarning
 from radiokit.stats import Test
 from radiokit.stats._baseline import Baseline
+from radiokit.stats._design import column_design
 from radiokit.stats._fine_gray import FineGrayFit, fit_fine_gray
-from radiokit.stats._inputs import FloatArray, check_magnitude, check_numeric
+from radiokit.stats._formula_fit import formula_data
+from radiokit.stats._inputs import FloatArray, check_features, check_magnitude
 from radiokit.stats._survival_inputs import check_causes
+from radiokit.stats._training_cases import TrainingCases, row_labels
 from radiokit.survival._cox import wald_table
 
 __all__ = ["FineGray"]
@@ -29,6 +32,9 @@ class FineGray(BaseEstimator):
 
     Parameters
     ----------
+    formula : str, optional
+        ``"Surv(time, cause) ~ age + C(stage) + rcs(cea, 4)"``, as in `CoxModel`; `cause` is 0 where censored, 1, 2, ...
+        for the kinds of event. Absent: the columns of X as they are.
     cause : int
         The event of interest, as numbered in the outcome.
     confidence_level : float
@@ -51,8 +57,10 @@ class FineGray(BaseEstimator):
         Pseudo log partial likelihood.
     n_, n_events_, n_competing_ : int
         Cases, events of interest, other events.
+    design_ : Design
+        Terms with their ranges; levels and knots of a formula.
     n_features_in_, feature_names_in_
-        As in scikit-learn.
+        As in scikit-learn; with a formula the raw columns that it names.
 
     Notes
     -----
@@ -75,45 +83,78 @@ class FineGray(BaseEstimator):
     ['age']
     """
 
-    def __init__(self, *, cause: int = 1, confidence_level: float = 0.95) -> None:
+    def __init__(self, formula: str | None = None, *, cause: int = 1, confidence_level: float = 0.95) -> None:
+        self.formula = formula
         self.cause = cause
         self.confidence_level = confidence_level
 
-    def fit(self, X: Any, y: Any) -> Self:
-        """Fit the model.
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Fit to numeric columns, or to a table by the formula.
 
         Parameters
         ----------
         X : DataFrame or array of shape (n, p)
-            Covariates, finite.
-        y : DataFrame or structured array with `time` and `cause`
-            Time to the first event or censoring, and its kind: 0 censored, 1, 2, ...
+            Covariates, finite. With a formula a table of raw columns; rows with missing values in the columns that the
+            formula names are left out, with a warning.
+        y : DataFrame or structured array with `time` and `cause`, optional
+            Time to the first event or censoring, and its kind: 0 censored, 1, 2, ... With a formula it may be absent:
+            the outcome is then what ``Surv(time, cause)`` names.
 
         Returns
         -------
         FineGray
             Itself.
+
+        Raises
+        ------
+        InputError
+            If columns are absent or values missing.
+        OutcomeError
+            If the outcome is not valid, or `cause` does not occur.
+        ParameterError
+            If the formula cannot be read, or neither it nor y gives the outcome.
         """
-        check_numeric(X)
-        matrix = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
-        if y is None:
-            raise OutcomeError("This estimator requires y to be passed, but the target y is None; give time and cause.")
-        names = list(y.columns) if isinstance(y, pd.DataFrame) else getattr(getattr(y, "dtype", None), "names", None)
-        if not {"time", "cause"} <= set(names or []):
-            raise OutcomeError(
-                f"The outcome is {type(y).__name__} with fields {list(map(str, names or []))}; required: `time` "
-                "and `cause`, as a DataFrame or a structured array; cause 0 is censored."
-            )
-        time, cause = check_causes(y["time"], y["cause"])
-        if time.size != len(matrix):
-            raise InputError(f"X has {len(matrix)} cases and y has {time.size}; required: one outcome a case.")
+        if self.formula is None:
+            check_features(X)
+            matrix = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+            names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(matrix.shape[1])])
+            self.design_ = column_design(pd.DataFrame(matrix, columns=list(names)))
+            return self._fit(matrix, y, row_labels(X, len(matrix)))
+        read = formula_data(self.formula, X, y, left=("time", "cause"))
+        self.design_, self.feature_names_in_ = read.design, read.variables
+        self.n_features_in_ = len(read.variables)
+        return self._fit(read.matrix, read.outcome, row_labels(X, len(X))[read.rows])
+
+    @classmethod
+    def from_formula(cls, formula: str, data: pd.DataFrame, **parameters: Any) -> Self:
+        """Fit a model given by a formula to a table: short for ``FineGray(formula, **parameters).fit(data)``.
+
+        Parameters
+        ----------
+        formula : str
+            As in the constructor, with ``Surv(time, cause)`` on its left.
+        data : DataFrame
+            The table with the outcome and the variables.
+        **parameters : dict
+            Arguments of the constructor.
+
+        Returns
+        -------
+        FineGray
+            A fitted model, which predicts from tables of raw columns.
+        """
+        return cls(formula, **parameters).fit(data)
+
+    def _fit(self, matrix: FloatArray, y: Any, labels: NDArray[np.uint64]) -> Self:
+        time, cause = _outcome(y, len(matrix))
         if not (cause == self.cause).any() or self.cause == 0:
             raise OutcomeError(f"cause={self.cause!r} does not occur among {sorted(set(cause.tolist()))}.")
-        check_magnitude(matrix, getattr(self, "feature_names_in_", range(matrix.shape[1])))
+        check_magnitude(matrix, self.design_.names)
         self._fill(fit_fine_gray(matrix, time, cause, self.cause))
         self.n_, self.n_events_ = time.size, int((cause == self.cause).sum())
         self.n_competing_ = int(((cause > 0) & (cause != self.cause)).sum())
         self._baseline = Baseline.from_table(self.baseline_, np.array([time.max()]))
+        self._training = TrainingCases.of(labels, outcome=pd.DataFrame({"time": time, "cause": cause}))
         return self
 
     def predict(self, X: Any) -> FloatArray:
@@ -130,7 +171,10 @@ class FineGray(BaseEstimator):
             Higher means that the event is expected for more.
         """
         check_is_fitted(self)
-        matrix = validate_data(self, X, dtype=np.float64, reset=False)
+        if self.design_.formula:
+            matrix = self.design_.matrix(X).to_numpy(dtype=float)
+        else:
+            matrix = validate_data(self, X, dtype=np.float64, reset=False)
         return (matrix - self.center_) @ self.coef_
 
     def predict_cumulative_incidence(self, X: Any, times: ArrayLike) -> FloatArray:
@@ -157,7 +201,7 @@ class FineGray(BaseEstimator):
         return tags
 
     def _fill(self, fit: FineGrayFit) -> None:
-        names = list(getattr(self, "feature_names_in_", [f"x{i}" for i in range(fit.coef.size)]))
+        names = self.design_.names
         used = np.isfinite(fit.coef)
         if not used.all():
             left = [name for name, ok in zip(names, used, strict=True) if not ok]
@@ -182,3 +226,19 @@ class FineGray(BaseEstimator):
         self.baseline_ = pd.DataFrame(
             {"time": fit.times, "cumulative_hazard": total, "cumulative_incidence": -np.expm1(-total)}
         )
+
+
+def _outcome(y: Any, n: int) -> tuple[FloatArray, NDArray[np.int_]]:
+    """Return time and cause of n cases."""
+    if y is None:
+        raise OutcomeError("This estimator requires y to be passed, but the target y is None; give time and cause.")
+    names = list(y.columns) if isinstance(y, pd.DataFrame) else getattr(getattr(y, "dtype", None), "names", None)
+    if not {"time", "cause"} <= set(names or []):
+        raise OutcomeError(
+            f"The outcome is {type(y).__name__} with fields {list(map(str, names or []))}; required: `time` "
+            "and `cause`, as a DataFrame or a structured array; cause 0 is censored."
+        )
+    time, cause = check_causes(y["time"], y["cause"])
+    if time.size != n:
+        raise InputError(f"X has {n} cases and y has {time.size}; required: one outcome a case.")
+    return time, cause

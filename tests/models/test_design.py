@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 
 from radiokit.exceptions import DataWarning, InputError, ParameterError
-from radiokit.stats._design import column_design, model_frame, parse_formula, spline_basis, spline_knots
+from radiokit.stats._design import column_design, model_frame
+from radiokit.stats._formula import parse_formula
+from radiokit.stats._spline import spline_basis, spline_knots
 
 
 @pytest.mark.parametrize("name", ["rcs3", "rcs4", "rcs5"])
@@ -42,7 +44,7 @@ def test_many_ties_at_the_minimum_move_the_first_knot_inside() -> None:
 
 def test_names_with_blanks_and_html() -> None:
     data = pd.DataFrame({"<b>size</b> mm": [1.0, 2.0, 3.0], "a b": ["x", "y", "x"], "y": [0, 1, 0]})
-    design, frame = model_frame("y ~ `<b>size</b> mm` + C(`a b`)", data)
+    design, frame, _ = model_frame("y ~ `<b>size</b> mm` + C(`a b`)", data)
     assert design.names == ["<b>size</b> mm", "a b=y"]
     assert design.matrix(frame).to_numpy().tolist() == [[1, 0], [2, 1], [3, 0]]
 
@@ -67,7 +69,7 @@ def test_levels_are_the_same_as_numbers_or_text() -> None:
 def test_incomplete_rows_are_left_out_and_said() -> None:
     data = pd.DataFrame({"y": [0, 1, 1, 0], "a": [1.0, np.nan, 2.0, 3.0], "unused": [np.nan] * 4})
     with pytest.warns(DataWarning, match="1 of 4 rows"):
-        _, frame = model_frame("y ~ a", data)
+        _, frame, _ = model_frame("y ~ a", data)
     assert frame.index.tolist() == [0, 2, 3]
 
 
@@ -80,9 +82,10 @@ def test_incomplete_rows_are_left_out_and_said() -> None:
         ("y ~ a + a", "more than once"),
         ("y ~ rcs(a, two)", "no number of knots"),
         ("y ~ rcs(a, [1, 2])", "3 or more"),
-        ("y ~ rcs(a, 3, 4)", "required: rcs"),
+        ("y ~ rcs(a, 3, 4)", "3 arguments"),
         ("Surv(time) ~ a", "Surv"),
         ("y ~ C(a, b)", "takes one name"),
+        ("y ~ C(a, reference=2, b)", "3 arguments"),
     ],
 )
 def test_formulas_that_cannot_be_read_say_why(formula: str, message: str) -> None:
@@ -92,7 +95,7 @@ def test_formulas_that_cannot_be_read_say_why(formula: str, message: str) -> Non
 
 def test_what_was_never_seen_is_refused() -> None:
     data = pd.DataFrame({"y": [0, 1, 1], "g": ["a", "b", "a"], "x": [1.0, 2.0, 3.0]})
-    design, _ = model_frame("y ~ g + x", data)
+    design = model_frame("y ~ g + x", data).design
     with pytest.raises(InputError, match="c"):
         design.matrix(pd.DataFrame({"g": ["c"], "x": [1.0]}))
     with pytest.raises(InputError, match="lacks the columns x"):
