@@ -14,6 +14,11 @@ from radiokit.features._matrices._counts import CountMatrix
 EPS = np.spacing(1.0)  # pyradiomics adds it inside logarithms; it moves a value by less than 1e-12
 
 
+def entropy_of(p: np.ndarray) -> np.ndarray:
+    """-Σ p log2 p along the last axis; 0, and not the rounding error below it, where one p is 1."""
+    return np.maximum(-(p * np.log2(p + EPS)).sum(axis=-1), 0.0) + 0.0
+
+
 def _mean(m: CountMatrix, weight: np.ndarray) -> np.ndarray:
     return m.n @ weight / m.total
 
@@ -96,8 +101,7 @@ def extent_variance(m: CountMatrix) -> np.ndarray:
 
 def entropy(m: CountMatrix) -> np.ndarray:
     """-Σ p_ij log2 p_ij."""
-    p = m.n / m.total[:, None]
-    return -(p * np.log2(p + EPS)).sum(axis=1)
+    return entropy_of(m.n / m.total[:, None])
 
 
 def energy(m: CountMatrix) -> np.ndarray:

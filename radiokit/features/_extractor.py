@@ -52,7 +52,9 @@ class RadiomicsExtractor(CaseTransformer):
     resampling : Resampling, optional
         New grid.
     discretization : FixedBinWidth, FixedBinCount or dict by family
-        Grey levels; a dict has the key ``"default"``.
+        Grey levels; a dict has the key ``"default"``. The intensity-volume histogram (IBSI) has a key of its own,
+        ``"ivh"``: a bin width gives intensities in steps of it, a number of bins gives grey levels, None whole numbers
+        (a CT); without the key the range is divided in 1,000 steps (in 1 where ``round_intensities``).
     resegmentation : Resegmentation, optional
         Which intensities stay in the region.
     normalization : Normalization, optional

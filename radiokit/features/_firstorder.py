@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from radiokit.features._binning import GreyLevels
-from radiokit.features._emphasis import EPS
+from radiokit.features._emphasis import entropy_of
 
 PERCENTILES = (10, 25, 50, 75, 90, 100)
 
@@ -68,8 +68,7 @@ class Intensities:
 
 def entropy(v: Intensities) -> float:
     """-Σ p log2 p over grey levels."""
-    p = v.levels.probability
-    return float(-(p * np.log2(p + EPS)).sum())
+    return float(entropy_of(v.levels.probability))
 
 
 def uniformity(v: Intensities) -> float:

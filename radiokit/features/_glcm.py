@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from radiokit.features._emphasis import EPS
+from radiokit.features._emphasis import EPS, entropy_of
 from radiokit.features._matrices._counts import CountMatrix, marginal
 
 DENSE_LEVELS = 400  # beyond, singular values are found without filling a table
@@ -86,6 +86,7 @@ class JointProbability:
 
 
 def _entropy(p: np.ndarray) -> np.ndarray:
+    # With the rounding error of pyradiomics, which differences of entropies have to share.
     return -(p * np.log2(p + EPS)).sum(axis=1)
 
 
@@ -135,7 +136,7 @@ def difference_average(g: JointProbability) -> np.ndarray:
 
 def difference_entropy(g: JointProbability) -> np.ndarray:
     """-Σ p_diff log2 p_diff."""
-    return _entropy(g.difference[1])
+    return entropy_of(g.difference[1])
 
 
 def difference_variance(g: JointProbability) -> np.ndarray:
@@ -181,7 +182,7 @@ def joint_energy(g: JointProbability) -> np.ndarray:
 
 def joint_entropy(g: JointProbability) -> np.ndarray:
     """-Σ p_ij log2 p_ij."""
-    return g.joint_entropy
+    return np.maximum(g.joint_entropy, 0.0) + 0.0
 
 
 def maximum_probability(g: JointProbability) -> np.ndarray:
@@ -197,7 +198,7 @@ def sum_average(g: JointProbability) -> np.ndarray:
 
 def sum_entropy(g: JointProbability) -> np.ndarray:
     """-Σ p_sum log2 p_sum."""
-    return _entropy(g.addition[1])
+    return entropy_of(g.addition[1])
 
 
 def sum_squares(g: JointProbability) -> np.ndarray:

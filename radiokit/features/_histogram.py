@@ -9,6 +9,7 @@ import numpy as np
 
 from radiokit.features import _statistics
 from radiokit.features._binning import GreyLevels
+from radiokit.features._emphasis import entropy_of
 from radiokit.features._statistics import Sample
 
 
@@ -42,7 +43,7 @@ def mode(h: Histogram) -> float:
 FEATURES: dict[str, Callable[[Histogram], float]] = {
     **{k: f for k, f in _statistics.FEATURES.items() if k not in ("energy", "root_mean_square")},
     "mode": mode,
-    "entropy": lambda h: float(-(h.p * np.log2(h.p)).sum()),
+    "entropy": lambda h: float(entropy_of(h.p)),
     "uniformity": lambda h: float((h.p**2).sum()),
     "maximum_gradient": lambda h: float(h.gradient.max()),
     "maximum_gradient_level": lambda h: float(h.levels[h.gradient.argmax()]),

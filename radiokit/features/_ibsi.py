@@ -160,13 +160,20 @@ class IbsiPipeline:
                 levels = grey_levels(x, _binning(bins, family), bounds)
                 row = IbsiTexture(region, levels, border, aggregation, options).measure(family, names)
             else:
-                subject = self._subject(family, region, image, x, bins, bounds)
+                subject = self._subject(family, region, image, x, bins, bounds, self._whole(measured, bins))
                 row = {name: float(FEATURES[family][name](subject)) for name in names}
             found |= {f"{family}_{name}": value for name, value in row.items()}
         return found
 
     def _subject(
-        self, family: str, region: Region, image: np.ndarray, x: np.ndarray, bins: Mapping[str, Any], bounds: Bounds
+        self,
+        family: str,
+        region: Region,
+        image: np.ndarray,
+        x: np.ndarray,
+        bins: Mapping[str, Any],
+        bounds: Bounds,
+        whole: bool,
     ) -> Any:
         if family == "local_intensity":
             return Peaks(region, image)
@@ -174,7 +181,14 @@ class IbsiPipeline:
             return Sample(x)
         if family == "histogram":
             return Histogram(grey_levels(x, _binning(bins, family), bounds))
-        return intensity_volume(x, bins.get("ivh"), bounds)
+        return intensity_volume(x, bins.get("ivh"), bounds, whole=whole)
+
+    def _whole(self, measured: Measured, bins: Mapping[str, Any]) -> bool:
+        """Say whether settings make intensities whole numbers: rounded, or ``"ivh": None`` of an image as it is."""
+        if not isinstance(measured.filter, Original):
+            return False
+        rounded = self.plan.resampling is not None and bool(self.plan.resampling.round_intensities)
+        return rounded or ("ivh" in bins and self.plan.normalization is None)
 
     @property
     def _bounds(self) -> Bounds:

@@ -10,8 +10,8 @@ from radiokit.features._ivh import IntensityVolume
 from radiokit.features._settings import FixedBinCount, FixedBinWidth
 
 Bounds = tuple[float | None, float | None]
-# Bins of an intensity-volume histogram where intensities are not whole numbers and no discretisation is given.
-IVH_BINS = 1000
+# Steps of an intensity-volume histogram that nothing else decides (IBSI's number for intensities of arbitrary unit).
+IVH_STEPS = 1000
 
 
 def grey_levels(x: np.ndarray, binning: FixedBinWidth | FixedBinCount, bounds: Bounds) -> GreyLevels:
@@ -23,24 +23,25 @@ def grey_levels(x: np.ndarray, binning: FixedBinWidth | FixedBinCount, bounds: B
     if isinstance(binning, FixedBinCount):
         return _by_count(x, int(binning.count))
     origin = _origin(x, binning, bounds)
-    if (x.max() - origin) / binning.width > MAX_LEVELS:
-        raise ParameterError(
-            f"Bin width {binning.width:g} makes {(x.max() - origin) / binning.width:.3g} grey levels; required: a "
-            "width that fits the image."
-        )
+    _require_levels((x.max() - origin) / binning.width, f"Bin width {binning.width:g} makes", "a width")
     level = np.maximum(np.floor((x - origin) / binning.width).astype(np.int64) + 1, 1)
     return GreyLevels(level, int(level.max()))
 
 
-def intensity_volume(x: np.ndarray, binning: FixedBinWidth | FixedBinCount | None, bounds: Bounds) -> IntensityVolume:
-    """Return the intensity-volume histogram.
+def intensity_volume(
+    x: np.ndarray, binning: FixedBinWidth | FixedBinCount | None, bounds: Bounds, *, whole: bool = False
+) -> IntensityVolume:
+    """Return the intensity-volume histogram, between the bounds of the resegmentation where it has any.
 
-    Without discretisation, whole numbers are taken as they are, between the bounds of the resegmentation where it has
-    any. With a bin width, intensities are the centres of bins between these bounds. With a number of bins they are the
-    grey levels themselves.
+    Settings decide its steps and its unit, never the voxels: two cases of a cohort are always in one unit.
+
+    | setting | intensities of the histogram |
+    |---|---|
+    | bin width | centres of the bins |
+    | `whole` | every whole number |
+    | none | centres of 1,000 steps |
+    | number of bins | grey levels 1, 2, ..., as IBSI has it for images of arbitrary unit |
     """
-    if binning is None and not np.array_equal(x, np.rint(x)):
-        binning = FixedBinCount(IVH_BINS)
     if isinstance(binning, FixedBinCount):
         levels = _by_count(x, int(binning.count))
         return IntensityVolume(levels.level.astype(float), np.arange(1.0, levels.n_levels + 1))
@@ -48,14 +49,29 @@ def intensity_volume(x: np.ndarray, binning: FixedBinWidth | FixedBinCount | Non
         (float(x.min()) if bounds[0] is None else bounds[0]),
         (float(x.max()) if bounds[1] is None else bounds[1]),
     )
-    if binning is None:
+    if binning is not None:
+        origin = _origin(x, binning, bounds)
+        levels = grey_levels(x, binning, bounds)
+        n_bins = max(int(np.ceil((high - origin) / binning.width - 1e-9)), 1)
+        level = np.minimum(levels.level, n_bins)  # the upper bound itself belongs to the last bin
+        return _of_centres(level, origin + (np.arange(1, n_bins + 1) - 0.5) * binning.width)
+    if whole:
+        _require_levels(high - low, "Steps of 1 of the intensity-volume histogram make", "a bin width, {'ivh': ...},")
         return IntensityVolume(x.astype(float), np.arange(np.floor(low), np.ceil(high) + 1))
-    origin = _origin(x, binning, bounds)
-    levels = grey_levels(x, binning, bounds)
-    n_bins = max(int(np.ceil((high - origin) / binning.width - 1e-9)), 1)
-    level = np.minimum(levels.level, n_bins)  # the upper bound itself belongs to the last bin
-    centres = origin + (np.arange(1, n_bins + 1) - 0.5) * binning.width
+    if low == high:
+        return IntensityVolume(x.astype(float), np.array([low]))
+    level = np.floor(IVH_STEPS * (x - low) / (high - low)).astype(np.int64) + 1
+    centres = low + (np.arange(1, IVH_STEPS + 1) - 0.5) * (high - low) / IVH_STEPS
+    return _of_centres(np.clip(level, 1, IVH_STEPS), centres)
+
+
+def _of_centres(level: np.ndarray, centres: np.ndarray) -> IntensityVolume:
     return IntensityVolume(centres[level - 1], centres)
+
+
+def _require_levels(number: float, what: str, required: str) -> None:
+    if number > MAX_LEVELS:
+        raise ParameterError(f"{what} {number:.3g} grey levels; required: {required} that fits the image.")
 
 
 def _origin(x: np.ndarray, binning: FixedBinWidth, bounds: Bounds) -> float:

@@ -14,13 +14,14 @@ from scipy.spatial import ConvexHull
 from scipy.spatial.distance import cdist
 
 from radiokit.exceptions import DataWarning, ParameterError
-from radiokit.features import FixedBinCount, FixedBinWidth, RadiomicsExtractor, TextureOptions, catalogue
+from radiokit.features import FixedBinCount, FixedBinWidth, RadiomicsExtractor, Resampling, TextureOptions, catalogue
 from radiokit.features._ibsi import FEATURES, TEXTURES
 from radiokit.features._ibsi_levels import grey_levels, intensity_volume
 from radiokit.features._ibsi_texture import AGGREGATIONS, border_distance
 from radiokit.features._names import ALL_FEATURES, DEPRECATED_FEATURES
 from radiokit.features._solids import ellipsoid_area, enclosing_ellipsoid, oriented_box
 from radiokit.features._spatial import gearys_c, morans_i, pair_sums
+from radiokit.filters import Mean
 from radiokit.io import Mask, Volume
 from radiokit.preprocessing._ibsi_grid import resample_centred
 
@@ -132,7 +133,7 @@ def test_levels():
 
 
 def test_volume_histogram_by_hand():
-    h = intensity_volume(np.array([1.0, 1, 2, 3, 5, 5, 5, 6, 6, 10]), None, (None, None))
+    h = intensity_volume(np.array([1.0, 1, 2, 3, 5, 5, 5, 6, 6, 10]), None, (None, None), whole=True)
     assert h.volume_at(0.9) == pytest.approx(0.1)  # 9.1 and above: only 10
     assert h.volume_at(0.1) == pytest.approx(0.8)  # 1.9 and above
     assert h.intensity_at(0.1) == 7
@@ -268,3 +269,58 @@ def test_one_slice_is_measured_in_the_slice():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         RadiomicsExtractor(standard="ibsi", families=["statistics"]).extract_case(image, mask, spacing=(1, 1, 1))
+
+
+IVH = {"standard": "ibsi", "families": ["ivh"]}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"discretization": {"default": FixedBinWidth(25)}},
+        {"discretization": {"default": FixedBinWidth(25), "ivh": None}},
+        {"discretization": {"default": FixedBinWidth(25), "ivh": FixedBinWidth(2)}},
+        {"discretization": {"ivh": FixedBinCount(500)}},
+        {"resampling": Resampling((1, 1, 1), round_intensities=True)},
+        {"filters": [Mean(3)]},
+    ],
+)
+@pytest.mark.parametrize("kind", ["int16", "float32", "float64"])
+def test_the_unit_of_the_volume_histogram_is_not_decided_by_voxels(settings, kind):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 400, (6, 14, 14)).astype(kind)
+    moved = image.astype(float)
+    moved[3, 5, 5] += 0.25
+    mask = np.ones(image.shape, bool)
+    one, two = (RadiomicsExtractor(**IVH, **settings).extract_case(v, mask, spacing=(1, 1, 1)) for v in (image, moved))
+    pd.testing.assert_series_equal(one, two, rtol=0.01, atol=0.01)
+
+
+def test_volume_histogram_is_in_intensities():
+    """Against the order statistics of the voxels: at most one step away, whatever the scale of the image."""
+    x = np.random.default_rng(1).gamma(3.0, 2.0, size=(25, 25, 25))
+    for scale in (1e-3, 1.0, 1e4):
+        row = RadiomicsExtractor(**IVH).extract_case(scale * x, np.ones(x.shape, bool), spacing=(1, 1, 1))
+        step = scale * np.ptp(x) / 1000
+        for share in (10, 90):
+            found = row[f"original_ivh_intensity_at_volume_fraction_{share}"]
+            assert abs(found - scale * np.quantile(x, 1 - share / 100)) < 2 * step
+            edge = x.min() + share / 100 * np.ptp(x)
+            fraction = row[f"original_ivh_volume_at_intensity_fraction_{share}"]
+            assert abs(fraction - np.mean(x >= edge)) <= np.mean(np.abs(x - edge) < 2 * np.ptp(x) / 1000) + 1e-12
+
+
+def test_volume_histogram_of_one_intensity():
+    """All of the volume has it, so that no intensity of the histogram is reached by 10 % only: not defined."""
+    h = intensity_volume(np.full(5, 7.0), None, (None, None))
+    assert h.intensity.tolist() == [7.0] and h.volume.tolist() == [1.0] and h.fraction.tolist() == [0.0]
+    assert h.volume_at(0.0) == 1.0 and h.volume_at(0.1) == 0.0
+    assert math.isnan(h.intensity_at(0.1))
+    two = intensity_volume(np.array([7.0, 7, 7, 8]), None, (None, None), whole=True)
+    assert two.intensity_at(0.1) == 9.0  # one step above the highest
+
+
+def test_volume_histogram_refuses_too_many_steps():
+    with pytest.raises(ParameterError, match=r"1e\+12 grey levels.*ivh"):
+        intensity_volume(np.array([0.0, 1e12]), None, (None, None), whole=True)
