@@ -13,6 +13,7 @@ from scipy.stats import t as student
 from radiokit.exceptions import InputError
 from radiokit.stats._inputs import FloatArray, check_level, check_magnitude, check_score, normal_quantile
 from radiokit.stats._results import Result
+from radiokit.stats._wald import wald
 
 
 @dataclass(frozen=True, repr=False)
@@ -214,7 +215,8 @@ def bland_altman(a: ArrayLike, b: ArrayLike, *, confidence_level: float = 0.95) 
     reach, loa_reach = t * sd / math.sqrt(n), t * sd * math.sqrt(1 / n + z**2 / (2 * (n - 1)))
     low, high = bias - z * sd, bias + z * sd
     slope, slope_p = _slope((x + y) / 2, d)
-    statistic = bias / (sd / math.sqrt(n)) if sd else math.nan if not bias else math.inf
+    test = wald(bias, sd / math.sqrt(n), law=student(n - 1), confidence_level=confidence_level)
+    tested = sd > 0  # differences that are all alike say nothing of chance
     return BlandAltman(
         bias=bias,
         sd=sd,
@@ -228,7 +230,7 @@ def bland_altman(a: ArrayLike, b: ArrayLike, *, confidence_level: float = 0.95) 
         loa_high_ci_high=high + loa_reach,
         slope=slope,
         slope_p_value=slope_p,
-        p_value=float(2 * student.sf(abs(statistic), n - 1)),
+        p_value=test.p_value if tested else math.nan,
         n=n,
         confidence_level=float(confidence_level),
     )
@@ -259,6 +261,5 @@ def _slope(x: FloatArray, y: FloatArray) -> tuple[float, float]:
         return math.nan, math.nan
     slope = float((x - x.mean()) @ (y - y.mean()) / spread)
     residual = float(((y - y.mean() - slope * (x - x.mean())) ** 2).sum())
-    if not residual:
-        return slope, 0.0 if slope else math.nan
-    return slope, float(2 * student.sf(abs(slope) / math.sqrt(residual / (n - 2) / spread), n - 2))
+    se = math.sqrt(residual / (n - 2) / spread)
+    return slope, wald(slope, se, law=student(n - 2), confidence_level=0.95).p_value if se else math.nan

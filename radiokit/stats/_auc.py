@@ -1,4 +1,4 @@
-"""The area under the ROC curve, and the placements under every DeLong variance, in O(n log n)."""
+"""The area under the ROC curve, and the placements under the variances of DeLong and Obuchowski, in O(n log n)."""
 
 from __future__ import annotations
 
@@ -10,26 +10,28 @@ from numpy.typing import ArrayLike, NDArray
 
 from radiokit.stats._inputs import FloatArray, check_score, normal_quantile
 from radiokit.stats._results import Result
+from radiokit.stats._survival_inputs import check_groups
 from radiokit.utils import check_binary_target
 
 
 @dataclass(frozen=True, repr=False)
 class AUC(Result):
-    """An area under the ROC curve with DeLong's standard error.
+    """An area under the ROC curve with its standard error.
 
     Parameters
     ----------
     auc : float
         Area under the curve: the probability that a positive case scores higher than a negative one, ties one half.
     se : float
-        DeLong's standard error; NaN with one positive or one negative case only.
+        DeLong's standard error, or Obuchowski's where patients have several cases; NaN with one positive or one
+        negative case (patient) only.
     ci_low, ci_high : float
         Normal confidence limits, clipped to [0, 1].
     n_positive, n_negative : int
         Numbers of cases.
     confidence_level : float
         Level of the interval.
-    method : str
+    method : {"delong", "obuchowski"}
         How the interval was made.
 
     Examples
@@ -49,8 +51,8 @@ class AUC(Result):
     method: str = "delong"
 
 
-def auc(y_true: ArrayLike, score: ArrayLike, *, confidence_level: float = 0.95) -> AUC:
-    r"""Area under the ROC curve with DeLong's standard error and interval.
+def auc(y_true: ArrayLike, score: ArrayLike, *, groups: ArrayLike | None = None, confidence_level: float = 0.95) -> AUC:
+    r"""Area under the ROC curve with DeLong's standard error and interval, by patient where patients repeat.
 
     Parameters
     ----------
@@ -58,6 +60,9 @@ def auc(y_true: ArrayLike, score: ArrayLike, *, confidence_level: float = 0.95) 
         Outcome, 0/1 or boolean.
     score : array-like of shape (n,)
         Higher means more likely positive. The direction is never flipped: an AUC below 0.5 is reported as such.
+    groups : array-like of shape (n,), optional
+        Patient of each case (lesion, eye, scan). Cases of one patient are not independent: the standard error is then
+        Obuchowski's. The area itself does not change.
     confidence_level : float
         Level of the interval.
 
@@ -71,7 +76,7 @@ def auc(y_true: ArrayLike, score: ArrayLike, *, confidence_level: float = 0.95) 
     OutcomeError
         If the outcome has one class only, missing values, or more than two values.
     InputError
-        If scores are missing, infinite, or of another length.
+        If scores are missing, infinite, or of another length, or a patient is missing.
 
     Notes
     -----
@@ -81,6 +86,15 @@ def auc(y_true: ArrayLike, score: ArrayLike, *, confidence_level: float = 0.95) 
     :math:`s_V^2/m + s_W^2/n` with denominators :math:`m-1` and :math:`n-1` (doi:10.2307/2531595). Placements are read
     from sorted scores (doi:10.1109/LSP.2014.2337313), so that a million cases take about a second. The interval is
     normal on the AUC scale and clipped to [0, 1]. As pROC ``ci.auc(method="delong")`` with ``direction="<"``.
+
+    With `groups`, patient g has the sums :math:`P_g = \frac1m \sum_{i \in g} (V_i - A)` over its positives and
+    :math:`Q_g = \frac1n \sum_{j \in g} (W_j - A)` over its negatives, and the variance is
+
+    .. math:: \tfrac{I_1}{I_1 - 1} \sum_g P_g^2 + \tfrac{I_0}{I_0 - 1} \sum_g Q_g^2
+        + \tfrac{2 I}{I - 1} \sum_g P_g Q_g
+
+    with I patients, :math:`I_1` of them with a positive and :math:`I_0` with a negative case (Obuchowski 1997,
+    doi:10.2307/2533958). With one case a patient it is DeLong's.
 
     *How to read it.* 0.5 is a coin, 1 is perfect ranking. The AUC says how well cases are ordered, not whether the
     probabilities are right (see `calibration`) nor whether a decision gains from them (see `decision_curve`). An AUC of
@@ -94,7 +108,8 @@ def auc(y_true: ArrayLike, score: ArrayLike, *, confidence_level: float = 0.95) 
     """
     positive = check_binary_target(y_true)
     cases, controls = placements(positive, check_score(score, positive.size))
-    value, se = float(cases.mean()), math.sqrt(mean_variance(cases) + mean_variance(controls))
+    patients = patients_of(groups, positive)
+    value, se = float(cases.mean()), math.sqrt(area_variance(cases, controls, patients))
     margin = normal_quantile(confidence_level) * se
     return AUC(
         auc=value,
@@ -104,7 +119,42 @@ def auc(y_true: ArrayLike, score: ArrayLike, *, confidence_level: float = 0.95) 
         n_positive=cases.size,
         n_negative=controls.size,
         confidence_level=float(confidence_level),
+        method="delong" if patients is None else "obuchowski",
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Patients:
+    """Number of the patient of each positive and of each negative case, and how many patients there are."""
+
+    of_cases: NDArray[np.intp]
+    of_controls: NDArray[np.intp]
+    n: int
+
+
+def patients_of(groups: ArrayLike | None, positive: NDArray[np.bool_]) -> Patients | None:
+    """Return who the cases belong to; None where each is a patient of its own."""
+    if groups is None:
+        return None
+    codes, labels = check_groups(groups, positive.size)
+    if len(labels) == positive.size:
+        return None
+    return Patients(codes[positive], codes[~positive], len(labels))
+
+
+def area_variance(cases: FloatArray, controls: FloatArray, patients: Patients | None) -> float:
+    """Variance of an area, or of a difference of areas, from its placements: DeLong's, or Obuchowski's by patient."""
+    if patients is None:
+        return mean_variance(cases) + mean_variance(controls)
+    p, q = (
+        np.bincount(of, values - values.mean(), patients.n) / values.size
+        for of, values in ((patients.of_cases, cases), (patients.of_controls, controls))
+    )
+    with_case, with_control = np.unique(patients.of_cases).size, np.unique(patients.of_controls).size
+    if min(with_case, with_control) < 2:
+        return math.nan
+    own = p @ p * with_case / (with_case - 1) + q @ q * with_control / (with_control - 1)
+    return float(own + 2 * (p @ q) * patients.n / (patients.n - 1))
 
 
 def placements(positive: NDArray[np.bool_], score: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import chdtrc, logit
-from scipy.stats import norm
+from scipy.special import logit
 
 from radiokit.exceptions import DataWarning, InputError
 from radiokit.stats._auc import auc
@@ -18,6 +17,7 @@ from radiokit.stats._loess import fit_loess
 from radiokit.stats._lowess import lowess
 from radiokit.stats._recalibrate import Recalibration, deviance, recalibrate, recalibrate_intercept
 from radiokit.stats._results import Result
+from radiokit.stats._wald import chi_squared_p_value, normal_p_value, wald
 from radiokit.utils import check_binary_target
 
 
@@ -211,7 +211,7 @@ def calibration(y_true: ArrayLike, probability: ArrayLike, *, confidence_level: 
         c=area,
         dxy=2 * area - 1,
         spiegelhalter_z=spiegelhalter,
-        spiegelhalter_p_value=float(2 * norm.sf(abs(spiegelhalter))),
+        spiegelhalter_p_value=normal_p_value(spiegelhalter),
         n=event.size,
         n_events=int(event.sum()),
         confidence_level=float(confidence_level),
@@ -259,14 +259,10 @@ def calibration_in_the_large(
     p = check_probability(probability, event.size)
     keep = _with_logit(event, p)
     estimate, se = recalibrate_intercept(event[keep], logit(p[keep]))
-    margin = normal_quantile(confidence_level) * se
     return CalibrationInTheLarge(
         estimate=estimate,
         se=se,
-        ci_low=estimate - margin,
-        ci_high=estimate + margin,
-        statistic=estimate / se,
-        p_value=float(2 * norm.sf(abs(estimate / se))),
+        **vars(wald(estimate, se, confidence_level=confidence_level)),
         confidence_level=float(confidence_level),
     )
 
@@ -310,7 +306,7 @@ def _indices(event: NDArray[np.bool_], log_odds: FloatArray, fit: Recalibration,
         "q": d - u,
         "d_chi2": 0.0 if constant else null - as_is,
         "u_chi2": as_is - fit.deviance,
-        "u_p_value": float(chdtrc(df, max(as_is - fit.deviance, 0.0))),
+        "u_p_value": chi_squared_p_value(max(as_is - fit.deviance, 0.0), df),
         "r2": (1 - math.exp((as_is - null) / n)) / (1 - math.exp(-null / n)),
     }
 

@@ -11,6 +11,7 @@ from scipy.stats import norm
 from radiokit.exceptions import InputError
 from radiokit.stats._design import coefficient_columns
 from radiokit.stats._inputs import normal_quantile
+from radiokit.stats._wald import ratio_to_se
 
 INTERCEPTS = ("Intercept", "const")
 
@@ -80,7 +81,7 @@ def coefficient_table(model: Any, *, confidence_level: float = 0.95) -> pd.DataF
 def _wald(coef: Any, se: Any, names: Any, ratio: str, z: float) -> pd.DataFrame:
     coef, se = np.asarray(coef, dtype=float), np.asarray(se, dtype=float)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        statistic = coef / se
+        statistic = np.array([ratio_to_se(c, s) for c, s in zip(coef, se, strict=True)])
         table = pd.DataFrame(
             {
                 "coef": coef,

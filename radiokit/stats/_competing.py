@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from radiokit.stats._inputs import FloatArray, normal_quantile
 from radiokit.stats._survival_inputs import check_causes, check_groups, each_group
+from radiokit.stats._wald import chi_squared_p_value
 
 
 def cumulative_incidence(
@@ -126,7 +126,7 @@ def gray_test(time: ArrayLike, cause: ArrayLike, groups: ArrayLike) -> pd.DataFr
         u, v = score[:-1], covariance[:-1, :-1]
         statistic = float(u @ np.linalg.lstsq(v, u, rcond=None)[0]) if np.trace(v) > 0 else np.nan
         df = len(labels) - 1
-        rows.append((k, statistic, df, float(stats.chi2.sf(statistic, df))))
+        rows.append((k, statistic, df, chi_squared_p_value(statistic, df)))
     return pd.DataFrame(rows, columns=["cause", "statistic", "df", "p_value"])
 
 

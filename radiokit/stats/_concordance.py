@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from radiokit.exceptions import InputError, OutcomeError
 from radiokit.stats._censoring import censoring_function
 from radiokit.stats._inputs import FloatArray, check_choice, check_score, check_weights, normal_quantile
 from radiokit.stats._results import Result
 from radiokit.stats._survival_inputs import check_times_events
+from radiokit.stats._wald import wald
 from radiokit.utils import tie_to
 from radiokit.utils._jit import compiled
 
@@ -77,9 +77,9 @@ class ConcordanceTest(Result):
     ci_low, ci_high : float
         Confidence limits of the difference.
     statistic : float
-        ``difference / se``; 0 where both are 0.
+        ``difference / se``; 0 where both are 0, NaN where a difference has no spread to be judged by.
     p_value : float
-        Two-sided, normal.
+        Two-sided, normal; NaN where there is no statistic.
     confidence_level : float
         Level of the interval.
 
@@ -245,7 +245,6 @@ def compare_concordance(
     >>> round(compare_concordance(y, [3, 4, 1, 2], [1, 2, 3, 4]).difference, 2)
     0.8
     """
-    z = normal_quantile(confidence_level)
     check_choice(method, ("harrell", "uno"), name="method")
     time, event = check_times_events(y)
     a, b = (
@@ -254,16 +253,12 @@ def compare_concordance(
     )
     difference = a.estimate - b.estimate
     se = float(np.sqrt(np.sum((a.influence - b.influence) ** 2)))
-    statistic = difference / se if se > 0 else (0.0 if difference == 0 else float(np.copysign(np.inf, difference)))
     return ConcordanceTest(
         concordance_a=a.estimate,
         concordance_b=b.estimate,
         difference=difference,
         se=se,
-        ci_low=difference - z * se,
-        ci_high=difference + z * se,
-        statistic=statistic,
-        p_value=float(2 * stats.norm.sf(abs(statistic))),
+        **vars(wald(difference, se, confidence_level=confidence_level)),
         confidence_level=float(confidence_level),
     )
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import chdtrc, gammaln
+from scipy.special import gammaln
 
 from radiokit.exceptions import InputError
 from radiokit.stats._inputs import FloatArray, as_floats
 from radiokit.stats._results import Test
+from radiokit.stats._wald import chi_squared_p_value
 
 # Tables kept at a time, tables summed in all, and ways to fill one column at a time: seconds, and below 1 GB.
 _LARGEST_PARTIAL = 2_000_000
@@ -56,7 +57,7 @@ def chi_squared_test(table: ArrayLike) -> Test:
     yates = min(0.5, float(gap.min())) if counts.shape == (2, 2) else 0.0
     statistic = float(np.sum((gap - yates) ** 2 / expected))
     df = (counts.shape[0] - 1) * (counts.shape[1] - 1)
-    return Test(statistic=statistic, df=df, p_value=float(chdtrc(df, statistic)))
+    return Test(statistic=statistic, df=df, p_value=chi_squared_p_value(statistic, df))
 
 
 def fisher_exact_test(table: ArrayLike) -> Test:

@@ -10,16 +10,16 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from radiokit.exceptions import InputError
-from radiokit.stats._auc import mean_variance, placements
+from radiokit.stats._auc import Patients, area_variance, mean_variance, patients_of, placements
 from radiokit.stats._inputs import (
     FloatArray,
     check_choice,
-    check_level,
     check_named_columns,
     check_score,
 )
 from radiokit.stats._multiplicity import adjust_pvalues
 from radiokit.stats._results import Result
+from radiokit.stats._wald import TAILS, wald
 from radiokit.utils import check_binary_target
 
 
@@ -38,9 +38,9 @@ class DeLongTest(Result):
     ci_low, ci_high : float
         Confidence limits of the difference.
     statistic : float
-        ``difference / se``; 0 where both are 0.
+        ``difference / se``; 0 where both are 0, NaN where a difference has no spread to be judged by.
     p_value : float
-        Of the alternative asked for.
+        Of the alternative asked for; NaN where there is no statistic.
     df : float
         Degrees of freedom of the t distribution; NaN where the normal one is used (paired test).
     confidence_level : float
@@ -70,10 +70,11 @@ def delong_test(
     score_a: ArrayLike,
     score_b: ArrayLike,
     *,
+    groups: ArrayLike | None = None,
     alternative: str = "two-sided",
     confidence_level: float = 0.95,
 ) -> DeLongTest:
-    r"""Compare the AUCs of two scores measured on the same cases (paired DeLong test).
+    r"""Compare the AUCs of two scores measured on the same cases (paired DeLong test, by patient where they repeat).
 
     Parameters
     ----------
@@ -81,6 +82,8 @@ def delong_test(
         Outcome, 0/1 or boolean.
     score_a, score_b : array-like of shape (n,)
         The two scores; higher means more likely positive.
+    groups : array-like of shape (n,), optional
+        Patient of each case, where a patient has several: the variance is then Obuchowski's.
     alternative : {"two-sided", "less", "greater"}
         ``"greater"``: the AUC of `score_a` is greater.
     confidence_level : float
@@ -101,8 +104,10 @@ def delong_test(
     Notes
     -----
     :math:`z = (A_a - A_b)/\sqrt{\operatorname{var}(V_a - V_b)/m + \operatorname{var}(W_a - W_b)/n}` with the placements
-    of `auc` (doi:10.2307/2531595). Curves that are equal case by case give z = 0 and p = 1, as in pROC
-    ``roc.test(paired=TRUE, method="delong")``.
+    of `auc` (doi:10.2307/2531595); with `groups` the variance of the differences of the placements is Obuchowski's (see
+    `auc`). Curves that are equal case by case give z = 0 and p = 1, as in pROC ``roc.test(paired=TRUE,
+    method="delong")``. A difference with a variance of zero (1 against 0, say) cannot be tested: NaN, where pROC prints
+    p = 0.
 
     *How to read it.* A small p-value says that the two scores rank these patients differently well. Do not use it to
     compare a model with one nested in it on the training data: there the test is too conservative
@@ -120,7 +125,7 @@ def delong_test(
         placements(positive, check_score(score, positive.size, name=name))
         for score, name in ((score_a, "score_a"), (score_b, "score_b"))
     ]
-    return _paired(curves[0], curves[1], alternative, confidence_level)
+    return _paired(curves[0], curves[1], patients_of(groups, positive), alternative, confidence_level)
 
 
 def delong_test_unpaired(
@@ -172,7 +177,7 @@ def delong_test_unpaired(
     >>> round(test.difference, 4), round(test.df, 3)
     (-0.0833, 5.452)
     """
-    check_choice(alternative, tuple(_TAILS), name="alternative")
+    check_choice(alternative, TAILS, name="alternative")
     curves = []
     for y, score, suffix in ((y_a, score_a, "a"), (y_b, score_b, "b")):
         positive = check_binary_target(y, name=f"y_{suffix}")
@@ -190,6 +195,7 @@ def compare_aucs(
     y_true: ArrayLike,
     scores: pd.DataFrame | dict[str, ArrayLike],
     *,
+    groups: ArrayLike | None = None,
     adjust: str = "holm",
     confidence_level: float = 0.95,
 ) -> pd.DataFrame:
@@ -201,6 +207,8 @@ def compare_aucs(
         Outcome, 0/1 or boolean.
     scores : DataFrame or dict of name -> array-like of shape (n,)
         The scores, two or more.
+    groups : array-like of shape (n,), optional
+        Patient of each case, where a patient has several.
     adjust : str
         Adjustment for the number of pairs, a method of `adjust_pvalues`.
     confidence_level : float
@@ -236,9 +244,9 @@ def compare_aucs(
     if len(columns) < 2:
         raise InputError(f"scores holds {len(columns)} score ({', '.join(columns)}); required: two or more to compare.")
     curves = {name: placements(positive, score) for name, score in columns.items()}
-    names = list(curves)
+    names, patients = list(curves), patients_of(groups, positive)
     rows = [
-        {"model_a": a, "model_b": b, **vars(_paired(curves[a], curves[b], "two-sided", confidence_level))}
+        {"model_a": a, "model_b": b, **vars(_paired(curves[a], curves[b], patients, "two-sided", confidence_level))}
         for i, a in enumerate(names)
         for b in names[i + 1 :]
     ]
@@ -262,18 +270,14 @@ _PAIR_COLUMNS = [
 ]
 
 
-_TAILS = {
-    "two-sided": lambda law, z: 2 * law.sf(abs(z)),
-    "less": lambda law, z: law.cdf(z),
-    "greater": lambda law, z: law.sf(z),
-}
-
-
 def _paired(
-    a: tuple[FloatArray, FloatArray], b: tuple[FloatArray, FloatArray], alternative: str, confidence_level: float
+    a: tuple[FloatArray, FloatArray],
+    b: tuple[FloatArray, FloatArray],
+    patients: Patients | None,
+    alternative: str,
+    confidence_level: float,
 ) -> DeLongTest:
-    check_choice(alternative, tuple(_TAILS), name="alternative")
-    variance = mean_variance(a[0] - b[0]) + mean_variance(a[1] - b[1])
+    variance = area_variance(a[0] - b[0], a[1] - b[1], patients)
     areas = [float(a[0].mean()), float(b[0].mean())]
     return _test(areas, math.sqrt(variance), stats.norm(), math.nan, alternative, confidence_level)
 
@@ -282,20 +286,13 @@ def _test(
     areas: list[float], se: float, law: stats.rv_continuous, df: float, alternative: str, confidence_level: float
 ) -> DeLongTest:
     difference = areas[0] - areas[1]
-    if se > 0 or math.isnan(se):
-        statistic = difference / se
-    else:
-        statistic = math.copysign(math.inf, difference) if difference else 0.0
-    margin = float(law.ppf(0.5 + check_level(confidence_level) / 2)) * se
+    test = wald(difference, se, alternative=alternative, law=law, confidence_level=confidence_level)
     return DeLongTest(
         auc_a=areas[0],
         auc_b=areas[1],
         difference=difference,
         se=se,
-        ci_low=difference - margin,
-        ci_high=difference + margin,
-        statistic=statistic,
-        p_value=float(min(_TAILS[alternative](law, statistic), 1.0)),
+        **vars(test),
         df=float(df),
         confidence_level=float(confidence_level),
     )

@@ -180,7 +180,12 @@ def _ratio_test(
 ) -> tuple[dict[str, FloatArray], FloatArray, FloatArray]:
     """Compute the F test of a ratio of mean squares, and the ratio over its upper and times its lower quantile."""
     f = _divide(signal, noise)
-    test = {"f": f, "df1": np.full(f.shape, df1), "df2": np.full(f.shape, df2), "p": fdtrc(df1, df2, f)}
+    test = {
+        "f": f,
+        "df1": np.full(f.shape, df1),
+        "df2": np.full(f.shape, df2),
+        "p": np.where(np.isfinite(f), fdtrc(df1, df2, f), np.nan),
+    }
     return test, f / fdtri(df1, df2, 1 - alpha / 2), f * fdtri(df2, df1, 1 - alpha / 2)
 
 

@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
 from radiokit.exceptions import InputError
-from radiokit.stats._inputs import FloatArray, normal_quantile
+from radiokit.stats._inputs import FloatArray
 from radiokit.stats._results import Result
+from radiokit.stats._wald import normal_p_value, ratio_to_se, wald
 
 
 @dataclass(frozen=True, repr=False)
@@ -170,15 +171,14 @@ def cohen_kappa(
     else:
         kappa = (observed - expected) / chance
         se, null_se = _standard_errors(table, credit, kappa, expected, n)
-    margin = normal_quantile(confidence_level) * se
-    statistic = kappa / null_se if null_se else math.nan
+    test = wald(kappa, se, null_se=null_se, confidence_level=confidence_level)
     return Kappa(
         kappa=kappa,
         se=se,
-        ci_low=float(np.maximum(kappa - margin, -1.0)),
-        ci_high=float(np.minimum(kappa + margin, 1.0)),
-        statistic=statistic,
-        p_value=float(2 * norm.sf(abs(statistic))),
+        ci_low=float(np.maximum(test.ci_low, -1.0)),
+        ci_high=float(np.minimum(test.ci_high, 1.0)),
+        statistic=test.statistic,
+        p_value=test.p_value,
         agreement=observed,
         expected=expected,
         n=n,
@@ -235,12 +235,12 @@ def fleiss_kappa(ratings: ArrayLike | pd.DataFrame) -> FleissKappa:
         kappa = (agreement - expected) / (1 - expected)
         skew = float(spread @ (1 - 2 * share))
         se = math.sqrt(2 * max(total**2 - skew, 0.0) / (n * m * (m - 1))) / total
-    statistic = kappa / se if se else math.nan
+    statistic = ratio_to_se(kappa, se)
     return FleissKappa(
         kappa=kappa,
         se=se,
         statistic=statistic,
-        p_value=float(2 * norm.sf(abs(statistic))),
+        p_value=normal_p_value(statistic),
         agreement=agreement,
         expected=expected,
         n=n,

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from radiokit.stats._inputs import FloatArray
 from radiokit.stats._multiplicity import adjust_pvalues
 from radiokit.stats._results import Test
 from radiokit.stats._survival_inputs import check_groups, check_times_events
+from radiokit.stats._wald import chi_squared_p_value
 
 
 def logrank_test(y: Any, groups: ArrayLike, *, trend: bool = False, strata: ArrayLike | None = None) -> Test:
@@ -81,8 +81,7 @@ def logrank_test(y: Any, groups: ArrayLike, *, trend: bool = False, strata: Arra
         counted = np.flatnonzero(expected > 0)[1:]
         df = counted.size
         statistic = _quadratic_form(difference[counted], covariance[np.ix_(counted, counted)])
-    p_value = float(stats.chi2.sf(statistic, df)) if df else np.nan
-    return Test(statistic=float(statistic), df=int(df), p_value=p_value)
+    return Test(statistic=float(statistic), df=int(df), p_value=chi_squared_p_value(float(statistic), df))
 
 
 def pairwise_logrank(y: Any, groups: ArrayLike, *, adjust: str | None = "BH") -> pd.DataFrame:
@@ -133,7 +132,7 @@ def pairwise_logrank(y: Any, groups: ArrayLike, *, adjust: str | None = "BH") ->
             time[cases], event[cases], (codes[cases] == b).astype(np.intp), 2
         )
         statistic = _quadratic_form(difference[1:], covariance[1:, 1:])
-        rows.append((labels[a], labels[b], statistic, float(stats.chi2.sf(statistic, 1))))
+        rows.append((labels[a], labels[b], statistic, chi_squared_p_value(statistic, 1)))
     table = pd.DataFrame(rows, columns=["group_a", "group_b", "statistic", "p_value"])
     p = table["p_value"].to_numpy()
     return table.assign(p_adjusted=p if adjust is None else adjust_pvalues(p, method=adjust))

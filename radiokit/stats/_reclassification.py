@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
 
 from radiokit.exceptions import InputError
 from radiokit.stats._auc import mean_variance
 from radiokit.stats._horizon import FollowUp, follow_up
-from radiokit.stats._inputs import FloatArray, check_level, check_probability, normal_quantile
+from radiokit.stats._inputs import FloatArray, check_probability
 from radiokit.stats._results import Result
+from radiokit.stats._wald import wald
 from radiokit.utils import check_binary_target, is_survival_target, spawn_seeds
 
 
@@ -233,19 +233,14 @@ def integrated_discrimination(
     up, down = change[event], -change[~event]
     idi = float(up.mean() + down.mean())
     se = math.sqrt(mean_variance(up) + mean_variance(down))
-    margin = normal_quantile(confidence_level) * se
     slope = float(before[event].mean() - before[~event].mean())
-    statistic = _ratio(idi, se)
     return IDI(
         idi=idi,
         gain_events=float(up.mean()),
         gain_nonevents=float(down.mean()),
         relative=_ratio(idi, slope),
         se=se,
-        ci_low=idi - margin,
-        ci_high=idi + margin,
-        statistic=statistic,
-        p_value=float(2 * norm.sf(abs(statistic))),
+        **vars(wald(idi, se, confidence_level=confidence_level)),
         confidence_level=float(confidence_level),
     )
 
@@ -373,17 +368,12 @@ def _bootstrap_variances(
 def _nri(shares: Shares, variances: tuple[float, float, float], confidence_level: float) -> NRI:
     up, down, up_free, down_free = shares
     nri, se = (up - down) + (down_free - up_free), math.sqrt(variances[2])
-    margin = normal_quantile(check_level(confidence_level)) * se
-    statistic = _ratio(nri, se)
     return NRI(
         nri=nri,
         nri_events=up - down,
         nri_nonevents=down_free - up_free,
         se=se,
-        ci_low=nri - margin,
-        ci_high=nri + margin,
-        statistic=statistic,
-        p_value=float(2 * norm.sf(abs(statistic))),
+        **vars(wald(nri, se, confidence_level=confidence_level)),
         se_events=math.sqrt(variances[0]),
         se_nonevents=math.sqrt(variances[1]),
         up_events=up,

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from radiokit.exceptions import InputError
 from radiokit.stats._censoring import kaplan_meier_product, life_table
 from radiokit.stats._inputs import FloatArray, normal_quantile
 from radiokit.stats._results import Result
 from radiokit.stats._survival_inputs import check_groups, check_times, check_times_events, each_group
+from radiokit.stats._wald import wald
 
 
 @dataclass(frozen=True, repr=False)
@@ -165,17 +165,17 @@ def rmst_difference(y: Any, groups: ArrayLike, *, tau: float, confidence_level: 
         raise InputError(f"groups holds {len(table)} groups; required: two. For more, compare pairs or use rmst.")
     difference = float(table["rmst"][1] - table["rmst"][0])
     se = float(np.hypot(table["se"][0], table["se"][1]))
-    statistic = difference / se if se > 0 else np.nan
-    half = normal_quantile(confidence_level) * se
+    test = wald(difference, se, confidence_level=confidence_level)
+    judged = se > 0  # without an event in either group nothing was compared
     return RMSTDifference(
         group_a=table["group"][0],
         group_b=table["group"][1],
         difference=difference,
         se=se,
-        ci_low=difference - half,
-        ci_high=difference + half,
-        statistic=statistic,
-        p_value=float(2 * stats.norm.sf(abs(statistic))),
+        ci_low=test.ci_low,
+        ci_high=test.ci_high,
+        statistic=test.statistic if judged else np.nan,
+        p_value=test.p_value if judged else np.nan,
         tau=float(tau),
         confidence_level=float(confidence_level),
     )

@@ -251,7 +251,7 @@ def _anova(samples: list[FloatArray]) -> float:
     between = sum(s.size * (s.mean() - centre) ** 2 for s in samples) / (k - 1)
     within = sum(((s - s.mean()) ** 2).sum() for s in samples) / (n - k)
     if within == 0:
-        return 0.0 if between > 0 else math.nan
+        return math.nan  # groups of equal values each: nothing to judge a difference by
     return float(fdtrc(k - 1, n - k, between / within))
 
 

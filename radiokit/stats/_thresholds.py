@@ -8,13 +8,15 @@ from numbers import Real
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from radiokit.exceptions import InputError
 from radiokit.stats._inputs import FloatArray, check_choice, check_score, normal_quantile
 from radiokit.stats._proportions import proportion_ci
 from radiokit.stats._results import Result
 from radiokit.stats._roc import operating_points
+from radiokit.stats._survival_inputs import check_groups
+from radiokit.stats._threshold_patients import Mask, counts_by_patient, delta_variance, proportion_by_patient
 from radiokit.utils import check_binary_target
 
 
@@ -121,6 +123,7 @@ def threshold_metrics(
     score: ArrayLike,
     threshold: float,
     *,
+    groups: ArrayLike | None = None,
     confidence_level: float = 0.95,
     ci: str = "wilson",
 ) -> pd.DataFrame:
@@ -134,6 +137,8 @@ def threshold_metrics(
         Higher means more likely positive.
     threshold : float
         A case is positive if ``score >= threshold``.
+    groups : array-like of shape (n,), optional
+        Patient of each case, where a patient has several (lesions, eyes): limits are then by patient.
     confidence_level : float
         Level of the intervals.
     ci : {"wilson", "clopper-pearson"}
@@ -160,6 +165,10 @@ def threshold_metrics(
     limits are those of J carried over. Matthews' correlation has limits by the delta method of the multinomial
     (Bishop, Fienberg & Holland 1975, 11.3-10), cut to [-1, 1].
 
+    With `groups` the estimates are the same. A proportion is a ratio estimator among the cases concerned, its interval
+    that of n cases divided by their design effect (Rao and Scott 1992, doi:10.2307/2532311); likelihood ratios and
+    Matthews' correlation have the delta method by patient, with factor I/(I - 1) of I patients.
+
     *How to read it.* Sensitivity and specificity belong to the test, predictive values also to the prevalence of this
     cohort: they do not travel to a clinic where the disease is rarer.
 
@@ -173,23 +182,80 @@ def threshold_metrics(
     if not isinstance(threshold, Real) or math.isnan(threshold):
         raise InputError(f"threshold is {threshold!r}; required: a number.")
     called = check_score(score, positive.size) >= threshold
-    tp, fp = int((called & positive).sum()), int((called & ~positive).sum())
-    fn, tn = int((~called & positive).sum()), int((~called & ~positive).sum())
-    counts = np.array([tp, tn, tp, tn, tp + tn, tp])
-    sizes = np.array([tp + fn, tn + fp, tp + fp, tn + fn, positive.size, tp + fp + fn])
-    low, high = proportion_ci(counts, sizes, confidence_level=confidence_level, method=ci)
-    estimate = np.divide(counts, sizes, out=np.full(6, np.nan), where=sizes > 0)
-    rows = np.column_stack([estimate, low, high])
-    rows[5] = 2 * rows[5] / (1 + rows[5])
+    codes = _patients(groups, positive.size)
     z = normal_quantile(confidence_level)
+    proportions = [
+        _proportion(good, among, codes, confidence_level, ci) for good, among in _concerned(called, positive)
+    ]
+    proportions[5] = 2 * proportions[5] / (1 + proportions[5])
+    ratios = _ratios(called, positive, z) if codes is None else _ratios_by_patient(called, positive, codes, z)
     return pd.DataFrame(
-        [*rows, _mcc(tp, fp, fn, tn, z), _ratio(tp, tp + fn, fp, fp + tn, z), _ratio(fn, tp + fn, tn, fp + tn, z)],
-        index=pd.Index(_METRICS, name="metric"),
-        columns=["estimate", "ci_low", "ci_high"],
+        [*proportions, *ratios], index=pd.Index(_METRICS, name="metric"), columns=["estimate", "ci_low", "ci_high"]
     )
 
 
 _METRICS = ("sensitivity", "specificity", "ppv", "npv", "accuracy", "f1", "mcc", "lr_positive", "lr_negative")
+
+
+def _patients(groups: ArrayLike | None, n: int) -> NDArray[np.intp] | None:
+    """Return the number of each case's patient; None where every case is a patient of its own."""
+    if groups is None:
+        return None
+    codes, labels = check_groups(groups, n)
+    return codes if len(labels) < n else None
+
+
+def _concerned(called: Mask, positive: Mask) -> list[tuple[Mask, Mask]]:
+    """Who is right among whom: sensitivity, specificity, predictive values, accuracy, and the index behind F1."""
+    return [
+        (called, positive),
+        (~called, ~positive),
+        (positive, called),
+        (~positive, ~called),
+        (called == positive, np.ones_like(called)),
+        (called & positive, called | positive),
+    ]
+
+
+def _proportion(good: Mask, among: Mask, codes: NDArray[np.intp] | None, level: float, ci: str) -> FloatArray:
+    if codes is not None:
+        return proportion_by_patient(good, among, codes, level, ci)
+    count, size = int((good & among).sum()), int(among.sum())
+    low, high = proportion_ci(count, size, confidence_level=level, method=ci)
+    return np.array([count / size if size else np.nan, float(low), float(high)])
+
+
+def _ratios(called: Mask, positive: Mask, z: float) -> list[FloatArray]:
+    """Matthews' correlation and the two likelihood ratios."""
+    tp, fp, fn, tn = _cells(called, positive)
+    return [_mcc(tp, fp, fn, tn, z), _ratio(tp, tp + fn, fp, fp + tn, z), _ratio(fn, tp + fn, tn, fp + tn, z)]
+
+
+def _ratios_by_patient(called: Mask, positive: Mask, codes: NDArray[np.intp], z: float) -> list[FloatArray]:
+    """As `_ratios`, with limits by patient: from the gradients of phi and of the logarithms of the ratios."""
+    tp, fp, fn, tn = _cells(called, positive)
+    phi, above, below = _ratios(called, positive, z)
+    counts = counts_by_patient(called, positive, codes)
+    if np.isfinite(phi[0]):
+        a, b, c, d = tp + fp, tp + fn, tn + fp, tn + fn
+        shrinking = phi[0] / 2 * np.array([1 / a + 1 / b, 1 / a + 1 / c, 1 / b + 1 / d, 1 / c + 1 / d])
+        gradient = np.array([tn, -fn, -fp, tp]) / math.sqrt(float(a) * b * c * d) - shrinking
+        margin = z * math.sqrt(delta_variance(gradient, counts))
+        phi = np.array([phi[0], max(phi[0] - margin, -1.0), min(phi[0] + margin, 1.0)])
+    sick, well = tp + fn, fp + tn
+    if tp and fp:
+        gradient = np.array([1 / tp - 1 / sick, 1 / well - 1 / fp, -1 / sick, 1 / well])
+        above = above[0] * np.exp(np.array([0, -z, z]) * math.sqrt(delta_variance(gradient, counts)))
+    if fn and tn:
+        gradient = np.array([-1 / sick, 1 / well, 1 / fn - 1 / sick, 1 / well - 1 / tn])
+        below = below[0] * np.exp(np.array([0, -z, z]) * math.sqrt(delta_variance(gradient, counts)))
+    return [phi, above, below]
+
+
+def _cells(called: Mask, positive: Mask) -> tuple[int, int, int, int]:
+    """Count true positives, false positives, false negatives and true negatives."""
+    tp, fp = int((called & positive).sum()), int((called & ~positive).sum())
+    return tp, fp, int(positive.sum()) - tp, int((~positive).sum()) - fp
 
 
 def _ratio(a: int, n_a: int, b: int, n_b: int, z: float) -> FloatArray:

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from radiokit.stats._censoring import StepFunction, censoring_function, life_table
 from radiokit.stats._inputs import FloatArray, check_score, normal_quantile
 from radiokit.stats._survival_inputs import check_times, check_times_events
+from radiokit.stats._wald import wald
 
 
 def time_auc(y: Any, risk: ArrayLike, times: ArrayLike, *, confidence_level: float = 0.95) -> pd.DataFrame:
@@ -102,7 +102,8 @@ def compare_time_auc(
     -------
     DataFrame
         A row a time: ``time, auc_a, auc_b, difference, se, ci_low, ci_high, statistic, p_value``; ``difference`` is
-        that of a minus that of b. NaN where there are no cases or no controls.
+        that of a minus that of b. NaN where there are no cases or no controls;
+        a difference without spread is not tested.
 
     Raises
     ------
@@ -127,7 +128,6 @@ def compare_time_auc(
     >>> compare_time_auc(y, [5, 2, 3, 4, 1], [5, 2, 3, 4, 1], 2.5)["p_value"].tolist()
     [1.0]
     """
-    z = normal_quantile(confidence_level)
     time, event = check_times_events(y)
     scores = [check_score(r, time.size, name=name) for name, r in (("risk_a", risk_a), ("risk_b", risk_b))]
     weight = censoring_function(time, event)
@@ -138,9 +138,8 @@ def compare_time_auc(
             continue
         (a, of_a), (b, of_b) = (_auc_and_influence(time, event, score, t, weight) for score in scores)
         se = float((of_a - of_b).std(ddof=1) / np.sqrt(time.size))
-        statistic = (a - b) / se if se > 0 else (0.0 if a == b else float(np.copysign(np.inf, a - b)))
-        p_value = float(2 * stats.norm.sf(abs(statistic)))
-        rows.append((float(t), a, b, a - b, se, a - b - z * se, a - b + z * se, statistic, p_value))
+        test = wald(a - b, se, confidence_level=confidence_level)
+        rows.append((float(t), a, b, a - b, se, test.ci_low, test.ci_high, test.statistic, test.p_value))
     names = ["time", "auc_a", "auc_b", "difference", "se", "ci_low", "ci_high", "statistic", "p_value"]
     return pd.DataFrame(rows, columns=names)
 

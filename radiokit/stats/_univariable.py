@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ def welch(X: FloatArray, y: NDArray[np.bool_]) -> Tests:
     with np.errstate(divide="ignore", invalid="ignore"):
         t = (m1 - m0) / np.sqrt(e1 + e0)
         df = (e1 + e0) ** 2 / (e1**2 / (n1 - 1) + e0**2 / (n0 - 1))
-    return _t_test(t, df, X)
+    return _t_test(t, df, X, y)
 
 
 def student(X: FloatArray, y: NDArray[np.bool_]) -> Tests:
@@ -43,7 +44,7 @@ def student(X: FloatArray, y: NDArray[np.bool_]) -> Tests:
     pooled = ((n1 - 1) * v1 + (n0 - 1) * v0) / max(n1 + n0 - 2, 1)
     with np.errstate(divide="ignore", invalid="ignore"):
         t = (m1 - m0) / np.sqrt(pooled * (1 / n1 + 1 / n0))
-    return _t_test(t, np.full(t.shape, float(n1 + n0 - 2)), X)
+    return _t_test(t, np.full(t.shape, float(n1 + n0 - 2)), X, y)
 
 
 def mann_whitney(X: FloatArray, y: NDArray[np.bool_]) -> Tests:
@@ -161,9 +162,12 @@ def _moments(X: FloatArray) -> tuple[int, FloatArray, FloatArray]:
     return n, mean, np.sum((X - mean) ** 2, axis=0) / (n - 1) if n > 1 else np.full(X.shape[1], np.nan)
 
 
-def _t_test(t: FloatArray, df: FloatArray, X: FloatArray) -> Tests:
+def _t_test(t: FloatArray, df: FloatArray, X: FloatArray, y: NDArray[np.bool_]) -> Tests:
+    """Student's law; where neither class varies there is no t, and the p-value is that of the permutation test."""
     constant = np.ptp(X, axis=0) == 0
     t = np.where(constant, np.nan, t)
+    n1, n = int(y.sum()), y.size
+    permuted = float(np.clip((1 + (2 * n1 == n)) / comb(n, n1), np.finfo(float).tiny, 1))
     with np.errstate(invalid="ignore"):
         p = 2 * stdtr(df, -np.abs(t))
-    return Tests(t, np.where(constant, np.nan, np.where(np.isinf(t), 0.0, p)))
+    return Tests(t, np.where(constant, np.nan, np.where(np.isinf(t), permuted, p)))

@@ -31,7 +31,7 @@ class Concordances:
         """Interval of the first model: Wald on the logit scale, which respects [0, 1]; clipped Wald at 0 and 1."""
         estimate, se = float(self.estimates[0]), float(np.sqrt(self.covariance[0, 0]))
         z = float(norm.ppf((1 + confidence_level) / 2))
-        if not np.isfinite(se):
+        if not (np.isfinite(se) and np.isfinite(estimate)):
             return np.nan, np.nan
         if not 0 < estimate < 1:
             return max(estimate - z * se, 0.0), min(estimate + z * se, 1.0)
@@ -86,15 +86,18 @@ def _shared_training(predictions: Predictions) -> float:
 
 
 def _within_fold(models: Sequence[Predictions]) -> Concordances:
-    r"""Concordance over the pairs of patients that one model has scored.
+    r"""Concordance over the pairs of cases that one model has scored.
 
     With :math:`k_{ij}` = 1, 1/2 or 0 where the model ranks the comparable pair (i, j) rightly, equally or wrongly, the
-    estimate is the mean of k over all comparable pairs of one fold. Its variance treats pairs as dyads of patients:
+    estimate is the mean of k over all comparable pairs of one fold. The deviations of all pairs of a patient are summed
+    by the role it has in them: :math:`P_g` as the case (the earlier event), :math:`Q_g` as the control. The variance is
+    Obuchowski's, by patient, less what it counts twice: each pair of patients g and h is in the sum of both.
 
-    .. math:: \sum_g f_g \Big(\sum_{h} e_{gh}\Big)^2 - \sum_{g<h} e_{gh}^2,
+    .. math:: f_1 \sum_g P_g^2 + f_0 \sum_g Q_g^2 + 2 f \sum_g P_g Q_g - \sum_{g<h} e_{gh}^2,
 
-    where :math:`e_{gh}` sums the deviations of all pairs of the patients g and h, and f = m/(m-1) with m patients of
-    the class. For one fold this is the unbiased variance of the U-statistic; DeLong's is larger by AUC(1-AUC)/(m n).
+    where :math:`e_{gh}` sums the deviations between g and h, and f = m/(m-1) with m the patients that have a case, a
+    control, or either. For one fold with one case a patient this is the unbiased variance of the U-statistic; DeLong's
+    is larger by AUC(1-AUC)/(m n).
     """
     first = models[0]
     codes, patients = pd.factorize(first.groups)
@@ -103,7 +106,7 @@ def _within_fold(models: Sequence[Predictions]) -> Concordances:
     dyads = np.zeros((len(models) + 1, len(patients), len(patients)))
     for stratum in range(strata.max() + 1):
         rows = np.flatnonzero(strata == stratum)
-        pairs = _comparable(first, rows) & (codes[rows][:, None] != codes[rows][None, :])
+        pairs = _comparable(first, rows)
         for target, values in zip(dyads, [*(pairs * _ranked(s) for s in scores[rows].T), pairs], strict=True):
             _add(target, codes[rows], values)
     total = dyads[-1].sum()
@@ -112,7 +115,7 @@ def _within_fold(models: Sequence[Predictions]) -> Concordances:
         return Concordances(nothing, np.full((len(models), len(models)), np.nan))
     estimates = dyads[:-1].sum(axis=(1, 2)) / total
     deviations = [(d - a * dyads[-1]) / total for d, a in zip(dyads[:-1], estimates, strict=True)]
-    return Concordances(estimates, _covariance(deviations, _factors(first, codes)))
+    return Concordances(estimates, _covariance(deviations, _roles(first, codes)))
 
 
 def _comparable(predictions: Predictions, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
@@ -138,22 +141,25 @@ def _add(target: NDArray[np.float64], codes: NDArray[np.intp], values: NDArray[A
         np.add.at(target, place, values)
 
 
-def _factors(predictions: Predictions, codes: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Small-sample factor m/(m-1) of each patient, m counting the patients of its class (all, for survival)."""
-    rows = np.bincount(codes)
-    kind = np.zeros(rows.size) if predictions.survival else np.bincount(codes, predictions.events) / rows
-    _, which, sizes = np.unique(kind, return_inverse=True, return_counts=True)
-    size = sizes[which].astype(float)
-    with np.errstate(divide="ignore"):
-        return size / (size - 1)
+def _roles(predictions: Predictions, codes: NDArray[np.intp]) -> tuple[int, int, int]:
+    """Count the patients that can be the case of a pair, its control, and either; for survival all can be both."""
+    n = int(codes.max()) + 1
+    if predictions.survival:
+        return n, n, n
+    events = predictions.events
+    return np.unique(codes[events]).size, np.unique(codes[~events]).size, n
 
 
-def _covariance(deviations: list[NDArray[np.float64]], factors: NDArray[np.float64]) -> NDArray[np.float64]:
-    dyads = [d + d.T for d in deviations]
-    sums = np.array([d.sum(axis=1) for d in dyads])
-    with np.errstate(invalid="ignore"):
-        nodes = (sums * factors) @ sums.T
-    double = np.array([[(a * b).sum() / 2 for b in dyads] for a in dyads])
+def _covariance(deviations: list[NDArray[np.float64]], roles: tuple[int, int, int]) -> NDArray[np.float64]:
+    """Covariance of the concordances; NaN where a role is one patient's alone, for then nothing shows its spread."""
+    if min(roles) < 2:
+        return np.full((len(deviations), len(deviations)), np.nan)
+    as_case, as_control, either = (m / (m - 1) for m in roles)
+    p, q = (np.array([d.sum(axis=axis) for d in deviations]) for axis in (1, 0))
+    cross = p @ q.T
+    nodes = as_case * (p @ p.T) + as_control * (q @ q.T) + either * (cross + cross.T)
+    between = [d + d.T - 2 * np.diag(np.diag(d)) for d in deviations]
+    double = np.array([[(a * b).sum() / 2 for b in between] for a in between])
     covariance = nodes - double
     floor = np.diag(np.maximum(np.diag(covariance), 0.0) - np.diag(covariance))
     return covariance + floor

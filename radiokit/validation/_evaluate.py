@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.stats import norm
 
 from radiokit import stats
 from radiokit.exceptions import DataWarning, InputError, LeakageError
+from radiokit.stats._wald import wald
 from radiokit.utils import spawn_seeds
 from radiokit.validation._concordance import concordances
 from radiokit.validation._folds import check_data, score
@@ -83,7 +83,7 @@ def evaluate(
 
     Notes
     -----
-    **How to read it.** AUC with DeLong's interval where each patient has one row, by patient otherwise; the other
+    **How to read it.** AUC with DeLong's interval, by patient (Obuchowski) where patients have several rows; the other
     intervals are percentiles of a bootstrap of patients, and missing where the index does not exist in one of ten
     resamples. A calibration slope under 1 says that the model is overfitted, an intercept other than 0 that the risk
     level differs.
@@ -225,12 +225,16 @@ def _one(name: str, p: Predictions, confidence_level: float, n_bootstraps: int, 
     return table.assign(n=p.n, n_events=p.n_events)
 
 
+def _one_model(p: Predictions) -> bool:
+    """Whether one model scored all rows, so that all of them may be ranked together."""
+    return p.source != "out-of-fold"
+
+
 def concordance_with_interval(p: Predictions, confidence_level: float) -> tuple[float, float, float, str]:
     """AUC or C-index with the interval that its source allows, and the name of the method."""
-    simple = p.source != "out-of-fold" and len(np.unique(p.groups)) == p.groups.size
-    if simple and not p.survival and p.events.any() and not p.events.all():
-        area = stats.auc(p.y_true, p.probability, confidence_level=confidence_level)
-        return area.auc, area.ci_low, area.ci_high, "delong"
+    if _one_model(p) and not p.survival and p.events.any() and not p.events.all():
+        area = stats.auc(p.y_true, p.probability, groups=p.groups, confidence_level=confidence_level)
+        return area.auc, area.ci_low, area.ci_high, area.method
     exact = concordances([p])
     method = "within-fold pairs" if p.source == "out-of-fold" else "pairs of patients"
     return (float(exact.estimates[0]), *exact.interval(confidence_level), method)
@@ -265,8 +269,10 @@ def compare_models(
 
     Notes
     -----
-    DeLong's test where one model scored all cases and each patient has one row. For out-of-fold predictions, repeated
-    patients and survival the difference of the concordances within folds with its variance over dyads of patients.
+    DeLong's test where one model scored all cases, with Obuchowski's variance where patients have several rows
+    (`radiokit.stats.delong_test`). For out-of-fold predictions and survival the difference of the concordances within
+    folds with its variance over pairs of patients. No test where there is no estimate, or no variance to judge it by
+    (one class, one patient of a class): NaN.
 
     **How to read it.** No difference shown is not equality shown: read the interval.
 
@@ -305,9 +311,10 @@ def _require_same_rows(a: Predictions, b: Predictions) -> None:
 def _compare(one: tuple[str, Predictions], other: tuple[str, Predictions], confidence_level: float) -> dict[str, Any]:
     (name_a, a), (name_b, b) = one, other
     kind = "c_index" if a.survival else "auc"
-    simple = a.source != "out-of-fold" and len(np.unique(a.groups)) == a.groups.size and not a.survival
-    if simple and a.events.any() and not a.events.all():
-        test = stats.delong_test(a.y_true, a.probability, b.probability)
+    if _one_model(a) and not a.survival and a.events.any() and not a.events.all():
+        test = stats.delong_test(
+            a.y_true, a.probability, b.probability, groups=a.groups, confidence_level=confidence_level
+        )
         values: tuple[float, ...] = (
             test.auc_a,
             test.auc_b,
@@ -318,7 +325,7 @@ def _compare(one: tuple[str, Predictions], other: tuple[str, Predictions], confi
             test.statistic,
             test.p_value,
         )
-        method = "delong"
+        method = "delong" if len(np.unique(a.groups)) == a.groups.size else "obuchowski"
     else:
         values, method = (
             _dyad_test(a, b, confidence_level),
@@ -331,12 +338,11 @@ def _compare(one: tuple[str, Predictions], other: tuple[str, Predictions], confi
 def _dyad_test(a: Predictions, b: Predictions, confidence_level: float) -> tuple[float, ...]:
     both = concordances([a, b])
     difference = float(both.estimates[0] - both.estimates[1])
-    se = float(np.sqrt(max(both.variance([1, -1]), 0.0)))
-    half = float(norm.ppf((1 + confidence_level) / 2)) * se
-    statistic = difference / se if se > 0 else (0.0 if difference == 0 else np.copysign(np.inf, difference))
-    p_value = float(2 * norm.sf(abs(statistic)))
-    low, high = max(difference - half, -1.0), min(difference + half, 1.0)
-    return (*map(float, both.estimates), difference, se, low, high, float(statistic), p_value)
+    variance = both.variance([1, -1])
+    se = float(np.sqrt(max(variance, 0.0))) if np.isfinite(variance) else np.nan
+    test = wald(difference, se, confidence_level=confidence_level)
+    low, high = np.clip([test.ci_low, test.ci_high], -1, 1)
+    return (*map(float, both.estimates), difference, se, float(low), float(high), test.statistic, test.p_value)
 
 
 def net_benefit(predictions: Mapping[str, Predictions], *, thresholds: ArrayLike | None = None) -> pd.DataFrame:

@@ -175,6 +175,14 @@ USES: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, Any]]] = {
     "auc": (stats.auc, OUTCOMES, SCORES),
     "roc_curve": (stats.roc_curve, OUTCOMES, SCORES),
     "delong_test": (lambda y, s: stats.delong_test(y, s, backwards(s)), OUTCOMES, SCORES),
+    "auc.groups": (lambda y, s: stats.auc(y, s, groups=np.arange(np.size(y)) // 2), OUTCOMES, SCORES),
+    "delong_test.groups": (
+        lambda y, s: stats.delong_test(y, s, backwards(s), groups=np.arange(np.size(y)) // 2), OUTCOMES, SCORES,
+    ),
+    "auc.by": (lambda y, g: stats.auc(y, FINE_SCORE, groups=g), OUTCOMES, GROUPS),
+    "threshold_metrics.groups": (
+        lambda y, g: stats.threshold_metrics(y, FINE_SCORE[: np.size(y)], 0.0, groups=g), OUTCOMES, GROUPS,
+    ),
     "delong_test_unpaired": (lambda y, s: stats.delong_test_unpaired(y, s, y, s), OUTCOMES, SCORES),
     "compare_aucs": (lambda y, s: stats.compare_aucs(y, {"a": s, "b": s}), OUTCOMES, SCORES),
     "partial_auc": (lambda y, s: stats.partial_auc(y, s, max_fpr=0.2), OUTCOMES, SCORES),
@@ -297,13 +305,37 @@ def fitting(value: Any, like: Any) -> Any:
     return value[:n] if isinstance(value, np.ndarray) and value.ndim == 1 and len(value) == N and n < N else value
 
 
+def refuse_false_certainty(result: Any) -> None:
+    """No p-value without a statistic, a standard error and an estimate, and none of exactly 0 but by underflow.
+
+    One other may be 0: Hosmer and Lemeshow's, where an event of probability 0 has happened. Exact tests
+    have no statistic.
+    """
+    table = result.to_frame() if hasattr(result, "to_frame") and not isinstance(result, pd.Series) else result
+    if not isinstance(table, pd.DataFrame):
+        return
+    said = {c for c in table.columns if str(c).endswith("p_value")}
+    for name in said:
+        p = table[name].to_numpy(float)
+        named = "u_chi2" if name == "u_p_value" else name.replace("p_value", "z") if name != "p_value" else "statistic"
+        numeric = named in table and table[named].dtype.kind == "f"
+        z = table[named].abs().to_numpy(float) if numeric else np.zeros(len(p))
+        beyond = ((z > 37) & ((z < 1e6) | (name != "p_value"))) | np.isinf(z)
+        assert not (p[~beyond] == 0).any(), f"{name} is 0"
+        if "df" in table and table["df"].isna().all() and "se" not in table:
+            continue
+        for needed in {"statistic", "se", "difference", "kappa", "bias", "icc", "nri", "idi"} & set(table.columns):
+            if name == "p_value" and table[needed].dtype.kind == "f":
+                assert np.isnan(p[np.isnan(table[needed].to_numpy(float))]).all(), f"p-value without {needed}"
+
+
 @pytest.mark.parametrize(("use", "first", "second"), list(combinations()))
 def test_a_value_or_an_error_that_says_what_to_do(use: Callable[..., Any], first: Any, second: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", RadiokitWarning)
         try:
-            use(first, fitting(second, first))
+            refuse_false_certainty(use(first, fitting(second, first)))
         except RadiokitError as error:
             said = str(error)
             assert re.search(r"require|need|drop|lacks|give|recode|encode|impute|lower|must", said, re.I), said

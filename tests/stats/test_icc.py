@@ -83,7 +83,7 @@ def test_degenerate_features(form: str) -> None:
     table = icc(cube, form=form)
     assert math.isnan(table.loc[0, "icc"])
     assert table.loc[1, ["icc", "ci_low", "ci_high"]].tolist() == [1, 1, 1]
-    assert table.loc[1, "p_value"] == 0
+    assert math.isnan(table.loc[1, "p_value"])  # no error at all: nothing to test against
     if form in ("ICC(3,1)", "ICC(3,k)"):
         assert table.loc[2, "icc"] == pytest.approx(1)
     else:

@@ -75,7 +75,8 @@ def test_performance_by_patient_when_patients_repeat() -> None:
     y, p = random_cohort()
     groups = np.arange(y.size) // 2
     table = performance(Predictions(y, probability=p, groups=groups)).set_index("metric")
-    assert table.loc["auc", "method"] == "pairs of patients"
+    assert table.loc["auc", "method"] == "obuchowski"
+    assert table.loc["auc", "ci_low"] == auc(y, p, groups=groups).ci_low
     assert table.loc["brier", "ci_low"] < table.loc["brier", "estimate"] < table.loc["brier", "ci_high"]
 
 
@@ -138,3 +139,83 @@ def test_cox_slope_equals_a_cox_model_with_ties() -> None:
     y = as_survival_target(rng.random(80) < 0.7, np.ceil(5 * rng.exponential(np.exp(-risk))))
     fit = PHReg(y["time"], risk[:, None], status=y["event"].astype(int), ties="efron").fit()
     assert cox_slope(y, risk) == pytest.approx(fit.params[0], rel=1e-6)
+
+
+def lone_share(n: int = 200):
+    """197 patients with one lesion, and one with three of which one is positive: a share that nobody else has."""
+    rng = np.random.default_rng(8)
+    y = np.arange(n) % 2 == 0
+    groups = np.arange(n)
+    groups[[1, 3]] = 0
+    return y, groups, [1 / (1 + np.exp(-(y + rng.normal(0, 2, n)))) for _ in range(2)]
+
+
+@pytest.mark.parametrize("source", ["test", "out-of-fold"])
+def test_a_share_of_positives_of_its_own_gives_no_infinite_variance(source: str) -> None:
+    y, groups, (a, b) = lone_share()
+    fold = groups % 5 if source == "out-of-fold" else None
+    made = [
+        {name: Predictions(y, probability=p, groups=g, fold=fold, source=source) for name, p in (("a", a), ("b", b))}
+        for g in (np.arange(y.size), groups)
+    ]
+    single, grouped = (compare_models(m).iloc[0] for m in made)
+    assert grouped["difference"] == pytest.approx(single["difference"], rel=1e-12)  # groups change no estimate
+    assert grouped["se"] == pytest.approx(single["se"], rel=0.05)
+    assert 0.5 * single["p_value"] < grouped["p_value"] < 2 * single["p_value"]
+    interval = performance(made[1]["a"], n_bootstraps=20).iloc[0]
+    assert 0 < interval["ci_low"] < interval["estimate"] < interval["ci_high"] < 1
+
+
+def test_several_lesions_within_folds_have_the_variance_of_a_bootstrap_of_patients() -> None:
+    rng = np.random.default_rng(9)
+    groups = np.repeat(np.arange(120), rng.integers(1, 5, 120))
+    shared = rng.normal(size=120)[groups]
+    y = rng.random(groups.size) < 1 / (1 + np.exp(-shared))
+    p = 1 / (1 + np.exp(-(y + shared + rng.normal(size=groups.size))))
+    whole = Predictions(y, probability=p, groups=groups, fold=np.zeros(y.size), source="out-of-fold")
+    rows = [np.flatnonzero(groups == g) for g in range(120)]
+    drawn = [np.concatenate([rows[g] for g in rng.integers(0, 120, 120)]) for _ in range(600)]
+    spread = np.std([rank_auc(y[d], p[d]) for d in drawn], ddof=1)
+    assert np.sqrt(concordances([whole]).covariance[0, 0]) == pytest.approx(spread, rel=0.12)
+
+
+@pytest.mark.parametrize("survival", [False, True])
+@pytest.mark.parametrize("outcome", [0, 1])
+@pytest.mark.parametrize("source", ["test", "out-of-fold"])
+def test_no_p_value_without_an_estimate_or_a_variance(survival: bool, outcome: int, source: str) -> None:
+    """One class, no events: no AUC, no p-value, whatever the source; and one patient of a class has no variance."""
+    rng = np.random.default_rng(0)
+    y = np.full(12, outcome)
+    if survival:
+        y = as_survival_target(np.zeros(12, int) if not outcome else [1] + [0] * 11, np.full(12, 3.0))
+        y["time"][0] = 5.0  # the one event is the last: no comparable pair
+    kind = "risk" if survival else "probability"
+    fold = np.arange(12) % 3 if source == "out-of-fold" else None
+    made = {n: Predictions(y, **{kind: rng.random(12)}, source=source, fold=fold) for n in "ab"}
+    row = compare_models(made).iloc[0]
+    assert np.isnan(row[["statistic", "p_value", "p_adjusted", "se", "ci_low", "ci_high"]].astype(float)).all()
+    table = performance(made["a"], n_bootstraps=20)
+    assert np.isnan(table.loc[0, ["estimate", "ci_low", "ci_high"]].astype(float)).all()
+    if not survival and source == "test":
+        lone = np.r_[1 - outcome, y[1:]]
+        made = {n: Predictions(lone, probability=rng.random(12)) for n in "ab"}
+        assert np.isnan(compare_models(made).loc[0, ["statistic", "p_value"]].astype(float)).all()
+
+
+def test_a_difference_without_variance_has_no_p_value() -> None:
+    """A model that is always right against one that is always wrong, on four patients: no p-value of 0."""
+    y = np.array([0, 0, 1, 1])
+    right = Predictions(y, probability=[0.1, 0.2, 0.8, 0.9])
+    wrong = Predictions(y, probability=[0.9, 0.8, 0.2, 0.1])
+    row = compare_models({"a": right, "b": wrong}).iloc[0]
+    assert row["difference"] == 1
+    assert np.isnan(row[["statistic", "p_value"]].astype(float)).all()
+
+
+def test_confidence_level_reaches_every_comparison() -> None:
+    y, groups, (a, b) = lone_share()
+    for g in (None, groups):
+        made = {n: Predictions(y, probability=p, groups=g) for n, p in (("a", a), ("b", b))}
+        wide, narrow = (compare_models(made, confidence_level=level).iloc[0] for level in (0.95, 0.8))
+        ratio = (narrow["ci_high"] - narrow["ci_low"]) / (wide["ci_high"] - wide["ci_low"])
+        assert ratio == pytest.approx(1.2815515655446004 / 1.959963984540054, rel=1e-9)  # normal quantiles
