@@ -35,6 +35,7 @@ from radiokit.stats._logistic_fit import (
     profile_firth,
 )
 from radiokit.stats._training_cases import TrainingCases, row_labels
+from radiokit.utils import same_rows
 
 
 class LogisticModel(ClassifierMixin, BaseEstimator):
@@ -160,6 +161,7 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
         DataWarning
             If columns cannot be estimated, or rows are left out.
         """
+        same_rows(X=X, y=y, sample_weight=sample_weight)
         if self.formula is not None:
             return self._fit_formula(X, y, sample_weight)
         check_features(X)

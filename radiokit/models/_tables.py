@@ -12,7 +12,7 @@ from radiokit.exceptions import DataWarning, InputError, SeparationWarning, Smal
 from radiokit.models._logistic import LogisticModel
 from radiokit.stats._design import check_frame, coefficient_columns, column_design
 from radiokit.stats._inputs import check_choice, check_level
-from radiokit.utils import check_binary_target
+from radiokit.utils import check_binary_target, same_rows
 
 EVENTS_PER_PARAMETER = 10
 MIN_GAIN = 1e-7  # an AIC lower by no more than rounding is no improvement, as MASS::stepAIC
@@ -73,6 +73,7 @@ def univariable_table(X: pd.DataFrame, y: Any, *, confidence_level: float = 0.95
 
 
 def _outcome(X: pd.DataFrame, y: Any) -> np.ndarray:
+    same_rows(X=X, y=y)
     outcome = check_binary_target(y, name="y")
     if len(outcome) != len(X):
         raise InputError(f"X has {len(X)} rows and y {len(outcome)} values; required: one outcome a row.")

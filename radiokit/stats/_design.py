@@ -68,7 +68,8 @@ class Factor:
         if undeclared:
             raise InputError(
                 f"{self.variable!r} holds the levels {undeclared[:5]!r} that were not there when the model was fitted; "
-                f"known: {', '.join(self.levels)}. Recode or merge them first."
+                f"known: {', '.join(self.levels)}. Recode or merge them first; of a column of dtype 'category' cases "
+                "whose level no row of the fit had are scored as the reference level, with a warning."
             )
         if unknown:
             warnings.warn(

@@ -31,6 +31,7 @@ from radiokit.stats._inputs import (
 from radiokit.stats._survival_inputs import check_groups
 from radiokit.stats._training_cases import TrainingCases, row_labels
 from radiokit.survival._inputs import check_outcome
+from radiokit.utils import same_rows
 
 
 class CoxModel(BaseEstimator):
@@ -163,6 +164,7 @@ class CoxModel(BaseEstimator):
         ParameterError
             If the formula cannot be read, or neither it nor y gives the outcome.
         """
+        same_rows(X=X, y=y, sample_weight=sample_weight, cluster=cluster)
         covariates, layer = self._split(X, fitting=True)
         if self.formula is None:
             check_features(covariates)

@@ -15,7 +15,7 @@ from radiokit.stats._baseline import baseline_hazard
 from radiokit.stats._elastic_net import cross_validated_path, fold_ids
 from radiokit.stats._inputs import FloatArray, check_choice, check_features
 from radiokit.survival._inputs import check_outcome
-from radiokit.utils import as_survival_target
+from radiokit.utils import as_survival_target, same_rows
 
 
 class CoxElasticNet(BaseEstimator):
@@ -116,6 +116,7 @@ class CoxElasticNet(BaseEstimator):
             Itself.
         """
         check_choice(self.rule, ("min", "1se"), name="rule")
+        same_rows(X=X, y=y, groups=groups)
         check_features(X)
         matrix = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         time, event = check_outcome(y, len(matrix))

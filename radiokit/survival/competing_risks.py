@@ -23,6 +23,7 @@ from radiokit.stats._inputs import FloatArray, check_features, check_magnitude
 from radiokit.stats._survival_inputs import check_causes
 from radiokit.stats._training_cases import TrainingCases, row_labels
 from radiokit.survival._cox import wald_table
+from radiokit.utils import same_rows
 
 __all__ = ["FineGray"]
 
@@ -114,6 +115,7 @@ class FineGray(BaseEstimator):
         ParameterError
             If the formula cannot be read, or neither it nor y gives the outcome.
         """
+        same_rows(X=X, y=y)
         if self.formula is None:
             check_features(X)
             matrix = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
