@@ -50,6 +50,8 @@ class Source:
 
 def read_model(model: Any, scales: Mapping[Hashable, Sequence[Any]]) -> Source:
     """Take the numbers out of a fitted model of radiokit, scikit-learn, lifelines or statsmodels."""
+    if isinstance(model, Source):
+        return model
     if hasattr(model, "steps"):
         raise InputError("A Pipeline has no points; give the fitted model at its end, or one fitted to raw columns.")
     if hasattr(model, "params_") and hasattr(model, "baseline_cumulative_hazard_"):

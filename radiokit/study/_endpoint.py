@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from radiokit import stats
 from radiokit.exceptions import RadiokitError
+from radiokit.study._baseline import baseline_table, fitted_risk, survival_of
 from radiokit.study._deep import trains_networks
 from radiokit.study._frozen import Frozen
 from radiokit.study._options import Options
+from radiokit.study._over_repeats import by_patient
 from radiokit.study._split import SOURCE_OF
 from radiokit.study._stack import Stack
 from radiokit.utils import as_survival_target
@@ -66,6 +68,8 @@ class Modelled:
     predictions: dict[tuple[str, str], Predictions]
     optimism: pd.DataFrame
     calibration: pd.DataFrame
+    flags: dict[str, pd.DataFrame]
+    baseline: pd.DataFrame
 
     @property
     def kind(self) -> ModelKind:
@@ -75,6 +79,16 @@ class Modelled:
         if not self.stack.signatures:
             return "clinical"
         return "combined" if len(self.stack.signatures) > 1 or len(self.stack.clinical) else "signature"
+
+    @property
+    def by_center(self) -> bool:
+        """Whether its cross-validation left out one centre at a time."""
+        return "center" in self.cv.folds
+
+    @property
+    def single(self) -> bool:
+        """Whether it is one signature, which no final model weights."""
+        return self.kind == "signature"
 
     def honest(self, cohort: str) -> Predictions:
         """Return the predictions of a cohort that may be judged: out-of-fold in training."""
@@ -151,16 +165,19 @@ def _model(stack: Stack, endpoint: Endpoint, data: Data, options: Options, run: 
         fitted = Stack(**stack.get_params(deep=False)).fit(X, y if endpoint.survival else y.astype(int))
     except RadiokitError as error:
         raise type(error)(f"model {stack.name!r}: {error}") from error
-    frozen = _with_cutoffs(fitted.frozen_, cv.predictions, X, y, options)
+    frozen, baseline = _with_cutoffs(fitted, cv.predictions, X, y, options)
     optimism, curve = _optimism(stack, X, y, groups, options, run)
+    predictions, flags = _predict(frozen, endpoint, data, cv.predictions)
     return Modelled(
         name=stack.name,
         stack=fitted,
         frozen=frozen,
         cv=cv,
-        predictions=_predict(frozen, endpoint, data, cv.predictions),
+        predictions=predictions,
         optimism=optimism,
         calibration=curve,
+        flags=flags,
+        baseline=baseline,
     )
 
 
@@ -181,26 +198,24 @@ def _cross_validate(
     return nested_cv(stack, X, y, outer=options.folds, repeats=options.repeats, **common)
 
 
-def _with_cutoffs(frozen: Frozen, held_out: Predictions, X: pd.DataFrame, y: NDArray[Any], options: Options) -> Frozen:
-    """Return the operating point, or the risk cut-off and the baseline survival: learnt in training, never again."""
-    mean = pd.Series(held_out.score).groupby(held_out.ids).mean()
+def _with_cutoffs(
+    fitted: Stack, held_out: Predictions, X: pd.DataFrame, y: NDArray[Any], options: Options
+) -> tuple[Frozen, pd.DataFrame]:
+    """Return the model with its operating point, or with its risk cut-off and baseline survival, and the baseline.
+
+    All are learnt in training, never again; a patient's score is the mean over the repeats.
+    """
+    frozen, mean = fitted.frozen_, by_patient(held_out)
     if not held_out.survival:
-        outcome = pd.Series(held_out.y_true).groupby(held_out.ids).first().loc[mean.index]
-        chosen = stats.optimal_threshold(outcome.to_numpy(), mean.to_numpy(), criterion=options.threshold)
-        return replace(frozen, threshold=float(np.clip(chosen.value, 0.0, 1.0)))
+        chosen = stats.optimal_threshold(mean.y_true, mean.probability, criterion=options.threshold)
+        return replace(frozen, threshold=float(np.clip(chosen.value, 0.0, 1.0))), pd.DataFrame()
     horizon = float(np.median(y["time"][y["event"]]))
-    risk = frozen.predict(X)["risk"].to_numpy()
-    return replace(
-        frozen, cut=float(mean.median()), horizon=(horizon,), baseline=(baseline_survival(y, risk, horizon),)
+    baseline = baseline_table(y, fitted_risk(frozen, fitted.design_, X))
+    at_horizon = survival_of(np.zeros(1), baseline, np.array([horizon]))
+    return (
+        replace(frozen, cut=float(np.median(mean.risk)), horizon=(horizon,), baseline=(float(at_horizon[0, 0]),)),
+        baseline,
     )
-
-
-def baseline_survival(y: NDArray[np.void], risk: NDArray[np.float64], time: float) -> float:
-    """Breslow's estimate of the survival of a patient with risk 0."""
-    weight = np.exp(risk)
-    past = np.unique(y["time"][y["event"] & (y["time"] <= time)])
-    hazard = sum(float((y["event"] & (y["time"] == t)).sum() / weight[y["time"] >= t].sum()) for t in past)
-    return float(np.exp(-hazard))
 
 
 def _optimism(
@@ -243,27 +258,30 @@ def _part(result: Optimism, columns: slice) -> Optimism:
     return Optimism(result.apparent[columns], result.training[:, columns], result.test[:, columns], result.warnings)
 
 
+FLAGS = ("imputed", "out_of_range", "unknown_level")
+
+
 def _predict(
     frozen: Frozen, endpoint: Endpoint, data: Data, held_out: Predictions
-) -> dict[tuple[str, str], Predictions]:
-    """Predictions by cohort and source; all but the out-of-fold ones come from the frozen model."""
+) -> tuple[dict[tuple[str, str], Predictions], dict[str, pd.DataFrame]]:
+    """Predictions by cohort and source, and by source what a reader should doubt of each patient.
+
+    All but the out-of-fold predictions come from the frozen model, with the flags that it gives any new patient.
+    """
     kind = "risk" if endpoint.survival else "probability"
     found: dict[tuple[str, str], Predictions] = {("training", "out-of-fold"): held_out}
+    flags = {}
     for cohort, source in (("training", "train"), ("test", "test"), ("external", "external")):
         rows = (data.cohort == cohort).to_numpy()
         if not rows.any():
             continue
-        values = frozen.predict(data.X[rows])[kind].to_numpy()
+        predicted = frozen.predict(data.X[rows])
+        flags[source] = predicted[list(FLAGS)]
         found[cohort, source] = Predictions(
             endpoint.y[rows],
-            **{kind: values},
+            **{kind: predicted[kind].to_numpy()},
             ids=data.X.index[rows].to_numpy(),
             groups=data.group[rows].to_numpy(),
             source=source,
         )
-    return found
-
-
-def frozen_models(endpoints: Mapping[str, Endpoint]) -> dict[str, Frozen]:
-    """All frozen models by name."""
-    return {m.name: m.frozen for endpoint in endpoints.values() for m in endpoint.models}
+    return found, flags

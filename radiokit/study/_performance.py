@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from radiokit import stats
-from radiokit.exceptions import RadiokitError
+from radiokit.study._calibration import WITHIN, slope_within
 from radiokit.study._endpoint import Data, Endpoint, Modelled
 from radiokit.study._options import Options
+from radiokit.study._over_repeats import by_patient
 from radiokit.study._split import SOURCE_OF
 from radiokit.validation import Predictions, compare_models, net_benefit, performance
 from radiokit.validation._evaluate import threshold_range
@@ -22,12 +23,18 @@ PERFORMANCE = (
 AT_THRESHOLD = ("sensitivity", "specificity", "ppv", "npv", "accuracy", "f1", "mcc")
 
 
-def performance_table(endpoint: Endpoint, options: Options, seed: int) -> pd.DataFrame:
-    """Every index of every model in every cohort, with its interval and how that was made."""
+def performance_table(endpoint: Endpoint, options: Options, seed: int, calibration: pd.DataFrame) -> pd.DataFrame:
+    """Every index of every model in every cohort, with its interval and how that was made.
+
+    Calibration slope and intercept are those of the table `calibration`, so that each has one interval.
+    """
     parts = []
     for model in endpoint.models:
         for (cohort, source), predictions in model.predictions.items():
             table = _apparent(predictions) if source == "train" else _validated(model, predictions, options, seed)
+            if source != "train" and not endpoint.survival:
+                own = calibration[(calibration["model"] == model.name) & (calibration["source"] == source)]
+                table = _with_calibration(table, own.iloc[0])
             parts.append(table.assign(model=model.name, cohort=cohort, source=source))
         if len(model.optimism):
             parts.append(_corrected(model))
@@ -44,18 +51,46 @@ def _apparent(p: Predictions) -> pd.DataFrame:
 
 
 def _validated(model: Modelled, p: Predictions, options: Options, seed: int) -> pd.DataFrame:
-    if p.source == "out-of-fold":
-        table = model.cv.summary
+    held_out = p.source == "out-of-fold"
+    if held_out:
+        table = _cross_validated(model)
     else:
         table = performance(p, confidence_level=options.confidence_level, random_state=seed).drop(columns="model")
     if p.survival:
         return table
-    once = first_repeat(p)
+    once = by_patient(p)
     cut = _at_threshold(once, model.frozen.threshold, options.confidence_level)
-    note = (
-        "wilson; threshold chosen on these scores" if p.source == "out-of-fold" else "wilson; threshold from training"
-    )
+    note = f"wilson; {AVERAGED}; threshold chosen on these scores: optimistic" if held_out else TRAINED
     return pd.concat([table, cut.assign(method=note, n=once.n, n_events=once.n_events)], ignore_index=True)
+
+
+AVERAGED = "mean score of a patient over the repeats"
+TRAINED = "wilson; threshold from training"
+
+
+def _cross_validated(model: Modelled) -> pd.DataFrame:
+    """Return the summary of the cross-validation; by centre without what pools the scores of several centres."""
+    table = model.cv.summary.copy()
+    table["method"] = table["method"].replace(
+        "pooled within repeat, no interval", "folds pooled in each repeat, mean over repeats; no interval"
+    )
+    if not model.by_center:
+        return table
+    table = table[~table["metric"].isin(["auc_pooled", "c_index_pooled", "r2"])].reset_index(drop=True)
+    if model.cv.predictions.survival:
+        slope = table["metric"] == "calibration_slope"
+        table.loc[slope, ["estimate", "method"]] = [slope_within(model.cv.predictions), WITHIN]
+    return table
+
+
+def _with_calibration(table: pd.DataFrame, calibration: pd.Series) -> pd.DataFrame:
+    table = table.copy()
+    for metric, name in (("calibration_intercept", "intercept"), ("calibration_slope", "slope")):
+        row = table["metric"] == metric
+        columns = (name, f"{name}_ci_low", f"{name}_ci_high")
+        table.loc[row, ["estimate", "ci_low", "ci_high"]] = [float(calibration.get(c, np.nan)) for c in columns]
+        table.loc[row, "method"] = calibration["method"]
+    return table
 
 
 def _at_threshold(p: Predictions, threshold: float, confidence_level: float) -> pd.DataFrame:
@@ -92,7 +127,7 @@ def _prevalence(endpoint: Endpoint) -> pd.DataFrame:
     reference = endpoint.models[0]
     share = float(reference.predictions["training", "train"].y_true.mean())
     for cohort in endpoint.cohorts():
-        p = first_repeat(reference.honest(cohort))
+        p = by_patient(reference.honest(cohort))
         brier = float(np.mean((share - p.y_true) ** 2))
         for metric, value in (("auc", 0.5), ("brier", brier)):
             rows.append(
@@ -103,9 +138,7 @@ def _prevalence(endpoint: Endpoint) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def first_repeat(p: Predictions) -> Predictions:
-    """One prediction a patient: of a repeated cross-validation its first repeat."""
-    return p.take(p.repeat == p.repeat.min())
+UNTESTED = ("difference", "se", "ci_low", "ci_high", "statistic", "p_value", "p_adjusted")
 
 
 def comparison_table(endpoint: Endpoint, options: Options) -> pd.DataFrame:
@@ -117,27 +150,12 @@ def comparison_table(endpoint: Endpoint, options: Options) -> pd.DataFrame:
         table = compare_models(
             {m.name: m.honest(cohort) for m in endpoint.models}, confidence_level=options.confidence_level
         )
+        unknown = table[list(table.columns[:5])].isna().any(axis="columns")
+        # Without both estimates there is no difference, and no test of it.
+        table.loc[unknown, list(UNTESTED)] = np.nan
         parts.append(table.assign(cohort=cohort, source=SOURCE_OF[cohort]))
     table = pd.concat(parts, ignore_index=True)
     return table[["cohort", "source", *[c for c in table.columns if c not in ("cohort", "source")]]]
-
-
-def calibration_table(endpoint: Endpoint) -> pd.DataFrame:
-    """Calibration of the frozen probabilities, cohort by cohort."""
-    rows = []
-    for model in endpoint.models:
-        for cohort in endpoint.cohorts():
-            p = first_repeat(model.honest(cohort))
-            try:
-                found = stats.calibration(p.y_true, p.probability).to_frame()
-            except (RadiokitError, ValueError, np.linalg.LinAlgError):
-                # One class, or a constant probability: there is no slope to report, and that is reported.
-                found = pd.DataFrame([{"n": p.n, "n_events": p.n_events}])
-            found.insert(0, "source", SOURCE_OF[cohort])
-            found.insert(0, "cohort", cohort)
-            found.insert(0, "model", model.name)
-            rows.append(found)
-    return pd.concat(rows, ignore_index=True)
 
 
 def corrected_curves(endpoint: Endpoint) -> pd.DataFrame:
@@ -191,39 +209,6 @@ def optimism_table(endpoint: Endpoint) -> pd.DataFrame:
     return table[["model", *[c for c in table.columns if c != "model"]]]
 
 
-def survival_tables(endpoint: Endpoint, options: Options) -> dict[str, pd.DataFrame]:
-    """Kaplan-Meier curves of the risk groups, log-rank tests, and time-dependent AUC."""
-    curves, tests, areas = [], [], []
-    for model in endpoint.models:
-        for cohort in endpoint.cohorts():
-            p = first_repeat(model.honest(cohort))
-            labels = {"model": model.name, "cohort": cohort, "source": SOURCE_OF[cohort]}
-            group = np.where(p.risk > model.frozen.cut, "high", "low")
-            curves.append(stats.kaplan_meier(p.y_true, groups=group).assign(**labels))
-            tests.append(labels | _logrank(p, group, model.frozen.cut))
-            areas.append(_time_auc(p, model.frozen.horizon, options).assign(**labels))
-    order = ["model", "cohort", "source"]
-    named = {"kaplan_meier": pd.concat(curves, ignore_index=True), "time_auc": pd.concat(areas, ignore_index=True)}
-    tables = {k: t[[*order, *[c for c in t.columns if c not in order]]] for k, t in named.items()}
-    return {**tables, "logrank": pd.DataFrame(tests)}
-
-
-def _logrank(p: Predictions, group: Any, cut: float) -> dict[str, Any]:
-    row = {"threshold": cut, "n_low": int((group == "low").sum()), "n_high": int((group == "high").sum())}
-    if min(row["n_low"], row["n_high"]) == 0 or not p.events.any():
-        return row | {"statistic": np.nan, "df": np.nan, "p_value": np.nan}
-    test = stats.logrank_test(p.y_true, group)
-    return row | {"statistic": test.statistic, "df": test.df, "p_value": test.p_value}
-
-
-def _time_auc(p: Predictions, times: tuple[float, ...], options: Options) -> pd.DataFrame:
-    before = p.events & (p.y_true["time"] <= max(times))
-    after = p.y_true["time"] > max(times)
-    if not before.any() or not after.any():
-        return pd.DataFrame({"time": times, "auc": np.nan})
-    return stats.time_auc(p.y_true, p.risk, list(times), confidence_level=options.confidence_level)
-
-
 def prediction_table(endpoint: Endpoint, data: Data) -> pd.DataFrame:
     """All predictions: frozen ones of every cohort, out-of-fold ones of training (every repeat)."""
     parts = []
@@ -233,6 +218,7 @@ def prediction_table(endpoint: Endpoint, data: Data) -> pd.DataFrame:
             table = p.to_frame().assign(cohort=cohort, model=model.name)
             if source != "out-of-fold":
                 table[["repeat", "fold"]] = np.nan
+                table = table.join(model.flags[source], on="case_id")
             if endpoint.survival:
                 table["threshold"] = model.frozen.cut
                 table["risk_group"] = np.where(p.risk > model.frozen.cut, "high", "low")

@@ -130,15 +130,16 @@ class Stack(BaseEstimator):
             () if fusion.clinical_ is None else frozen_clinical(fusion.clinical_),
         )
 
-    def final_model(self, y: NDArray[Any]) -> Any:
+    def final_model(self, y: NDArray[Any], confidence_level: float = 0.95) -> Any:
         """Return the final model with its inference, a category as one variable; None for a signature alone."""
         if self.design_.empty:
             return None
         if self.frozen_.kind == "cox":
-            model: Any = CoxModel().fit(self.design_, y)
+            model: Any = CoxModel(confidence_level=confidence_level).fit(self.design_, y)
         else:
             firth = few_events(y, self.design_.shape[1])
-            model = LogisticModel(firth=firth).fit(self.design_, np.asarray(y, dtype=int))
+            fresh = LogisticModel(firth=firth, confidence_level=confidence_level)
+            model = fresh.fit(self.design_, np.asarray(y, dtype=int))
         model.design_ = self.terms_
         return model
 

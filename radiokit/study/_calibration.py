@@ -1,0 +1,128 @@
+"""Whether the predictions of a study are right: one estimate and one interval, wherever calibration is printed."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import logit
+
+from radiokit import stats
+from radiokit.exceptions import RadiokitError, SeparationWarning
+from radiokit.stats._cox_fit import fit_cox
+from radiokit.stats._inputs import normal_quantile
+from radiokit.stats._logistic_fit import fit_logistic
+from radiokit.study._endpoint import Endpoint, Modelled
+from radiokit.study._over_repeats import repeats_of
+from radiokit.study._split import SOURCE_OF
+from radiokit.validation import Predictions
+
+# Those of the AUC's table, which has them by the method that their source asks for.
+ELSEWHERE = ("c", "dxy", "r2", "confidence_level")
+POINTS = (
+    "intercept", "slope", "calibration_in_the_large", "o_e", "brier", "brier_scaled", "e_avg", "e_50", "e_90", "e_max",
+    "ici", "d", "u", "q",
+)  # fmt: skip
+# What scores of several centres, each by another model, hold when pooled: counts, and squared errors.
+ACROSS_CENTRES = ("o_e", "brier", "brier_scaled")
+LIMITS = ("intercept_ci_low", "intercept_ci_high", "slope_ci_low", "slope_ci_high")
+
+WALD = "wald"
+POOLED = "folds pooled in each repeat, mean over repeats; no interval"
+WITHIN = "within centres: one slope, a level for each centre; no interval"
+
+
+def calibration_table(endpoint: Endpoint, confidence_level: float) -> pd.DataFrame:
+    """Calibration of the probabilities, cohort by cohort.
+
+    Test and external patients were predicted by one frozen model: Wald intervals. Out-of-fold probabilities come from
+    several models that share patients, for which no interval is known to hold: estimates only, a mean over repeats.
+    Where centres were left out one by one the levels of the models differ with the prevalence of the other centres, so
+    that pooled scores may even run the wrong way round: the slope is then that within centres.
+    """
+    rows = []
+    for model in endpoint.models:
+        for cohort in endpoint.cohorts():
+            p = model.honest(cohort)
+            found, method = _calibrated(model, p, confidence_level)
+            labels = {"model": model.name, "cohort": cohort, "source": SOURCE_OF[cohort], "method": method}
+            rows.append(labels | found | {"n": p.n, "n_events": p.n_events})
+    return pd.DataFrame(rows)
+
+
+def _calibrated(model: Modelled, p: Predictions, confidence_level: float) -> tuple[dict[str, float], str]:
+    if p.source != "out-of-fold":
+        found = _of_one_model(p, confidence_level)
+        return found, WALD if found else "not estimable"
+    parts = [_of_one_model(own, confidence_level) for own in repeats_of(p)]
+    names = ACROSS_CENTRES if model.by_center else POINTS
+    found = {name: float(np.mean([part.get(name, np.nan) for part in parts])) for name in names}
+    if not model.by_center:
+        return found, POOLED
+    return found | {"slope": slope_within(p)}, WITHIN
+
+
+def _of_one_model(p: Predictions, confidence_level: float) -> dict[str, float]:
+    """All indices of val.prob with Wald limits; without a slope where there is none (one class, a constant, a gap)."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SeparationWarning)  # there is no slope then, and the table says it
+            found = stats.calibration(p.y_true, p.probability, confidence_level=confidence_level).to_frame().iloc[0]
+    except (RadiokitError, ValueError, np.linalg.LinAlgError):
+        return {}
+    values = {str(k): float(v) for k, v in found.items() if k not in ELSEWHERE}
+    if not np.isfinite(values["slope_se"]) or separated(p.y_true, p.probability):
+        values |= dict.fromkeys(("slope", "slope_se", "slope_ci_low", "slope_ci_high"), np.nan)
+        values |= dict.fromkeys(("intercept", "intercept_se"), np.nan)
+    half = normal_quantile(confidence_level) * values["intercept_se"]
+    return values | {
+        "intercept_ci_low": values["intercept"] - half,
+        "intercept_ci_high": values["intercept"] + half,
+    }
+
+
+def separated(y: NDArray[np.bool_], score: NDArray[np.float64]) -> bool:
+    """Whether a cut of the score tells all events from all others: the slope is then without end."""
+    a, b = score[y], score[~y]
+    return bool(a.size and b.size and (a.min() >= b.max() or a.max() <= b.min()))
+
+
+def slope_within(p: Predictions) -> float:
+    """Return the calibration slope within folds: one slope, with a level (or a baseline hazard) for each of them.
+
+    By maximum likelihood, ``glm(y ~ logit(p) + fold)`` or ``coxph(y ~ risk + strata(fold))``; NaN where there is none.
+    """
+    codes = pd.factorize(p.fold)[0]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _cox_slope(p, codes) if p.survival else _logistic_slope(p, codes)
+    except (RadiokitError, ValueError, FloatingPointError, np.linalg.LinAlgError):
+        return float("nan")
+
+
+def _cox_slope(p: Predictions, codes: NDArray[np.intp]) -> float:
+    if not p.events.any() or np.ptp(p.risk) == 0:
+        return float("nan")
+    spread = p.risk.std()
+    fit = fit_cox(((p.risk - p.risk.mean()) / spread)[:, None], p.y_true["time"], p.y_true["event"], strata=codes)
+    return float("nan") if fit.infinite.any() else float(fit.coef[0] / spread)
+
+
+def _logistic_slope(p: Predictions, codes: NDArray[np.intp]) -> float:
+    share = pd.Series(p.y_true.astype(float)).groupby(codes).transform("mean").to_numpy()
+    both = (share > 0) & (share < 1)  # a fold of one class says nothing of a slope
+    y, group = p.y_true[both], pd.factorize(codes[both])[0]
+    lp = logit(np.clip(p.probability[both], 1e-12, 1 - 1e-12))
+    if not y.size or np.ptp(lp) == 0:
+        return float("nan")
+    within = lp - pd.Series(lp).groupby(group).transform("mean").to_numpy()
+    spread = within.std()
+    if not spread > 0 or separated(y, within):
+        return float("nan")
+    levels = (group[:, None] == np.arange(1, group.max() + 1)).astype(float)
+    fit: Any = fit_logistic(np.column_stack([within / spread, levels]), y)
+    return float("nan") if fit.separated else float(fit.coef[1] / spread)
