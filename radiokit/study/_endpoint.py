@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from radiokit import stats
 from radiokit.exceptions import RadiokitError
-from radiokit.study._baseline import baseline_table, fitted_risk, survival_of
+from radiokit.stats._baseline import Baseline, baseline_hazard
 from radiokit.study._deep import trains_networks
 from radiokit.study._frozen import Frozen
 from radiokit.study._options import Options
@@ -69,7 +69,7 @@ class Modelled:
     optimism: pd.DataFrame
     calibration: pd.DataFrame
     flags: dict[str, pd.DataFrame]
-    baseline: pd.DataFrame
+    baseline: Baseline | None
 
     @property
     def kind(self) -> ModelKind:
@@ -200,7 +200,7 @@ def _cross_validate(
 
 def _with_cutoffs(
     fitted: Stack, held_out: Predictions, X: pd.DataFrame, y: NDArray[Any], options: Options
-) -> tuple[Frozen, pd.DataFrame]:
+) -> tuple[Frozen, Baseline | None]:
     """Return the model with its operating point, or with its risk cut-off and baseline survival, and the baseline.
 
     All are learnt in training, never again; a patient's score is the mean over the repeats.
@@ -208,14 +208,12 @@ def _with_cutoffs(
     frozen, mean = fitted.frozen_, by_patient(held_out)
     if not held_out.survival:
         chosen = stats.optimal_threshold(mean.y_true, mean.probability, criterion=options.threshold)
-        return replace(frozen, threshold=float(np.clip(chosen.value, 0.0, 1.0))), pd.DataFrame()
+        return replace(frozen, threshold=float(np.clip(chosen.value, 0.0, 1.0))), None
     horizon = float(np.median(y["time"][y["event"]]))
-    baseline = baseline_table(y, fitted_risk(frozen, fitted.design_, X))
-    at_horizon = survival_of(np.zeros(1), baseline, np.array([horizon]))
-    return (
-        replace(frozen, cut=float(np.median(mean.risk)), horizon=(horizon,), baseline=(float(at_horizon[0, 0]),)),
-        baseline,
-    )
+    baseline = baseline_hazard(y["time"], y["event"], fitted.fitted_risk(X), ties="efron")
+    at_horizon = float(baseline.survival(np.zeros(1), [horizon])[0, 0])
+    cut = float(np.median(mean.risk))
+    return replace(frozen, cut=cut, horizon=(horizon,), baseline=(at_horizon,)), baseline
 
 
 def _optimism(

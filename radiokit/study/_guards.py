@@ -7,23 +7,19 @@ import re
 import numpy as np
 import pandas as pd
 
-from radiokit import stats
 from radiokit.exceptions import LeakageError
 from radiokit.study._cohort import Patients, Roles
+from radiokit.study._conclusions import chooses
 from radiokit.study._endpoint import Data, Endpoint
-from radiokit.study._options import Options
-from radiokit.study._pipelines import describe
-from radiokit.study._repeatability import TrainingRepeats, repeatability_guard
+from radiokit.study._missing import missing_warnings
 from radiokit.study._sample_size import sample_size
-from radiokit.study._sources import Source
-from radiokit.study._split import Split
+from radiokit.study._within_centers import center_effect
 from radiokit.utils import as_survival_target, spells_outcome
 
 FEW = 10
 SIDE = re.compile(r"^(.*\w)[ _.\-]+(?:[a-zA-Z]|left|right|\d{1,2}|(?:lesion|scan|tumou?r)[ _.\-]?\d*)$", re.IGNORECASE)
 MANY = 6  # more cases a stem, and it is the name of a centre or of the cohort
 STRONG = 0.7
-TELLING = 0.8
 TOO_FLEXIBLE = 0.05
 
 
@@ -70,70 +66,6 @@ def _monotone(values: pd.Series, time: pd.Series) -> bool:
     return bool((steps >= 0).all() or (steps <= 0).all())
 
 
-def guard_table(
-    data: Data,
-    roles: Roles,
-    split: Split,
-    sources: dict[str, Source],
-    repeats: dict[str, TrainingRepeats],
-    options: Options,
-) -> pd.DataFrame:
-    """One row a mistake: how this study avoids it, and whether that applies here."""
-    held_out = bool((data.cohort != "training").any())
-    rows = [
-        ("selection before the split", "every step is fitted anew in each fold, on its training part", "impossible"),
-        ("imputation or scaling before the split", "steps of the pipeline", "impossible"),
-        repeatability_guard(sources, repeats),
-        ("a patient in training and test", _patients_disjoint(data, roles), "checked"),
-        ("several lesions counted as patients", f"one row a patient, rule: {options.aggregate}", "impossible"),
-        ("score fitted and fused on the same patients", "scores are cross-fitted before the final model", "impossible"),
-        ("threshold or cut-off chosen on test patients", "learnt on out-of-fold training scores, frozen", "impossible"),
-        (
-            "pooled folds or training scores in DeLong's test",
-            "predictions know their source and are refused",
-            "impossible",
-        ),
-        ("calibration or decision curves of a refitted model", "they take frozen predictions only", "impossible"),
-        ("the outcome among the predictors", "each column is compared with it, whatever its spelling", "checked"),
-        ("a random split called external", _external(data, split), "checked"),
-        ("no clinical or volume baseline", _baselines(data), "done" if data.clinical else "not possible"),
-        ("operating point on out-of-fold scores", "marked optimistic in the table", "said aloud"),
-        ("features that are the volume in disguise", "correlation with volume is in the table", _volume(data)),
-        ("features that are the scanner in disguise", "test between centres is in the table", _centres(data)),
-        ("settings not reported", "provenance and frozen models", "done"),
-    ]
-    if not held_out:
-        rows.append(("no patients held out", "cross-validation by patient, repeated", "said aloud"))
-    if any(s.from_images for s in sources.values()):
-        rows.append(("cases lost silently", "failures and flow tables", "impossible"))
-    return pd.DataFrame(rows, columns=["guard", "how", "status"])
-
-
-def _patients_disjoint(data: Data, roles: Roles) -> str:
-    by = f"column {roles.groups!r}" if roles.groups else "case ids: no `groups` were named"
-    return f"splits and folds by patient ({by})"
-
-
-def _external(data: Data, split: Split) -> str:
-    if (data.cohort == "external").any():
-        return "centres of the external cohort gave no patient to training"
-    return "the word is not used: no centre was held out"
-
-
-def _baselines(data: Data) -> str:
-    volume = "volume alone" if data.volume is not None else "no volume known"
-    return f"{'clinical alone' if data.clinical else 'no clinical columns named'}; {volume}; prevalence"
-
-
-def _volume(data: Data) -> str:
-    return "done" if data.volume is not None else "not possible: no volume known"
-
-
-def _centres(data: Data) -> str:
-    known = data.center is not None and data.center[data.training].nunique() > 1
-    return "done" if known else "not possible: one centre in training, or none named"
-
-
 def study_warnings(
     endpoint: Endpoint, data: Data, patients: Patients, roles: Roles, tables: dict[str, pd.DataFrame]
 ) -> list[str]:
@@ -143,13 +75,16 @@ def study_warnings(
         said.append("No centre is named: nothing here shows how the models do elsewhere.")
     elif not (data.cohort == "external").any():
         said.append("No external cohort: the results hold for patients of the same centres at best.")
-    said += _one_class_centres(endpoint, data)
+    said += _telling_centres(endpoint, data)
+    said += _constant(endpoint)
+    said += _doubtful(endpoint)
     if not data.clinical:
         said.append("No clinical columns are named: whether radiomics adds to what is known anyway cannot be judged.")
     if data.volume is None and data.features:
         said.append("No tumour volume is known: a signature may be the volume in disguise. Name it in options volume.")
     if roles.groups is None:
         said += _suspicious_ids(patients)
+    said += missing_warnings(tables.get("missing", pd.DataFrame()))
     said += _confounded(tables.get("selected", pd.DataFrame()))
     said += _too_flexible(tables.get("optimism", pd.DataFrame()), endpoint)
     for model in endpoint.models:
@@ -183,8 +118,9 @@ def _size(endpoint: Endpoint, data: Data) -> list[str]:
 def _chance(endpoint: Endpoint) -> str:
     """Say what few events mean: chance in the choice of features, or, where none are chosen, in their weights."""
     estimators = [estimator for m in endpoint.models for estimator, _ in dict(m.stack.signatures or {}).values()]
-    chosen = any((facts := describe(e)).selects or len(facts.reduces) > 1 for e in estimators)
-    return "Which features were chosen is largely chance: " if chosen else "Their weights are uncertain: "
+    if any(map(chooses, estimators)):
+        return "Which features were chosen is largely chance: "
+    return "Their weights are uncertain: "
 
 
 def _cohort_sizes(endpoint: Endpoint, data: Data) -> list[str]:
@@ -201,23 +137,50 @@ def _cohort_sizes(endpoint: Endpoint, data: Data) -> list[str]:
     return said
 
 
-def _one_class_centres(endpoint: Endpoint, data: Data) -> list[str]:
+def _telling_centres(endpoint: Endpoint, data: Data) -> list[str]:
     """Say where the centre alone tells the outcome: then nobody knows whether a feature tells more."""
-    if data.center is None or endpoint.survival:
-        return []
-    center, y = data.center[data.training], endpoint.y[data.training]
-    shares = pd.Series(y.astype(float), index=center.index).groupby(center).agg(["mean", "size"])
-    large = shares.index[shares["size"] >= FEW]
-    rows = center.isin(large).to_numpy()
-    if len(large) < 2 or y[rows].all() or not y[rows].any():
-        return []
-    area = stats.auc(y[rows], center[rows].map(shares["mean"]).to_numpy()).auc
-    if area < TELLING:
+    effect = center_effect(endpoint, data)
+    if not effect.alone:
         return []
     return [
-        f"The centre alone tells the outcome with an AUC of {area:.2f} in training{endpoint.suffix}: a model may know "
-        "the scanner, not the disease. Cross-validate by leave_one_center_out, or take both kinds of cases from each."
+        f"The centre alone tells the outcome with an AUC of {effect.auc:.2f} in training{endpoint.suffix}: a model may "
+        "know the scanner, not the disease. Cross-validate by leave_one_center_out, or take both kinds of cases from "
+        "each."
     ]
+
+
+def _constant(endpoint: Endpoint) -> list[str]:
+    """Say which models give every patient the same prediction: right on noise, and no discovery."""
+    said = []
+    for model in endpoint.models:
+        score = model.predictions["training", "train"].score
+        if np.ptp(score) == 0:
+            what = "the same risk" if endpoint.survival else f"the prevalence, {score[0]:.2g}"
+            said.append(f"{model.name}: it predicts {what} for every patient; nothing in its predictors was used.")
+    return said
+
+
+def _doubtful(endpoint: Endpoint) -> list[str]:
+    """Say, for each cohort that was held out, in how many patients the main model had to guess or to reach."""
+    words = {
+        "unknown_level": "a category that training never saw (taken for the reference)",
+        "out_of_range": "a value outside the range of training",
+        "imputed": "a missing value, filled as in training",
+    }
+    model = endpoint.models[-1]
+    said = []
+    for cohort, flags in model.flags.items():
+        for flag, what in words.items() if cohort != "train" else ():
+            named = flags[flag][flags[flag] != ""]
+            if named.empty:
+                continue
+            counts = named.str.split("; ").explode().value_counts()
+            which = ", ".join(f"{name} {number}" for name, number in counts.head(3).items())
+            said.append(
+                f"{model.name}: {len(named)} of {len(flags)} {cohort} patients have {what}: {which}"
+                f"{', ...' if len(counts) > 3 else ''}. The predictions name them."
+            )
+    return said
 
 
 def _suspicious_ids(patients: Patients) -> list[str]:

@@ -10,9 +10,9 @@ import pandas as pd
 from radiokit.validation import Predictions
 
 RULE = (
-    "Cross-validation that is repeated is summarised over all repeats. What is computed from scores (AUC, C-index, "
-    "calibration, Brier score, net benefit, AUC at a time) is computed in each repeat and averaged. Where a patient can "
-    "stand in one place only (above or below the threshold, in a risk group, on a curve), the patient's score is the "
+    "A repeated cross-validation is summarised over all repeats. What is computed from scores (AUC, C-index, "
+    "calibration, Brier score, net benefit, AUC at a time) is computed in each repeat and averaged. Where a patient "
+    "stands in one place only (above or below the threshold, in a risk group, on a curve), the patient's score is the "
     "mean of the out-of-fold scores over the repeats."
 )
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from radiokit import stats
 from radiokit.study._calibration import WITHIN, slope_within
-from radiokit.study._endpoint import Data, Endpoint, Modelled
+from radiokit.study._endpoint import Endpoint, Modelled
 from radiokit.study._options import Options
 from radiokit.study._over_repeats import by_patient
 from radiokit.study._split import SOURCE_OF
@@ -209,7 +209,7 @@ def optimism_table(endpoint: Endpoint) -> pd.DataFrame:
     return table[["model", *[c for c in table.columns if c != "model"]]]
 
 
-def prediction_table(endpoint: Endpoint, data: Data) -> pd.DataFrame:
+def prediction_table(endpoint: Endpoint) -> pd.DataFrame:
     """All predictions: frozen ones of every cohort, out-of-fold ones of training (every repeat)."""
     parts = []
     for model in endpoint.models:
@@ -219,13 +219,18 @@ def prediction_table(endpoint: Endpoint, data: Data) -> pd.DataFrame:
             if source != "out-of-fold":
                 table[["repeat", "fold"]] = np.nan
                 table = table.join(model.flags[source], on="case_id")
-            if endpoint.survival:
-                table["threshold"] = model.frozen.cut
-                table["risk_group"] = np.where(p.risk > model.frozen.cut, "high", "low")
-            else:
-                table["threshold"] = model.frozen.threshold
-                table["risk_group"] = np.where(p.probability >= model.frozen.threshold, "high", "low")
+            threshold = model.frozen.cut if endpoint.survival else model.frozen.threshold
+            table["threshold"] = threshold
+            score = table["case_id"].map(dict(zip(*_placed(p), strict=True)))
+            high = score > threshold if endpoint.survival else score >= threshold
+            table["risk_group"] = np.where(high, "high", "low")
             parts.append(table)
     table = pd.concat(parts, ignore_index=True)
     first = ["case_id", "group", "cohort", "source", "model"]
     return table[[*first, *[c for c in table.columns if c not in first]]]
+
+
+def _placed(p: Predictions) -> tuple[list[Any], list[float]]:
+    """Return the patients and the score by which each is placed: the mean over the repeats."""
+    once = by_patient(p)
+    return once.ids.tolist(), once.score.tolist()

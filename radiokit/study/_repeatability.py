@@ -168,12 +168,19 @@ def repeatability_card(endpoint: Endpoint, model: str, sources: Mapping[str, Sou
     return card
 
 
-def repeatability_guard(sources: Mapping[str, Source], repeats: Mapping[str, TrainingRepeats]) -> tuple[str, str, str]:
-    """Return the line of the table of guards."""
+def repeatability_guard(
+    sources: Mapping[str, Source], repeats: Mapping[str, TrainingRepeats], training: pd.Index
+) -> tuple[str, str, str]:
+    """Return the line of the table of guards: whose repeats the pipelines were given."""
     guard = "repeated measurements of test patients"
     if not repeats:
         return guard, "no features were measured again: which of them are repeatable is not known", "not possible"
     out = sum(r.left_out for r in repeats.values())
     how = "; ".join(f"{name}: {spec.measured}" for name in repeats if (spec := sources[name].repeat) is not None)
     said = f", {out} cases outside of training were left out" if out else ""
-    return guard, f"each fold looks at those of its own training patients ({how}){said}", "impossible"
+    right = all(table.index.isin(training).all() for given in repeats.values() for table in given.values())
+    return (
+        guard,
+        f"each fold looks at those of its own training patients ({how}){said}",
+        "checked" if right else "violated",
+    )

@@ -130,6 +130,18 @@ class Stack(BaseEstimator):
             () if fusion.clinical_ is None else frozen_clinical(fusion.clinical_),
         )
 
+    def fitted_risk(self, X: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the log relative hazards of the training patients that the final weights were learnt from.
+
+        A model of several parts learnt them from cross-fitted scores: those of the refitted signatures would be too
+        good for the patients they were fitted to. A signature alone has no others.
+        """
+        frozen = self.frozen_
+        if self.design_.empty:
+            return frozen.predict(X)["risk"].to_numpy(dtype=float)
+        names, weights = zip(*frozen.weights, strict=True)
+        return frozen.intercept + self.design_[list(names)].to_numpy(dtype=float) @ np.array(weights)
+
     def final_model(self, y: NDArray[Any], confidence_level: float = 0.95) -> Any:
         """Return the final model with its inference, a category as one variable; None for a signature alone."""
         if self.design_.empty:

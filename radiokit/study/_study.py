@@ -29,7 +29,8 @@ from radiokit.study._domain import with_domains
 from radiokit.study._endpoint import Data, Endpoint, Run, model_endpoint, survival_outcome
 from radiokit.study._facts import study_endpoint, study_facts
 from radiokit.study._freeze import freeze_all
-from radiokit.study._guards import guard_table, refuse_outcome_copies, study_warnings
+from radiokit.study._guard_table import guard_table
+from radiokit.study._guards import refuse_outcome_copies, study_warnings
 from radiokit.study._names import refuse_reserved
 from radiokit.study._options import Options
 from radiokit.study._pipelines import make_signature
@@ -236,7 +237,7 @@ class Study:
         tables = all_tables(endpoints, data, options, run)
         tables |= describe_tables(patients, data, roles)
         tables |= {"flow": flow.frame(), "failures": failures, "repeat_failures": repeat_failures(repeats)}
-        tables["leak_guards"] = guard_table(data, roles, split, sources, repeats, options)
+        tables["leak_guards"] = guard_table(endpoints, data, roles, sources, repeats, options, tables)
         said = failed_repeats(repeats)
         said += [text for e in endpoints for text in study_warnings(e, data, patients, roles, tables)]
         spec = self._spec(options, sources)

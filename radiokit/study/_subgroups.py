@@ -20,7 +20,7 @@ from radiokit.validation import Predictions
 from radiokit.validation._concordance import concordances
 from radiokit.validation._evaluate import concordance_with_interval
 
-MOST_LEVELS = 6
+MOST_LEVELS = 6  # of a clinical category; centres have a row each, however many
 FEWEST = 5  # events, and patients without: below, a subgroup is counted and not estimated
 COLUMNS = (
     "model", "cohort", "source", "variable", "level", "n", "n_events", "metric", "estimate", "ci_low", "ci_high",
@@ -31,8 +31,10 @@ COLUMNS = (
 def subgroup_table(endpoint: Endpoint, data: Data, confidence_level: float) -> pd.DataFrame:
     """Return the main model's AUC or C-index, and its odds or hazard ratio, in each subgroup of the best evidence.
 
-    Subgroups are the levels of clinical categories, halves of clinical numbers at the training median, and centres.
-    The test of interaction is Cochran's Q over the subgroups of a variable: with two, the unpaired test of DeLong.
+    Subgroups are the levels of clinical categories, halves of clinical numbers at the training median, and centres,
+    however many. Out-of-fold scores come from several models: pooled, their odds or hazard ratio may run the wrong
+    way round, so the concordance within folds stands alone. The test of interaction is Cochran's Q over the subgroups
+    of a variable: with two, the unpaired test of DeLong.
     """
     if not endpoint.models:
         return pd.DataFrame(columns=list(COLUMNS))
@@ -62,9 +64,10 @@ def _levels(data: Data) -> list[pd.Series]:
             found.append(text.where(values.notna()).rename(str(name)))
         else:
             found.append(values.map(_text, na_action="ignore").rename(str(name)))
-    if data.center is not None:
+    found = [s for s in found if 2 <= s.nunique() <= MOST_LEVELS]
+    if data.center is not None and data.center.nunique() > 1:
         found.append(data.center.rename("centre"))
-    return [s for s in found if 2 <= s.nunique() <= MOST_LEVELS]
+    return found
 
 
 def _text(value: Any) -> str:
@@ -109,15 +112,18 @@ def _estimates(
     """Return the rows of a subgroup, each with the estimate and standard error by which subgroups are compared."""
     nothing = (np.nan, np.nan)
     concordance, ratio = ("c_index", "hazard_ratio") if p.survival else ("auc", "odds_ratio")
+    pooled = p.source == "out-of-fold"
     size = {"n": p.n, "n_events": p.n_events}
     empty = {"estimate": np.nan, "ci_low": np.nan, "ci_high": np.nan}
     enough = p.n_events >= FEWEST and (p.survival or p.n - p.n_events >= FEWEST)
     if not enough:
-        return [({"metric": m, **size, **empty}, nothing) for m in (concordance, ratio)]
+        return [({"metric": m, **size, **empty}, nothing) for m in ((concordance,) if pooled else (concordance, ratio))]
     found = concordances([p])
     area, low, high, _ = concordance_with_interval(p, confidence_level)
     first = {"metric": concordance, **size, "estimate": area, "ci_low": low, "ci_high": high}
     rows = [(first, (area, float(np.sqrt(found.covariance[0, 0]))))]
+    if pooled:
+        return rows
     coef, se, low, high = _ratio(p, whole, confidence_level)
     second = {"metric": ratio, **size, "estimate": np.exp(coef), "ci_low": low, "ci_high": high}
     return [*rows, (second, (coef, se))]
@@ -139,9 +145,6 @@ def _ratio(p: Predictions, whole: Predictions, confidence_level: float) -> tuple
 
 
 def _by_patient(p: Predictions) -> tuple[pd.Series, NDArray[Any]]:
-    """Return log-odds or risk of each patient, the mean over repeats, and the outcome."""
+    """Return log-odds or risk of each patient, and the outcome."""
     values = p.score if p.survival else logit(np.clip(p.score, 1e-6, 1 - 1e-6))
-    mean = pd.Series(values).groupby(p.ids).mean()
-    first = pd.Series(np.arange(p.ids.size)).groupby(p.ids).first().loc[mean.index].to_numpy()
-    y = p.y_true[first]
-    return mean, y if p.survival else y.astype(int)
+    return pd.Series(values, index=p.ids), p.y_true if p.survival else p.y_true.astype(int)

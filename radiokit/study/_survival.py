@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from radiokit import stats
 from radiokit.exceptions import RadiokitError, RadiokitWarning
-from radiokit.study._baseline import survival_of
+from radiokit.stats._baseline import Baseline
 from radiokit.study._endpoint import Endpoint, Modelled
 from radiokit.study._options import Options
 from radiokit.study._over_repeats import by_patient, mean_over_repeats
@@ -41,11 +41,23 @@ def survival_tables(endpoint: Endpoint, options: Options) -> dict[str, pd.DataFr
                 found.setdefault(name, []).append(table.assign(**labels))
     tables = {name: _labelled(pd.concat(parts, ignore_index=True)) for name, parts in found.items()}
     tables["follow_up"] = follow_up_table(endpoint, options.confidence_level)
-    tables["baseline_survival"] = pd.concat(
-        [m.baseline.assign(model=m.name)[["model", *m.baseline.columns]] for m in endpoint.models], ignore_index=True
-    )
+    tables["baseline_survival"] = baseline_table(endpoint)
     tables["decision_curve_survival"] = decision_table(endpoint, options.confidence_level)
     return tables
+
+
+def baseline_of(model: Modelled) -> Baseline:
+    """Return the one baseline hazard of a model of survival."""
+    if model.baseline is None:
+        raise ValueError(f"{model.name} is no model of survival")
+    return model.baseline
+
+
+def baseline_table(endpoint: Endpoint) -> pd.DataFrame:
+    """Cumulative hazard and survival of a patient with log relative hazard 0, a row a model and event time."""
+    parts = [baseline_of(m).table().drop(columns="stratum").assign(model=m.name) for m in endpoint.models]
+    table = pd.concat(parts, ignore_index=True)
+    return table[["model", *[c for c in table.columns if c != "model"]]]
 
 
 def _labelled(table: pd.DataFrame) -> pd.DataFrame:
@@ -57,7 +69,8 @@ def _of_cohort(model: Modelled, p: Predictions, options: Options) -> dict[str, p
     (horizon,) = model.frozen.horizon
     group = np.where(once.risk > model.frozen.cut, "high", "low")
     curves = stats.kaplan_meier(once.y_true, groups=group, confidence_level=level)
-    predicted = survival_of(once.risk, model.baseline, np.array([horizon]))[:, 0]
+    baseline = baseline_of(model)
+    predicted = baseline.survival(once.risk, [horizon])[:, 0]
     tables = {
         "kaplan_meier": curves,
         "risk_groups": risk_groups(once.y_true, group, horizon, level),
@@ -70,7 +83,7 @@ def _of_cohort(model: Modelled, p: Predictions, options: Options) -> dict[str, p
         "logrank": pd.DataFrame([_logrank(once, group, model.frozen.cut, tested=tested)]),
         "hazard_ratio": pd.DataFrame([hazard_ratio(once.y_true, group, level, tested=tested)]),
         "time_auc": mean_over_repeats(p, lambda own: _time_auc(own, horizon, level, tested=tested)),
-        "survival_accuracy": mean_over_repeats(p, lambda own: accuracy(own, model.baseline, horizon, level)),
+        "survival_accuracy": mean_over_repeats(p, lambda own: accuracy(own, baseline, horizon, level)),
     }
 
 
@@ -177,13 +190,13 @@ def calibration_groups(
     return table
 
 
-def accuracy(p: Predictions, baseline: pd.DataFrame, horizon: float, level: float) -> pd.DataFrame:
+def accuracy(p: Predictions, baseline: Baseline, horizon: float, level: float) -> pd.DataFrame:
     """Observed over expected events by the horizon, Brier score there, and its mean up to there.
 
     Observed: 1 - Kaplan-Meier; expected: the mean of 1 - predicted survival, whose uncertainty the interval leaves out.
     The Brier scores are weighted for censoring and stand beside those of Kaplan-Meier for everybody.
     """
-    predicted = survival_of(p.risk, baseline, np.array([horizon]))
+    predicted = baseline.survival(p.risk, [horizon])
     row: dict[str, Any] = {"time": horizon, "n": p.n, "n_events": p.n_events}
     observed = survival_at(p.y_true, horizon, level)
     expected = float(np.mean(1 - predicted))
@@ -198,14 +211,14 @@ def accuracy(p: Predictions, baseline: pd.DataFrame, horizon: float, level: floa
     return table.assign(**_brier(p, baseline, horizon), method=method)
 
 
-def _brier(p: Predictions, baseline: pd.DataFrame, horizon: float) -> dict[str, float]:
+def _brier(p: Predictions, baseline: Baseline, horizon: float) -> dict[str, float]:
     names = ("brier", "brier_null", "brier_scaled", "ibs", "ibs_null", "ibs_scaled")
     if p.y_true["time"].max() < horizon:
         return dict.fromkeys(names, float("nan"))
     own = p.y_true["time"][p.events]
-    grid = np.unique(np.concatenate([[0.0], baseline["time"], own, [horizon]]))
+    grid = np.unique(np.concatenate([[0.0], baseline.table()["time"], own, [horizon]]))
     grid = grid[grid <= horizon]
-    curve = stats.brier_curve(p.y_true, survival_of(p.risk, baseline, grid), grid)
+    curve = stats.brier_curve(p.y_true, baseline.survival(p.risk, grid), grid)
     steps = np.diff(grid)
     mean = {k: float((curve[k].to_numpy()[:-1] * steps).sum() / horizon) for k in ("brier", "brier_null")}
     last = curve.iloc[-1]
@@ -240,6 +253,6 @@ def _net_benefit(own: Predictions, *, endpoint: Endpoint, cohort: str, threshold
     risks = {}
     for model in endpoint.models:
         p = model.honest(cohort)
-        horizon = np.array(model.frozen.horizon)
-        risks[model.name] = 1 - survival_of(p.risk[p.repeat == own.repeat[0]], model.baseline, horizon)[:, 0]
-    return stats.decision_curve(own.y_true, pd.DataFrame(risks), thresholds=thresholds, time=float(horizon[0]))
+        (horizon,) = model.frozen.horizon
+        risks[model.name] = 1 - baseline_of(model).survival(p.risk[p.repeat == own.repeat[0]], [horizon])[:, 0]
+    return stats.decision_curve(own.y_true, pd.DataFrame(risks), thresholds=thresholds, time=horizon)

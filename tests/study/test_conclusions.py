@@ -16,7 +16,8 @@ from radiokit.report._headline import _calibration as headline_calibration
 from radiokit.report._headline import headline
 from radiokit.stats import auc, calibration
 from radiokit.study import Options, Study
-from radiokit.study._conclusions import COLUMNS, NO, UNKNOWN, YES, _precision, _probabilities, detectable_auc, hanley_se
+from radiokit.study._conclusions import COLUMNS, NO, UNKNOWN, YES, _calibrated, _precision
+from radiokit.study._detectable import detectable_auc, hanley_se
 
 OPTIONS = Options(folds=3, repeats=2, bootstraps=0, subsamples=5)
 
@@ -105,12 +106,12 @@ def test_survival_has_its_own_verdicts() -> None:
 def test_the_size_of_a_survival_study_is_not_that_of_its_censored_patients() -> None:
     """37 patients of whom 4 are censored: patients with events are compared with each other, too."""
     row = pd.Series({"ci_low": 0.50, "ci_high": 0.72, "n": 37, "n_events": 33})
-    claim, verdict, reason = _precision(row)
+    claim, verdict, reason = _precision(row, 0.95)
     assert claim == "Its size is enough to find a moderate signal (0.70)"
     assert verdict == YES
     assert "33 events in 37 patients tell the C-index to ± 0.11; a true C-index of 0.66" in reason
-    assert _precision(pd.Series({**row, "ci_low": 0.4, "ci_high": 0.8}))[1] == NO
-    assert _precision(pd.Series({**row, "ci_low": np.nan}))[1] == UNKNOWN
+    assert _precision(pd.Series({**row, "ci_low": 0.4, "ci_high": 0.8}), 0.95)[1] == NO
+    assert _precision(pd.Series({**row, "ci_low": np.nan}), 0.95)[1] == UNKNOWN
 
 
 def test_standard_error_and_power() -> None:
@@ -135,8 +136,7 @@ def test_probabilities_of_the_right_spread_may_still_be_too_low() -> None:
     for shift, expected in ((0.0, YES), (1.0, NO)):
         y = rng.random(600) < 1 / (1 + np.exp(-logit - shift))
         table = calibration(y.astype(int), 1 / (1 + np.exp(-logit))).to_frame().assign(model="m", cohort="external")
-        row = pd.Series({"n": 600, "n_events": int(y.sum())})
-        _, verdict, reason = _probabilities({"calibration": table}, "m", "external", row)
+        verdict, reason = _calibrated(table.assign(cohort="external").iloc[0])
         assert verdict == expected, reason
         said = headline_calibration(SimpleNamespace(tables={"calibration": table}), "external", "m")
         assert ("On the whole they are too low" in said[0]) == (expected == NO)

@@ -1,0 +1,101 @@
+"""Does the centre tell the outcome? Then what a model knows has to show within centres, where no scanner helps it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from radiokit import stats
+from radiokit.exceptions import RadiokitError
+from radiokit.study._endpoint import Data, Endpoint, Modelled
+from radiokit.validation._concordance import concordances
+
+UNEQUAL = 0.01  # p-value below which centres differ in their outcome
+ALONE = 0.7  # AUC of the centre, known by its share of events, from which a warning says so
+
+
+@dataclass(frozen=True)
+class CenterEffect:
+    """How much the centre of a training patient tells of the outcome: a test, and its AUC (binary outcomes only)."""
+
+    p_value: float = float("nan")
+    auc: float = float("nan")
+
+    @property
+    def tells(self) -> bool:
+        """Whether the outcome differs between centres beyond chance."""
+        return bool(self.p_value < UNEQUAL)
+
+    @property
+    def alone(self) -> bool:
+        """Whether the centre alone would pass for a good model."""
+        return self.tells and bool(self.auc >= ALONE)
+
+
+@dataclass(frozen=True)
+class Within:
+    """Concordance over pairs of patients of one centre, or the difference of two models in it, with an interval."""
+
+    estimate: float
+    ci_low: float
+    ci_high: float
+
+
+def center_effect(endpoint: Endpoint, data: Data) -> CenterEffect:
+    """Test whether the outcome differs between the centres of training: chi-squared, or log-rank for survival."""
+    if data.center is None:
+        return CenterEffect()
+    center, y = data.center[data.training].to_numpy(), endpoint.y[data.training]
+    if len(set(center)) < 2:
+        return CenterEffect()
+    try:
+        if endpoint.survival:
+            return CenterEffect(float(stats.logrank_test(y, center).p_value))
+        counts = pd.crosstab(center, y)
+        test = stats.chi_squared_test(counts.to_numpy()) if counts.shape[1] > 1 else None
+    except (RadiokitError, ValueError):
+        return CenterEffect()
+    share = pd.Series(y.astype(float)).groupby(center).transform("mean").to_numpy()
+    return CenterEffect(float(test.p_value), stats.auc(y, share).auc) if test is not None else CenterEffect()
+
+
+def can_help(model: Modelled, cohort: str) -> bool:
+    """Whether knowing the centre could help a model in this cohort: its patients come from the centres of training.
+
+    External centres are new to the model, and where one centre at a time was left out pairs are of one centre anyway.
+    """
+    return cohort == "test" or (cohort == "training" and not model.by_center)
+
+
+def concordance_within(model: Modelled, cohort: str, center: pd.Series, level: float) -> Within | None:
+    """AUC or C-index of the pairs that share a centre; None where it has no interval that is known to hold."""
+    found = _within([model], cohort, center)
+    if found is None:
+        return None
+    low, high = found.interval(level)
+    return Within(float(found.estimates[0]), low, high) if np.isfinite([low, high]).all() else None
+
+
+def difference_within(a: Modelled, b: Modelled, cohort: str, center: pd.Series, level: float) -> Within | None:
+    """Difference of two models over the pairs that share a centre, with Wald's interval."""
+    found = _within([a, b], cohort, center)
+    if found is None:
+        return None
+    difference = float(found.estimates[0] - found.estimates[1])
+    half = float(norm.ppf((1 + level) / 2)) * float(np.sqrt(max(found.variance([1, -1]), 0.0)))
+    return Within(difference, difference - half, difference + half) if np.isfinite(half) else None
+
+
+def _within(models: list[Modelled], cohort: str, center: pd.Series) -> Any:
+    """Compare patients of one centre only; with folds across centres too few pairs would be left to judge by."""
+    if cohort == "training":
+        return None
+    parts = [m.honest(cohort) for m in models]
+    codes: NDArray[np.intp] = pd.factorize(center.loc[parts[0].ids].to_numpy())[0]
+    with np.errstate(all="ignore"):
+        return concordances([replace(p, fold=codes) for p in parts])
