@@ -97,9 +97,9 @@ def write_enhanced(path: Path, stored: np.ndarray, slopes: list[float], step: fl
     data.save_as(path)
 
 
-def write_rtstruct(path: Path, regions: dict[str, list[np.ndarray]], kind: str = "CLOSED_PLANAR") -> None:
+def write_rtstruct(path: Path, regions: dict[str, list[np.ndarray]], kind: str = "CLOSED_PLANAR", **tags: Any) -> None:
     """Write contours: a list of points (x, y, z) in mm, of shape (n, 3), a region."""
-    data = blank(RTSTRUCT, "RTSTRUCT")
+    data = blank(RTSTRUCT, "RTSTRUCT", **tags)
     data.StructureSetROISequence = Sequence(
         [item(ROINumber=i, ROIName=name) for i, name in enumerate(regions, start=1)]
     )
@@ -131,9 +131,15 @@ def write_seg(
     kind: str = "BINARY",
     step: float = 3.0,
     origin: Any = (-10.0, 20.0, 100.0),
+    between: float | None = None,
+    thickness: float | None = None,
+    **tags: Any,
 ) -> None:
-    """Write segments, arrays (z, y, x) on one grid; slices of a segment that are empty get no frame."""
-    data = blank(SEG, "SEG", SegmentationType=kind)
+    """Write segments, arrays (z, y, x) on one grid; slices of a segment that are empty get no frame.
+
+    `between` is SpacingBetweenSlices, left out by default; `thickness` is that of the slices, by default their step.
+    """
+    data = blank(SEG, "SEG", SegmentationType=kind, **tags)
     data.SegmentSequence = Sequence(
         [item(SegmentNumber=i, SegmentLabel=name) for i, name in enumerate(segments, start=1)]
     )
@@ -161,8 +167,10 @@ def write_seg(
     data["PixelData"].VR = "OB"
     shared = item(
         PlaneOrientationSequence=Sequence([item(ImageOrientationPatient=list(FLAT))]),
-        PixelMeasuresSequence=Sequence([item(PixelSpacing=[0.8, 0.7], SliceThickness=step)]),
+        PixelMeasuresSequence=Sequence([item(PixelSpacing=[0.8, 0.7], SliceThickness=thickness or step)]),
     )
+    if between is not None:
+        shared.PixelMeasuresSequence[0].SpacingBetweenSlices = between
     data.SharedFunctionalGroupsSequence = Sequence([shared])
     data.PerFrameFunctionalGroupsSequence = Sequence(groups)
     data.save_as(path)

@@ -77,7 +77,7 @@ def index_dicom(folder: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def _headers(root: Path) -> Iterator[tuple[Path, pydicom.Dataset]]:
-    from radiokit.io._dicom import dicom_files, reading
+    from radiokit.io._dicom_files import dicom_files, reading
 
     for folder, _, _ in sorted(os.walk(root)):
         with reading(Path(folder)):

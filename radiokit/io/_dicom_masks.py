@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from radiokit.exceptions import FileError
-from radiokit.io._dicom import dicom_files, header, reading
+from radiokit.io._dicom_files import dicom_files, header, reading
 from radiokit.io._regions import REGIONS
 from radiokit.io._rtstruct import read_rtstruct
 from radiokit.io._seg import read_seg

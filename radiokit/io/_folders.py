@@ -94,6 +94,11 @@ def _of_dicom(folder: Path) -> Row:
     rows: dict[str, Row] = {}
     for region in regions.itertuples():
         drawn_on = images[images["series"] == region.refers_to] if region.refers_to else images
+        if len(drawn_on) > 1 and drawn_on["series"].nunique() == 1:
+            raise CaseTableError(
+                f"{folder}: the series that {region.path} refers to lies in {len(drawn_on)} folders "
+                f"({', '.join(drawn_on['path'])}), as in some exports on CD: put its files into one folder"
+            )
         if len(drawn_on) != 1:
             raise CaseTableError(
                 f"{region.path} refers to a series that is not in {folder}, or to none; write a case table"

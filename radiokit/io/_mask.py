@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from radiokit.exceptions import MaskError, ParameterError
+from radiokit.io._frame_of_reference import warn_of_other_frame
 from radiokit.io._geometry import on_grid_of
 from radiokit.io._read import existing, is_dicom, load, load_dicom
 from radiokit.io._volume import Grid, Mask, Volume
@@ -24,6 +25,7 @@ def read_mask(
     label: int | str | float | None = None,
     roi: int | str | None = None,
     reference: Grid | None = None,
+    fill_between: bool = False,
 ) -> Mask:
     """Read a region.
 
@@ -42,6 +44,9 @@ def read_mask(
         Put the region on this grid: each of its voxels takes the nearest mask voxel. Without it the mask stays on the
         grid of its file. A structure set has no grid and needs the image here: a voxel belongs to the region if its
         centre lies inside of the contours (even-odd rule, so holes stay holes).
+    fill_between : bool
+        For a structure set drawn on thicker slices than those of `reference`: give each slice between two contours the
+        nearest ones. By default such slices stay empty, and a warning says so.
 
     Returns
     -------
@@ -70,7 +75,10 @@ def read_mask(
     path = existing(path)
     wanted = as_label(label)
     if is_dicom(path):
-        return _from_dicom(path, wanted, roi, reference)
+        mask = _from_dicom(path, wanted, roi, reference, fill_between)
+        if reference is not None:
+            warn_of_other_frame(reference, mask)
+        return mask
     if roi is not None:
         raise ParameterError(f"roi={roi!r} is for DICOM structure sets and segmentations; use label= for {path}.")
     return _from_labels(load(path), wanted, path, reference)
@@ -83,15 +91,17 @@ def _from_labels(labels: Volume, wanted: int | None, path: Path, reference: Grid
     return mask if reference is None else on_grid_of(mask, reference)
 
 
-def _from_dicom(path: Path, label: int | None, roi: int | str | None, reference: Grid | None) -> Mask:
+def _from_dicom(
+    path: Path, label: int | None, roi: int | str | None, reference: Grid | None, fill_between: bool
+) -> Mask:
     from radiokit.io._dicom_masks import dicom_mask_of, read_rtstruct, read_seg
 
     file, modality = dicom_mask_of(path)
     region = label if roi is None else roi
     if modality == "RTSTRUCT":
-        return read_rtstruct(file, region, reference)
+        return read_rtstruct(file, region, reference, fill_between=fill_between)
     if modality == "SEG":
-        mask = read_seg(file, region)
+        mask = read_seg(file, region, reference)
         return mask if reference is None else on_grid_of(mask, reference)
     return _from_labels(load_dicom(file), label, file, reference)
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from radiokit.exceptions import FileError
-from radiokit.io._geometry import check_geometry, coincide, on_grid_of
-from radiokit.io._mask import read_mask
+from radiokit.io._frame_of_reference import warn_of_other_frame
+from radiokit.io._geometry import check_geometry
+from radiokit.io._mask import as_label, read_mask
 from radiokit.io._read import is_dicom, read_volume
 from radiokit.io._volume import Mask, Volume
 
@@ -86,10 +87,14 @@ def mask_for(image: Volume, path: str | os.PathLike[str], *, label: Any = None, 
     """
     if not (os.path.exists(path) and is_dicom(Path(path))):
         return read_mask(path, label=label, roi=roi)
-    from radiokit.io._dicom_masks import dicom_mask_of
+    from radiokit.io._dicom_masks import dicom_mask_of, read_seg
 
-    modality = dicom_mask_of(Path(path))[1]
+    file, modality = dicom_mask_of(Path(path))
     if modality == "RTSTRUCT":
         return read_mask(path, label=label, roi=roi, reference=image)
-    mask = read_mask(path, label=label, roi=roi)
-    return on_grid_of(mask, image) if modality == "SEG" and coincide(mask, image) else mask
+    if modality == "SEG":
+        mask = read_seg(file, as_label(label) if roi is None else roi, image)
+    else:
+        mask = read_mask(path, label=label, roi=roi)
+    warn_of_other_frame(image, mask)
+    return mask

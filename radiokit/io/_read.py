@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from radiokit.exceptions import DataWarning, FileError, ParameterError
+from radiokit.io._dicom_marks import DICOM_SUFFIXES, is_dicom_file
 from radiokit.io._itk import FORMATS, read_itk
 from radiokit.io._nifti import read_nifti
 from radiokit.io._volume import Volume
@@ -28,13 +29,10 @@ def suffix_of(path: Path) -> str:
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a path is a folder, or a file with the DICOM prefix or suffix."""
-    if path.is_dir() or path.suffix.lower() in (".dcm", ".ima"):
+    """Whether a path is a folder, or a file with DICOM's prefix, suffix or first bytes."""
+    if path.is_dir() or path.suffix.lower() in DICOM_SUFFIXES:
         return True
-    if suffix_of(path) in READERS or not path.is_file():
-        return False
-    with path.open("rb") as stream:
-        return stream.read(132)[128:] == b"DICM"
+    return suffix_of(path) not in READERS and path.is_file() and is_dicom_file(path)
 
 
 def read_volume(path: str | os.PathLike[str], *, suv: str | None = None, series: int | str | None = None) -> Volume:

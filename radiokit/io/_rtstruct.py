@@ -3,124 +3,147 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pydicom
 
-from radiokit.exceptions import DataWarning, FileError, MaskError, ParameterError
-from radiokit.io._dicom import reading
+from radiokit.exceptions import DataWarning, MaskError, ParameterError
+from radiokit.io._contours import ContourPlane, Region, contours_of, planes_of
+from radiokit.io._dicom_files import Header, read_file, reading
+from radiokit.io._polygon import combine
 from radiokit.io._regions import select_region
-from radiokit.io._sitk import indices_at
 from radiokit.io._volume import Grid, Mask
 
-CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR", "")
-# Contours whose planes differ by less than this part of a slice lie in one plane.
-SAME_PLANE = 0.01
+# Contours may reach this part of a voxel over the edge of the image before that is said.
+OVER_THE_EDGE = 0.01
+# A distance between planes above this many usual ones is a gap in the region itself.
+GAP = 1.5
 
 
-def read_rtstruct(path: Path, roi: int | str | None, reference: Grid | None) -> Mask:
-    """Fill the contours of a region: a voxel belongs to it if its centre lies inside an odd number of them.
+def read_rtstruct(path: Path, roi: int | str | None, reference: Grid | None, *, fill_between: bool = False) -> Mask:
+    """Fill the contours of a region on the slices of an image; a voxel belongs to it if its centre lies inside.
 
-    So holes, islands and keyhole contours come out right. A slice takes the contours of the plane nearest to its centre
-    within half a slice; slices without a plane stay empty.
+    A slice takes the contours of the plane nearest to its centre within half a slice; slices without a plane stay
+    empty, or with `fill_between` take the nearest plane within half the usual distance of planes.
     """
     if reference is None:
         raise ParameterError(f"{path} holds contours, which have no voxels: give the image as reference=.")
     with reading(path):
-        data = pydicom.dcmread(path, force=True)
+        data = read_file(path)
         names = {int(item.ROINumber): str(item.get("ROIName", "")) for item in data.get("StructureSetROISequence", [])}
         number = select_region(names, roi, path)
-        contours = [indices_at(reference, points[:, ::-1]) for points in _contours(data, number)]
-    region = f"{path}: region {names[number]!r}"
-    if not all(np.isfinite(points).all() for points in contours):
-        raise FileError(f"{region} has contours with coordinates that are no numbers.")
-    if not contours:
+        name = f"{path}: region {names[number]!r}"
+        region = contours_of(data, number, reference, name)
+        frames = _frames_of_reference(data, number)
+    if not region.contours:
+        passed = f" (only contours {', '.join(region.left_out)})" if region.left_out else ""
         raise MaskError(
-            f"{region} has no closed contour: it is empty. Draw it, or name another of {list(names.values())}."
+            f"{name} has no closed contour{passed}: it is empty. Draw it, or name another of {list(names.values())}."
         )
-    array = _filled(_planes(contours, region), reference, region)
-    metadata = {"format": "RTSTRUCT", "path": str(path), "label": number}
+    array = _filled(region, reference, name, fill_between)
+    metadata = {"format": "RTSTRUCT", "path": str(path), "label": number, "frame_of_reference": " ".join(frames)}
     return Mask(array, reference.spacing, reference.origin, reference.direction, metadata)
 
 
-def _contours(data: pydicom.Dataset, number: int) -> list[np.ndarray]:
-    """Points (x, y, z) in mm of each closed contour of a region, each of shape (n, 3)."""
-    items = [c for c in data.get("ROIContourSequence", []) if int(c.ReferencedROINumber) == number]
-    found = []
-    for contour in (c for item in items for c in item.get("ContourSequence", [])):
-        values = np.array(contour.get("ContourData") or [], dtype=float)
-        if str(contour.get("ContourGeometricType", "")) in CLOSED and len(values) >= 9 and len(values) % 3 == 0:
-            found.append(values.reshape(-1, 3))
-    return found
+def _frames_of_reference(data: Header, number: int) -> list[str]:
+    """UIDs of the frames of reference of a region: its own, those of the structure set, or that of the file."""
+    own = [
+        str(item.get("ReferencedFrameOfReferenceUID") or "")
+        for item in data.get("StructureSetROISequence", [])
+        if int(item.ROINumber) == number
+    ]
+    shared = [str(item.get("FrameOfReferenceUID") or "") for item in data.get("ReferencedFrameOfReferenceSequence", [])]
+    for found in (own, shared, [str(data.get("FrameOfReferenceUID") or "")]):
+        if any(found):
+            return [uid for uid in found if uid]
+    return []
 
 
-def _planes(contours: list[np.ndarray], region: str) -> list[tuple[float, list[np.ndarray]]]:
-    """Contours by plane: (index along z, contours), sorted."""
-    planes: list[tuple[float, list[np.ndarray]]] = []
-    for points in sorted(contours, key=lambda p: float(p[:, 0].mean())):
-        depth = float(points[:, 0].mean())
-        if np.ptp(points[:, 0]) > 0.5:
-            raise MaskError(
-                f"{region} was drawn on other planes than the slices of the image (a contour crosses "
-                f"{np.ptp(points[:, 0]):.3g} slices). Export it for this image."
-            )
-        if planes and depth - planes[-1][0] < SAME_PLANE:
-            planes[-1][1].append(points)
-        else:
-            planes.append((depth, [points]))
-    return planes
-
-
-def _filled(planes: list[tuple[float, list[np.ndarray]]], reference: Grid, region: str) -> np.ndarray:
+def _filled(region: Region, reference: Grid, name: str, fill_between: bool) -> np.ndarray:
+    planes = planes_of(region.contours)
+    n_slices, *shape = reference.shape
+    inside = [plane for plane in planes if 0 <= plane.slice < n_slices]
+    if not inside:
+        raise MaskError(f"{name} lies outside of the reference image. Do the two belong together?")
+    taken = _between(inside, n_slices) if fill_between else _nearest(inside)
+    fills = {id(plane): combine(plane.contours, tuple(shape), exclusive=region.exclusive) for plane in taken.values()}
     array = np.zeros(reference.shape, dtype=bool)
-    depths = np.array([depth for depth, _ in planes])
-    inside = (depths >= -0.5) & (depths < reference.shape[0] - 0.5)
-    if not inside.any():
-        raise MaskError(f"{region} lies outside of the reference image. Do the two belong together?")
-    for z in np.unique(np.rint(depths[inside]).astype(int)):
-        nearest = int(np.abs(depths - z).argmin())
-        for points in planes[nearest][1]:
-            array[z] ^= polygon(points[:, 1:], reference.shape[1:])
+    for z, plane in taken.items():
+        array[z] = fills[id(plane)].array
     if not array.any():
-        raise MaskError(f"{region} holds no voxel centre of the reference image: it is too small, or lies outside.")
-    _report(depths, inside, region)
+        raise MaskError(f"{name} holds no voxel centre of the reference image: it is too small, or lies outside.")
+    said = [*_of_planes(planes, inside, taken, reference), *_of_contours(region, taken, shape)]
+    for what, odd in (
+        ("contours stored twice count once", [z for z, p in taken.items() if fills[id(p)].twice]),
+        ("contours cross each other", [z for z, p in taken.items() if fills[id(p)].crossing]),
+        ("contours cancel each other and fill nothing", [z for z, p in taken.items() if fills[id(p)].cancelled]),
+    ):
+        said += [f"{what} in {_slices(odd)}"] if odd else []
+    empty = [z for z, p in taken.items() if not fills[id(p)].array.any() and not fills[id(p)].cancelled]
+    said += [f"contours hold no voxel centre in {_slices(empty)}"] if empty else []
+    if said:
+        warnings.warn(f"{name}: {'; '.join(said)}.", DataWarning, stacklevel=4)
     return array
 
 
-def _report(depths: np.ndarray, inside: np.ndarray, region: str) -> None:
-    said = []
-    if not inside.all():
-        said.append(f"{int((~inside).sum())} of {len(depths)} contour planes lie outside of the reference and are lost")
-    slices = np.rint(depths[inside]).astype(int)
-    if len(np.unique(slices)) < len(slices):
-        said.append("several contour planes fall into one slice; the nearest to its centre counts")
-    missing = slices.max() - slices.min() + 1 - len(np.unique(slices))
+def _nearest(planes: list[ContourPlane]) -> dict[int, ContourPlane]:
+    """Return for each slice that planes fall into the one nearest to its centre."""
+    taken: dict[int, ContourPlane] = {}
+    for plane in planes:
+        z = plane.slice
+        if z not in taken or abs(plane.depth - z) < abs(taken[z].depth - z):
+            taken[z] = plane
+    return taken
+
+
+def _between(planes: list[ContourPlane], n_slices: int) -> dict[int, ContourPlane]:
+    """Return for each slice the nearest plane, if it lies within half the usual distance between planes."""
+    depths = np.array([plane.depth for plane in planes])
+    reach = max(0.5, float(np.median(np.diff(depths))) / 2) if len(planes) > 1 else 0.5
+    taken = _nearest(planes)
+    for z in range(n_slices):
+        nearest = int(np.abs(depths - z).argmin())
+        if z not in taken and abs(depths[nearest] - z) < reach:
+            taken[z] = planes[nearest]
+    return dict(sorted(taken.items()))
+
+
+def _of_planes(
+    planes: list[ContourPlane], inside: list[ContourPlane], taken: dict[int, ContourPlane], reference: Grid
+) -> Iterator[str]:
+    """Tell what was odd about the planes."""
+    if len(inside) < len(planes):
+        yield f"{len(planes) - len(inside)} of {len(planes)} contour planes lie outside of the reference and are lost"
+    slices = [plane.slice for plane in inside]
+    crowded = sorted({z for z in slices if slices.count(z) > 1})
+    if crowded:
+        yield f"several contour planes fall into {_slices(crowded)}; the nearest to its centre counts"
+    missing = sorted(set(range(min(taken), max(taken) + 1)) - set(taken))
     if missing:
-        said.append(f"{missing} slices between the contours have none and stay empty")
-    if said:
-        warnings.warn(f"{region}: {'; '.join(said)}.", DataWarning, stacklevel=5)
+        step = float(np.median(np.diff([plane.depth for plane in inside])))
+        advice = (
+            f"; the contours lie {step * reference.spacing[0]:.3g} mm apart: read_mask(..., fill_between=True) gives "
+            "each slice the contours nearest to it"
+            if step > GAP
+            else ""
+        )
+        yield f"{_slices(missing)} between the contours have none and stay empty{advice}"
 
 
-def polygon(points: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Fill a closed polygon by the even-odd rule.
+def _of_contours(region: Region, taken: dict[int, ContourPlane], shape: list[int]) -> Iterator[str]:
+    """Tell what was odd about the contours."""
+    for reason, slices in region.left_out.items():
+        yield f"contours {reason} enclose nothing and are left out, in {_slices(sorted(set(slices)))}"
+    low, high = -0.5 - OVER_THE_EDGE, np.array(shape) - 0.5 + OVER_THE_EDGE
+    cut = [z for z, plane in taken.items() if any((p < low).any() or (p > high).any() for p in plane.contours)]
+    if cut:
+        yield f"the region reaches over the edge of the image and is cut off in {_slices(cut)}"
 
-    A ray from a voxel centre in the direction of rising x crosses an odd number of edges if the centre is inside.
 
-    Parameters
-    ----------
-    points : ndarray of shape (n, 2)
-        Corners as continuous (y, x) indices.
-    shape : tuple of 2 int
-        Rows and columns.
-    """
-    rows, columns = shape
-    (y1, x1), (y2, x2) = points.T, np.roll(points, -1, axis=0).T
-    y = np.arange(rows, dtype=float)[:, None]
-    row, edge = np.nonzero((y1 > y) != (y2 > y))
-    at = (x2 - x1)[edge] * (y[row, 0] - y1[edge]) / (y2 - y1)[edge] + x1[edge]
-    # The crossing at `at` is to the right of the centres x < at, which are the first ceil(at) ones.
-    crossings = np.zeros((rows, columns + 1), dtype=np.int64)
-    np.add.at(crossings, (row, np.clip(np.ceil(at), 0, columns).astype(int)), 1)
-    to_the_right = crossings[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:]
-    return to_the_right % 2 == 1
+def _slices(found: list[int], most: int = 10) -> str:
+    """Name slices by their index in the array."""
+    if not found:
+        return "no slice"
+    some = ", ".join(map(str, found[:most])) + (f", ... ({len(found)} in all)" if len(found) > most else "")
+    return f"slice{'s' if len(found) > 1 else ''} {some}"

@@ -8,17 +8,14 @@ Janmahasatian et al. 2005, doi 10.2165/00003088-200544100-00004. Body surface: D
 from __future__ import annotations
 
 import warnings
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pydicom.valuerep import DA, DT, TM
-
 from radiokit.exceptions import DataWarning, FileError, ParameterError
+from radiokit.io._suv_times import elapsed, missing
 
 KINDS = ("bw", "lbm", "bsa")
-DAY = 86400.0
-PHILIPS_SUV, PHILIPS_ACTIVITY, GE_SCAN_START = (0x7053, 0x1000), (0x7053, 0x1009), (0x0009, 0x100D)
+PHILIPS_SUV, PHILIPS_ACTIVITY = (0x7053, 0x1000), (0x7053, 0x1009)
 STORED_KIND = {"BW": "bw", "LBM": "lbm", "LBMJANMA": "lbm", "LBMJAMES128": "lbm", "BSA": "bsa"}
 PLAUSIBLE = {
     "PatientWeight": (0.5, 700.0, "kg"),
@@ -65,7 +62,7 @@ def _per_becquerel(heads: list[Any], kind: str, path: Path) -> float:
     size = _size(head, kind, path)
     dose_items = head.get("RadiopharmaceuticalInformationSequence")
     if not dose_items:
-        raise _missing("RadiopharmaceuticalInformationSequence", path)
+        raise missing("RadiopharmaceuticalInformationSequence", path)
     dose = dose_items[0]
     injected = _number(dose, "RadionuclideTotalDose", path)
     if "ATTN" not in (head.get("CorrectedImage") or ["ATTN"]):
@@ -79,7 +76,7 @@ def _per_becquerel(heads: list[Any], kind: str, path: Path) -> float:
             "ADMIN (to the injection)."
         )
     half_life = _number(dose, "RadionuclideHalfLife", path)
-    return size / (injected * 2 ** (-_elapsed(heads, dose, half_life, path) / half_life))
+    return size / (injected * 2 ** (-elapsed(heads, dose, half_life, path) / half_life))
 
 
 def _size(head: Any, kind: str, path: Path) -> float:
@@ -92,7 +89,7 @@ def _size(head: Any, kind: str, path: Path) -> float:
         return 0.007184 * weight**0.425 * (height * 100) ** 0.725 * 1e4
     sex = str(head.get("PatientSex") or "")
     if sex not in ("M", "F"):
-        raise _missing("PatientSex", path, f" (found {sex!r}, required M or F)" if sex else "")
+        raise missing("PatientSex", path, f" (found {sex!r}, required M or F)" if sex else "")
     slope, offset = (216.0, 6680.0) if sex == "M" else (244.0, 8780.0)
     return 9270.0 * weight / (offset + slope * weight / height**2) * 1e3
 
@@ -100,7 +97,7 @@ def _size(head: Any, kind: str, path: Path) -> float:
 def _number(group: Any, name: str, path: Path) -> float:
     value = group.get(name)
     if value is None or str(value).strip() == "":
-        raise _missing(name, path)
+        raise missing(name, path)
     low, high, unit = PLAUSIBLE[name]
     if not low <= float(value) <= high:
         raise FileError(
@@ -108,55 +105,3 @@ def _number(group: Any, name: str, path: Path) -> float:
             "another unit, or removed by anonymisation?"
         )
     return float(value)
-
-
-def _missing(name: str, path: Path, detail: str = "") -> FileError:
-    return FileError(
-        f"{path} has no {name}{detail}, which SUV needs. Ask for an export that keeps it, or read the raw values "
-        "without suv=."
-    )
-
-
-def _elapsed(heads: list[Any], dose: Any, half_life: float, path: Path) -> float:
-    """Seconds from the injection to the moment the activity is corrected to."""
-    start = _scan_start(heads, path)
-    if dose.get("RadiopharmaceuticalStartDateTime"):
-        seconds = (start - _naive(DT(str(dose.RadiopharmaceuticalStartDateTime)))).total_seconds()
-        # Anonymisation may shift one date and not the other; the times of day then still count.
-        if 0 <= seconds < min(DAY, 20 * half_life):
-            return seconds
-    if not dose.get("RadiopharmaceuticalStartTime"):
-        raise _missing("RadiopharmaceuticalStartTime", path)
-    time = TM(str(dose.RadiopharmaceuticalStartTime))
-    seconds = (start - datetime.combine(start.date(), time.replace(tzinfo=None))).total_seconds() % DAY
-    if seconds > 20 * half_life:
-        raise FileError(
-            f"{path}: the scan starts {seconds / 3600:.1f} h after injection, {seconds / half_life:.0f} half-lives; "
-            "SeriesTime and RadiopharmaceuticalStartTime do not fit each other."
-        )
-    return seconds
-
-
-def _scan_start(heads: list[Any], path: Path) -> datetime:
-    """Return the series' time, unless post-processing has moved it behind an acquisition."""
-    head = heads[0]
-    series = _moment(head, "Series", path)
-    acquired = [_moment(h, "Acquisition", path) for h in heads if h.get("AcquisitionTime")]
-    if not acquired or series <= min(acquired):
-        return series
-    if GE_SCAN_START in head and str(head[GE_SCAN_START].value):
-        value = head[GE_SCAN_START].value
-        return _naive(DT(value.decode().strip("\0 ") if isinstance(value, bytes) else str(value)))
-    return min(acquired)
-
-
-def _moment(head: Any, what: str, path: Path) -> datetime:
-    if not head.get(f"{what}Time"):
-        raise _missing(f"{what}Time", path)
-    date = head.get(f"{what}Date") or head.get("SeriesDate") or head.get("StudyDate") or "20000101"
-    time = TM(str(head.get(f"{what}Time")))
-    return datetime.combine(DA(str(date)), time.replace(tzinfo=None))
-
-
-def _naive(moment: Any) -> datetime:
-    return datetime.combine(moment.date(), moment.time().replace(tzinfo=None))

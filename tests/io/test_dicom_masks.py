@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from radiokit.exceptions import DataWarning, FileError, GeometryError, MaskError, ParameterError
 from radiokit.io import Volume, read_mask, read_pair, read_volume
-from radiokit.io._rtstruct import polygon
+from radiokit.io._polygon import polygon
 
 GRID = Volume(np.zeros((6, 12, 10)), (3.0, 0.8, 0.7), (100.0, 20.0, -10.0))
 
@@ -76,7 +76,7 @@ def test_contours_between_slices_go_to_the_nearest_one(tmp_path: Path) -> None:
     with pytest.warns(DataWarning, match="nearest to its centre"):
         found = filled(tmp_path, square(0.5, 4.5, 1.1), square(0.5, 6.5, 1.4))
     assert found[1].sum() == 16 and found.sum() == 16
-    with pytest.warns(DataWarning, match="1 slices between the contours have none"):
+    with pytest.warns(DataWarning, match="slice 2 between the contours have none"):
         found = filled(tmp_path, square(0.5, 4.5, 1), square(0.5, 4.5, 3))
     assert found.any(axis=(1, 2)).tolist() == [False, True, False, True, False, False]
 
