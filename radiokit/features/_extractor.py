@@ -23,7 +23,7 @@ from radiokit.features._plan import (
     as_optional,
     build_pipeline,
 )
-from radiokit.features._pyradiomics_params import arguments_of, load_params, params_of
+from radiokit.features._pyradiomics_params import arguments_of, load_params, params_of, say_voxel_setting
 from radiokit.features._reference import ReferencePipeline
 from radiokit.features._settings import FixedBinWidth, Normalization, RegionRules, Resampling, Resegmentation
 from radiokit.io import Mask, Volume
@@ -162,6 +162,7 @@ class RadiomicsExtractor(CaseTransformer):
         FixedBinWidth(width=10, origin=None)
         """
         params = path if isinstance(path, Mapping) else load_params(path)
+        say_voxel_setting(params)
         return cls(**{**arguments_of(params), **kwargs})
 
     def to_params(self) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class FeatureMaps(Mapping[str, Volume]):
         self._image, self._inside, self._values, self._outside = image, inside, dict(values), outside
 
     def __getitem__(self, name: str) -> Volume:
-        array = np.full(self._inside.shape, self._outside)
+        array = np.full(self._inside.shape, float(self._outside))
         array[self._inside] = self._values[name]
         volume: Volume = self._image.with_array(array)
         return volume

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -24,6 +25,7 @@ from radiokit.features._measure import FORMULAS, TextureOptions
 from radiokit.features._ngtdm import ToneDifference
 from radiokit.features._plan import Plan, as_discretization
 from radiokit.features._pyradiomics import PyradiomicsPipeline
+from radiokit.features._pyradiomics_params import arguments_of, load_params, voxel_arguments
 from radiokit.features._texture import direction_lengths, pair_weights
 from radiokit.filters import Filter, LoG, Scene, Wavelet, as_filter, pyradiomics_images, pyradiomics_names
 from radiokit.utils import one_thread, parallel_map
@@ -37,12 +39,13 @@ Wanted = dict[str, dict[str, list[str]]]  # image name -> class -> features
 def feature_maps(
     image: Any,
     mask: Any,
-    features: Sequence[str],
+    features: Sequence[str] | None = None,
     *,
-    radius: int = 1,
+    radius: int | None = None,
     extractor: RadiomicsExtractor | None = None,
-    masked: bool = True,
-    outside: float = np.nan,
+    params: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    masked: bool | None = None,
+    outside: float | None = None,
     label: Any = None,
     spacing: Sequence[float] | None = None,
     n_jobs: int | None = None,
@@ -56,18 +59,22 @@ def feature_maps(
         As in `RadiomicsExtractor.extract_case`.
     mask : path, Mask, SimpleITK.Image or ndarray
         The region.
-    features : sequence of str
-        Columns of the pyradiomics standard, such as ``"original_glcm_Contrast"``; any class but shape.
-    radius : int
-        The neighbourhood is the cube of 2 radius + 1 voxels.
+    features : sequence of str, optional
+        Columns of the pyradiomics standard, such as ``"original_glcm_Contrast"``; any class but shape. None is all that
+        `extractor` or `params` ask for.
+    radius : int, optional
+        The neighbourhood is the cube of 2 radius + 1 voxels. None is ``kernelRadius`` of `params`, or 1.
     extractor : RadiomicsExtractor, optional
         Settings: filters, resampling, discretisation, neighbourhoods. Without it the defaults, with the filters that
         the names ask for.
-    masked : bool
-        Only voxels of the region count in a neighbourhood, and grey levels are those of the region (pyradiomics'
-        ``maskedKernel``). Without it every voxel counts, and grey levels are those of the box around the region.
-    outside : float
-        Value of the maps outside of the region.
+    params : path or mapping, optional
+        A pyradiomics parameter file instead of `extractor`, with its ``voxelSetting``. (``voxelBatch`` is not needed.)
+    masked : bool, optional
+        Only voxels of the region count in a neighbourhood, and grey levels are those of the region. Without it every
+        voxel counts, and grey levels are those of the box around the region. None is ``maskedKernel`` of `params`, or
+        True.
+    outside : float, optional
+        Value of the maps outside of the region. None is ``initValue`` of `params`, or NaN.
     label : int, optional
         Label of the region in a label map.
     spacing : sequence of float, optional
@@ -104,8 +111,14 @@ def feature_maps(
     >>> float(maps["original_firstorder_Mean"].array[3, 3, 3])
     52.5
     """
+    extractor, given = _settings(extractor, params)
+    radius = given.get("radius", 1) if radius is None else radius
+    masked = given.get("masked", True) if masked is None else masked
+    outside = given.get("outside", np.nan) if outside is None else outside
     if radius != int(radius) or radius < 1:
         raise ParameterError(f"radius={radius!r}; required: a whole number of voxels, 1 or more.")
+    radius = int(radius)
+    features = _all_features(extractor) if features is None else features
     plan = _plan_for(features, extractor)
     pipeline = PyradiomicsPipeline(plan)
     wanted = _wanted(features, pipeline)
@@ -262,6 +275,25 @@ def _by_voxel(matrix: CountMatrix, field: Field, family: str, formulas: list[For
     return out
 
 
+def _settings(
+    extractor: RadiomicsExtractor | None, params: str | os.PathLike[str] | Mapping[str, Any] | None
+) -> tuple[RadiomicsExtractor | None, dict[str, Any]]:
+    """Return the extractor, and what a parameter file says of maps."""
+    if params is None:
+        return extractor, {}
+    if extractor is not None:
+        raise ParameterError("extractor and params are two descriptions of the settings; give one of them.")
+    content = params if isinstance(params, Mapping) else load_params(params)
+    return RadiomicsExtractor(**arguments_of(content)), voxel_arguments(content)
+
+
+def _all_features(extractor: RadiomicsExtractor | None) -> list[str]:
+    """Every column of the extractor that can be mapped."""
+    if extractor is None:
+        raise ParameterError("features is None; required: names, or an extractor or params whose features are mapped.")
+    return [name for name in extractor.get_feature_names_out() if name.split("_")[1] in FORMULAS]
+
+
 def _plan_for(features: Sequence[str], extractor: RadiomicsExtractor | None) -> Plan:
     """Return the settings of the extractor, or the defaults with the filters that the names ask for."""
     if extractor is not None:
@@ -277,9 +309,9 @@ def _plan_for(features: Sequence[str], extractor: RadiomicsExtractor | None) -> 
 
 def _filter_named(image: str) -> Filter:
     """Return the filter with default settings that makes an image of this name."""
-    sigma = re.fullmatch(r"log-sigma-(\d+)-(\d+)-mm-3D", image)
+    sigma = re.fullmatch(r"log-sigma-(\d+)(?:-(\d+))?-mm-3D", image)
     if sigma:
-        return LoG(sigma=float(f"{sigma[1]}.{sigma[2]}"))
+        return LoG(sigma=int(sigma[1]) if sigma[2] is None else float(f"{sigma[1]}.{sigma[2]}"))
     if image.startswith("wavelet"):
         level = re.match(r"wavelet(\d*)-", image)
         return Wavelet(level=int(level[1] or 1) if level else 1)

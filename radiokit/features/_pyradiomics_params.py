@@ -5,10 +5,12 @@ In a parameter file spatial lists run x, y, z and 0 stands for an axis that is k
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from radiokit.exceptions import ParameterError
+from radiokit.exceptions import DataWarning, ParameterError
 from radiokit.features._measure import ALL_FEATURES, TextureOptions
 from radiokit.features._plan import Measured, Plan, build_pipeline
 from radiokit.features._settings import (
@@ -131,14 +133,16 @@ def arguments_of(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of `RadiomicsExtractor` for the content of a parameter file."""
     sections = _section("the parameter file", params, dict.fromkeys(SECTIONS, "section"))
     setting = _section("setting", sections.get("setting"), SETTINGS)
-    _section("voxelSetting", sections.get("voxelSetting"), VOXEL_SETTINGS)
+    voxel_arguments(params)
     image_types = sections.get("imageType") or {"Original": {}}
     _known("imageType", image_types, IMAGE_TYPES)
     return {
         "standard": "pyradiomics",
         "filters": tuple(f for name, own in image_types.items() for f in _filters(name, own, setting)),
         "families": _families(sections.get("featureClass"), setting),
-        "resampling": _resampling(setting),
+        "resampling": _resampling(
+            setting, interpolated=(sections.get("setting") or {}).get("interpolator", "") is not None
+        ),
         "discretization": _binning(setting) or FixedBinWidth(25),
         "resegmentation": _resegmentation(setting),
         "normalization": _normalization(setting),
@@ -146,6 +150,27 @@ def arguments_of(params: Mapping[str, Any]) -> dict[str, Any]:
         "region": RegionRules(**_renamed(setting, REGION)),
         "voxel_array_shift": setting.get("voxelArrayShift", 0),
     }
+
+
+def voxel_arguments(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `feature_maps` for the section voxelSetting of a parameter file, where it has one."""
+    content = params.get("voxelSetting") if isinstance(params, Mapping) else None
+    if isinstance(content, Mapping) and str(content.get("initValue")).lower() in ("nan", ".nan"):
+        content = {**content, "initValue": math.nan}  # `nan` is text in YAML, and what pyradiomics' own example holds
+    found = _section("voxelSetting", content, VOXEL_SETTINGS)
+    names = {"kernelRadius": "radius", "maskedKernel": "masked", "initValue": "outside"}
+    return {ours: found[theirs] for theirs, ours in names.items() if theirs in found}
+
+
+def say_voxel_setting(params: Mapping[str, Any]) -> None:
+    """Warn that a file was made for maps, where a row of features a region is asked for."""
+    if params.get("voxelSetting"):
+        warnings.warn(
+            f"voxelSetting ({', '.join(map(str, params['voxelSetting']))}) is for maps, and is not used where a region "
+            "gives one row: radiokit.features.feature_maps(image, mask, params=...) makes maps of this file.",
+            DataWarning,
+            stacklevel=3,
+        )
 
 
 def _section(where: str, content: Any, known: Mapping[str, str]) -> dict[str, Any]:
@@ -180,6 +205,11 @@ def _fits(value: Any, kind: str) -> bool:
     if kind == "text":
         return isinstance(value, str)
     return True
+
+
+def _is_null(content: Any, name: str) -> bool:
+    """Say whether an entry stands there without a value, which pyradiomics may take for a choice."""
+    return bool(content) and name in content and content[name] is None
 
 
 def _renamed(setting: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
@@ -223,9 +253,17 @@ def _families(feature_class: Any, setting: Mapping[str, Any]) -> Any:
     return {name: tuple(features) if features else None for name, features in wanted.items()}
 
 
-def _resampling(setting: Mapping[str, Any]) -> Resampling | None:
+def _resampling(setting: Mapping[str, Any], *, interpolated: bool) -> Resampling | None:
     spacing = setting.get("resampledPixelSpacing")
     if spacing is None:
+        return None
+    if not interpolated:
+        warnings.warn(
+            f"interpolator is null: as in pyradiomics, images keep their grid, and resampledPixelSpacing {spacing} is "
+            "not used. Leave the interpolator out, or name one, to resample.",
+            DataWarning,
+            stacklevel=4,
+        )
         return None
     if len(spacing) != 3:
         raise ParameterError(f"resampledPixelSpacing: {spacing}; required: 3 numbers, x, y, z in mm; 0 keeps an axis.")

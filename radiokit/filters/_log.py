@@ -19,7 +19,8 @@ class LoG(Filter):
     Parameters
     ----------
     sigma : float
-        Standard deviation of the Gaussian in mm.
+        Standard deviation of the Gaussian in mm. In the pyradiomics standard it is spelled in names as it is given:
+        1 is ``log-sigma-1-mm-3D``, 1.0 is ``log-sigma-1-0-mm-3D``.
     truncate : float
         The kernel ends after this many sigma.
     dimension : {"3D", "2D"}
@@ -49,6 +50,8 @@ class LoG(Filter):
 
     def __post_init__(self) -> None:
         check_positive("LoG", "sigma", self.sigma)
+        if isinstance(self.sigma, float):
+            object.__setattr__(self, "sigma", float(self.sigma))  # numpy's is written otherwise
         check_positive("LoG", "truncate", self.truncate)
         check_choice("LoG", "dimension", self.dimension, DIMENSIONS)
         check_choice("LoG", "boundary", self.boundary, BOUNDARIES)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiokit.exceptions import DataWarning, ParameterError
-from radiokit.filters._base import Filter, tag
+from radiokit.filters._base import Filter
 from radiokit.filters._gradient import Gradient
 from radiokit.filters._lbp2d import LBP2D
 from radiokit.filters._lbp3d import LBP3D
@@ -77,6 +77,8 @@ def pyradiomics_names(kind: Filter, flat_axis: int | None = None) -> tuple[str, 
     --------
     >>> pyradiomics_names(LoG(sigma=1.0))
     ('log-sigma-1-0-mm-3D',)
+    >>> pyradiomics_names(LoG(sigma=1))
+    ('log-sigma-1-mm-3D',)
     """
     return kind.names
 
@@ -126,14 +128,16 @@ def _gradient(kind: Gradient, scene: Scene) -> Images:
 @pyradiomics_names.register
 def _log_names(kind: LoG, flat_axis: int | None = None) -> tuple[str, ...]:
     _only(kind, "sigma")
-    return (f"log-sigma-{tag(kind.sigma)}-mm-3D",)
+    # Sigma as it was given: 1 and 1.0 are two names, in pyradiomics too, and in the tables that are joined with ours.
+    return (f"log-sigma-{str(kind.sigma).replace('.', '-')}-mm-3D",)
 
 
 @pyradiomics_images.register
 def _log(kind: LoG, scene: Scene) -> Images:
-    """ITK's recursive approximation of the Gaussian, on the whole image: its tails have no end."""
+    """ITK's recursive approximation of the Gaussian; an image of one slice is filtered in the plane."""
     (name,) = pyradiomics_names(kind)
-    size, spacing = np.array(scene.image.shape), np.array(scene.image.spacing)
+    used = slice(1 if scene.image.shape[0] == 1 else 0, None)
+    size, spacing = np.array(scene.image.shape[used]), np.array(scene.image.spacing[used])
     if size.min() < 4 or (size < np.ceil(kind.sigma / spacing) + 1).any():
         warnings.warn(
             f"The image has {scene.image.shape} voxels (z, y, x): too few for {name}, which needs 4, and "
@@ -161,6 +165,12 @@ def _wavelet_names(kind: Wavelet, flat_axis: int | None = None) -> tuple[str, ..
 @pyradiomics_images.register
 def _wavelet(kind: Wavelet, scene: Scene) -> Images:
     """Repeat the first level on its own approximation (no dilation), periodic, along x, then y, then z."""
+    if scene.image.shape[0] == 1 and scene.flat_axis is None:
+        raise ParameterError(
+            f"The image has one slice, {scene.image.shape} voxels (z, y, x), and {kind!r} looks along three axes. Set "
+            "TextureOptions(force2d=True), `force2D: true` in a parameter file, for the sub-bands LL, LH, HL and HH of "
+            "the slice."
+        )
     axes = [axis for axis in (2, 1, 0) if axis != scene.flat_axis]
     x = scene.image.array
     x = x if x.dtype == np.float32 else x.astype(np.float64, copy=False)

@@ -42,7 +42,8 @@ def laplacian_of_gaussian(
     Parameters
     ----------
     array : ndarray, shape (z, y, x)
-        The image, at least 4 voxels along each axis; values beyond a border repeat it.
+        The image, at least 4 voxels along each axis; values beyond a border repeat it. An image of one slice is
+        filtered in the plane, as ITK does with images of two dimensions.
     spacing : sequence of 3 float
         In mm, (z, y, x).
     sigma : float
@@ -57,10 +58,11 @@ def laplacian_of_gaussian(
     """
     array = array.astype(np.result_type(array.dtype, np.float32), copy=False)  # exact, and few types to compile for
     total = np.zeros(array[box].shape, dtype=np.float32)
-    for axis in (2, 1, 0):  # ITK's order, x first: sums of rounded numbers depend on it
+    axes = (2, 1, 0) if len(array) > 1 else (2, 1)  # ITK's order, x first: sums of rounded numbers depend on it
+    for axis in axes:
         curved = recursion(sigma / spacing[axis], sigma, second_derivative=True)
         part = _cut(_along(array, axis, curved), box, axis)
-        for other in (2, 1, 0):
+        for other in axes:
             if other != axis:
                 smooth = recursion(sigma / spacing[other], sigma, second_derivative=False)
                 part = _cut(_along(part, other, smooth), box, other)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from radiokit.exceptions import FileError, ParameterError
+from radiokit.exceptions import DataWarning, FileError, ParameterError
 from radiokit.features import (
     FixedBinCount,
     FixedBinWidth,
@@ -17,6 +19,7 @@ from radiokit.features import (
     Resampling,
     Resegmentation,
     TextureOptions,
+    feature_maps,
 )
 from radiokit.filters import LBP2D, LBP3D, Gradient, LoG, Mean, Original, Square, Wavelet
 from radiokit.io import read_params, write_params
@@ -157,3 +160,59 @@ def test_outliers_are_written_as_the_sigma_mode() -> None:
     setting = RadiomicsExtractor(resegmentation=Resegmentation(outlier_sigma=3)).to_params()["setting"]
     assert setting["resegmentRange"] == [-3, 3]
     assert setting["resegmentMode"] == "sigma"
+
+
+def test_names_of_sigmas_are_those_of_the_file(tmp_path: Path) -> None:
+    """pyradiomics spells a sigma as the file does: 1 and 1.0 are two names."""
+    (tmp_path / "log.yaml").write_text("imageType: {LoG: {sigma: [1, 2.0]}}\nfeatureClass: {firstorder: [Mean]}\n")
+    wanted = ["log-sigma-1-mm-3D_firstorder_Mean", "log-sigma-2-0-mm-3D_firstorder_Mean"]
+    extractor = read_params(tmp_path / "log.yaml")
+    assert list(extractor.get_feature_names_out()) == wanted
+    write_params(extractor, tmp_path / "again.yaml")
+    assert list(read_params(tmp_path / "again.yaml").get_feature_names_out()) == wanted
+    assert list(RadiomicsExtractor.from_params(extractor.to_params()).get_feature_names_out()) == wanted
+
+
+def test_a_null_interpolator_keeps_the_grid() -> None:
+    """pyradiomics resamples only if both a spacing and an interpolator are there."""
+    setting = {"resampledPixelSpacing": [1, 1, 1], "interpolator": None}
+    with pytest.warns(DataWarning, match="interpolator is null"):
+        assert RadiomicsExtractor.from_params({"setting": setting}).resampling is None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert RadiomicsExtractor.from_params({"setting": {"interpolator": None}}).resampling is None
+
+
+VOXEL_FILE = """
+imageType: {Original: {}}
+featureClass: {glcm: [JointEnergy, Contrast], firstorder: [Mean]}
+setting: {binWidth: 10}
+voxelSetting: {kernelRadius: 2, maskedKernel: false, initValue: nan, voxelBatch: 1000}
+"""
+
+
+def test_voxel_setting_is_used_for_maps_and_said_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "voxel.yaml").write_text(VOXEL_FILE)
+    image = np.random.default_rng(0).normal(100, 30, (6, 7, 8))
+    mask = np.zeros(image.shape, bool)
+    mask[2:5, 2:6, 2:6] = True
+    with pytest.warns(DataWarning, match="voxelSetting.*kernelRadius.*feature_maps"):
+        extractor = read_params(tmp_path / "voxel.yaml")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        maps = feature_maps(image, mask, params=tmp_path / "voxel.yaml", spacing=(1, 1, 1))
+    names = ["original_glcm_JointEnergy", "original_glcm_Contrast", "original_firstorder_Mean"]
+    assert sorted(maps) == sorted(names)
+    by_hand = feature_maps(image, mask, names, extractor=extractor, radius=2, masked=False, spacing=(1, 1, 1))
+    for name in names:
+        np.testing.assert_array_equal(maps[name].array, by_hand[name].array)
+        assert np.isnan(maps[name].array[0, 0, 0])
+    mean = image[1:6, 1:6, 1:6].mean()
+    assert maps["original_firstorder_Mean"].array[3, 3, 3] == pytest.approx(mean)
+    params = {"voxelSetting": {"initValue": -1}, "featureClass": {"firstorder": ["Mean"]}}
+    own = feature_maps(image, mask, params=params, radius=1, spacing=(1, 1, 1))["original_firstorder_Mean"].array
+    assert own[0, 0, 0] == -1 and own[3, 3, 3] == pytest.approx(image[2:5, 2:5, 2:5].mean())
+    with pytest.raises(ParameterError, match="one of them"):
+        feature_maps(image, mask, params=params, extractor=extractor, spacing=(1, 1, 1))
+    with pytest.raises(ParameterError, match="features is None"):
+        feature_maps(image, mask, spacing=(1, 1, 1))

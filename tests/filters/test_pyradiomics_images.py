@@ -186,3 +186,29 @@ def test_unknown_names_and_bad_parameters() -> None:
     for make in (lambda: LBP2D(method="other"), lambda: LBP2D(samples=100), lambda: LBP3D(subdivision=9)):
         with pytest.raises(ParameterError):
             make()
+
+
+def test_one_slice_is_filtered_in_the_plane() -> None:
+    pywt = pytest.importorskip("pywt")
+    array = (np.random.default_rng(1).normal(size=(1, 14, 16)) * 100).astype("float32")
+    box = (slice(0, 1), slice(2, 9), slice(3, 12))
+    mask = np.zeros(array.shape, bool)
+    mask[box] = True
+    volume, region = Volume(array, (1.0, 0.8, 0.9)), Mask(mask, (1.0, 0.8, 0.9))
+    with pytest.raises(ParameterError, match=r"one slice.*force2D: true.*LL, LH, HL and HH"):
+        dict(pyradiomics_images(Wavelet(), Scene(volume, region, box)))
+    found = dict(pyradiomics_images(Wavelet(), Scene(volume, region, box, flat_axis=0)))
+    (bands,) = pywt.swtn(array[0].T, "coif1", level=1)  # pyradiomics' order: x first
+    letters = {"L": "a", "H": "d"}
+    assert set(found) == {"wavelet-LL", "wavelet-LH", "wavelet-HL", "wavelet-HH"}
+    for name, response in found.items():
+        wanted = bands["".join(letters[c] for c in name[-2:])].T[box[1:]]
+        np.testing.assert_allclose(response[0], wanted, rtol=1e-5, atol=1e-3)
+    ((name, response),) = pyradiomics_images(LoG(sigma=2.0), Scene(volume, region, box))
+    assert name == "log-sigma-2-0-mm-3D" and response.shape == (1, 7, 9)
+
+
+@pytest.mark.parametrize(("sigma", "name"), [(1, "1"), (1.0, "1-0"), (np.float64(2.5), "2-5"), (0.001, "0-001")])
+def test_sigma_is_spelled_as_it_is_given(sigma: float, name: str) -> None:
+    assert pyradiomics_names(LoG(sigma=sigma)) == (f"log-sigma-{name}-mm-3D",)
+    assert type(LoG(sigma=sigma).sigma) in (int, float)

@@ -44,3 +44,12 @@ def test_a_part_is_a_part_of_the_whole() -> None:
     box = (slice(2, 7), slice(0, 4), slice(5, 13))
     whole = laplacian_of_gaussian(array, (2.0, 1.0, 0.7), 1.5)
     assert (laplacian_of_gaussian(array, (2.0, 1.0, 0.7), 1.5, box) == whole[box]).all()
+
+
+@pytest.mark.parametrize("sigma", [0.7, 3.0])
+def test_one_slice_equals_itk_in_two_dimensions(sigma):
+    array = np.random.default_rng(0).normal(500, 300, (23, 37)).astype(np.float32)
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing((0.8, 1.3))
+    expected = sitk.GetArrayFromImage(sitk.LaplacianRecursiveGaussian(image, sigma, True))
+    np.testing.assert_array_equal(laplacian_of_gaussian(array[None], (1.0, 1.3, 0.8), sigma)[0], expected)
