@@ -30,7 +30,7 @@ from radiokit.exceptions import FileError, InputError, ParameterError
 from radiokit.stats._clinical import ClinicalColumns, learn_clinical
 from radiokit.stats._elastic_net import fold_ids
 from radiokit.stats._inputs import FloatArray
-from radiokit.utils import spawn_seeds
+from radiokit.utils import same_rows, spawn_seeds
 
 FUSIONS = ("late", "concat", "film")
 
@@ -101,6 +101,7 @@ class DeepModel(BaseEstimator):
         MissingDependencyError
             If torch or MONAI is not installed.
         """
+        same_rows(X=X, y=y, groups=groups)
         outcome = self._outcome(y)
         if len(outcome) != len(X):
             raise InputError(f"y has {len(outcome)} values and X {len(X)} cases; required: one a case.")

@@ -20,7 +20,7 @@ from radiokit.harmonization._empirical_bayes import (
     shrink_nonparametric,
     shrink_parametric,
 )
-from radiokit.utils import spells_outcome
+from radiokit.utils import same_rows, spells_outcome
 
 UNSEEN = ("raise", "estimate")
 
@@ -132,6 +132,7 @@ class ComBat(TransformerMixin, BaseEstimator):
         DataWarning
             If there are covariates, and no outcome to compare them with; or one batch only.
         """
+        same_rows(X=X, y=y)
         if self.unseen not in UNSEEN:
             raise ParameterError(f"unseen is {self.unseen!r}; required: one of {', '.join(UNSEEN)}.")
         table = self._table(X, reset=True)

@@ -17,7 +17,7 @@ from radiokit.models._classes import binary_classes
 from radiokit.models._trees import TreeEnsemble, from_booster
 from radiokit.stats._inputs import FloatArray, check_choice
 from radiokit.stats._logistic_fit import expit
-from radiokit.utils import check_survival_target
+from radiokit.utils import check_survival_target, same_rows
 
 # Some of the cases and a fifth of the features (ten at least) for each tree: what keeps trees honest on small tables.
 SHARE_OF_FEATURES = 0.2
@@ -170,6 +170,7 @@ class BoostedClassifier(ClassifierMixin, _Boosted):
         ValueError
             If values are missing, a parameter is out of range, or there is one class only.
         """
+        same_rows(X=X, y=y)
         values, labels = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
         self.classes_, positive = binary_classes(column_or_1d(labels))
         weight = compute_sample_weight(self.class_weight, positive)
@@ -316,6 +317,7 @@ class BoostedSurvival(_Boosted):
         ValueError
             If values are missing, or a parameter is out of range.
         """
+        same_rows(X=X, y=y)
         if y is None:
             raise ValueError("BoostedSurvival requires y to be passed, but the target y is None.")
         check_choice(self.objective, ("cox", "aft"), name="objective")

@@ -23,7 +23,7 @@ from radiokit.stats._elastic_net import fold_ids
 from radiokit.stats._inputs import FloatArray, check_choice
 from radiokit.stats._logistic_fit import expit, fit_firth
 from radiokit.stats._recalibrate import recalibrate_intercept
-from radiokit.utils import spawn_seeds
+from radiokit.utils import same_rows, spawn_seeds
 
 METHODS = ("intercept", "platt", "beta", "isotonic")
 
@@ -178,6 +178,7 @@ class CalibratedModel(ClassifierMixin, BaseEstimator):
         DataWarning
             If the rarer class has fewer cases than there are folds.
         """
+        same_rows(X=X, y=y)
         check_choice(self.method, METHODS, name="method")
         values, labels = validate_data(self, X, y, ensure_all_finite="allow-nan", ensure_min_samples=2)
         frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(values)

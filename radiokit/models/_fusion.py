@@ -22,7 +22,7 @@ from radiokit.models._signature import RadiomicsSignature, SurvivalSignature
 from radiokit.stats._clinical import learn_clinical
 from radiokit.stats._elastic_net import fold_ids
 from radiokit.stats._inputs import FloatArray
-from radiokit.utils import check_survival_target, spawn_seeds
+from radiokit.utils import check_survival_target, same_rows, spawn_seeds
 from radiokit.utils._marks import refuse_chosen
 
 
@@ -214,6 +214,7 @@ class FusionClassifier(ClassifierMixin, _Fusion):
         InputError
             If a column is absent, or a case is in no fold.
         """
+        same_rows(X=X, y=y, groups=groups)
         if y is None:
             raise ValueError("FusionClassifier requires y to be passed, but the target y is None.")
         table = self._table(X, reset=True)
@@ -349,6 +350,7 @@ class FusionSurvival(_Fusion):
         InputError
             If a column is absent, or a case is in no fold.
         """
+        same_rows(X=X, y=y, groups=groups)
         if y is None:
             raise ValueError("FusionSurvival requires y to be passed, but the target y is None.")
         table = self._table(X, reset=True)

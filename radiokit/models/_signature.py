@@ -16,7 +16,7 @@ from radiokit.models._classes import binary_classes
 from radiokit.stats._elastic_net import cross_validated_path, fold_ids
 from radiokit.stats._inputs import FloatArray, check_choice
 from radiokit.stats._logistic_fit import expit
-from radiokit.utils import check_survival_target
+from radiokit.utils import check_survival_target, same_rows
 
 
 class _Signature(TransformerMixin, BaseEstimator):
@@ -216,6 +216,7 @@ class RadiomicsSignature(ClassifierMixin, _Signature):
         DataWarning
             If the rarer class has fewer cases than there are folds.
         """
+        same_rows(X=X, y=y)
         values, labels = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
         self.classes_, positive = binary_classes(column_or_1d(labels))
         coef, intercept = self._fit(values, positive)
@@ -351,6 +352,7 @@ class SurvivalSignature(_Signature):
         ValueError
             If values are missing, a parameter is out of range, or there are fewer than two events.
         """
+        same_rows(X=X, y=y)
         if y is None:
             raise ValueError("SurvivalSignature requires y to be passed, but the target y is None.")
         values = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)

@@ -61,6 +61,7 @@ def univariable_table(X: pd.DataFrame, y: Any, *, confidence_level: float = 0.95
     >>> univariable_table(data, [0, 0, 1, 1, 1, 0]).index.tolist()
     ['age', 'sex=m']
     """
+    same_rows(X=X, y=y)
     check_frame(X)
     if not X.shape[1]:
         raise InputError("X has no columns; required: one variable at least.")
@@ -171,6 +172,7 @@ def multivariable_table(
     >>> multivariable_table(data, [0, 0, 1, 1, 1, 0] * 10).index.tolist()
     ['Intercept', 'age', 'sex=m']
     """
+    same_rows(X=X, y=y)
     check_frame(X)
     outcome = _outcome(X, y)
     complete = X.notna().all(axis=1).to_numpy()

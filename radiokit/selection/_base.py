@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiokit.exceptions import OutcomeError
 from radiokit.stats._inputs import FloatArray
-from radiokit.utils import check_survival_target, is_survival_target
+from radiokit.utils import check_survival_target, is_survival_target, same_rows
 from radiokit.utils._marks import mark
 
 
@@ -46,6 +46,7 @@ class Selector(SelectorMixin, BaseEstimator):
 
     def _check(self, X: Any, y: Any) -> tuple[FloatArray, NDArray[Any]]:
         """Return finite features, and the outcome as booleans or as a survival target."""
+        same_rows(X=X, y=y)
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None: a binary outcome or a "

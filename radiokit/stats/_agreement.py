@@ -14,6 +14,7 @@ from radiokit.exceptions import InputError
 from radiokit.stats._inputs import FloatArray, check_level, check_magnitude, check_score, normal_quantile
 from radiokit.stats._results import Result
 from radiokit.stats._wald import wald
+from radiokit.utils import same_rows
 
 
 @dataclass(frozen=True, repr=False)
@@ -142,6 +143,7 @@ def concordance_correlation(a: ArrayLike, b: ArrayLike, *, confidence_level: flo
     >>> round(result.ccc, 4), round(result.correlation, 4)
     (0.9333, 0.9899)
     """
+    same_rows(a=a, b=b)
     x, y = _pairs(a, b, least=3)
     n = x.size
     z = normal_quantile(confidence_level)
@@ -207,6 +209,7 @@ def bland_altman(a: ArrayLike, b: ArrayLike, *, confidence_level: float = 0.95) 
     >>> result.bias, round(result.loa_low, 4), round(result.loa_high, 4)
     (0.5, -2.0303, 3.0303)
     """
+    same_rows(a=a, b=b)
     x, y = _pairs(a, b, least=2)
     d, n = x - y, x.size
     z = normal_quantile(confidence_level)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from radiokit.stats._inputs import FloatArray, check_score, normal_quantile
 from radiokit.stats._results import Result
 from radiokit.stats._survival_inputs import check_groups
-from radiokit.utils import check_binary_target
+from radiokit.utils import check_binary_target, same_rows
 
 
 @dataclass(frozen=True, repr=False)
@@ -106,6 +106,7 @@ def auc(y_true: ArrayLike, score: ArrayLike, *, groups: ArrayLike | None = None,
     >>> round(result.auc, 4), round(result.se, 4), result.ci_high
     (0.8889, 0.1571, 1.0)
     """
+    same_rows(y_true=y_true, score=score, groups=groups)
     positive = check_binary_target(y_true)
     cases, controls = placements(positive, check_score(score, positive.size))
     patients = patients_of(groups, positive)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from radiokit.stats._inputs import FloatArray, check_count, check_probability, type7_quantiles
 from radiokit.stats._results import Result
-from radiokit.utils import check_binary_target
+from radiokit.utils import check_binary_target, same_rows
 
 
 @dataclass(frozen=True, repr=False)
@@ -76,6 +76,7 @@ def brier_score(y_true: ArrayLike, probability: ArrayLike) -> float:
     >>> brier_score([0, 1], [0.5, 1.0])
     0.125
     """
+    same_rows(y_true=y_true, probability=probability)
     event = check_binary_target(y_true, both_classes=False)
     return float(np.mean((check_probability(probability, event.size) - event) ** 2))
 
@@ -112,6 +113,7 @@ def scaled_brier_score(y_true: ArrayLike, probability: ArrayLike) -> float:
     >>> scaled_brier_score([0, 1], [0.5, 1.0])
     0.5
     """
+    same_rows(y_true=y_true, probability=probability)
     event = check_binary_target(y_true)
     prevalence = float(event.mean())
     return 1 - brier_score(event, probability) / (prevalence * (1 - prevalence))
@@ -154,6 +156,7 @@ def brier_decomposition(y_true: ArrayLike, probability: ArrayLike, *, bins: int 
     >>> round(parts.reliability - parts.resolution + parts.uncertainty + parts.within - parts.brier, 12)
     0.0
     """
+    same_rows(y_true=y_true, probability=probability)
     event = check_binary_target(y_true, both_classes=False)
     p = check_probability(probability, event.size)
     if bins is not None:

@@ -18,7 +18,7 @@ from radiokit.stats._lowess import lowess
 from radiokit.stats._recalibrate import Recalibration, deviance, recalibrate, recalibrate_intercept
 from radiokit.stats._results import Result
 from radiokit.stats._wald import chi_squared_p_value, normal_p_value, wald
-from radiokit.utils import check_binary_target
+from radiokit.utils import check_binary_target, same_rows
 
 
 @dataclass(frozen=True, repr=False)
@@ -184,6 +184,7 @@ def calibration(y_true: ArrayLike, probability: ArrayLike, *, confidence_level: 
     >>> round(result.o_e, 4), round(result.slope, 4), round(result.brier, 4)
     (1.0, 1.0572, 0.1875)
     """
+    same_rows(y_true=y_true, probability=probability)
     event = check_binary_target(y_true)
     p = check_probability(probability, event.size)
     keep = _with_logit(event, p)
@@ -255,6 +256,7 @@ def calibration_in_the_large(
     >>> round(calibration_in_the_large([0, 1, 1, 1], [0.5, 0.5, 0.5, 0.5]).estimate, 4)
     1.0986
     """
+    same_rows(y_true=y_true, probability=probability)
     event = check_binary_target(y_true)
     p = check_probability(probability, event.size)
     keep = _with_logit(event, p)

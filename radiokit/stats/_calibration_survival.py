@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from radiokit.stats._horizon import follow_up
 from radiokit.stats._inputs import check_count, check_level, check_probability, type7_quantiles
 from radiokit.stats._kaplan_meier import kaplan_meier
-from radiokit.utils import check_survival_target
+from radiokit.utils import check_survival_target, same_rows
 
 
 def survival_calibration_table(
@@ -64,6 +64,7 @@ def survival_calibration_table(
     >>> table[["n", "predicted", "observed"]].round(3).values.tolist()
     [[3.0, 0.3, 0.333], [3.0, 0.7, 0.667]]
     """
+    same_rows(y=y, survival_probability=survival_probability)
     check_count(bins, 1, name="bins")
     target, known = check_survival_target(y), follow_up(y, time)
     time = known.horizon

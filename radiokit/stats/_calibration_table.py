@@ -20,7 +20,7 @@ from radiokit.stats._loess import fit_loess
 from radiokit.stats._lowess import lowess
 from radiokit.stats._proportions import proportion_ci
 from radiokit.stats._recalibrate import newton
-from radiokit.utils import check_binary_target
+from radiokit.utils import check_binary_target, same_rows
 
 
 def calibration_table(
@@ -71,6 +71,7 @@ def calibration_table(
     >>> table[["n", "predicted", "observed"]].round(4).values.tolist()
     [[3.0, 0.2, 0.3333], [3.0, 0.7, 0.6667]]
     """
+    same_rows(y_true=y_true, probability=probability)
     check_choice(strategy, ("quantile", "uniform"), name="strategy")
     check_count(bins, 1, name="bins")
     event = check_binary_target(y_true, both_classes=False)
@@ -152,6 +153,7 @@ def calibration_curve(
     >>> calibration_curve(y, p, grid=[0.5]).columns.tolist()
     ['predicted', 'observed', 'ci_low', 'ci_high']
     """
+    same_rows(y_true=y_true, probability=probability)
     check_choice(method, ("loess", "lowess", "spline"), name="method")
     event = check_binary_target(y_true)
     p = check_probability(probability, event.size)

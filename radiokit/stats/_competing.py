@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from radiokit.stats._inputs import FloatArray, normal_quantile
 from radiokit.stats._survival_inputs import check_causes, check_groups, each_group
 from radiokit.stats._wald import chi_squared_p_value
+from radiokit.utils import same_rows
 
 
 def cumulative_incidence(
@@ -65,6 +66,7 @@ def cumulative_incidence(
     1   2.0                  0.25
     2   4.0                  0.75
     """
+    same_rows(time=time, cause=cause, groups=groups)
     z = normal_quantile(confidence_level)
     times, causes = check_causes(time, cause)
     codes, labels = check_groups(groups, times.size)
@@ -118,6 +120,7 @@ def gray_test(time: ArrayLike, cause: ArrayLike, groups: ArrayLike) -> pd.DataFr
     >>> gray_test([1, 2, 3, 4, 5, 6], [1, 1, 2, 1, 2, 0], ["a", "a", "a", "b", "b", "b"])["df"].tolist()
     [1, 1]
     """
+    same_rows(time=time, cause=cause, groups=groups)
     times, causes = check_causes(time, cause)
     codes, labels = check_groups(groups, times.size, at_least=2)
     rows = []

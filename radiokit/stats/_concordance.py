@@ -14,7 +14,7 @@ from radiokit.stats._inputs import FloatArray, check_choice, check_score, check_
 from radiokit.stats._results import Result
 from radiokit.stats._survival_inputs import check_times_events
 from radiokit.stats._wald import wald
-from radiokit.utils import tie_to
+from radiokit.utils import same_rows, tie_to
 from radiokit.utils._jit import compiled
 
 
@@ -167,6 +167,7 @@ def concordance_index(
     >>> concordance_index(y, [3, 4, 1, 2]).estimate
     0.8
     """
+    same_rows(y=y, risk=risk, sample_weight=sample_weight)
     z = normal_quantile(confidence_level)
     check_choice(method, ("harrell", "uno"), name="method")
     time, event = check_times_events(y)
@@ -245,6 +246,7 @@ def compare_concordance(
     >>> round(compare_concordance(y, [3, 4, 1, 2], [1, 2, 3, 4]).difference, 2)
     0.8
     """
+    same_rows(y=y, risk_a=risk_a, risk_b=risk_b)
     check_choice(method, ("harrell", "uno"), name="method")
     time, event = check_times_events(y)
     a, b = (

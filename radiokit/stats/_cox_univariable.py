@@ -24,6 +24,7 @@ from radiokit.stats._cox_fit import (
 )
 from radiokit.stats._inputs import FloatArray, as_floats, check_magnitude
 from radiokit.stats._survival_inputs import check_times_events
+from radiokit.utils import same_rows
 
 # Features a batch: a few megabytes for each array of cases by features.
 BATCH_CELLS = 400_000
@@ -70,6 +71,7 @@ def cox_univariable(X: pd.DataFrame | ArrayLike, y: Any, *, ties: str = "efron")
     >>> cox_univariable(pd.DataFrame({"a": [3.0, 1.0, 2.0, 0.0]}), y)["feature"].tolist()
     ['a']
     """
+    same_rows(X=X, y=y)
     time, event = check_times_events(y, events=True)
     values = as_floats(X, name="X")
     if values.ndim != 2 or len(values) != time.size:

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from radiokit.exceptions import InputError
 from radiokit.stats._horizon import FollowUp, follow_up, is_competing_target
-from radiokit.stats._inputs import FloatArray, check_named_columns, check_probability
-from radiokit.utils import check_binary_target, is_survival_target
+from radiokit.stats._inputs import FloatArray, check_named_columns, check_probability, columns_of
+from radiokit.utils import check_binary_target, is_survival_target, same_rows
 
 Rates = tuple[FloatArray, FloatArray, FloatArray]
 
@@ -98,6 +98,7 @@ class Design:
         time: float | None = None,
         harm: Mapping[str, float] | None = None,
     ) -> None:
+        same_rows(y_true=y_true, **columns_of(probabilities, "probabilities"))
         self.thresholds = _check_thresholds(thresholds)
         self.outcome = _outcome(y_true, _check_prevalence(prevalence), time)
         self.n, self.strata = self.outcome.n, self.outcome.strata

@@ -16,11 +16,12 @@ from radiokit.stats._inputs import (
     check_choice,
     check_named_columns,
     check_score,
+    columns_of,
 )
 from radiokit.stats._multiplicity import adjust_pvalues
 from radiokit.stats._results import Result
 from radiokit.stats._wald import TAILS, wald
-from radiokit.utils import check_binary_target
+from radiokit.utils import check_binary_target, same_rows
 
 
 @dataclass(frozen=True, repr=False)
@@ -120,6 +121,7 @@ def delong_test(
     >>> round(test.difference, 4), round(test.p_value, 4)
     (0.1875, 0.3428)
     """
+    same_rows(y_true=y_true, score_a=score_a, score_b=score_b, groups=groups)
     positive = check_binary_target(y_true)
     curves = [
         placements(positive, check_score(score, positive.size, name=name))
@@ -177,6 +179,8 @@ def delong_test_unpaired(
     >>> round(test.difference, 4), round(test.df, 3)
     (-0.0833, 5.452)
     """
+    same_rows(y_a=y_a, score_a=score_a)
+    same_rows(y_b=y_b, score_b=score_b)
     check_choice(alternative, TAILS, name="alternative")
     curves = []
     for y, score, suffix in ((y_a, score_a, "a"), (y_b, score_b, "b")):
@@ -239,6 +243,7 @@ def compare_aucs(
     >>> table[["model_a", "model_b"]].values.tolist()
     [['a', 'b'], ['a', 'c'], ['b', 'c']]
     """
+    same_rows(y_true=y_true, groups=groups, **columns_of(scores, "scores"))
     positive = check_binary_target(y_true)
     columns = check_named_columns(scores, positive.size, name="scores")
     if len(columns) < 2:

@@ -9,7 +9,7 @@ from scipy.special import chdtrc
 from radiokit.exceptions import InputError
 from radiokit.stats._inputs import check_count, check_probability, type7_quantiles
 from radiokit.stats._results import Test
-from radiokit.utils import check_binary_target
+from radiokit.utils import check_binary_target, same_rows
 
 
 def hosmer_lemeshow(y_true: ArrayLike, probability: ArrayLike, *, groups: int = 10, external: bool = False) -> Test:
@@ -55,6 +55,7 @@ def hosmer_lemeshow(y_true: ArrayLike, probability: ArrayLike, *, groups: int = 
     >>> round(test.statistic, 4), test.df
     (0.9363, 1)
     """
+    same_rows(y_true=y_true, probability=probability)
     event = check_binary_target(y_true)
     p = check_probability(probability, event.size)
     check_count(groups, 3, name="groups")  # the test has groups - 2 degrees of freedom

@@ -55,6 +55,11 @@ def check_probability(probability: ArrayLike, n: int | None, *, name: str = "pro
     return values
 
 
+def columns_of(values: Any, name: str) -> dict[str, Any]:
+    """Return a table, or the columns of a dict, as named inputs whose labels can be compared."""
+    return {f"{name}[{k!r}]": v for k, v in values.items()} if isinstance(values, Mapping) else {name: values}
+
+
 def check_named_columns(values: Any, n: int, *, name: str) -> dict[str, FloatArray]:
     """Return a dict or DataFrame of scores as name -> finite floats."""
     if isinstance(values, pd.DataFrame):

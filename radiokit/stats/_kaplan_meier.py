@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from radiokit.stats._censoring import LifeTable, kaplan_meier_product, life_table
 from radiokit.stats._inputs import FloatArray, check_choice, check_weights, normal_quantile
 from radiokit.stats._survival_inputs import check_groups, check_times_events, each_group
+from radiokit.utils import same_rows
 
 INTERVALS = ("log", "log-log", "plain")
 
@@ -82,6 +83,7 @@ def kaplan_meier(
     2   5.0          2         1     0.375
     3   9.0          1         1     0.000
     """
+    same_rows(y=y, groups=groups, sample_weight=sample_weight)
     z = normal_quantile(confidence_level)
     check_choice(ci, INTERVALS, name="ci")
     time, event = check_times_events(y)

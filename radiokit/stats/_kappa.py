@@ -16,6 +16,7 @@ from radiokit.exceptions import InputError
 from radiokit.stats._inputs import FloatArray
 from radiokit.stats._results import Result
 from radiokit.stats._wald import normal_p_value, ratio_to_se, wald
+from radiokit.utils import same_rows
 
 
 @dataclass(frozen=True, repr=False)
@@ -152,6 +153,7 @@ def cohen_kappa(
     >>> round(result.kappa, 4)
     0.8
     """
+    same_rows(a=a, b=b)
     if weights not in (None, "linear", "quadratic"):
         raise InputError(f"weights is {weights!r}; required: None, 'linear' or 'quadratic'.")
     first, second = _labels(a, "a"), _labels(b, "b")

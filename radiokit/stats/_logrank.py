@@ -14,6 +14,7 @@ from radiokit.stats._multiplicity import adjust_pvalues
 from radiokit.stats._results import Test
 from radiokit.stats._survival_inputs import check_groups, check_times_events
 from radiokit.stats._wald import chi_squared_p_value
+from radiokit.utils import same_rows
 
 
 def logrank_test(y: Any, groups: ArrayLike, *, trend: bool = False, strata: ArrayLike | None = None) -> Test:
@@ -63,6 +64,7 @@ def logrank_test(y: Any, groups: ArrayLike, *, trend: bool = False, strata: Arra
     >>> logrank_test(y, ["a", "a", "b", "b"])
     Test(statistic=2.882, df=1, p_value=0.08956)
     """
+    same_rows(y=y, groups=groups, strata=strata)
     time, event = check_times_events(y, events=True)
     codes, labels = check_groups(groups, time.size, at_least=2)
     layer, names = check_groups(strata, time.size)
@@ -123,6 +125,7 @@ def pairwise_logrank(y: Any, groups: ArrayLike, *, adjust: str | None = "BH") ->
       group_a group_b  p_adjusted
     0       a       b    0.089555
     """
+    same_rows(y=y, groups=groups)
     time, event = check_times_events(y, events=True)
     codes, labels = check_groups(groups, time.size, at_least=2)
     rows = []

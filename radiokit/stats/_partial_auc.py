@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from radiokit.exceptions import InputError
 from radiokit.stats._inputs import FloatArray, check_level, check_score
 from radiokit.stats._roc import operating_points
-from radiokit.utils import check_binary_target, spawn_seeds
+from radiokit.utils import check_binary_target, same_rows, spawn_seeds
 
 
 def partial_auc(
@@ -66,6 +66,7 @@ def partial_auc(
     >>> round(partial_auc(y, score, max_fpr=0.25, standardized=False), 4)
     0.1875
     """
+    same_rows(y_true=y_true, score=score)
     positive = check_binary_target(y_true)
     points = operating_points(positive, check_score(score, positive.size))
     sensitivity, specificity = points.sensitivity[::-1], points.specificity[::-1]
@@ -131,6 +132,7 @@ def sensitivity_at_specificity(
     >>> sensitivity_at_specificity(y, score, [0.75, 1.0], random_state=0)["sensitivity"].tolist()
     [1.0, 0.75]
     """
+    same_rows(y_true=y_true, score=score)
     table = _at(y_true, score, specificity, "specificity", confidence_level, n_bootstraps, random_state)
     return table.rename(columns={"required": "specificity", "estimate": "sensitivity"})
 
@@ -187,6 +189,7 @@ def specificity_at_sensitivity(
     >>> specificity_at_sensitivity(y, score, [0.75, 1.0], random_state=0)["specificity"].tolist()
     [1.0, 0.75]
     """
+    same_rows(y_true=y_true, score=score)
     table = _at(y_true, score, sensitivity, "sensitivity", confidence_level, n_bootstraps, random_state)
     return table.rename(columns={"required": "sensitivity", "estimate": "specificity"})
 

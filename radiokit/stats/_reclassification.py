@@ -17,7 +17,7 @@ from radiokit.stats._horizon import FollowUp, follow_up
 from radiokit.stats._inputs import FloatArray, check_probability
 from radiokit.stats._results import Result
 from radiokit.stats._wald import wald
-from radiokit.utils import check_binary_target, is_survival_target, spawn_seeds
+from radiokit.utils import check_binary_target, is_survival_target, same_rows, spawn_seeds
 
 
 @dataclass(frozen=True, repr=False)
@@ -173,6 +173,7 @@ def net_reclassification(
     >>> round(result.nri_events, 4), round(result.nri_nonevents, 4)
     (0.0, 0.3333)
     """
+    same_rows(y_true=y_true, old=old, new=new)
     survival = is_survival_target(y_true)
     if survival != (time is not None):
         raise InputError("time= (the horizon) is required for a survival outcome, and for no other.")
@@ -227,6 +228,7 @@ def integrated_discrimination(
     >>> round(result.gain_events, 4), round(result.gain_nonevents, 4)
     (0.2, 0.0)
     """
+    same_rows(y_true=y_true, old=old, new=new)
     event = check_binary_target(y_true)
     before, after = check_probability(old, event.size, name="old"), check_probability(new, event.size, name="new")
     change = after - before
@@ -281,6 +283,7 @@ def reclassification_table(y_true: ArrayLike, old: ArrayLike, new: ArrayLike, *,
     >>> table["n"].tolist()
     [1, 1, 0, 1]
     """
+    same_rows(y_true=y_true, old=old, new=new)
     event = check_binary_target(y_true, both_classes=False)
     before = _category(check_probability(old, event.size, name="old"), cutoffs)
     after = _category(check_probability(new, event.size, name="new"), cutoffs)

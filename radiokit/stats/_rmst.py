@@ -15,6 +15,7 @@ from radiokit.stats._inputs import FloatArray, normal_quantile
 from radiokit.stats._results import Result
 from radiokit.stats._survival_inputs import check_groups, check_times, check_times_events, each_group
 from radiokit.stats._wald import wald
+from radiokit.utils import same_rows
 
 
 @dataclass(frozen=True, repr=False)
@@ -102,6 +103,7 @@ def rmst(y: Any, *, tau: float, groups: ArrayLike | None = None, confidence_leve
     >>> float(rmst(y, tau=4).loc[0, "rmst"])
     3.75
     """
+    same_rows(y=y, groups=groups)
     z = normal_quantile(confidence_level)
     time, event = check_times_events(y)
     codes, labels = check_groups(groups, time.size)

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from radiokit.stats._inputs import FloatArray, check_score
-from radiokit.utils import check_binary_target
+from radiokit.utils import check_binary_target, same_rows
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,7 @@ def roc_curve(y_true: ArrayLike, score: ArrayLike) -> pd.DataFrame:
     >>> roc_curve([0, 1, 0, 1], [1, 2, 3, 4])["threshold"].tolist()
     [inf, 3.5, 2.5, 1.5, -inf]
     """
+    same_rows(y_true=y_true, score=score)
     positive = check_binary_target(y_true)
     points = operating_points(positive, check_score(score, positive.size))
     table = pd.DataFrame(

@@ -12,6 +12,7 @@ from radiokit.exceptions import InputError
 from radiokit.stats._censoring import censoring_function, survival_function
 from radiokit.stats._inputs import FloatArray
 from radiokit.stats._survival_inputs import check_survival_matrix, check_times, check_times_events
+from radiokit.utils import same_rows
 
 
 def brier_curve(y: Any, survival_probability: ArrayLike, times: ArrayLike) -> pd.DataFrame:
@@ -58,6 +59,7 @@ def brier_curve(y: Any, survival_probability: ArrayLike, times: ArrayLike) -> pd
     >>> brier_curve(y, [[0.1], [0.2], [0.9], [0.9]], [2.5])["brier"].round(4).tolist()
     [0.0175]
     """
+    same_rows(y=y, survival_probability=survival_probability)
     time, event = check_times_events(y)
     grid = check_times(times, time)
     predicted = check_survival_matrix(survival_probability, time.size, grid)

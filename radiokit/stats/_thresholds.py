@@ -17,7 +17,7 @@ from radiokit.stats._results import Result
 from radiokit.stats._roc import operating_points
 from radiokit.stats._survival_inputs import check_groups
 from radiokit.stats._threshold_patients import Mask, counts_by_patient, delta_variance, proportion_by_patient
-from radiokit.utils import check_binary_target
+from radiokit.utils import check_binary_target, same_rows
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,6 +100,7 @@ def optimal_threshold(
     >>> best.value, round(best.sensitivity, 4), best.specificity
     (2.5, 1.0, 0.6666666666666666)
     """
+    same_rows(y_true=y_true, score=score)
     check_choice(criterion, ("youden", "closest_topleft"), name="criterion")
     if not 0 < prevalence < 1 or cost <= 0:
         raise InputError(f"cost is {cost!r}, prevalence {prevalence!r}; required: cost > 0, 0 < prevalence < 1.")
@@ -178,6 +179,7 @@ def threshold_metrics(
     >>> table.loc["sensitivity"].round(4).tolist()
     [0.6667, 0.2077, 0.9385]
     """
+    same_rows(y_true=y_true, score=score, groups=groups)
     positive = check_binary_target(y_true, both_classes=False)
     if not isinstance(threshold, Real) or math.isnan(threshold):
         raise InputError(f"threshold is {threshold!r}; required: a number.")

@@ -12,6 +12,7 @@ from radiokit.stats._censoring import StepFunction, censoring_function, life_tab
 from radiokit.stats._inputs import FloatArray, check_score, normal_quantile
 from radiokit.stats._survival_inputs import check_times, check_times_events
 from radiokit.stats._wald import wald
+from radiokit.utils import same_rows
 
 
 def time_auc(y: Any, risk: ArrayLike, times: ArrayLike, *, confidence_level: float = 0.95) -> pd.DataFrame:
@@ -66,6 +67,7 @@ def time_auc(y: Any, risk: ArrayLike, times: ArrayLike, *, confidence_level: flo
     >>> time_auc(y, [5, 2, 3, 4, 1], [2.5])["auc"].tolist()
     [0.6666666666666667]
     """
+    same_rows(y=y, risk=risk)
     z = normal_quantile(confidence_level)
     time, event = check_times_events(y)
     score = check_score(risk, time.size, name="risk")
@@ -128,6 +130,7 @@ def compare_time_auc(
     >>> compare_time_auc(y, [5, 2, 3, 4, 1], [5, 2, 3, 4, 1], 2.5)["p_value"].tolist()
     [1.0]
     """
+    same_rows(y=y, risk_a=risk_a, risk_b=risk_b)
     time, event = check_times_events(y)
     scores = [check_score(r, time.size, name=name) for name, r in (("risk_a", risk_a), ("risk_b", risk_b))]
     weight = censoring_function(time, event)

@@ -115,6 +115,7 @@ class CoxElasticNet(BaseEstimator):
         CoxElasticNet
             Itself.
         """
+        same_rows(X=X, y=y, groups=groups)
         check_choice(self.rule, ("min", "1se"), name="rule")
         same_rows(X=X, y=y, groups=groups)
         check_features(X)

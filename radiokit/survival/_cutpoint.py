@@ -25,6 +25,7 @@ from radiokit.stats._maxstat import (
 )
 from radiokit.stats._results import Result
 from radiokit.stats._survival_inputs import check_times_events
+from radiokit.utils import same_rows
 
 METHODS = ("hothorn-lausen", "lausen92", "lausen94", "permutation")
 
@@ -129,6 +130,7 @@ def optimal_cutpoint(
     >>> cut.value
     1.3
     """
+    same_rows(y=y, score=score)
     check_choice(method, METHODS, name="method")
     if not 0 <= min_prop < 0.5:
         raise InputError(f"min_prop is {min_prop!r}; required: at least 0 and below 0.5.")

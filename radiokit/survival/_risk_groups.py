@@ -17,6 +17,7 @@ from radiokit.exceptions import DataWarning, ParameterError
 from radiokit.stats._inputs import FloatArray, type7_quantiles
 from radiokit.survival._cutpoint import optimal_cutpoint
 from radiokit.survival._inputs import check_outcome
+from radiokit.utils import same_rows
 
 LABELS = {1: ("low", "high"), 2: ("low", "intermediate", "high")}
 
@@ -91,6 +92,7 @@ class RiskStratifier(MetaEstimatorMixin, BaseEstimator):
         RiskStratifier
             Itself.
         """
+        same_rows(X=X, y=y)
         numeric = isinstance(self.cut, Real) and not isinstance(self.cut, bool)
         if not numeric and self.cut not in ("median", "maxstat", "tertiles"):
             raise ParameterError(f"cut is {self.cut!r}; required: 'median', 'maxstat', 'tertiles' or a number.")

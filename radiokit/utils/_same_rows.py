@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
 import pandas as pd
@@ -34,10 +35,7 @@ def same_rows(**inputs: Any) -> None:
     radiokit.exceptions.InputError: y_true and score hold the same rows in another order (a and b come first); ...
     """
     labelled = {name: v.index for name, v in inputs.items() if isinstance(v, pd.Series | pd.DataFrame)}
-    if len(labelled) < 2:
-        return
-    (first, index), *others = labelled.items()
-    for name, other in others:
+    for (first, index), (name, other) in combinations(labelled.items(), 2):
         if len(other) != len(index) or other.equals(index):
             continue
         mine, theirs = [cell_text(i) for i in index], [cell_text(i) for i in other]
@@ -49,13 +47,15 @@ def same_rows(**inputs: Any) -> None:
                 f"{first} and {name} hold the same rows in another order ({mine[k]} and {theirs[k]} come "
                 f"{'first' if k == 0 else f'at row {k + 1}'}); required: one order. Use {name}.loc[{first}.index]."
             )
-        if not _default(index) and not _default(other):
-            raise InputError(
-                f"{first} and {name} name their rows differently ({mine[k]} and {theirs[k]} at row {k + 1}); required: "
-                f"the same labels. Use {name}.loc[{first}.index], or .to_numpy() where the order is right as it is."
-            )
+        if _by_position(index, other):
+            continue
+        raise InputError(
+            f"{first} and {name} name their rows differently ({mine[k]} and {theirs[k]} at row {k + 1}); required: "
+            f"the same labels. Use {name}.loc[{first}.index], or .to_numpy() where the order is right as it is."
+        )
 
 
-def _default(index: pd.Index) -> bool:
-    """Whether pandas made the labels: 0, 1, 2, ..."""
-    return isinstance(index, pd.RangeIndex) and index.name is None
+def _by_position(a: pd.Index, b: pd.Index) -> bool:
+    """Whether one has no labels of its own: 0, 1, 2, ... made by pandas; two slices of one table have."""
+    ranges = [isinstance(index, pd.RangeIndex) and index.name is None for index in (a, b)]
+    return any(ranges) and not all(ranges)

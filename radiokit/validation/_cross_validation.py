@@ -14,7 +14,7 @@ from scipy.stats import t as student
 from sklearn.base import BaseEstimator
 
 from radiokit.exceptions import InputError, OutcomeError, RadiokitError
-from radiokit.utils import spawn_seeds
+from radiokit.utils import same_rows, spawn_seeds
 from radiokit.utils._marks import refuse_chosen
 from radiokit.validation._concordance import concordances
 from radiokit.validation._folds import (
@@ -256,6 +256,7 @@ def leave_one_center_out(
     >>> result.folds["center"].tolist()
     ['A', 'B']
     """
+    same_rows(X=X, centers=centers)
     frame, target, patients, ids = check_data(X, y, groups)
     refuse_chosen(frame, "cross-validation")
     place = np.asarray(centers)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from radiokit import stats
 from radiokit.exceptions import DataWarning, InputError, LeakageError
 from radiokit.stats._wald import wald
-from radiokit.utils import spawn_seeds
+from radiokit.utils import same_rows, spawn_seeds
 from radiokit.validation._concordance import concordances
 from radiokit.validation._folds import check_data, score
 from radiokit.validation._metrics import accuracy, bootstrap_intervals, metric_names
@@ -102,6 +102,7 @@ def evaluate(
             f"source is {source!r}; required: 'test' or 'external'. evaluate takes new cases only: for the training "
             "cases use nested_cv or optimism_bootstrap."
         )
+    same_rows(X=X, centers=centers)
     frame, target, patients, ids = check_data(X, y, groups)
     if source == "external":
         _earn_external(centers, training_centers, len(frame))

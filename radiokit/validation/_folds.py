@@ -13,7 +13,7 @@ from sklearn.model_selection import PredefinedSplit
 from sklearn.pipeline import Pipeline
 
 from radiokit.exceptions import InputError, LeakageError, OutcomeError
-from radiokit.utils import check_binary_target, check_survival_target, is_survival_target
+from radiokit.utils import check_binary_target, check_survival_target, is_survival_target, same_rows
 from radiokit.validation._copies import one_patient
 
 
@@ -25,10 +25,7 @@ def check_data(X: Any, y: Any, groups: Any) -> tuple[Any, NDArray[Any], NDArray[
     frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
     if frame.index.has_duplicates:
         raise InputError("The index of X repeats ids; required: one id a row. Use X.reset_index() or add the lesion.")
-    for name, value in (("y", y), ("groups", groups)):
-        labelled = isinstance(X, pd.DataFrame) and isinstance(value, pd.Series | pd.DataFrame)
-        if labelled and len(value) == len(frame) and not value.index.equals(frame.index):
-            raise InputError(f"{name} and X have different indexes; align them first: {name}.loc[X.index].")
+    same_rows(X=X, y=y, groups=groups)
     target = check_survival_target(y) if is_survival_target(y) else check_binary_target(y, name="y")
     patients = frame.index.to_numpy() if groups is None else np.asarray(groups)
     for name, size in (("y", target.size), ("groups", patients.size)):

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from radiokit.exceptions import InputError, LeakageError, ParameterError
-from radiokit.utils import check_binary_target, check_survival_target, is_survival_target
+from radiokit.utils import check_binary_target, check_survival_target, is_survival_target, same_rows
 
 SOURCES = ("train", "out-of-fold", "test", "external")
 
@@ -65,6 +65,7 @@ class Predictions:
     def __post_init__(self) -> None:
         if self.source not in SOURCES:
             raise ParameterError(f"source is {self.source!r}; required: one of {', '.join(map(repr, SOURCES))}.")
+        same_rows(**{f.name: getattr(self, f.name) for f in fields(self) if f.name != "source"})
         survival = is_survival_target(self.y_true)
         y = check_survival_target(self.y_true) if survival else check_binary_target(self.y_true, both_classes=False)
         needed, other = ("risk", "probability") if survival else ("probability", "risk")
