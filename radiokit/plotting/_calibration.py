@@ -45,6 +45,7 @@ class CalibrationDisplay(Display):
         self.curves = check_columns(curves, ("model", "predicted", "observed"), what="curves")
         self.groups = groups
         self.predictions = predictions
+        self.outcome = "proportion"
 
     @classmethod
     def from_predictions(
@@ -112,10 +113,39 @@ class CalibrationDisplay(Display):
         check_columns(curve, ("predicted", "apparent", "corrected"), what="The corrected curve")
         names = {"apparent": "Apparent", "corrected": "Bias-corrected"}
         parts = [
-            pd.DataFrame({"model": label, "predicted": curve["predicted"], "observed": curve[column]})
+            # A correction may take a proportion out of the range it can have.
+            pd.DataFrame({"model": label, "predicted": curve["predicted"], "observed": curve[column].clip(0, 1)})
             for column, label in names.items()
         ]
         return cls(pd.concat(parts))
+
+    @classmethod
+    def from_groups(cls, groups: pd.DataFrame, *, outcome: str = "proportion") -> Self:
+        """Take groups of similar prediction, each with what was observed; a line joins those of a model.
+
+        Parameters
+        ----------
+        groups : DataFrame
+            ``model, predicted, observed`` and optionally ``ci_low, ci_high``.
+        outcome : {"proportion", "survival"}
+            What was predicted, for the labels of the axes.
+
+        Returns
+        -------
+        CalibrationDisplay
+            Not yet drawn: call ``plot``.
+
+        Examples
+        --------
+        >>> groups = pd.DataFrame({"model": "a", "predicted": [0.3, 0.8], "observed": [0.4, 0.7]})
+        >>> CalibrationDisplay.from_groups(groups, outcome="survival").plot().ax_.get_xlabel()
+        'Predicted survival'
+        """
+        check_columns(groups, ("model", "predicted", "observed"), what="The groups")
+        ordered = groups.sort_values(["model", "predicted"], kind="stable")
+        display = cls(ordered[["model", "predicted", "observed"]], ordered)
+        display.outcome = outcome
+        return display
 
     @classmethod
     def from_estimator(cls, estimator: Any, X: Any, y: ArrayLike, *, name: str | None = None, bins: int = 5) -> Self:
@@ -182,12 +212,12 @@ class CalibrationDisplay(Display):
                 )  # fmt: skip
                 if self.groups is not None and (self.groups["model"] == name).any():
                     _draw_groups(ax, self.groups[self.groups["model"] == name], color, "osD^vP"[i % 6])
-            ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel="Observed proportion")
+            ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel=f"Observed {self.outcome}")
             ax.set_aspect("equal")
             ax.legend(loc="upper left")
             if self.predictions is not None:
                 _draw_histogram(ax, self.predictions, names, colors)
-            ax.set_xlabel("Predicted probability")
+            ax.set_xlabel("Predicted survival" if self.outcome == "survival" else "Predicted probability")
             ax.set_yticks(np.linspace(0, 1, 6))
             for axis in (ax.xaxis, ax.yaxis):
                 axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
@@ -196,6 +226,8 @@ class CalibrationDisplay(Display):
 
 def _draw_groups(ax: Axes, groups: pd.DataFrame, color: str, marker: str) -> None:
     observed = groups["observed"]
+    if not {"ci_low", "ci_high"} <= set(groups.columns):
+        groups = groups.assign(ci_low=observed, ci_high=observed)
     reach = np.vstack([observed - groups["ci_low"], groups["ci_high"] - observed]).clip(min=0)
     ax.errorbar(
         groups["predicted"], observed, yerr=reach,

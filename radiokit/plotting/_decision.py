@@ -13,9 +13,10 @@ from numpy.typing import ArrayLike
 from radiokit import stats
 from radiokit.plotting._display import Display, check_columns
 from radiokit.plotting._scores import named_scores, positive_probability
-from radiokit.plotting._style import GREY, INK, color_of, dash_of, plain, style
+from radiokit.plotting._style import FAINT, INK, color_of, dash_of, plain, style
 
-REFERENCES = {"all": ("Treat all", INK, (0, (1, 1))), "none": ("Treat none", GREY, "-")}
+# Thin and solid: dots and dashes belong to models.
+REFERENCES = {"all": ("Treat all", INK, "-"), "none": ("Treat none", FAINT, "-")}
 
 
 class DecisionCurveDisplay(Display):

@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from radiokit.exceptions import InputError
 from radiokit.plotting._display import Display, check_columns
-from radiokit.plotting._style import COLORS, GREY, estimate_text, p_text, plain, style
+from radiokit.plotting._style import COLORS, GREY, estimate_text, interval_label, p_text, plain, style
 
 EFFECTS = {"odds_ratio": "Odds ratio", "hazard_ratio": "Hazard ratio"}
 TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
@@ -24,6 +24,8 @@ class ForestDisplay(Display):
     ----------
     table : DataFrame
         ``feature``, ``odds_ratio`` or ``hazard_ratio``, ``ci_low, ci_high`` and optionally ``p_value``.
+    confidence_level : float, optional
+        Of the intervals, for the label of the axis.
 
     Examples
     --------
@@ -31,7 +33,7 @@ class ForestDisplay(Display):
     >>> ForestDisplay.from_frame(table).plot().close()
     """
 
-    def __init__(self, table: pd.DataFrame) -> None:
+    def __init__(self, table: pd.DataFrame, *, confidence_level: float | None = None) -> None:
         self.table = check_columns(table, ("feature", "ci_low", "ci_high"), what="The table of ratios")
         found = [name for name in EFFECTS if name in table]
         if len(found) != 1:
@@ -39,15 +41,18 @@ class ForestDisplay(Display):
                 f"The table of ratios has columns {list(table.columns)}; required: odds_ratio or hazard_ratio."
             )
         self.effect = found[0]
+        self.confidence_level = confidence_level
 
     @classmethod
-    def from_frame(cls, table: pd.DataFrame) -> Self:
+    def from_frame(cls, table: pd.DataFrame, *, confidence_level: float | None = None) -> Self:
         """Take a table of ratios; names in the index serve as ``feature``.
 
         Parameters
         ----------
         table : DataFrame
             As `radiokit.models.univariable_table` or a model's ``summary_`` gives it.
+        confidence_level : float, optional
+            Of the intervals, for the label of the axis.
 
         Returns
         -------
@@ -62,7 +67,7 @@ class ForestDisplay(Display):
         """
         if "feature" not in table:
             table = table.rename_axis("feature").reset_index()
-        return cls(table[table["feature"] != "Intercept"])
+        return cls(table[table["feature"] != "Intercept"], confidence_level=confidence_level)
 
     def plot(self, *, ax: Axes | None = None, color: str = COLORS[0]) -> Self:
         """Draw the ratios.
@@ -99,7 +104,8 @@ class ForestDisplay(Display):
                 if left <= ratio[row] <= right:
                     ax.plot(ratio[row], row, "s", color=color, ms=4.5)
             ax.set_xscale("log")
-            ax.set(xlim=(left / 1.03, right * 1.03), ylim=(n - 0.4, -0.6), xlabel=f"{EFFECTS[self.effect]} (95% CI)")
+            label = f"{EFFECTS[self.effect]} ({interval_label(self.confidence_level)})"
+            ax.set(xlim=(left / 1.03, right * 1.03), ylim=(n - 0.4, -0.6), xlabel=label)
             ax.xaxis.set_major_locator(FixedLocator([t for t in TICKS if left <= t <= right]))
             ax.xaxis.set_minor_locator(NullLocator())
             ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -145,6 +145,6 @@ class LassoPathDisplay(Display):
             low, high = wide[named].to_numpy().min(), wide[named].to_numpy().max()
             room = 0.15 * max(high - low, 1e-12)
             ax.set_ylim(min(low, 0) - room, max(high, 0) + room)
-        ax.set_ylabel("Coefficient")
+        ax.set_ylabel("Coefficient (standardised feature)")
         if named:
             self.figure_.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=6.5)

@@ -43,6 +43,8 @@ class NomogramDisplay(Display):
         ``variable, value, points``: the ticks of each predictor's ruler.
     scale : DataFrame
         ``total_points`` and one column for each outcome ruler (``probability``, or survival at a time).
+    time_unit : str
+        Unit of the times in the names of the outcome rulers.
 
     Notes
     -----
@@ -56,9 +58,10 @@ class NomogramDisplay(Display):
     >>> NomogramDisplay.from_frame(table, scale).plot().close()
     """
 
-    def __init__(self, table: pd.DataFrame, scale: pd.DataFrame) -> None:
+    def __init__(self, table: pd.DataFrame, scale: pd.DataFrame, *, time_unit: str = "") -> None:
         self.table = check_columns(table, ("variable", "value", "points"), what="The points table")
         self.scale = check_columns(scale, ("total_points",), what="The scale").sort_values("total_points")
+        self.time_unit = time_unit
         self.outcomes = [c for c in scale.columns if c not in ("total_points", "linear_predictor")]
         if not self.outcomes:
             raise InputError("The scale has only total_points; required: a column of probabilities beside it.")
@@ -84,7 +87,7 @@ class NomogramDisplay(Display):
         return cls(nomogram.table, nomogram.scale)
 
     @classmethod
-    def from_frame(cls, table: pd.DataFrame, scale: pd.DataFrame) -> Self:
+    def from_frame(cls, table: pd.DataFrame, scale: pd.DataFrame, *, time_unit: str = "") -> Self:
         """Take a points table and a scale.
 
         Parameters
@@ -93,6 +96,8 @@ class NomogramDisplay(Display):
             ``variable, value, points``.
         scale : DataFrame
             ``total_points`` and probabilities.
+        time_unit : str
+            Unit of the times in the names of the outcome rulers.
 
         Returns
         -------
@@ -106,7 +111,7 @@ class NomogramDisplay(Display):
         >>> NomogramDisplay.from_frame(table, scale).outcomes
         ['probability']
         """
-        return cls(table, scale)
+        return cls(table, scale, time_unit=time_unit)
 
     def plot(self, *, ax: Axes | None = None) -> Self:
         """Draw the rulers.
@@ -188,15 +193,15 @@ class NomogramDisplay(Display):
         else:
             wanted = np.quantile(value, np.linspace(0.05, 0.95, 7)).round().tolist()
         at = (np.interp(wanted, value, total) - low) / (high - low)
-        return Ruler(_outcome_label(outcome), at.tolist(), [f"{w:g}" for w in wanted], every=False)
+        return Ruler(_outcome_label(outcome, self.time_unit), at.tolist(), [f"{w:g}" for w in wanted], every=False)
 
 
-def _outcome_label(outcome: str) -> str:
-    """Return `survival_24.0` as words; other names with spaces."""
+def _outcome_label(outcome: str, unit: str = "") -> str:
+    """Return `survival_24.0` as words, with the unit of the time; other names with spaces."""
     name, _, time = outcome.rpartition("_")
     try:
         words = name.replace("_", " ").capitalize()
-        return f"{words} at {float(time):.4g}" if name else outcome.capitalize()
+        return f"{words} at {float(time):.4g} {unit}".rstrip() if name else outcome.capitalize()
     except ValueError:
         return outcome.replace("_", " ").capitalize()
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from radiokit.plotting._display import Display, check_columns
 from radiokit.plotting._scores import named_scores, positive_score
-from radiokit.plotting._style import GREY, color_of, dash_of, estimate_text, plain, style
+from radiokit.plotting._style import GREY, color_of, dash_of, estimate_text, interval_label, plain, style
 from radiokit.stats import auc, roc_curve
 
 
@@ -23,7 +23,8 @@ class RocDisplay(Display):
     curves : DataFrame
         ``model, fpr, sensitivity``, the points of each curve in order.
     areas : DataFrame
-        ``model, auc, ci_low, ci_high``, a row a curve, in the order of the legend.
+        ``model, auc, ci_low, ci_high``, one row for each curve, in the order of the legend; optionally
+        ``confidence_level``.
     points : DataFrame, optional
         ``model, fpr, sensitivity``: operating points at frozen thresholds.
 
@@ -178,7 +179,7 @@ class RocDisplay(Display):
         'Sensitivity'
         """
         with style():
-            ax = self._open(ax, 3.6, 3.6)
+            ax = self._open(ax, 3.6, 3.9 + 0.17 * len(self.areas))
             ax.plot([0, 1], [0, 1], color=GREY, lw=0.7, ls=(0, (2, 2)), zorder=0)
             names = [str(name) for name in self.areas["model"]]
             numbers = self.areas[["auc", "ci_low", "ci_high"]].to_numpy(dtype=float)
@@ -192,10 +193,12 @@ class RocDisplay(Display):
                     ax.plot(point["fpr"], point["sensitivity"], "o", ms=5, mfc="white", mec=color, mew=1.2)
             ax.set(xlabel="1 − specificity", ylabel="Sensitivity", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
             ax.set_aspect("equal")
-            title = "AUC (95% CI)" if self._is_95() else "AUC (CI)"
-            box = {"frameon": True, "facecolor": "white", "edgecolor": "none", "framealpha": 0.85}
-            ax.legend(loc="lower right", title=title, alignment="left", **box)
+            # Below the axes, where no curve can lie under it.
+            title = f"AUC ({interval_label(self._level())})"
+            ax.legend(loc="upper left", bbox_to_anchor=(0.0, -0.16), title=title, alignment="left")
         return self
 
-    def _is_95(self) -> bool:
-        return "confidence_level" not in self.areas or bool((self.areas["confidence_level"] == 0.95).all())
+    def _level(self) -> float | None:
+        """Return the confidence level of all intervals, where it is known and one."""
+        levels = self.areas["confidence_level"].unique() if "confidence_level" in self.areas else []
+        return float(levels[0]) if len(levels) == 1 else None

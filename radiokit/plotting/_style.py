@@ -103,6 +103,17 @@ def p_text(p: float) -> str:
     return f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
 
 
+def interval_label(level: float | None) -> str:
+    """Return what a bracket beside an estimate holds: ``95% CI``, or ``CI`` where the level is not known.
+
+    Examples
+    --------
+    >>> interval_label(0.9), interval_label(None)
+    ('90% CI', 'CI')
+    """
+    return "CI" if level is None else f"{100 * level:.10g}% CI"
+
+
 def estimate_text(estimate: float, low: float, high: float) -> str:
     """Return an estimate with its interval as papers print it."""
     if not np.isfinite(estimate):

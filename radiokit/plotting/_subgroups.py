@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from radiokit.plotting._display import Display, check_columns
-from radiokit.plotting._style import COLORS, GREY, estimate_text, p_text, plain, style
+from radiokit.plotting._style import COLORS, GREY, estimate_text, interval_label, p_text, plain, style
 
 LABELS = {"auc": "AUC", "c_index": "C-index", "odds_ratio": "Odds ratio", "hazard_ratio": "Hazard ratio"}
 RATIOS = ("odds_ratio", "hazard_ratio")
@@ -23,6 +23,10 @@ class SubgroupDisplay(Display):
     table : DataFrame
         ``variable, level, estimate, ci_low, ci_high`` and optionally ``n, n_events`` and ``interaction_p_value``; the
         row of all patients has the variable ``all``. Rows of one ``metric`` only.
+    metric : str
+        What the estimates are, for the label of the axis.
+    confidence_level : float, optional
+        Of the intervals, for the label of the axis.
 
     Examples
     --------
@@ -31,13 +35,14 @@ class SubgroupDisplay(Display):
     >>> SubgroupDisplay.from_frame(table, metric="auc").plot().close()
     """
 
-    def __init__(self, table: pd.DataFrame, *, metric: str = "auc") -> None:
+    def __init__(self, table: pd.DataFrame, *, metric: str = "auc", confidence_level: float | None = None) -> None:
         required = ("variable", "level", "estimate", "ci_low", "ci_high")
         self.table = check_columns(table, required, what="The table of subgroups").reset_index(drop=True)
         self.metric = metric
+        self.confidence_level = confidence_level
 
     @classmethod
-    def from_frame(cls, table: pd.DataFrame, *, metric: str = "auc") -> Self:
+    def from_frame(cls, table: pd.DataFrame, *, metric: str = "auc", confidence_level: float | None = None) -> Self:
         """Take the table of subgroups of a study.
 
         Parameters
@@ -46,6 +51,8 @@ class SubgroupDisplay(Display):
             As ``StudyResult.tables["subgroups"]``, of one model.
         metric : str
             Which rows are drawn, where the table has a column ``metric``; also the label of the axis.
+        confidence_level : float, optional
+            Of the intervals, for the label of the axis.
 
         Returns
         -------
@@ -59,7 +66,8 @@ class SubgroupDisplay(Display):
         >>> SubgroupDisplay.from_frame(table).metric
         'auc'
         """
-        return cls(table[table["metric"] == metric] if "metric" in table else table, metric=metric)
+        own = table[table["metric"] == metric] if "metric" in table else table
+        return cls(own, metric=metric, confidence_level=confidence_level)
 
     def plot(self, *, ax: Axes | None = None, color: str = COLORS[0]) -> Self:
         """Draw the subgroups.
@@ -80,8 +88,8 @@ class SubgroupDisplay(Display):
         --------
         >>> table = pd.DataFrame({"variable": ["all"], "level": [""], "estimate": [0.7], "ci_low": [0.6],
         ...     "ci_high": [0.8]})
-        >>> SubgroupDisplay.from_frame(table).plot().ax_.get_xlabel()
-        'AUC (95% CI)'
+        >>> SubgroupDisplay.from_frame(table, confidence_level=0.9).plot().ax_.get_xlabel()
+        'AUC (90% CI)'
         """
         with style():
             lines = self._lines()
@@ -139,9 +147,8 @@ class SubgroupDisplay(Display):
             ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50) if left <= t <= right]
             ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
             ax.minorticks_off()
-        ax.set(
-            xlim=(left, right), ylim=(len(lines) - 0.4, -0.6), xlabel=f"{LABELS.get(self.metric, self.metric)} (95% CI)"
-        )
+        label = f"{LABELS.get(self.metric, self.metric)} ({interval_label(self.confidence_level)})"
+        ax.set(xlim=(left, right), ylim=(len(lines) - 0.4, -0.6), xlabel=label)
 
     def _limits(self, values: np.ndarray, ratio: bool) -> tuple[float, float]:
         known = values[np.isfinite(values).all(axis=1)]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from radiokit.exceptions import ParameterError
 from radiokit.report._facts import AUTHOR, MET, OUT, PARTLY, UNMET, fact, frame_of
-from radiokit.report._result import Reportable, setting
+from radiokit.report._result import Reportable
 
 HERE = Path(__file__).parent
 TITLES = {
@@ -48,9 +48,9 @@ def checklist(result: Reportable, name: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row an item, numbered as in its source, the text in our words: `item, section, text, status, evidence` (and
-        `weight` for METRICS). `status` is met, partly (the author has to add something), author (only the author can
-        say), not met, or does not apply.
+        One row for each item, numbered as in its source, the text in our words: `item, section, text, status, evidence,
+        where` (and `weight` for METRICS). `status` is met, partly (the author has to add something), author (only the
+        author can say), not met, or does not apply. `where` names the section of the report and the table in it.
 
     Raises
     ------
@@ -59,13 +59,14 @@ def checklist(result: Reportable, name: str) -> pd.DataFrame:
 
     Notes
     -----
-    *How to read it.* "met" says that the study did it and the report shows it, not that it was done well. The
+    *How to read it.* "met" says that the study did it and that the report shows it at `where`, not that it was done
+    well. The
     published text of an item counts, not our short one.
 
     Examples
     --------
-    >>> from types import SimpleNamespace
-    >>> empty = SimpleNamespace(tables={}, predictions=pd.DataFrame(), warnings=[], provenance={}, models={}, spec=None)
+    >>> from radiokit.study import StudyResult
+    >>> empty = StudyResult({}, pd.DataFrame())
     >>> len(checklist(empty, "clear")), len(checklist(empty, "metrics")), len(checklist(empty, "tripod_ai"))
     (58, 30, 52)
     """
@@ -77,21 +78,21 @@ def checklist(result: Reportable, name: str) -> pd.DataFrame:
         for row in filled.index[filled["condition"] != ""]:
             applies, why = _applies(result, filled.loc[row, "condition"])
             if not applies:
-                filled.loc[row, ["status", "evidence"]] = OUT, why
+                filled.loc[row, ["status", "evidence", "where"]] = OUT, why, ""
         filled["weight"] = filled["weight"].astype(float)
     return filled.drop(columns=["fact", "condition"], errors="ignore")
 
 
 def _applies(result: Reportable, condition: str) -> tuple[bool, str]:
     """Whether a conditional item of METRICS applies to what this study read."""
-    signatures = [str(value) for value in dict(setting(result, "signatures") or {}).values()]
-    network = bool(signatures) and all("Deep" in text for text in signatures)
+    origins = {s.origin for s in result.facts.signatures}
+    regions = bool(origins - {"network"}) or not result.endpoints
     known = {
-        "segmentation": (not network, "no regions were drawn"),
+        "segmentation": (regions, "no regions were drawn for the features"),
         "automatic": (False, "unless the regions were drawn automatically, which the author has to say"),
-        "handcrafted": (not network, "no handcrafted features"),
-        "tabular": (not network, "no table of features"),
-        "network": (network, "no network from end to end"),
+        "handcrafted": (regions and origins != {"deep features"}, "no handcrafted features"),
+        "tabular": (regions, "no table of features"),
+        "network": (origins == {"network"}, "no network from end to end"),
     }
     return known[condition]
 

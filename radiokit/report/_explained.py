@@ -9,6 +9,7 @@ import pandas as pd
 
 from radiokit.plotting import AttributionDisplay, SubgroupDisplay
 from radiokit.report._result import Reportable, endpoints, main_models, table
+from radiokit.validation._evidence import StudyEndpoint
 
 Drawn = tuple[str, str, str, str, Any]
 WORDS = {"auc": "AUC", "c_index": "C-index"}
@@ -27,11 +28,12 @@ def subgroup_figures(result: Reportable) -> Iterator[Drawn]:
         shown = own[own["metric"] == metric]
         cohort = str(shown["cohort"].iloc[0])
         caption = (
-            f"{WORDS[metric]} of the model “{model}” in each subgroup of the {cohort} patients, with 95% intervals; "
-            "right, events and patients. The line is the value of all. A subgroup differs where the test of "
-            "interaction says so, not where its own interval touches 0.5."
+            f"{WORDS[metric]} of the model “{model}” in each subgroup of the {cohort} patients, with "
+            f"{result.facts.level} intervals; right, events and patients. The line is the value of all. A subgroup "
+            "differs where the test of interaction says so, not where its own interval touches 0.5."
         )
-        display = SubgroupDisplay.from_frame(shown, metric=metric).plot()
+        level = result.facts.confidence_level
+        display = SubgroupDisplay.from_frame(shown, metric=metric, confidence_level=level).plot()
         yield f"subgroups_{metric}", "subgroups", f"Subgroups, {model}", caption, display
 
 
@@ -41,11 +43,10 @@ def attribution_figures(result: Reportable) -> Iterator[Drawn]:
     if frame is None:
         return
     for endpoint in endpoints(result):
-        own = frame[frame["model"] == endpoint.main]
-        own = _one_cohort(own)
-        if own["feature"].nunique() < 2:
+        if not is_explained(result, endpoint):
             continue
-        scale = "log-odds" if endpoint.metric == "auc" else "log relative hazard"
+        own = _one_cohort(frame[frame["model"] == endpoint.main])
+        scale = "log relative hazard" if endpoint.survival else "log-odds"
         caption = (
             f"Each dot is a patient: how far a predictor moves the {scale} that “{endpoint.main}” predicts from that "
             "of an average training patient; the contributions of a patient add up to the prediction. They explain the "
@@ -53,6 +54,14 @@ def attribution_figures(result: Reportable) -> Iterator[Drawn]:
         )
         display = AttributionDisplay.from_frame(own).plot(label=f"Contribution to the {scale}")
         yield f"attributions_{endpoint.metric}", "effects", f"Contributions, {endpoint.main}", caption, display
+
+
+def is_explained(result: Reportable, endpoint: StudyEndpoint) -> bool:
+    """Whether the contributions of several predictors of the main model are known, and so drawn."""
+    frame = table(result, "attributions")
+    if frame is None:
+        return False
+    return _one_cohort(frame[frame["model"] == endpoint.main])["feature"].nunique() > 1
 
 
 def _one_cohort(frame: pd.DataFrame) -> pd.DataFrame:

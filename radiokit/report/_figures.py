@@ -27,7 +27,16 @@ from radiokit.plotting import (
 )
 from radiokit.plotting._style import COLORS, GREY
 from radiokit.report._explained import attribution_figures, subgroup_figures
-from radiokit.report._result import BASELINES, Reportable, averaged, kind, main_models, model_names, table, unit_of_time
+from radiokit.report._result import (
+    Reportable,
+    averaged,
+    evidence,
+    is_baseline,
+    main_models,
+    model_names,
+    table,
+    unit_of_time,
+)
 from radiokit.stats import roc_curve
 
 MOST_CURVES = 4
@@ -56,14 +65,17 @@ def figures(result: Reportable) -> Iterator[Figure]:
     yield from (Figure(*drawn) for drawn in attribution_figures(result))
     yield from _survival(result)
     yield from _over_time(result, colors)
+    yield from _survival_at_horizon(result, colors)
 
 
 def _colors(result: Reportable) -> dict[str, str]:
     """One colour a model in all figures: the strongest for the model the study is about, grey for baselines."""
     names = model_names(result)
-    bright = [m for m in names if kind(m) not in BASELINES]
-    kinds = list(dict.fromkeys(kind(m) for m in [*main_models(result), *bright]))
-    return {m: COLORS[kinds.index(kind(m)) % len(COLORS)] if m in bright else GREY for m in names}
+    bright = [m for m in names if not is_baseline(result, m)]
+    # Models of several outcomes that hold the same predictors share a colour.
+    parts = {m.name: (m.kind, m.signatures) for e in result.endpoints for m in e.models}
+    order = list(dict.fromkeys(parts.get(m, m) for m in [*main_models(result), *bright]))
+    return {m: COLORS[order.index(parts.get(m, m)) % len(COLORS)] if m in bright else GREY for m in names}
 
 
 def _patients(result: Reportable) -> Iterator[Figure]:
@@ -134,7 +146,7 @@ def _predictions(result: Reportable, colors: dict[str, str]) -> Iterator[Figure]
     for cohort, part in parts:
         yield from _waterfall(result, cohort, averaged(part))
     for cohort, part in parts:
-        yield _calibration(cohort, averaged(part), colors)
+        yield _calibration(result, cohort, averaged(part), colors)
     corrected = table(result, "calibration_curve")
     if corrected is not None:
         for model, part in _by(corrected, "model"):
@@ -186,41 +198,41 @@ def _waterfall(result: Reportable, cohort: str, part: pd.DataFrame) -> Iterator[
         yield Figure(f"waterfall_{cohort}", "discrimination", f"Predicted risks, {cohort}", caption, display)
 
 
-def _calibration(cohort: str, part: pd.DataFrame, colors: dict[str, str]) -> Figure:
+def _calibration(result: Reportable, cohort: str, part: pd.DataFrame, colors: dict[str, str]) -> Figure:
     names = [str(m) for m in part["model"].unique()]
-    shown = [m for m in names if kind(m) not in BASELINES][-MOST_CURVES:] or names
+    shown = [m for m in names if not is_baseline(result, m)][-MOST_CURVES:] or names
     wide = part.pivot(index="case_id", columns="model", values="probability")[shown]
     y = part.drop_duplicates("case_id").set_index("case_id")["y_true"].loc[wide.index]
     caption = (
-        "Observed proportion against predicted probability: smooth curves (lowess), groups of equal size with 95% "
-        "intervals, and below, where the predictions lie. On the diagonal the predictions are right on average."
+        f"Observed proportion against predicted probability: smooth curves (lowess), groups of equal size with "
+        f"{result.facts.level} intervals, and below, where the predictions lie. On the diagonal the predictions are "
+        "right on average."
     )
+    if _cross_validated(part):
+        caption += " A patient's prediction is the mean over the repeats of cross-validation."
     bins = int(np.clip(len(y) // 20, 2, 10))
-    display = CalibrationDisplay.from_predictions(y.to_numpy(), wide, bins=bins).plot(colors=colors)
+    level = result.facts.confidence_level
+    display = CalibrationDisplay.from_predictions(y.to_numpy(), wide, bins=bins, confidence_level=level)
+    display.plot(colors=colors)
     return Figure(f"calibration_{cohort}", "calibration", f"Calibration, {cohort}", caption, display)
 
 
 def _roc(result: Reportable, cohort: str, part: pd.DataFrame) -> RocDisplay:
     """ROC curves with the areas of the performance table, so that figure and table say the same."""
     curves, areas, points = [], [], []
-    performance = table(result, "performance")
     for (model,), own in part.groupby(["model"], sort=False):
         curves.append(_curve(own).assign(model=str(model)))
-        if performance is None:
-            continue
-        rows = performance[(performance["model"] == model) & (performance["cohort"] == cohort)]
-        rows = rows[~rows["source"].isin(["train", "optimism-corrected"])]
-        values = rows.drop_duplicates("metric").set_index("metric")
-        if "auc" in values.index:
-            area = values.loc["auc"]
-            areas.append(
-                {"model": model, "auc": area["estimate"], "ci_low": area["ci_low"], "ci_high": area["ci_high"]}
-            )
-        if {"sensitivity", "specificity"} <= set(values.index) and not _cross_validated(own):
-            at = values["estimate"]
-            points.append({"model": model, "fpr": 1 - at["specificity"], "sensitivity": at["sensitivity"]})
+        found = [e for e in evidence(result, model=str(model), cohort=cohort) if e.source == own["source"].iloc[0]]
+        values = {e.metric: e for e in found}
+        if "auc" in values:
+            area = values["auc"]
+            row = {"model": model, "auc": area.estimate, "ci_low": area.ci_low, "ci_high": area.ci_high}
+            areas.append(row | {"confidence_level": area.level})
+        if {"sensitivity", "specificity"} <= set(values) and not _cross_validated(own):
+            fpr = 1 - values["specificity"].estimate
+            points.append({"model": model, "fpr": fpr, "sensitivity": values["sensitivity"].estimate})
     if len(areas) < len(curves):
-        return RocDisplay.from_frame(averaged(part))
+        return RocDisplay.from_frame(averaged(part), confidence_level=result.facts.confidence_level)
     return RocDisplay(pd.concat(curves), pd.DataFrame(areas), pd.DataFrame(points) if points else None)
 
 
@@ -250,8 +262,10 @@ def _effects(result: Reportable) -> Iterator[Figure]:
         if frame is None or not ({"odds_ratio", "hazard_ratio"} & set(frame.columns)):
             continue
         for model, part in _by(frame, "model"):
-            caption = "Ratios with 95% intervals on a logarithmic scale; right of 1 the risk is higher."
-            display = ForestDisplay.from_frame(part.dropna(axis="columns", how="all").head(40)).plot()
+            level = result.facts.confidence_level
+            caption = f"Ratios with {result.facts.level} intervals, logarithmic scale; right of 1 the risk is higher."
+            shown = part.dropna(axis="columns", how="all").head(40)
+            display = ForestDisplay.from_frame(shown, confidence_level=level).plot()
             yield Figure(
                 _name(f"forest_{name}", model), "effects", f"{title} analysis, {model}".strip(", "), caption, display
             )
@@ -262,11 +276,12 @@ def _effects(result: Reportable) -> Iterator[Figure]:
             own = own.dropna(axis="columns", how="all")
             if own.empty:
                 continue
+            read = "probability" if "probability" in own else "survival"
             caption = (
                 "Find the patient's value on each ruler, read the points above it, add them up, and read the predicted "
-                "probability below the total."
+                f"{read} below the total."
             )
-            display_nomogram = NomogramDisplay.from_frame(part, own).plot()
+            display_nomogram = NomogramDisplay.from_frame(part, own, time_unit=unit_of_time(result)).plot()
             yield Figure(
                 _name("nomogram", model), "effects", f"Nomogram, {model}".strip(", "), caption, display_nomogram
             )
@@ -277,7 +292,9 @@ def _over_time(result: Reportable, colors: dict[str, str]) -> Iterator[Figure]:
     if areas is None or areas["time"].nunique() < 3 or areas["auc"].isna().all():
         return
     for cohort, part in _by(areas.dropna(subset="auc"), "cohort"):
-        caption = "AUC of the risk for an event up to each time (cumulative/dynamic), with 95% intervals."
+        caption = (
+            f"AUC of the risk for an event up to each time (cumulative/dynamic), with {result.facts.level} intervals."
+        )
         display = TimeAucDisplay.from_frame(part, time_unit=unit_of_time(result)).plot(colors=colors)
         yield Figure(_name("time_auc", cohort), "survival", f"AUC over time, {cohort}", caption, display)
 
@@ -294,15 +311,51 @@ def _survival(result: Reportable) -> Iterator[Figure]:
         if tests is not None:
             row = tests[(tests["model"] == model) & (tests["cohort"] == cohort)]["p_value"].dropna()
             p_value = float(row.iloc[0]) if len(row) else None
+        bands = {"ci_low", "ci_high"} <= set(part.columns) and part["ci_low"].notna().any()
+        shown = f", bands are {result.facts.level} intervals" if bands else ""
         caption = (
             f"Survival by risk group of the model {model}; the cut-off was learnt in training. Marks are censored "
-            "patients, bands are 95% intervals, below the numbers at risk."
+            f"patients{shown}, below the numbers at risk."
         )
         part = part.assign(group=part["group"].replace(RISK_GROUPS)).sort_values(
             "group", ascending=False, kind="stable"
         )
-        display = KaplanMeierDisplay.from_frame(part, p_value=p_value, time_unit=unit_of_time(result)).plot()
+        display = KaplanMeierDisplay.from_frame(part, p_value=p_value, time_unit=unit_of_time(result))
+        display.plot(band=bool(bands))
         yield Figure(f"kaplan_meier_{cohort}", "survival", f"Kaplan-Meier, {cohort}", caption, display)
+
+
+def _survival_at_horizon(result: Reportable, colors: dict[str, str]) -> Iterator[Figure]:
+    """Whether predicted survival is right, and useful, at the horizon that was chosen in training."""
+    groups = table(result, "survival_calibration")
+    if groups is not None and {"predicted", "observed", "cohort", "model"} <= set(groups.columns):
+        for cohort, part in _by(groups.dropna(subset=["predicted", "observed"]), "cohort"):
+            shown = [m for m in part["model"].unique() if not is_baseline(result, str(m))][-MOST_CURVES:]
+            own = part[part["model"].isin(shown)]
+            if own.empty:
+                continue
+            display = CalibrationDisplay.from_groups(own, outcome="survival").plot(colors=colors)
+            caption = (
+                f"Survival at {_horizon(result, own)} by Kaplan-Meier against the predicted one, in groups of about "
+                "equal size. On the diagonal the predictions are right on average."
+            )
+            title = f"Calibration of predicted survival, {cohort}"
+            yield Figure(f"survival_calibration_{cohort}", "survival", title, caption, display)
+    curves = table(result, "decision_curve_survival")
+    for cohort, part in _by(curves, "cohort") if curves is not None else ():
+        caption = (
+            f"Net benefit of acting on the predicted risk of an event by {_horizon(result, part)}, against treating "
+            "all and treating none."
+        )
+        display_dca = DecisionCurveDisplay.from_frame(part).plot(colors=colors)
+        title = f"Decision curve at the horizon, {cohort}"
+        yield Figure(f"decision_curve_survival_{cohort}", "survival", title, caption, display_dca)
+
+
+def _horizon(result: Reportable, part: pd.DataFrame) -> str:
+    if "time" not in part or not part["time"].notna().any():
+        return "the horizon"
+    return f"{float(part['time'].iloc[0]):.4g} {unit_of_time(result)}".rstrip()
 
 
 def _name(figure: str, model: str) -> str:

@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 
 from radiokit._version import __version__
-from radiokit.models import default_pipeline
-from radiokit.report._result import Reportable, endpoints, setting, table
+from radiokit.report._result import Reportable, endpoints, option, setting, table
+from radiokit.report._view import label
+from radiokit.validation._evidence import HONEST, SignatureFacts
 
 REFERENCES = {
     "cox": "Cox, J R Stat Soc B 1972, doi 10.1111/j.2517-6161.1972.tb00899.x (proportional hazards)",
@@ -22,18 +23,8 @@ REFERENCES = {
     "ridge": "le Cessie and van Houwelingen, Appl Stat 1992, doi 10.2307/2347628 (ridge regression)",
     "lasso": "Tibshirani, J R Stat Soc B 1996, doi 10.1111/j.2517-6161.1996.tb02080.x (LASSO)",
     "pyradiomics": "van Griethuysen et al., Cancer Res 2017, doi 10.1158/0008-5472.CAN-17-0339 (feature definitions)",
+    "follow_up": "Schemper and Smith, Control Clin Trials 1996, doi 10.1016/0197-2456(96)00075-X (follow-up)",
     "wilson": "Wilson, J Am Stat Assoc 1927, doi 10.1080/01621459.1927.10502953 (intervals of proportions)",
-}
-
-# What the models of `radiokit.models.signature_pipeline` did, by name.
-MODELS = {
-    "elastic_net": "all features entered an elastic net (half LASSO, half ridge), penalised by cross-validation",
-    "logistic": "all features entered a ridge logistic regression with a fixed penalty, recalibrated by Platt's method",
-    "svm_linear": "all features entered a linear support vector machine, recalibrated by Platt's method",
-    "svm_rbf": "all features entered a support vector machine with a Gaussian kernel, recalibrated by Platt's method",
-    "forest": "all features entered a random forest, recalibrated by Platt's method",
-    "xgboost": "all features entered gradient-boosted trees (XGBoost)",
-    "xgboost_aft": "all features entered gradient-boosted trees for survival times (XGBoost)",
 }
 
 
@@ -49,7 +40,7 @@ def methods_text(result: Reportable) -> list[str]:
         _statistics(result),
         _software(result),
     ]
-    cited = "; ".join(REFERENCES[key] for key in sorted(_cited(result)))
+    cited = "; ".join(REFERENCES[key] for key in sorted(set(_cited(result))))
     return [text for text in paragraphs if text] + [f"References: {cited}."]
 
 
@@ -75,7 +66,7 @@ def _patients(result: Reportable) -> str:
     if survival:
         texts.append(f"The survival outcome was the time {survival['time']} to the event {survival['event']}. ")
     if any((flow["step"] == "one row a patient") if flow is not None else ()):
-        rule = _option(result, "aggregate")
+        rule = option(result, "aggregate")
         how = "the mean of the features was used" if rule == "mean" else "the largest lesion was used"
         texts.append(f"Where a patient had several lesions, {how}. ")
     return "".join(texts).strip()
@@ -92,32 +83,33 @@ def _join(parts: list[str]) -> str:
 
 
 def _features(result: Reportable) -> str:
-    signatures = setting(result, "signatures")
-    if not isinstance(signatures, Mapping) or not signatures:
+    signatures = {s.name: s for s in result.facts.signatures}
+    if not signatures:
         return ""
-    plain = {name: value for name, value in signatures.items() if not _is_network(value)}
-    text = ""
-    if plain:
-        described = "; ".join(f"{name}: {_described(value)}" for name, value in plain.items())
-        text = f"Image features were taken from these sources: {described}. "
-        text += "".join(_repeatability(n, v) for n, v in plain.items() if _is_repeated(v))
-    return (text + " ".join(_network(n, v["deep"]) for n, v in signatures.items() if _is_network(v))).strip()
+    measured = [s for s in signatures.values() if s.origin != "network"]
+    text = f"Image features were taken from these sources: {'; '.join(map(_source, measured))}. " if measured else ""
+    text += _missing(result)
+    described = setting(result, "signatures")
+    networks = described if isinstance(described, Mapping) else {}
+    return (text + " ".join(_network(n, v["deep"]) for n, v in networks.items() if _is_network(v))).strip()
 
 
-REPEATED = ("repeat", "perturb", "icc", "icc_form", "icc_use")
+def _source(signature: SignatureFacts) -> str:
+    """Return where features come from, with every setting that is known."""
+    count = f"{signature.n_features} feature{'' if signature.n_features == 1 else 's'}"
+    settings = ", ".join(f"{step}: {value}" for step, value in signature.extraction.items())
+    where = f"measured by radiokit ({settings})" if settings else "out of a table"
+    again = f", measured again in training patients ({signature.measured_again})" if signature.measured_again else ""
+    return f"{signature.name}, {count} {where}{again}"
 
 
-def _is_repeated(value: Any) -> bool:
-    return isinstance(value, Mapping) and "icc_form" in value
-
-
-def _repeatability(name: str, value: Mapping[str, Any]) -> str:
-    again = "in perturbed images of" if "perturb" in value else "by repeated measurements of"
-    reached = "whose lower 95% limit was" if value["icc_use"] == "ci_low" else "that was"
-    return (
-        f"Of the signature {name} only features with an intraclass correlation, {value['icc_form']}, {reached} at "
-        f"least {value['icc']:g} {again} training patients were used. "
-    )
+def _missing(result: Reportable) -> str:
+    facts = result.facts
+    if not facts.n_predictors:
+        return ""
+    if not facts.n_missing:
+        return f"No value was missing in the {facts.n_predictors} predictors. "
+    return f"Of the {facts.n_predictors} predictors {facts.n_missing} values were missing. "
 
 
 def _is_network(value: Any) -> bool:
@@ -142,111 +134,100 @@ def _network(name: str, about: Mapping[str, Any]) -> str:
     )
 
 
-def _described(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{k} {v}" for k, v in value.items() if k not in REPEATED)
-    return " ".join(str(value).split())
-
-
 def _models(result: Reportable) -> str:
-    if not setting(result, "options"):
-        return ""
-    text = ""
-    signatures = setting(result, "signatures")
-    if isinstance(signatures, Mapping) and not all(_is_network(v) for v in signatures.values()):
-        text = "For each signature of features, missing feature values were imputed by the median, "
-        text += f"{_signature(result)} "
-    clinical = setting(result, "clinical")
+    known = {s.name: s.pipeline for s in result.facts.signatures if not s.pipeline.network}
+    by_sentence: dict[str, list[str]] = {}
+    for signature in result.facts.signatures:
+        if not signature.pipeline.network:
+            by_sentence.setdefault(signature.pipeline.sentence, []).append(signature.name)
+    sentences = []
+    for sentence, names in by_sentence.items():
+        who = _join(list(dict.fromkeys(names)))
+        sentences.append(f"For the signature{'s' if len(set(names)) > 1 else ''} {who}, {sentence}." if known else "")
+    models = [m for e in endpoints(result) for m in e.models]
+    clinical = list(dict.fromkeys(c for m in models for c in m.clinical))
     if clinical:
-        text += (
-            f"The clinical model used {_join([str(c) for c in clinical])}; missing values were imputed by the median "
+        sentences.append(
+            f"The clinical model used {_join(clinical)}; missing values were imputed by the median or the most "
+            "frequent category."
         )
-        text += "or the most frequent category. "
-    if any("combined" in m for e in endpoints(result) for m in e.models):
-        text += "The combined model was fitted on cross-fitted signature scores and the clinical variables. "
-    return text + "All steps were learnt from training patients only, and anew in every fold and resample."
-
-
-def _signature(result: Reportable) -> str:
-    kind = _option(result, "pipeline")
-    if kind in ("default", "ridge"):
-        return _default_signature()
-    return _named_signature(kind) if kind in MODELS else _lasso_signature(result)
-
-
-def _named_signature(kind: str) -> str:
-    tails = "" if kind in ("forest", "xgboost", "xgboost_aft") else "the tails of the others cut, all standardised, "
-    return f"constant features were removed, {tails}and {MODELS[kind]}."
-
-
-def _default_signature() -> str:
-    steps = default_pipeline().named_steps
-    final = steps["signature"]
-    return (
-        "constant features were removed, values further from the median than "
-        f"{steps['winsorize'].spread} robust standard deviations (interquartile range / 1.349) were set to that bound, "
-        "and all features entered a ridge regression on standardised features, its penalty chosen by "
-        f"{final.cv}-fold cross-validation."
-    )
-
-
-def _lasso_signature(result: Reportable) -> str:
-    correlation, alpha, rule, folds = (
-        _option(result, name) for name in ("correlation", "alpha", "rule", "penalty_folds")
-    )
-    penalty = "the largest penalty within one standard error of the minimum" if rule == "1se" else "the minimum"
-    return (
-        "constant features were removed, of two features with an absolute Spearman correlation above "
-        f"{correlation} the less relevant was removed, features with a univariable p above {alpha} were removed, and "
-        f"the rest entered a LASSO regression on standardised features with the penalty at {penalty} of the deviance "
-        f"in {folds or 10}-fold cross-validation."
-    )
+    if any(m.kind == "volume" for m in models):
+        sentences.append("A model of the logarithm of the tumour volume alone was the baseline.")
+    if any(m.kind == "combined" for m in models):
+        parts = "cross-fitted signature scores and the clinical variables" if clinical else "cross-fitted scores"
+        sentences.append(f"The combined model was fitted on {parts}.")
+    if (how := option(result, "calibration")) not in (None, "none"):
+        sentences.append(
+            f"The final models were recalibrated ({how}) on cross-fitted predictions of training patients."
+        )
+    sentences.append("All steps were learnt from training patients only, and anew in every fold and resample.")
+    return " ".join(filter(None, sentences))
 
 
 def _validation(result: Reportable) -> str:
-    if not setting(result, "options"):
-        return ""
-    folds, repeats, bootstraps = (_option(result, name) for name in ("folds", "repeats", "bootstraps"))
+    folds, repeats, bootstraps = (option(result, name) for name in ("folds", "repeats", "bootstraps"))
     scheme = f"{folds}-fold cross-validation by patient, repeated {repeats} times"
-    if "leave_one_center_out" in str(setting(result, "split")):
+    if repeats == 1:
+        scheme = f"{folds}-fold cross-validation by patient"
+    if result.facts.by_center:
         scheme = "leave-one-centre-out cross-validation"
-    text = f"In the training cohort the models were validated by {scheme}"
-    text += (
-        f", and by an optimism bootstrap of the whole pipeline with {bootstraps} resamples. " if bootstraps else ". "
-    )
-    performance = result.tables["performance"]
-    sources = set(performance["source"])
-    text += "Thresholds and risk cut-offs were chosen on out-of-fold training scores and frozen. "
+    sources = {e.source for e in result.evidence}
+    corrected = "optimism-corrected" in sources
+    more = f", and by an optimism bootstrap of the whole pipeline with {bootstraps} resamples" if corrected else ""
+    sentences = [f"In the training cohort the models were validated by {scheme}{more}.", *result.facts.rules]
+    sentences.append("Thresholds and risk cut-offs were chosen on out-of-fold training scores and frozen.")
     if "test" in sources:
-        text += "The frozen models were applied once to the test patients, who were set aside before training. "
-    if "external" in sources:
-        text += (
-            "The frozen models were applied once to the external patients, whose centres gave no patient to training. "
+        sentences.append(
+            "The frozen models were applied once to the test patients, who were set aside before training."
         )
-    return text.strip()
+    if "external" in sources:
+        sentences.append(
+            "The frozen models were applied once to the external patients, whose centres gave no patient to training."
+        )
+    return " ".join(sentences)
+
+
+# Tables that say what else was computed, with the sentence that goes with each.
+COMPUTED = {
+    "calibration": "Calibration was measured by slope, intercept and Brier score, and shown by lowess curves.",
+    "decision_curve": "Clinical usefulness was judged by decision curves.",
+    "kaplan_meier": "Risk groups were shown by Kaplan-Meier curves.",
+    "logrank": "Risk groups were compared by the log-rank test.",
+    "hazard_ratio": "The hazard of high against low risk was estimated by Cox regression.",
+    "follow_up": "Follow-up was estimated by reverse Kaplan-Meier.",
+    "survival_calibration": "Predicted survival at the horizon was compared with Kaplan-Meier in groups of risk.",
+    "survival_accuracy": "Predicted survival was judged by observed over expected events and the Brier score.",
+    "decision_curve_survival": "Net benefit was computed for the risk of an event by the horizon.",
+}
 
 
 def _statistics(result: Reportable) -> str:
     sentences = []
-    metrics = {e.metric for e in endpoints(result)}
-    if "auc" in metrics:
+    kinds = {e.survival for e in endpoints(result)}
+    if False in kinds:
         sentences.append(
-            "Discrimination was measured by the area under the ROC curve with DeLong's interval; sensitivity, "
-            "specificity and predictive values at the frozen threshold have Wilson intervals. In cross-validation only "
-            "patients of the same fold are compared with each other."
+            "Discrimination was measured by the area under the ROC curve; in cross-validation only patients of the "
+            "same fold are compared with each other."
         )
-        sentences.append("Calibration was measured by slope, intercept and Brier score, and shown by lowess curves.")
-    if table(result, "decision_curve") is not None:
-        sentences.append("Clinical usefulness was judged by decision curves.")
-    if "c_index" in metrics:
+    if True in kinds:
         sentences.append("Time to event was modelled by Cox regression and judged by Harrell's C-index.")
-    if table(result, "kaplan_meier") is not None:
-        sentences.append("Risk groups were compared by Kaplan-Meier curves and the log-rank test.")
-    if table(result, "delong") is not None:
+    sentences += [text for name, text in COMPUTED.items() if table(result, name) is not None]
+    if table(result, "delong") is not None or table(result, "concordance_comparison") is not None:
         sentences.append("Models were compared on the same patients; p-values were adjusted by Holm's method.")
-    level = _option(result, "confidence_level")
-    sentences.append(f"Intervals are {float(level or 0.95):.0%} confidence intervals; tests are two-sided.")
+    sentences += _intervals(result)
     return " ".join(sentences)
+
+
+def _intervals(result: Reportable) -> list[str]:
+    """Return how the intervals of the main models were made, as the evidence says it."""
+    used: dict[str, list[str]] = {}
+    for endpoint in endpoints(result):
+        for found in result.evidence:
+            if found.model == endpoint.main and found.has_interval and found.method and found.source in HONEST:
+                used.setdefault(found.method, []).append(label(found.metric))
+    listed = "; ".join(f"{method} ({', '.join(dict.fromkeys(names))})" for method, names in used.items())
+    made = f", made by these methods: {listed}" if listed else ""
+    return [f"Intervals are {result.facts.level} confidence intervals{made}; tests are two-sided."]
 
 
 def _software(result: Reportable) -> str:
@@ -260,27 +241,24 @@ def _software(result: Reportable) -> str:
 
 
 def _cited(result: Reportable) -> Iterator[str]:
-    metrics = {e.metric for e in endpoints(result)}
-    yield from ("delong", "wilson") if "auc" in metrics else ()
-    yield from ("cox",) if "c_index" in metrics else ()
-    if "c_index" in metrics or "optimism-corrected" in set(result.tables["performance"]["source"]):
+    kinds = {e.survival for e in endpoints(result)}
+    yield from ("delong", "wilson") if False in kinds else ()
+    yield from ("cox",) if True in kinds else ()
+    if True in kinds or any(e.source == "optimism-corrected" for e in result.evidence):
         yield "harrell"
-    for name, key in (("decision_curve", "dca"), ("kaplan_meier", "km")):
+    for name, key in (
+        ("decision_curve", "dca"), ("decision_curve_survival", "dca"), ("kaplan_meier", "km"),
+        ("follow_up", "follow_up"),
+    ):  # fmt: skip
         if table(result, name) is not None:
             yield key
-    if table(result, "lasso_path") is not None:
-        yield "ridge" if _option(result, "pipeline") in ("default", "ridge") else "lasso"
-    signatures = setting(result, "signatures")
-    features = str(
-        {k: v for k, v in signatures.items() if not _is_network(v)} if isinstance(signatures, Mapping) else ""
-    )
-    if "Extractor" in features or "extractor" in features or "image" in features:
-        yield "ibsi" if "ibsi" in features else "pyradiomics"
+    for signature in result.facts.signatures:
+        yield from PENALTIES.get(signature.pipeline.penalty, ())
+        standard = signature.extraction.get("definitions")
+        yield from (standard,) if standard in REFERENCES else ()
 
 
-def _option(result: Reportable, name: str) -> Any:
-    options = setting(result, "options")
-    return options.get(name) if isinstance(options, Mapping) else getattr(options, name, None)
+PENALTIES = {"ridge": ("ridge",), "LASSO": ("lasso",), "elastic net": ("lasso", "ridge")}
 
 
 def settings_rows(result: Reportable) -> list[tuple[str, str]]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pandas as pd
 
-BASELINES = ("prevalence", "volume")
-# How much a kind of prediction says about new patients, the most first.
+from radiokit.validation._evidence import BASELINES, Evidence, ModelKind, StudyEndpoint, StudyFacts, select
+
+# What the predictions of each source are, in words; the most independent of training first.
 SOURCES = {
     "external": "external",
     "test": "test",
@@ -43,41 +42,44 @@ class Reportable(Protocol):
     def spec(self) -> Any:
         """What was asked for."""
 
-
-@dataclass(frozen=True)
-class Endpoint:
-    """An outcome with the models that predict it, in the order of the result; the last one is the main one."""
-
-    metric: str
-    models: list[str]
+    @property
+    def endpoints(self) -> tuple[StudyEndpoint, ...]:
+        """Each outcome with its models."""
 
     @property
-    def main(self) -> str:
-        """The model of all predictors, which a study builds last."""
-        strong = [m for m in self.models if kind(m) not in BASELINES]
-        return (strong or self.models)[-1]
+    def evidence(self) -> tuple[Evidence, ...]:
+        """How good each model is."""
 
-    def of_kind(self, wanted: str) -> str | None:
-        """Return the clinical or volume model of this outcome, where there is one beside the main one."""
-        return next((m for m in self.models if kind(m) == wanted and m != self.main), None)
+    @property
+    def facts(self) -> StudyFacts:
+        """What is true of this run."""
 
 
-def endpoints(result: Reportable) -> list[Endpoint]:
-    """Return the binary and the survival outcome of the study, those that have models."""
-    performance = table(result, "performance")
-    if performance is None:
-        return []
-    found = []
-    for metric in ("auc", "c_index"):
-        models = performance.loc[performance["metric"] == metric, "model"].astype(str)
-        if len(models):
-            found.append(Endpoint(metric, list(dict.fromkeys(models))))
-    return found
+def endpoints(result: Reportable) -> list[StudyEndpoint]:
+    """Return the outcomes that have models."""
+    return [e for e in result.endpoints if e.models]
 
 
-def kind(model: str) -> str:
-    """Return the first word of a model's name: what it was built from, without the name of the outcome."""
-    return re.split(r"[^A-Za-z0-9]", model.lower(), maxsplit=1)[0]
+def kinds(result: Reportable) -> dict[str, ModelKind]:
+    """Return the kind of each model by its name."""
+    return {m.name: m.kind for e in result.endpoints for m in e.models}
+
+
+def is_baseline(result: Reportable, model: str) -> bool:
+    """Whether a model is there to be beaten only."""
+    return kinds(result).get(model) in BASELINES
+
+
+def evidence(result: Reportable, **wanted: str) -> list[Evidence]:
+    """Return the evidence of a model, cohort, source or metric."""
+    return select(result.evidence, **wanted)
+
+
+def honest(result: Reportable, endpoint: StudyEndpoint, model: str, metric: str | None = None) -> list[Evidence]:
+    """Return the evidence of a model in patients it was not trained on, the most independent first."""
+    found = evidence(result, model=model, metric=metric or endpoint.metric)
+    order = {"external": 0, "test": 1, "out-of-fold": 2}
+    return sorted((e for e in found if e.source in order), key=lambda e: order[e.source])
 
 
 def table(result: Reportable, name: str) -> pd.DataFrame | None:
@@ -93,7 +95,19 @@ def model_names(result: Reportable) -> list[str]:
 
 def main_models(result: Reportable) -> list[str]:
     """Return the main model of each outcome."""
-    return [e.main for e in endpoints(result)] or model_names(result)[-1:]
+    return [e.main for e in endpoints(result)]
+
+
+def setting(result: Reportable, name: str) -> Any:
+    """Return what was asked for, None where it was not."""
+    spec = result.spec
+    return spec.get(name) if isinstance(spec, Mapping) else getattr(spec, name, None)
+
+
+def option(result: Reportable, name: str) -> Any:
+    """Return an option of the study, None where it was not set."""
+    options = setting(result, "options")
+    return options.get(name) if isinstance(options, Mapping) else getattr(options, name, None)
 
 
 def averaged(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -106,12 +120,6 @@ def averaged(predictions: pd.DataFrame) -> pd.DataFrame:
     return predictions.groupby(keys, sort=False).agg({**numbers, **rest}).reset_index()
 
 
-def setting(result: Reportable, name: str) -> Any:
-    """Return what was asked for, None where it was not."""
-    spec = result.spec
-    return spec.get(name) if isinstance(spec, Mapping) else getattr(spec, name, None)
-
-
 def unit_of_time(result: Reportable) -> str:
     """Return the unit of follow-up, where the study names one."""
-    return str(setting(result, "time_unit") or "")
+    return str(setting(result, "time_unit") or option(result, "time_unit") or "")

@@ -11,16 +11,20 @@ import numpy as np
 import pandas as pd
 
 LABELS = {
-    "auc": "AUC", "auc_a": "AUC A", "auc_b": "AUC B", "brier": "Brier", "brier_scaled": "Scaled Brier",
-    "c_index": "C-index", "c_index_a": "C-index A", "c_index_b": "C-index B",
-    "calibration_in_the_large": "In the large", "calibration_intercept": "Intercept", "calibration_slope": "Slope",
-    "case_id": "Case", "center_p_value": "p, centres", "coef": "Coefficient", "coef_raw": "Per unit", "e_50": "E 50",
-    "e_90": "E 90", "e_avg": "E avg", "e_max": "E max", "f1": "F1", "hazard_ratio": "Hazard ratio", "ici": "ICI",
-    "lr_negative": "LR−", "lr_positive": "LR+", "mcc": "MCC", "model_a": "Model A", "model_b": "Model B", "n": "n",
-    "n_cases": "Cases", "n_events": "Events", "n_features": "Features", "n_patients": "Patients", "npv": "NPV",
-    "o_e": "O/E", "odds_ratio": "Odds ratio", "p": "p", "p_adjusted": "p adjusted", "p_value": "p", "ppv": "PPV",
-    "r2": "R²", "se": "SE", "selection_frequency": "Selected", "smd": "SMD", "vif": "VIF",
-    "volume_correlation": "ρ with volume",
+    "auc": "AUC", "auc_a": "AUC A", "auc_b": "AUC B", "auc_fold_mean": "AUC, mean of folds",
+    "auc_pooled": "AUC, pooled", "brier": "Brier", "brier_scaled": "Scaled Brier", "c_index": "C-index",
+    "c_index_a": "C-index A", "c_index_b": "C-index B", "calibration_in_the_large": "In the large",
+    "calibration_intercept": "Intercept", "calibration_slope": "Slope", "case_id": "Case",
+    "center_p_value": "p, centres", "ci_high": "Upper limit", "ci_low": "Lower limit", "coef": "Coefficient",
+    "coef_raw": "Per unit", "corrected_632plus": "Corrected, .632+", "cumulative_hazard": "Cumulative hazard",
+    "dxy": "Somers' D", "e_50": "E 50", "e_90": "E 90", "e_avg": "E avg", "e_max": "E max", "f1": "F1",
+    "hazard_ratio": "Hazard ratio", "ibs": "Integrated Brier", "ibs_scaled": "Scaled integrated Brier", "ici": "ICI",
+    "lr_negative": "LR−", "lr_positive": "LR+", "mcc": "MCC", "median": "Median survival",
+    "median_follow_up": "Median follow-up", "model_a": "Model A", "model_b": "Model B", "n": "n",
+    "n_bootstraps": "Resamples", "n_cases": "Cases", "n_events": "Events", "n_features": "Features",
+    "n_missing": "Missing", "n_patients": "Patients", "npv": "NPV", "o_e": "O/E", "odds_ratio": "Odds ratio",
+    "p": "p", "p_adjusted": "p adjusted", "p_value": "p", "ppv": "PPV", "r2": "R²", "r2_nagelkerke": "R²", "se": "SE",
+    "selection_frequency": "Selected", "smd": "SMD", "vif": "VIF", "volume_correlation": "ρ with volume",
 }  # fmt: skip
 ESTIMATES = ("estimate", "odds_ratio", "hazard_ratio", "difference", "auc", "c_index", "net_benefit", "survival")
 MISSING = "–"
@@ -161,9 +165,15 @@ def csv_uri(frame: pd.DataFrame) -> str:
 
 
 def performance_view(
-    performance: pd.DataFrame, metrics: Sequence[str], *, name: str, caption: str, note: str, sources: Mapping[str, str]
+    performance: pd.DataFrame,
+    metrics: Sequence[str],
+    *,
+    name: str,
+    caption: str,
+    level: str,
+    sources: Mapping[str, str],
 ) -> TableView:
-    """Present a long table of metrics as one row a model and cohort."""
+    """Present a long table of metrics as one row for each model and cohort."""
     present = [m for m in metrics if m in set(performance["metric"])]
     rows: list[list[Cell]] = []
     keys = [c for c in ("cohort", "source", "model") if c in performance.columns]
@@ -188,7 +198,34 @@ def performance_view(
                 cells.append(Cell(MISSING, number=True))
         rows.append(cells)
     header = ["Cohort", "Model", "n", "Events", *(["Threshold"] if thresholds else []), *(label(m) for m in present)]
-    return TableView(header, rows, caption, csv_uri(performance), name, [note])
+    return TableView(header, rows, caption, csv_uri(performance), name, _notes(chosen, present, level, sources))
+
+
+def _notes(shown: pd.DataFrame, metrics: Sequence[str], level: str, sources: Mapping[str, str]) -> list[str]:
+    """Return what a reader has to know of the numbers that are there, and of no others."""
+    notes = [f"Estimate with {level} interval under it, where there is one. n: patients."]
+    if "source" in shown and (shown["source"] == "train").any():
+        notes[0] += " Apparent: judged on its own training patients, no validation."
+    methods = _methods(shown, metrics, sources)
+    return [*notes, f"How: {'; '.join(methods)}."] if methods else notes
+
+
+def _methods(shown: pd.DataFrame, metrics: Sequence[str], sources: Mapping[str, str]) -> list[str]:
+    """Return the methods of the table with the indices and sources that they belong to."""
+    if "method" not in shown:
+        return []
+    used: dict[str, tuple[list[str], list[str]]] = {}
+    for metric in metrics:
+        own = shown[(shown["metric"] == metric) & shown["method"].notna()]
+        for method, source in zip(own["method"].astype(str), own["source"].astype(str), strict=True):
+            names, where = used.setdefault(method, ([], []))
+            names.append(label(metric))
+            where.append(sources.get(source, source))
+    return [
+        f"{', '.join(dict.fromkeys(names))} ({', '.join(dict.fromkeys(where))}): {method}"
+        for method, (names, where) in used.items()
+        if method != "constant probability"
+    ]
 
 
 def cohort_label(cohort: object, source: object, sources: Mapping[str, str]) -> str:

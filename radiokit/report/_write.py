@@ -57,12 +57,10 @@ def write_report(
     Examples
     --------
     >>> import tempfile
-    >>> from types import SimpleNamespace
     >>> import pandas as pd
+    >>> from radiokit.study import StudyResult
     >>> tables = {"failures": pd.DataFrame({"case_id": ["P1"], "error": ["MaskError"], "message": ["empty mask"]})}
-    >>> result = SimpleNamespace(
-    ...     tables=tables, predictions=pd.DataFrame(), warnings=[], provenance={}, models={}, spec=None
-    ... )
+    >>> result = StudyResult(tables, pd.DataFrame())
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     "empty mask" in write_report(result, folder).read_text()
     True
@@ -103,12 +101,9 @@ def write_folder(result: Reportable, folder: str | os.PathLike[str]) -> Path:
     Examples
     --------
     >>> import tempfile
-    >>> from types import SimpleNamespace
     >>> import pandas as pd
-    >>> flow = pd.DataFrame({"step": ["read"], "n_patients": [3]})
-    >>> result = SimpleNamespace(
-    ...     tables={"flow": flow}, predictions=pd.DataFrame(), warnings=[], provenance={}, models={}, spec=None
-    ... )
+    >>> from radiokit.study import StudyResult
+    >>> result = StudyResult({"flow": pd.DataFrame({"step": ["read"], "n_patients": [3]})}, pd.DataFrame())
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     report = write_folder(result, folder)
     ...     sorted(p.name for p in Path(folder).rglob("*") if p.is_file())

@@ -320,7 +320,8 @@ def path_tables(endpoint: Endpoint) -> dict[str, pd.DataFrame]:
             continue
         curve = final.path_.rename(columns={"lambda": "penalty", "cv_mean": "deviance", "cv_se": "se"})
         curves.append(curve.assign(model=model.name))
-        steps = pd.DataFrame(final.coef_path_, index=curve["penalty"].to_numpy(), columns=final.feature_names_in_)
+        standardised = final.coef_path_ * final.scale_  # as the other coefficients of the report
+        steps = pd.DataFrame(standardised, index=curve["penalty"].to_numpy(), columns=final.feature_names_in_)
         used = steps.loc[:, (steps != 0).any()].rename_axis(index="penalty", columns="feature")
         weights.append(used.stack().rename("coef").reset_index().assign(model=model.name))
     tables = {}

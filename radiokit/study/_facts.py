@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from radiokit.features import RadiomicsExtractor
 from radiokit.models._describe import PipelineFacts
 from radiokit.study._cohort import Patients, Roles
 from radiokit.study._endpoint import Data, Endpoint
@@ -52,10 +53,13 @@ def study_facts(
 ) -> StudyFacts:
     """Return what is true of this run."""
     endpoints = [e for e in endpoints if e.models]
+    predictors = [*map(str, data.clinical), *(c for own in data.features.values() for c in own)]
     return StudyFacts(
         confidence_level=options.confidence_level,
         cohorts=_cohorts(data),
         signatures=tuple(s for e in endpoints for s in _signatures(e, data, sources, outcome_name(e, roles))),
+        n_missing=int(data.X[predictors].isna().to_numpy().sum()),
+        n_predictors=len(predictors),
         sample_sizes=tuple(sample_size(e, data, outcome_name(e, roles)) for e in endpoints),
         by_center=split.by_center and patients.center is not None,
         several_cases=several_cases,
@@ -90,7 +94,31 @@ def _signature(name: str, outcome: str, source: Source, count: int, pipeline: Pi
         return SignatureFacts(name, outcome, "network", count, pipeline)
     if source.extractor is None:
         return SignatureFacts(name, outcome, "table", count, pipeline, measured_again=again)
-    origin: Any = "deep features" if hasattr(source.extractor, "backbone") else "images"
-    standard = str(getattr(source.extractor, "standard", ""))
-    settings = " ".join(str(source.extractor).split())
-    return SignatureFacts(name, outcome, origin, count, pipeline, settings, standard, again)
+    if hasattr(source.extractor, "backbone"):
+        return SignatureFacts(
+            name, outcome, "deep features", count, pipeline, {"network": _words(source.extractor)}, again
+        )
+    return SignatureFacts(name, outcome, "images", count, pipeline, _extraction(source.extractor), again)
+
+
+def _extraction(extractor: RadiomicsExtractor) -> dict[str, str]:
+    """Return the settings of an extraction by step, defaults too."""
+    return {
+        "definitions": extractor.standard,
+        "image types": _words(extractor.filters),
+        "feature classes": _words(extractor.families),
+        "resampling": _words(extractor.resampling),
+        "discretisation": _words(extractor.discretization),
+        "normalisation": _words(extractor.normalization),
+        "resegmentation": _words(extractor.resegmentation),
+    }
+
+
+def _words(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k}: {_words(v)}" for k, v in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_words, value))
+    return " ".join(str(value).split())

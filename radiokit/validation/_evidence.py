@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -134,8 +134,8 @@ class CohortFacts:
 class SignatureFacts:
     """Where the features of a signature come from, and what its pipeline does with them.
 
-    `origin` is what was given; `settings` the extraction in words, where the study did it; `standard` its definitions;
-    `measured_again` says how features were measured again, where they were.
+    `origin` is what was given; `extraction` holds the settings by step ("resampling", "discretisation", ...), where the
+    study measured the features itself; `measured_again` says how features were measured again, where they were.
     """
 
     name: str
@@ -143,8 +143,7 @@ class SignatureFacts:
     origin: Literal["table", "images", "deep features", "network"]
     n_features: int
     pipeline: PipelineFacts
-    settings: str = ""
-    standard: str = ""
+    extraction: Mapping[str, str] = field(default_factory=dict)
     measured_again: str = ""
 
 
@@ -183,21 +182,28 @@ class StudyFacts:
         One for each signature and outcome.
     sample_sizes : tuple of SampleSize
         One for each outcome.
+    n_missing, n_predictors : int
+        Missing values among clinical columns and features of all patients, and the number of these columns.
     by_center : bool
         Whether the cross-validation leaves out one centre at a time.
     several_cases : bool
         Whether patients had several cases, which became one row.
     frozen : tuple of str
         Models that were written as frozen models.
+    rules : tuple of str
+        Sentences on how numbers were made, for the methods text: how repeats of a cross-validation are summarised.
     """
 
     confidence_level: float = 0.95
     cohorts: tuple[CohortFacts, ...] = ()
     signatures: tuple[SignatureFacts, ...] = ()
     sample_sizes: tuple[SampleSize, ...] = ()
+    n_missing: int = 0
+    n_predictors: int = 0
     by_center: bool = False
     several_cases: bool = False
     frozen: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
 
     @property
     def level(self) -> str:

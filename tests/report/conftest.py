@@ -10,7 +10,18 @@ import pandas as pd
 import pytest
 
 from radiokit.datasets import make_feature_table
+from radiokit.models import signature_pipeline
+from radiokit.models._describe import describe_pipeline
 from radiokit.stats import auc, calibration, compare_aucs, decision_curve, table_one, threshold_metrics
+from radiokit.validation._evidence import (
+    CohortFacts,
+    SampleSize,
+    SignatureFacts,
+    StudyEndpoint,
+    StudyFacts,
+    StudyModel,
+    evidence_of,
+)
 
 AGES = [("age", a, a - 30) for a in range(30, 100, 10)]
 HOSTILE = "<script>alert('x')</script>"
@@ -42,7 +53,7 @@ def predictions() -> pd.DataFrame:
 
 
 def performance(frame: pd.DataFrame) -> pd.DataFrame:
-    rows = []
+    rows: list[dict[str, Any]] = []
     for (cohort, source, model), part in frame.groupby(["cohort", "source", "model"], sort=False):
         part = part.drop_duplicates("case_id")
         common = {"model": model, "cohort": cohort, "source": source, "n": len(part), "n_events": part["y_true"].sum()}
@@ -146,11 +157,50 @@ def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     }
 
 
+def endpoint(*, survival: bool = False, suffix: str = "") -> StudyEndpoint:
+    """The four models of the predictions, as a study names and describes them."""
+    name = "relapse" if survival else "node metastasis"
+    models = (
+        StudyModel(f"volume{suffix}", "volume", name),
+        StudyModel(f"clinical{suffix}", "clinical", name, (), ("age", HOSTILE)),
+        StudyModel(f"radiomics{suffix}", "signature", name, ("radiomics",)),
+        StudyModel(f"combined{suffix}", "combined", name, ("radiomics",), ("age", HOSTILE)),
+    )
+    return StudyEndpoint(name, survival, models)
+
+
+def facts(kind: str = "ridge", **changes: Any) -> StudyFacts:
+    pipeline = describe_pipeline(signature_pipeline(kind))
+    known: dict[str, Any] = {
+        "cohorts": (CohortFacts("training", 110, ("Lyon", "Paris")), CohortFacts("external", 50, ("Nice",))),
+        "signatures": (SignatureFacts("radiomics", "node metastasis", "table", 107, pipeline),),
+        "sample_sizes": (SampleSize("node metastasis", 110, 55, 109, 110, 900.0),),
+        "n_missing": 0,
+        "n_predictors": 109,
+        "frozen": ("volume", "clinical", "radiomics", "combined"),
+    }
+    return StudyFacts(**{**known, **changes})
+
+
+@pytest.fixture(scope="session")
+def make_endpoint() -> Any:
+    return endpoint
+
+
+@pytest.fixture(scope="session")
+def make_facts() -> Any:
+    return facts
+
+
 @pytest.fixture(scope="session")
 def result() -> Any:
     frame = predictions()
+    made = tables(frame)
     return SimpleNamespace(
-        tables=tables(frame),
+        endpoints=(endpoint(),),
+        evidence=evidence_of(made["performance"].assign(method="delong"), 0.95),
+        facts=facts(),
+        tables=made,
         predictions=frame,
         warnings=["Events per parameter: 6.5. Fewer than 10 make estimates fragile.", f"A column is called {HOSTILE}."],
         provenance={"radiokit": "0.1", "seed": 0, "packages": {"numpy": "2.0"}, "note": HOSTILE},

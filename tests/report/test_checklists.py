@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,9 +11,11 @@ import pandas as pd
 import pytest
 
 from radiokit.exceptions import ParameterError
+from radiokit.models._describe import PipelineFacts
 from radiokit.report import checklist, checklist_score
 from radiokit.report._checklists import HERE, TITLES
 from radiokit.report._facts import AUTHOR, FACTS, MET, OUT, PARTLY, UNMET
+from radiokit.validation._evidence import SignatureFacts, StudyFacts
 
 STATUSES = {MET, PARTLY, AUTHOR, UNMET, OUT}
 
@@ -45,7 +48,8 @@ def test_weights_are_those_of_metrics(shared: Path) -> None:
 
 def test_a_network_answers_for_its_settings_too(result: Any) -> None:
     """Of the items on extraction METRICS leaves out for networks the standardised software only, not the settings."""
-    deep = SimpleNamespace(**{**vars(result), "spec": {"signatures": {"CT": "DeepExtractor()"}}})
+    network = SignatureFacts("CT", "node metastasis", "network", 1, PipelineFacts("a network", network=True))
+    deep = SimpleNamespace(**{**vars(result), "facts": StudyFacts(signatures=(network,))})
     status = checklist(deep, "metrics").set_index("item")["status"]
     assert (status[["8", "10", "12", "14", "15", "16"]] == OUT).all()
     assert (status[["11", "13", "17"]] != OUT).all()
@@ -76,9 +80,12 @@ def test_what_a_study_knows(result: Any) -> None:
 
 
 def test_without_other_centres_and_clinical_columns_items_are_not_met(result: Any) -> None:
-    performance = result.tables["performance"]
-    inside = performance[(performance["source"] == "out-of-fold") & (performance["model"] == "radiomics")]
-    poor = SimpleNamespace(**{**vars(result), "tables": {**result.tables, "performance": inside}, "spec": {}})
+    inside = tuple(e for e in result.evidence if e.source == "out-of-fold" and e.model == "radiomics")
+    (endpoint,) = result.endpoints
+    alone = replace(endpoint, models=tuple(m for m in endpoint.models if m.kind == "signature"))
+    poor = SimpleNamespace(
+        **{**vars(result), "evidence": inside, "endpoints": (alone,), "facts": StudyFacts(), "spec": {}}
+    )
     status = checklist(poor, "metrics").set_index("item")["status"]
     assert (status[["4", "24", "25", "26", "27"]] == UNMET).all()
     assert checklist(poor, "clear").set_index("item").loc["17", "status"] == UNMET
