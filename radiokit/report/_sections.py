@@ -78,6 +78,8 @@ def _entry(result: Reportable, name: str, frame: pd.DataFrame, entry: Entry) -> 
         return [_table_one(frame, name, entry)]
     if name == "cox":
         frame = _not_shown_yet(result, frame)
+    if name == "missing" and "n_missing" in frame:
+        frame = frame[frame["n_missing"] > 0]  # the file has every column
     if name == "baseline_survival":
         frame = frame[frame["model"].isin(main_models(result))] if "model" in frame else frame
     columns = [c for c in entry.columns if c in frame.columns] or None

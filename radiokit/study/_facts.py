@@ -9,7 +9,9 @@ from radiokit.features import RadiomicsExtractor
 from radiokit.models._describe import PipelineFacts
 from radiokit.study._cohort import Patients, Roles
 from radiokit.study._endpoint import Data, Endpoint
+from radiokit.study._missing import present
 from radiokit.study._options import Options
+from radiokit.study._over_repeats import RULE
 from radiokit.study._pipelines import describe
 from radiokit.study._sample_size import sample_size
 from radiokit.study._sources import Source
@@ -58,11 +60,12 @@ def study_facts(
         confidence_level=options.confidence_level,
         cohorts=_cohorts(data),
         signatures=tuple(s for e in endpoints for s in _signatures(e, data, sources, outcome_name(e, roles))),
-        n_missing=int(data.X[predictors].isna().to_numpy().sum()),
+        n_missing=sum(int((~present(data.X[name])).sum()) for name in predictors),
         n_predictors=len(predictors),
         sample_sizes=tuple(sample_size(e, data, outcome_name(e, roles)) for e in endpoints),
         by_center=split.by_center and patients.center is not None,
         several_cases=several_cases,
+        rules=(RULE,) if options.repeats > 1 and not split.by_center else (),
         frozen=tuple(m.name for e in endpoints for m in e.models),
     )
 
