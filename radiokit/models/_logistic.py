@@ -344,7 +344,9 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
 
 def _check_room(X: FloatArray, cases: float) -> None:
     """Refuse what has a coefficient for every case: Firth's likelihood has no end of profile then."""
-    if np.linalg.matrix_rank(X - X.mean(axis=0)) >= cases - 1 and X.shape[1] > 1:
+    centred = X - X.mean(axis=0)
+    size = np.abs(centred).max(axis=0, initial=0.0)
+    if np.linalg.matrix_rank(centred / np.where(size > 0, size, 1.0)) >= cases - 1 and X.shape[1] > 1:
         raise InputError(
             f"X has {X.shape[1]} columns for {cases:g} cases, as many coefficients as cases; required for firth=True: "
             "fewer. Choose columns, or use penalty=."

@@ -274,6 +274,14 @@ def inverse(information: FloatArray) -> FloatArray:
         return np.asarray(np.linalg.pinv(information, hermitian=True), dtype=float)
 
 
+def quadratic_form(u: FloatArray, matrix: FloatArray) -> float:
+    """Return ``u' matrix^-1 u`` of a covariance or information matrix, whatever the units of its rows."""
+    size = np.sqrt(matrix.diagonal())
+    size = np.where(size > 0, size, 1.0)
+    v = u / size
+    return float(v @ np.linalg.lstsq(matrix / np.outer(size, size), v, rcond=None)[0])
+
+
 def independent_columns(information: FloatArray, events: float) -> NDArray[np.bool_]:
     """Mark the columns that are not linear in those before them, by Cholesky's elimination without pivoting."""
     rest = information.copy()

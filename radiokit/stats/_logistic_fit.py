@@ -133,10 +133,9 @@ def fit_firth(X: FloatArray, y: NDArray[np.bool_], weight: FloatArray | None = N
     The covariance is the inverse Fisher information at the estimate.
     """
     scaled, cases = _standardise(X), _Cases.of(y, weight)
-    free = np.ones(scaled.Z.shape[1], dtype=bool)
-    gamma, value, information = _firth(scaled.Z, cases, np.zeros(free.size), free)
-    only = np.arange(free.size) == 0
-    null = _firth(scaled.Z, cases, np.zeros(free.size), only)[1]
+    every = np.eye(scaled.Z.shape[1])
+    gamma, value, information = _firth(scaled.Z, cases, np.zeros(len(every)), every)
+    null = _firth(scaled.Z, cases, np.zeros(len(every)), every[:, :1])[1]
     return LogisticFit(scaled.coef(gamma), scaled.covariance(information), value, null, False)
 
 
@@ -168,55 +167,71 @@ def profile_firth(
     """Test each coefficient, and bound it where the profile of the penalised likelihood falls by half a quantile.
 
     As logistf; Heinze and Schemper 2002 (doi:10.1002/sim.1047). The determinant is that of the full model throughout.
+    A coefficient of the original columns is a linear combination of those of the standardised ones, and its profile is
+    the maximum over all that give the combination one value: so the location and scale of a column play no part.
     """
-    scaled = _standardise(X)
-    k = scaled.Z.shape[1]
-    # On the original columns, since a profile belongs to a coefficient; scaled only, to keep the numbers tame.
-    columns = np.column_stack([np.ones(len(X)), X[:, scaled.used[1:]]])
-    size = np.sqrt(np.mean(columns**2, axis=0))
-    Z, cases = columns / size, _Cases.of(y, weight)
-    start = scaled.back @ _firth(scaled.Z, cases, np.zeros(k), np.ones(k, dtype=bool))[0] * size
-    best, value, information = _firth(Z, cases, start, np.ones(k, dtype=bool))
-    se = np.sqrt(np.diagonal(inverse(information)))
+    scaled, cases = _standardise(X), _Cases.of(y, weight)
+    every = np.eye(scaled.Z.shape[1])
+    gamma, value, information = _firth(scaled.Z, cases, np.zeros(len(every)), every)
+    covariance = inverse(information)
     drop = chi2.ppf(confidence_level, 1) / 2
     result = np.full((4, scaled.used.size), np.nan)
-    for j, place in enumerate(np.flatnonzero(scaled.used)):
-        statistic = max(2 * (value - _profile(Z, cases, best, j, 0.0)), 0.0)
-        low = _limit(Z, cases, best, j, value - drop, -se[j])
-        high = _limit(Z, cases, best, j, value - drop, se[j])
-        result[:, place] = statistic, chi2.sf(statistic, 1), low / size[j], high / size[j]
+    for place, weights in zip(np.flatnonzero(scaled.used), scaled.back, strict=True):
+        profile = _Profile.of(scaled.Z, cases, gamma, covariance, weights)
+        statistic = max(2 * (value - profile.at(-profile.best / profile.se)), 0.0)
+        low, high = (profile.best + profile.se * profile.limit(value - drop, side) for side in (-1.0, 1.0))
+        result[:, place] = statistic, chi2.sf(statistic, 1), low, high
     return FirthProfile(*result)
 
 
-def _profile(Z: FloatArray, cases: _Cases, best: FloatArray, j: int, value: float) -> float:
-    """Penalised log-likelihood with coefficient j held at `value`."""
-    start = best.copy()
-    start[j] = value
-    return _firth(Z, cases, start, np.arange(best.size) != j)[1]
+@dataclass(frozen=True, eq=False)
+class _Profile:
+    """Penalised log-likelihood where a linear combination of the coefficients lies t standard errors from its best."""
 
+    Z: FloatArray
+    cases: _Cases
+    gamma: FloatArray
+    along: FloatArray
+    across: FloatArray
+    best: float
+    se: float
 
-def _limit(Z: FloatArray, cases: _Cases, best: FloatArray, j: int, wanted: float, step: float) -> float:
-    def gap(at: float) -> float:
-        return _profile(Z, cases, best, j, at) - wanted
+    @classmethod
+    def of(
+        cls, Z: FloatArray, cases: _Cases, gamma: FloatArray, covariance: FloatArray, weights: FloatArray
+    ) -> _Profile:
+        # Along the direction in which the likelihood falls least; free across it, where the combination is level.
+        se = float(np.sqrt(weights @ covariance @ weights))
+        along, across = covariance @ weights / se, np.linalg.svd(weights[None, :])[2][1:].T
+        return cls(Z, cases, gamma, along, across, float(weights @ gamma), se)
 
-    inside, outside = best[j], best[j] + 2 * step
-    for _ in range(40):
-        if gap(outside) < 0:
-            return float(brentq(gap, inside, outside, xtol=1e-12, rtol=1e-12))
-        inside, outside = outside, outside + 2 * (outside - best[j])
-    return float(np.copysign(np.inf, step))
+    def at(self, t: float) -> float:
+        """Maximum at t standard errors from the estimate."""
+        return _firth(self.Z, self.cases, self.gamma + t * self.along, self.across)[1]
+
+    def limit(self, wanted: float, side: float) -> float:
+        """Where the profile has fallen to `wanted`, in standard errors on one side; infinite where it never does."""
+        inside, outside = 0.0, 2 * side
+        for _ in range(40):
+            if self.at(outside) < wanted:
+                return float(brentq(lambda t: self.at(t) - wanted, inside, outside, xtol=1e-11, rtol=1e-11))
+            inside, outside = outside, 3 * outside
+        return side * np.inf
 
 
 def _firth(
-    Z: FloatArray, cases: _Cases, gamma: FloatArray, free: NDArray[np.bool_]
+    Z: FloatArray, cases: _Cases, gamma: FloatArray, directions: FloatArray
 ) -> tuple[FloatArray, float, FloatArray]:
-    """Maximise over the free coefficients by Fisher scoring with the modified score, halved where it overshoots."""
+    """Maximise from gamma on along the directions (columns), by Fisher scoring with the modified score.
+
+    Steps are halved where they overshoot.
+    """
     value, score, information = _penalised(Z, cases, gamma)
     for _ in range(FIRTH_ITERATIONS):
-        if not free.any() or np.max(np.abs(score[free])) < SCORE_TOLERANCE * len(Z):
+        slope = directions.T @ score
+        if not slope.size or np.max(np.abs(slope)) < SCORE_TOLERANCE * len(Z):
             break
-        step = np.zeros_like(gamma)
-        step[free] = inverse(information[np.ix_(free, free)]) @ score[free]
+        step = directions @ (inverse(directions.T @ information @ directions) @ slope)
         step *= min(1.0, 5.0 / max(np.max(np.abs(step)), 1e-300))
         for _ in range(30):
             following = _penalised(Z, cases, gamma + step)

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from radiokit.exceptions import DataWarning, InputError, SeparationWarning
 from radiokit.stats import Test, concordance_index
 from radiokit.stats._baseline import from_steps
-from radiokit.stats._cox_fit import CoxFit, fit_cox
+from radiokit.stats._cox_fit import CoxFit, fit_cox, quadratic_form
 from radiokit.stats._cox_residuals import robust_covariance
 from radiokit.stats._design import check_frame, column_design
 from radiokit.stats._formula_fit import formula_data
@@ -367,7 +367,7 @@ class CoxModel(BaseEstimator):
         self.likelihood_ratio_ = _chi_square(2 * (fit.log_likelihood - fit.log_likelihood_null), df)
         self.score_test_ = _chi_square(fit.score_statistic, df)
         b, v = fit.coef[fit.used], self.covariance_[np.ix_(fit.used, fit.used)]
-        self.wald_ = _chi_square(float(b @ np.linalg.lstsq(v, b, rcond=None)[0]) if df else 0.0, df)
+        self.wald_ = _chi_square(quadratic_form(b, v) if df else 0.0, df)
         self.summary_ = wald_table(names, fit.coef, np.sqrt(self.covariance_.diagonal()), self.confidence_level)
         table = self._baseline.table()
         labels = pd.Series(self._strata_labels, dtype=object)

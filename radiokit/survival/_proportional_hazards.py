@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from radiokit.exceptions import InputError
 from radiokit.stats._censoring import survival_function
-from radiokit.stats._cox_fit import RiskSets, risk_sets
+from radiokit.stats._cox_fit import RiskSets, quadratic_form, risk_sets
 from radiokit.stats._cox_residuals import schoenfeld_residuals as _residuals
 from radiokit.stats._cox_residuals import time_interaction
 from radiokit.stats._inputs import FloatArray, check_choice, check_weights
@@ -185,5 +185,4 @@ def _transformed(time: FloatArray, event: NDArray[np.bool_], transform: str) -> 
 
 
 def _score_test(score: FloatArray, information: FloatArray, rows: NDArray[np.intp]) -> float:
-    u = score[rows]
-    return float(u @ np.linalg.lstsq(information[np.ix_(rows, rows)], u, rcond=None)[0])
+    return quadratic_form(score[rows], information[np.ix_(rows, rows)])
