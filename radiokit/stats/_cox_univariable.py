@@ -22,7 +22,7 @@ from radiokit.stats._cox_fit import (
     risk_sets,
     spread,
 )
-from radiokit.stats._inputs import FloatArray, as_floats, check_magnitude
+from radiokit.stats._inputs import FloatArray, as_floats, check_magnitude, refuse_repeated_columns
 from radiokit.stats._survival_inputs import check_times_events
 from radiokit.utils import same_rows
 
@@ -72,6 +72,7 @@ def cox_univariable(X: pd.DataFrame | ArrayLike, y: Any, *, ties: str = "efron")
     ['a']
     """
     same_rows(X=X, y=y)
+    refuse_repeated_columns(X, "X")
     time, event = check_times_events(y, events=True)
     values = as_floats(X, name="X")
     if values.ndim != 2 or len(values) != time.size:

@@ -78,9 +78,7 @@ def decision_curve(
     >>> table.loc[table["model"] == "model", "net_benefit"].tolist()
     [0.4375, 0.25]
     """
-    design = Design(y_true, probabilities, thresholds, prevalence, time, harm)
-    whole = np.arange(design.n)
-    return pd.concat([design.table(name, whole) for name in ("all", "none", *design.models)], ignore_index=True)
+    return Design(y_true, probabilities, thresholds, prevalence, time, harm).curves()
 
 
 class Design:
@@ -133,6 +131,11 @@ class Design:
         """Net benefit by threshold."""
         _, tp, fp = self.rates(name, cases)
         return self._benefit(name, tp, fp)
+
+    def curves(self) -> pd.DataFrame:
+        """Rows of all models in the whole sample, ``all`` and ``none`` first."""
+        whole = np.arange(self.n)
+        return pd.concat([self.table(name, whole) for name in ("all", "none", *self.models)], ignore_index=True)
 
     def table(self, name: str, cases: NDArray[np.intp]) -> pd.DataFrame:
         """Rows of one model."""

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from radiokit.exceptions import InputError
-from radiokit.stats._decision import Design, decision_curve
+from radiokit.stats._decision import Design
 from radiokit.stats._inputs import FloatArray, check_level
 from radiokit.utils import parallel_map, spawn_seeds
 
@@ -21,11 +21,14 @@ def decision_curve_band(
     y_true: Any,
     probabilities: pd.DataFrame | Mapping[str, ArrayLike],
     *,
+    thresholds: ArrayLike | None = None,
+    prevalence: float | None = None,
+    time: float | None = None,
+    harm: Mapping[str, float] | None = None,
     n_bootstraps: int = 1000,
     confidence_level: float = 0.95,
     random_state: Seed = None,
     n_jobs: int | None = None,
-    **options: Any,
 ) -> pd.DataFrame:
     """Decision curves with a pointwise bootstrap band of the net benefit.
 
@@ -35,6 +38,14 @@ def decision_curve_band(
         As in `decision_curve`.
     probabilities : DataFrame or dict of name -> array-like of shape (n,)
         As in `decision_curve`.
+    thresholds : array-like, optional
+        As in `decision_curve`.
+    prevalence : float, optional
+        As in `decision_curve`.
+    time : float, optional
+        As in `decision_curve`.
+    harm : dict of name -> float, optional
+        As in `decision_curve`.
     n_bootstraps : int
         Number of bootstrap samples of patients.
     confidence_level : float
@@ -43,8 +54,6 @@ def decision_curve_band(
         Seed; the result does not depend on `n_jobs`.
     n_jobs : int or None
         Joblib workers.
-    **options : object
-        ``thresholds, prevalence, time, harm`` of `decision_curve`.
 
     Returns
     -------
@@ -72,9 +81,9 @@ def decision_curve_band(
     >>> table.columns[-2:].tolist()
     ['ci_low', 'ci_high']
     """
-    design = Design(y_true, probabilities, **options)
+    design = Design(y_true, probabilities, thresholds, prevalence, time, harm)
     curves = _bootstrap(design, n_bootstraps, random_state, n_jobs)
-    table = decision_curve(y_true, probabilities, **options)
+    table = design.curves()
     low, high = _percentiles(curves, confidence_level)
     known = table["net_benefit"].notna().to_numpy()
     return table.assign(ci_low=np.where(known, low.ravel(), np.nan), ci_high=np.where(known, high.ravel(), np.nan))
@@ -85,11 +94,14 @@ def decision_curve_difference(
     probabilities: pd.DataFrame | Mapping[str, ArrayLike],
     *,
     reference: str | None = None,
+    thresholds: ArrayLike | None = None,
+    prevalence: float | None = None,
+    time: float | None = None,
+    harm: Mapping[str, float] | None = None,
     n_bootstraps: int = 1000,
     confidence_level: float = 0.95,
     random_state: Seed = None,
     n_jobs: int | None = None,
-    **options: Any,
 ) -> pd.DataFrame:
     """Differences in net benefit between models, with bootstrap intervals.
 
@@ -102,6 +114,14 @@ def decision_curve_difference(
     reference : str, optional
         Compare each model with this one, which may be ``"all"`` or ``"none"``; default all pairs of models, or with one
         model only, ``"all"`` and ``"none"``.
+    thresholds : array-like, optional
+        As in `decision_curve`.
+    prevalence : float, optional
+        As in `decision_curve`.
+    time : float, optional
+        As in `decision_curve`.
+    harm : dict of name -> float, optional
+        As in `decision_curve`.
     n_bootstraps : int
         Number of bootstrap samples of patients.
     confidence_level : float
@@ -110,8 +130,6 @@ def decision_curve_difference(
         Seed; the result does not depend on `n_jobs`.
     n_jobs : int or None
         Joblib workers.
-    **options : object
-        ``thresholds, prevalence, time, harm`` of `decision_curve`.
 
     Returns
     -------
@@ -139,7 +157,7 @@ def decision_curve_difference(
     >>> table[["model_a", "model_b"]].values.tolist()
     [['p', 'q']]
     """
-    design = Design(y_true, probabilities, **options)
+    design = Design(y_true, probabilities, thresholds, prevalence, time, harm)
     names = ["all", "none", *design.models]
     pairs = _pairs(list(design.models), reference)
     curves = _bootstrap(design, n_bootstraps, random_state, n_jobs)

@@ -22,7 +22,8 @@ def hosmer_lemeshow(y_true: ArrayLike, probability: ArrayLike, *, groups: int = 
     probability : array-like of shape (n,)
         Predicted probability of the positive class, in [0, 1].
     groups : int
-        Number of groups of about equal size, 3 or more. Groups with the same limits are merged.
+        Number of groups of about equal size, 3 or more. Groups with the same limits are merged; where fewer than three
+        would be left of a few distinct probabilities, each of these is a group.
     external : bool
         The data are not those that the model was fitted on: degrees of freedom g instead of g - 2.
 
@@ -61,6 +62,8 @@ def hosmer_lemeshow(y_true: ArrayLike, probability: ArrayLike, *, groups: int = 
     check_count(groups, 3, name="groups")  # the test has groups - 2 degrees of freedom
     cuts = np.unique(type7_quantiles(p, np.minimum(np.arange(groups + 1) * (1 / groups), 1)))
     _, group, n = np.unique(np.searchsorted(cuts[1:-1], p, side="left"), return_inverse=True, return_counts=True)
+    if n.size < 3 <= np.unique(p).size <= groups:
+        _, group, n = np.unique(p, return_inverse=True, return_counts=True)
     if n.size < 3:
         raise InputError(
             f"The probabilities fall into {n.size} groups only (they have {np.unique(p).size} distinct values); "

@@ -60,9 +60,17 @@ def columns_of(values: Any, name: str) -> dict[str, Any]:
     return {f"{name}[{k!r}]": v for k, v in values.items()} if isinstance(values, Mapping) else {name: values}
 
 
+def refuse_repeated_columns(table: Any, name: str) -> None:
+    """Refuse a table in which two columns have one name."""
+    if isinstance(table, pd.DataFrame) and table.columns.has_duplicates:
+        twice = table.columns[table.columns.duplicated()][0]
+        raise InputError(f"{name} repeats the column {twice!r}; required: each once. Rename or drop one.")
+
+
 def check_named_columns(values: Any, n: int, *, name: str) -> dict[str, FloatArray]:
     """Return a dict or DataFrame of scores as name -> finite floats."""
     if isinstance(values, pd.DataFrame):
+        refuse_repeated_columns(values, name)
         values = {column: values[column].to_numpy() for column in values.columns}
     if not isinstance(values, Mapping) or not values:
         raise InputError(

@@ -10,15 +10,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.special import chdtrc, fdtrc
 from scipy.stats import rankdata
 
 from radiokit.exceptions import DataWarning, InputError
+from radiokit.stats._columns import as_column
 from radiokit.stats._contingency import chi_squared_test, fisher_exact_test
-from radiokit.stats._design import check_frame
+from radiokit.stats._design import check_frame, level_text
 from radiokit.stats._inputs import FloatArray, check_magnitude, type7_quantiles
 
 _OVERALL = "overall"
+BLANK = "(blank)"
 
 
 def table_one(
@@ -41,7 +44,8 @@ def table_one(
     variables : sequence of str, optional
         Columns to describe, in this order; default all but `by`.
     categorical : sequence of str
-        Numeric columns to count by level. Text, boolean and categorical columns are counted anyway.
+        Columns to count by level whatever they hold: numbers, or numbers mixed with text. Text, boolean and categorical
+        columns are counted anyway.
     nonnormal : sequence of str
         Continuous columns to test by ranks (and to show as median and quartiles, see ``statistic``).
     exact : sequence of str
@@ -52,14 +56,16 @@ def table_one(
     DataFrame
         A row a variable, level and group: ``variable, level, group, statistic, n, n_missing, mean, sd, median, q1, q3,
         minimum, maximum, count, percent, test, p_value, smd``. ``level`` is empty for continuous variables; the first
-        group is ``overall``; ``n`` counts patients with a value, and ``percent`` is of these. Test, p-value and SMD
-        belong to the variable and are repeated in each of its rows. `format_table_one` makes the printed table of it.
+        group is ``overall``; empty text is the level ``(blank)``; ``n`` counts patients with a value, and ``percent``
+        is of these. Test, p-value and SMD belong to the variable and are repeated in each of its rows.
+        `format_table_one` makes the printed table of it.
 
     Raises
     ------
     InputError
-        If a named column does not exist, a column is neither numbers nor levels, its numbers are too large or small to
-        be squared, or `by` has no groups.
+        If a named column does not exist, a column is neither numbers nor levels, mixes numbers with text or holds many
+        numbers written as text (and is not named in `categorical`), its numbers are too large or small to be squared,
+        or `by` has no groups.
 
     Warns
     -----
@@ -68,6 +74,9 @@ def table_one(
 
     Notes
     -----
+    An object column that holds numbers only is a column of numbers. Levels are compared as text: 1, 1.0 and
+    "1" are one.
+
     P-values: one-way ANOVA with equal variances (two groups: Student's t test); Kruskal-Wallis for `nonnormal`;
     chi-squared (Yates in 2 × 2 tables), Fisher for `exact`. SMD: :math:`|m_1-m_2|/\sqrt{(s_1^2+s_2^2)/2}`; categorical
     :math:`\sqrt{(p_1-p_2)^\top S^{-1} (p_1-p_2)}` with S the mean of the multinomial covariances (Yang & Dalton 2012);
@@ -85,13 +94,18 @@ def table_one(
     [['overall', 65.0], ['0', 55.0], ['1', 75.0]]
     """
     _check_columns(data, by, variables, categorical, nonnormal, exact)
-    names = list(variables) if variables is not None else [c for c in data.columns if c != by]
+    names = list(dict.fromkeys(variables)) if variables is not None else [c for c in data.columns if c != by]
     if not names:
         raise InputError(f"table_one has nothing to describe (columns: {list(data.columns)}, by={by!r}).")
+    alike = {str(a) for a, b in combinations(names, 2) if str(a) == str(b)}
+    if alike:
+        raise InputError(f"Two columns are called {min(alike)!r} when written as text; rename one.")
     groups = _groups(data, by)
     parts = []
     for name in names:
         column = data[name]
+        if not _is_flag(column):
+            column = as_column(column, factor=name in categorical)
         if name in categorical or not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
             parts.append(_categorical(name, column, groups, exact=name in exact))
         else:
@@ -148,25 +162,37 @@ def _groups(data: pd.DataFrame, by: str | None) -> dict[str, Any]:
             DataWarning,
             stacklevel=3,
         )
-    masks = {_label(level): (data[by] == level).to_numpy(dtype=bool, na_value=False) for level in _levels(data[by])}
+    levels, text = _levels(data[by])
+    masks = {level: text == level for level in levels}
     if _OVERALL in masks:
         raise InputError(f"A group of {by!r} is called {_OVERALL!r}, the name of the column for all; rename it.")
     return {_OVERALL: known, **masks}
 
 
-def _levels(column: pd.Series) -> list[Any]:
-    present = column.dropna().unique().tolist()
+def _is_flag(column: pd.Series) -> bool:
+    """Whether a column of objects holds true and false only, with gaps."""
+    return column.dtype == object and column.dropna().map(lambda value: isinstance(value, bool | np.bool_)).all()
+
+
+def _levels(column: pd.Series) -> tuple[list[str], NDArray[Any]]:
+    """Return the names of the levels in order, and the level of each patient as text, None where it is missing."""
+    known = column.notna()
+    present = column[known].unique().tolist()
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return [level for level in column.dtype.categories if level in present]
-    try:
-        return sorted(present)
-    except TypeError:
-        return sorted(present, key=str)
+        present = [level for level in column.dtype.categories if level in present]
+    else:
+        try:
+            present = sorted(present)
+        except TypeError:
+            present = sorted(present, key=_label)
+    text = np.array([_label(value) if k else None for value, k in zip(column, known, strict=True)], dtype=object)
+    return list(dict.fromkeys(map(_label, present))), text
 
 
 def _label(level: Any) -> str:
-    """Text of a level; a 0/1 column with gaps, which pandas holds as 0.0 and 1.0, is written 0 and 1."""
-    return str(int(level)) if isinstance(level, float) and level.is_integer() else str(level)
+    """Text of a level: 0.0 and 1.0, as pandas holds a 0/1 column with gaps, are written 0 and 1; blanks are seen."""
+    text = level_text(level)
+    return text if text.strip() else BLANK
 
 
 def _continuous(name: Any, column: pd.Series, groups: dict[str, Any], *, nonnormal: bool) -> pd.DataFrame:
@@ -207,11 +233,11 @@ def _continuous(name: Any, column: pd.Series, groups: dict[str, Any], *, nonnorm
 
 
 def _categorical(name: Any, column: pd.Series, groups: dict[str, Any], *, exact: bool) -> pd.DataFrame:
-    levels = _levels(column)
-    counts = {g: np.array([int((column[mask] == level).sum()) for level in levels]) for g, mask in groups.items()}
+    levels, text = _levels(column)
+    counts = {g: np.array([int((text[mask] == level).sum()) for level in levels]) for g, mask in groups.items()}
     rows = [
         {
-            "level": _label(level),
+            "level": level,
             "group": group,
             "n": int(count.sum()),
             "n_missing": int(groups[group].sum() - count.sum()),

@@ -51,18 +51,19 @@ def format_table_one(table: pd.DataFrame, *, decimals: int = 1, show_missing: bo
     """
     if not set(TABLE_ONE_COLUMNS) <= set(table.columns):
         raise InputError("table lacks columns of table_one; required: what table_one returned.")
-    groups = list(dict.fromkeys(table["group"]))
-    sizes = (table["n"] + table["n_missing"]).groupby(table["group"]).first()
+    sizes = (table["n"] + table["n_missing"]).groupby(table["group"], sort=False).first()
+    groups = {group: f"{group} (n = {size})" for group, size in sizes.items()}
     rows: list[dict[str, str]] = []
     for variable, part in table.groupby("variable", sort=False):
         rows += _format_variable(str(variable), part, groups, decimals, show_missing)
-    printed = pd.DataFrame(rows).fillna("").rename(columns={g: f"{g} (n = {sizes[g]})" for g in groups})
-    return printed if len(groups) > 2 else printed.drop(columns=["p", "Test", "SMD"])
+    tests = ["p", "Test", "SMD"] if len(groups) > 2 else []
+    return pd.DataFrame(rows, columns=["Characteristic", *groups.values(), *tests]).fillna("")
 
 
 def _format_variable(
-    variable: str, part: pd.DataFrame, groups: list[str], decimals: int, show_missing: bool
+    variable: str, part: pd.DataFrame, groups: dict[str, str], decimals: int, show_missing: bool
 ) -> list[dict[str, str]]:
+    """Rows of one variable; `groups` holds the header of each group's column."""
     first = part.iloc[0]
     tail = {
         "p": p_text(first["p_value"]),
@@ -71,18 +72,21 @@ def _format_variable(
     }
     levels = list(dict.fromkeys(part["level"]))
     cells = {(row["level"], row["group"]): _cell(row, decimals) for _, row in part.iterrows()}
+
+    def line(name: str, level: str) -> dict[str, str]:
+        return {"Characteristic": name, **{header: cells[level, g] for g, header in groups.items()}}
+
     label = {"mean (sd)": "mean (SD)", "n (%)": "n (%)"}.get(first["statistic"], first["statistic"])
-    if first["statistic"] != "n (%)" or not levels[0]:
-        rows = [{"Characteristic": f"{variable}, {label}", **{g: cells["", g] for g in groups}, **tail}]
+    if first["statistic"] != "n (%)" or levels == [""]:
+        rows = [{**line(f"{variable}, {label}", ""), **tail}]
     elif [level.lower() for level in levels] in (["no", "yes"], ["0", "1"], ["false", "true"]):
-        name = f"{variable} = {levels[1]}, {label}"
-        rows = [{"Characteristic": name, **{g: cells[levels[1], g] for g in groups}, **tail}]
+        rows = [{**line(f"{variable} = {levels[1]}, {label}", levels[1]), **tail}]
     else:
         rows = [{"Characteristic": f"{variable}, {label}", **tail}]
-        rows += [{"Characteristic": f"  {level}", **{g: cells[level, g] for g in groups}} for level in levels]
+        rows += [line(f"  {level}", level) for level in levels]
     missing = part.groupby("group")["n_missing"].first()
     if show_missing and missing.any():
-        rows.append({"Characteristic": "  missing", **{g: str(missing[g]) for g in groups}})
+        rows.append({"Characteristic": "  missing", **{header: str(missing[g]) for g, header in groups.items()}})
     return rows
 
 

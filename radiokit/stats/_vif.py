@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from radiokit.exceptions import InputError
-from radiokit.stats._inputs import as_floats, check_magnitude
+from radiokit.stats._inputs import as_floats, check_magnitude, refuse_repeated_columns
 
 
 def vif(X: pd.DataFrame | ArrayLike) -> pd.DataFrame:
@@ -44,6 +44,7 @@ def vif(X: pd.DataFrame | ArrayLike) -> pd.DataFrame:
     >>> vif(pd.DataFrame({"a": [1, 2, 3, 4], "b": [1, 3, 2, 4]}))["vif"].round(4).tolist()
     [2.7778, 2.7778]
     """
+    refuse_repeated_columns(X, "X")
     values = as_floats(X, name="X")
     if values.ndim != 2 or not len(values):
         raise InputError(f"X has shape {values.shape}; required: (n, p) with n >= 1, a row a case.")

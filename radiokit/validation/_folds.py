@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import PredefinedSplit
 from sklearn.pipeline import Pipeline
 
-from radiokit.exceptions import InputError, LeakageError, OutcomeError
+from radiokit.exceptions import InputError, LeakageError, OutcomeError, RadiokitError
 from radiokit.utils import check_binary_target, check_survival_target, is_survival_target, same_rows
 from radiokit.validation._copies import one_patient
 
@@ -26,6 +26,9 @@ def check_data(X: Any, y: Any, groups: Any) -> tuple[Any, NDArray[Any], NDArray[
     if frame.index.has_duplicates:
         raise InputError("The index of X repeats ids; required: one id a row. Use X.reset_index() or add the lesion.")
     same_rows(X=X, y=y, groups=groups)
+    if frame.columns.has_duplicates:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise InputError(f"X repeats the column {twice!r}; required: each once. Rename or drop one.")
     target = check_survival_target(y) if is_survival_target(y) else check_binary_target(y, name="y")
     patients = frame.index.to_numpy() if groups is None else np.asarray(groups)
     for name, size in (("y", target.size), ("groups", patients.size)):
@@ -152,7 +155,17 @@ def _fitting(wanted: int, y: NDArray[Any], groups: NDArray[Any]) -> int:
 
 def fit(model: Any, X: pd.DataFrame, y: NDArray[Any]) -> Any:
     """Fit to a checked outcome; a binary one is given as 0 and 1, as scikit-learn's own data are."""
-    return model.fit(X, y if y.dtype.names else y.astype(int))
+    try:
+        return model.fit(X, y if y.dtype.names else y.astype(int))
+    except ValueError as error:
+        gaps = X.isna().sum()
+        if "NaN" in str(error) and gaps.any() and not isinstance(error, RadiokitError):
+            raise InputError(
+                f"{int((gaps > 0).sum())} columns of X have missing values ({int(gaps.max())} of {len(X)} in "
+                f"{gaps.idxmax()!r}) and {type(model).__name__} takes none; required: an imputer inside the pipeline, "
+                "so that it is learnt in every fold, or complete cases."
+            ) from error
+        raise
 
 
 def score(model: Any, X: pd.DataFrame, survival: bool) -> NDArray[np.float64]:

@@ -166,6 +166,16 @@ def test_hosmer_lemeshow_is_hoslem(oracle: dict[str, Any], part: tuple[str, np.n
     assert both.sum() == pytest.approx(want["chisq"], rel=1e-10)
 
 
+def test_hosmer_lemeshow_of_three_distinct_risks_has_three_groups() -> None:
+    """A score with three risks: each is a group. The sum is by hand: O 1, 2, 3 of 4 against E 0.8, 2, 3.2."""
+    p = np.repeat([0.2, 0.5, 0.8], 4)
+    y = np.array([1, 0, 0, 0, 1, 1, 0, 0, 1, 1, 1, 0])
+    test = hosmer_lemeshow(y, p)
+    assert test.statistic == pytest.approx(0.2**2 / (0.8 * 0.8) + 0 + 0.2**2 / (3.2 * 0.2), rel=1e-12)
+    assert test.df == 1
+    assert hosmer_lemeshow(y, p, external=True).df == 3
+
+
 def test_hosmer_lemeshow_of_certain_predictions() -> None:
     p = np.repeat([0.0, 0.5, 1.0], 4)
     good, bad = np.repeat([0, 0, 1, 1], 3), np.repeat([0, 0, 1, 1], 3)

@@ -166,3 +166,73 @@ def test_fisher_of_a_large_two_by_two_table_is_the_hypergeometric_tail() -> None
 def test_nothing_to_describe_is_said() -> None:
     with pytest.raises(InputError, match="nothing to describe"):
         table_one(pd.DataFrame({"dead": [0, 1]}), by="dead")
+
+
+def test_a_blank_level_is_seen_and_keeps_the_others() -> None:
+    data = pd.DataFrame({"g": [0, 0, 0, 1, 1, 1], "edu": ["2", "1", "1", "", "1", "2"]})
+    printed = format_table_one(table_one(data, by="g"))
+    assert printed["Characteristic"].tolist() == ["edu, n (%)", "  (blank)", "  1", "  2"]
+    assert printed.iloc[:, 1].tolist() == ["", "1 (16.7)", "3 (50.0)", "2 (33.3)"]
+    spaces = format_table_one(table_one(data.assign(edu=["2", "1", "1", "  ", "", "2"]), by="g"))
+    assert spaces.iloc[1, 1] == "2 (33.3)"
+    only = format_table_one(table_one(data.assign(edu=""), by="g"))
+    assert only["Characteristic"].tolist() == ["edu, n (%)", "  (blank)"]
+    groups = format_table_one(table_one(data, by="edu"))
+    assert groups.columns[2:5].tolist() == ["(blank) (n = 1)", "1 (n = 3)", "2 (n = 2)"]
+
+
+@pytest.mark.parametrize("names", [["stage", "age"], ["age", "stage"], ["stage"], ["flag", "stage"]])
+def test_columns_are_in_order_whatever_comes_first(names: list[str]) -> None:
+    data = pd.DataFrame({"y": [0, 0, 1, 1], "stage": list("abab"), "age": [50.0, 60, 70, 80], "flag": [0, 1, 1, 1]})
+    printed = format_table_one(table_one(data, by="y", variables=names))
+    wanted = ["Characteristic", "overall (n = 4)", "0 (n = 2)", "1 (n = 2)", "p", "Test", "SMD"]
+    assert printed.columns.tolist() == wanted
+    assert not printed.isna().any(axis=None)
+
+
+def test_groups_may_be_called_like_the_other_columns() -> None:
+    data = pd.DataFrame({"arm": ["p", "p", "Test", "Test"], "age": [1.0, 2, 3, 5]})
+    printed = format_table_one(table_one(data, by="arm"))
+    assert printed.columns.tolist()[1:5] == ["overall (n = 4)", "Test (n = 2)", "p (n = 2)", "p"]
+    assert printed.iloc[0, [2, 3]].tolist() == ["4.0 (1.4)", "1.5 (0.7)"]
+
+
+@pytest.mark.parametrize("dtype", ["object", "Int64", "Float64", "decimal", "with None"])
+def test_numbers_are_numbers_whatever_dtype_holds_them(dtype: str) -> None:
+    from decimal import Decimal
+
+    age = [50, 61, 72, 83, 94, 45]
+    held = {
+        "decimal": pd.Series([Decimal(a) for a in age]),
+        "with None": pd.Series([*age[:5], None], dtype=object),
+        "object": pd.Series(age, dtype=object),
+    }.get(dtype)
+    if held is None:
+        held = pd.Series(age, dtype=dtype)
+    table = table_one(pd.DataFrame({"g": list("aabbba"), "age": held}), by="g")
+    assert table["statistic"].unique().tolist() == ["mean (sd)"]
+    plain = pd.Series(age, dtype=float).where(pd.notna(held))
+    pd.testing.assert_frame_equal(table, table_one(pd.DataFrame({"g": list("aabbba"), "age": plain}), by="g"))
+
+
+def test_numbers_mixed_with_text_are_refused_or_levels_by_name() -> None:
+    data = pd.DataFrame({"g": list("aabb"), "stage": [1, 2, "3a", "1"]})
+    with pytest.raises(InputError, match=r"'stage' mixes numbers"):
+        table_one(data, by="g")
+    table = table_one(data, by="g", categorical=["stage"])
+    counted = table[table["group"] == "overall"].set_index("level")["count"]
+    assert counted.to_dict() == {"1": 2, "2": 1, "3a": 1}  # 1 and "1" are one level
+    ages = pd.DataFrame({"g": list("ab") * 8, "age": [str(50 + k) for k in range(16)]})
+    with pytest.raises(InputError, match="written as text"):
+        table_one(ages, by="g")
+
+
+def test_flags_of_objects_are_levels() -> None:
+    data = pd.DataFrame({"g": list("aabb"), "flag": pd.Series([True, False, None, True], dtype=object)})
+    printed = format_table_one(table_one(data, by="g"))
+    assert printed["Characteristic"].tolist() == ["flag = True, n (%)", "  missing"]
+
+
+def test_columns_that_read_the_same_are_refused() -> None:
+    with pytest.raises(InputError, match="'1' when written as text"):
+        table_one(pd.DataFrame({1: [1.0, 2], "1": [3.0, 4]}))
