@@ -132,8 +132,8 @@ def _imputer(step: SimpleImputer, facts: PipelineFacts) -> PipelineFacts:
 
 
 def _repeatability(step: RepeatabilitySelector, facts: PipelineFacts) -> PipelineFacts:
-    limit = "lower confidence limit of the " if step.use == "ci_low" else ""
-    how = f"features whose {limit}intraclass correlation {step.form} was below {step.threshold:g} were removed"
+    limit = f"whose lower {100 * step.confidence_level:.10g}% limit was" if step.use == "ci_low" else "that was"
+    how = f"features with an intraclass correlation, {step.form}, {limit} below {step.threshold:g} were removed"
     return _reduced(facts, how, repeatable=True)
 
 

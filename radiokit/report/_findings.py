@@ -33,7 +33,7 @@ def findings_of(result: Reportable, endpoint: StudyEndpoint) -> list[str]:
         other = endpoint.of_kind(kind)
         if other is not None:
             texts += _compared(result, endpoint, other.name, worst)
-    return texts + _spread(result, endpoint) + _level(result, endpoint)
+    return texts + _spread(result, endpoint) + level_sentences(result, endpoint)
 
 
 def _lead(result: Reportable, endpoint: StudyEndpoint, worst: Evidence, *, alone: bool) -> str:
@@ -126,7 +126,7 @@ def _verdict(found: Evidence) -> str:
     return "the interval is too wide to judge them"
 
 
-def _level(result: Reportable, endpoint: StudyEndpoint) -> list[str]:
+def level_sentences(result: Reportable, endpoint: StudyEndpoint) -> list[str]:
     """Say in which cohort the predictions of the main model are too low or too high on the whole, beyond chance."""
     frame = table(result, "survival_accuracy" if endpoint.survival else "calibration")
     limits = (

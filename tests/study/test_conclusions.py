@@ -12,12 +12,13 @@ import pytest
 from scipy.stats import norm
 
 from radiokit.datasets import make_feature_table
-from radiokit.report._headline import _calibration as headline_calibration
+from radiokit.report._findings import level_sentences
 from radiokit.report._headline import headline
 from radiokit.stats import auc, calibration
 from radiokit.study import Options, Study
 from radiokit.study._conclusions import COLUMNS, NO, UNKNOWN, YES, _calibrated, _precision
 from radiokit.study._detectable import detectable_auc, hanley_se
+from radiokit.validation._evidence import StudyEndpoint, StudyModel
 
 OPTIONS = Options(folds=3, repeats=2, bootstraps=0, subsamples=5)
 
@@ -138,5 +139,6 @@ def test_probabilities_of_the_right_spread_may_still_be_too_low() -> None:
         table = calibration(y.astype(int), 1 / (1 + np.exp(-logit))).to_frame().assign(model="m", cohort="external")
         verdict, reason = _calibrated(table.assign(cohort="external").iloc[0])
         assert verdict == expected, reason
-        said = headline_calibration(SimpleNamespace(tables={"calibration": table}), "external", "m")
-        assert ("On the whole they are too low" in said[0]) == (expected == NO)
+        endpoint = StudyEndpoint("y", False, (StudyModel("m", "signature", "y"),))
+        said = level_sentences(SimpleNamespace(tables={"calibration": table}), endpoint)
+        assert ("On the whole they are too low" in " ".join(said)) == (expected == NO)

@@ -72,7 +72,7 @@ def test_everyone_is_told(result, tmp_path: Path) -> None:
         (said,) = load_signature(file).card["repeatability"]
         assert (said["icc_form"], said["icc"], said["kept"], said["patients"]) == ("ICC(2,1)", 0.75, 6, 60)
     assert checklist(result, "metrics").set_index("item").loc["14", "status"] != "not met"
-    assert "ICC(2,1), whose lower 95% limit was at least 0.75" in " ".join(methods_text(result))
+    assert "ICC(2,1), whose lower 95% limit was below 0.75 were removed" in " ".join(methods_text(result))
     assert result.spec.signatures["ct"]["repeat"] == "table of 8 columns"
 
 
