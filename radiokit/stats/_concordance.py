@@ -12,7 +12,7 @@ from radiokit.exceptions import InputError, OutcomeError
 from radiokit.stats._censoring import censoring_function
 from radiokit.stats._inputs import FloatArray, check_choice, check_score, check_weights, normal_quantile
 from radiokit.stats._results import Result
-from radiokit.stats._survival_inputs import check_times_events
+from radiokit.stats._survival_inputs import check_groups, check_times_events
 from radiokit.stats._wald import wald
 from radiokit.utils import same_rows, tie_to
 from radiokit.utils._jit import compiled
@@ -110,6 +110,7 @@ def concordance_index(
     tau: float | None = None,
     confidence_level: float = 0.95,
     sample_weight: ArrayLike | None = None,
+    strata: ArrayLike | None = None,
 ) -> Concordance:
     r"""Concordance index of a risk score: the share of comparable pairs in which the earlier event has the higher risk.
 
@@ -128,6 +129,8 @@ def concordance_index(
         Level of the interval.
     sample_weight : array-like of shape (n,), optional
         Positive case weights; a pair counts by the product of its two.
+    strata : array-like of shape (n,), optional
+        Stratum of each case; only pairs within a stratum are compared, as for a stratified Cox model.
 
     Returns
     -------
@@ -151,7 +154,8 @@ def concordance_index(
 
     summed over comparable pairs; G is the Kaplan-Meier estimate of remaining uncensored. The variance is the sum of
     squares of :math:`\big(\sum_j w k_{ij} - C \sum_j w\big)/\sum w` over cases, each with all its pairs in either
-    role. As R's survival::concordance with ``timewt`` "n" or "n/G2"; computed in O(n log n).
+    role. As R's survival::concordance with ``timewt`` "n" or "n/G2" and ``strata()``, in each of which G is estimated
+    apart; computed in O(n log n).
 
     How to read it: the probability that, of two patients, the one with the higher score has the event first. It ranks
     only: a score can have a high C and wrong predicted risks. With heavy or uneven censoring prefer ``"uno"`` with a
@@ -167,12 +171,13 @@ def concordance_index(
     >>> concordance_index(y, [3, 4, 1, 2]).estimate
     0.8
     """
-    same_rows(y=y, risk=risk, sample_weight=sample_weight)
+    same_rows(y=y, risk=risk, sample_weight=sample_weight, strata=strata)
     z = normal_quantile(confidence_level)
     check_choice(method, ("harrell", "uno"), name="method")
     time, event = check_times_events(y)
     weight = check_weights(sample_weight, time.size)
-    pairs = _count(time, event, check_score(risk, time.size, name="risk"), method, tau, weight)
+    layer, _ = check_groups(strata, time.size, name="strata")
+    pairs = _count(time, event, check_score(risk, time.size, name="risk"), method, tau, weight, layer)
     concordant, discordant, tied = (float(c) if weight is not None else int(c) for c in pairs.counts)
     se = float(np.sqrt(np.sum(pairs.influence**2)))
     return Concordance(
@@ -281,20 +286,24 @@ def _count(
     method: str,
     tau: float | None,
     case_weight: FloatArray | None,
+    strata: NDArray[np.intp] | None = None,
 ) -> _Pairs:
     if tau is not None and not tau > 0:
         raise InputError(f"tau is {tau!r}; required: a positive time.")
     last = np.inf if tau is None else float(tie_to(tau, time))
-    # With one event the weights cancel, and G need not be defined.
-    weighted = method == "uno" and event.sum() > 1
-    given = np.ones_like(time) if case_weight is None else case_weight
     opens = event & (time <= last)
-    weight = opens.astype(float)
-    if weighted:
-        weight[opens] = censoring_function(time, event, case_weight).before(time[opens]) ** -2.0
-    order = np.lexsort((~event, time))
-    distinct, rank = np.unique(risk[order], return_inverse=True)
-    sums, counts = _pair_sums(time[order], event[order], rank + 1, distinct.size, weight[order], given[order])
+    given = np.ones_like(time) if case_weight is None else case_weight
+    sums, counts = np.zeros((time.size, 3)), np.zeros(3)
+    for k in range(1 if strata is None else int(strata.max()) + 1):
+        rows = slice(None) if strata is None else strata == k
+        t, e = time[rows], event[rows]
+        weight = _opening_weight(t, e, opens[rows], method, None if case_weight is None else case_weight[rows])
+        order = np.lexsort((~e, t))
+        distinct, rank = np.unique(risk[rows][order], return_inverse=True)
+        own = np.empty((t.size, 3))
+        own[order], found = _pair_sums(t[order], e[order], rank + 1, distinct.size, weight[order], given[rows][order])
+        sums[rows] = own
+        counts += found
     total = sums[:, :3].sum() / 2
     if not total > 0:
         raise OutcomeError(
@@ -303,9 +312,18 @@ def _count(
         )
     right = sums[:, 0] + sums[:, 2] / 2
     estimate = float(right.sum() / 2 / total)
-    influence = np.empty_like(time)
-    influence[order] = (right - estimate * sums.sum(axis=1)) / total
-    return _Pairs(estimate, influence, counts)
+    return _Pairs(estimate, (right - estimate * sums.sum(axis=1)) / total, counts)
+
+
+def _opening_weight(
+    time: FloatArray, event: NDArray[np.bool_], opens: NDArray[np.bool_], method: str, case_weight: FloatArray | None
+) -> FloatArray:
+    """Weight of the pairs that each event opens: 1, or Uno's inverse squared probability of being uncensored."""
+    weight = opens.astype(float)
+    # With one event the weights cancel, and G need not be defined.
+    if method == "uno" and event.sum() > 1:
+        weight[opens] = censoring_function(time, event, case_weight).before(time[opens]) ** -2.0
+    return weight
 
 
 @compiled

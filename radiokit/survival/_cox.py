@@ -287,9 +287,12 @@ class CoxModel(BaseEstimator):
         Returns
         -------
         float
-            Concordance, pairs across strata included.
+            Concordance; of pairs within a stratum where the model has strata, as R's coxph prints it.
         """
-        return concordance_index(y, self.predict(X)).estimate
+        layer = self._split(X)[1]
+        if self.strata is not None and layer is None:
+            raise InputError(f"X lacks the strata {self.strata!r}; risks are compared within them only.")
+        return concordance_index(y, self.predict(X), strata=layer).estimate
 
     def covariates(self, X: Any) -> tuple[FloatArray, NDArray[np.intp]]:
         """Covariates as the model sees them, and the number of each row's stratum.

@@ -214,3 +214,16 @@ def test_a_feature_that_separates_has_a_small_p_value() -> None:
     assert tested.separated.tolist() == [True, False]
     assert tested.p_value[0] < 1e-5
     assert np.isnan(tested.p_value[1])
+
+
+def test_ridge_compares_with_the_share_of_events(data: pd.DataFrame) -> None:
+    """The null likelihood is that of one probability for all, n (p log p + q log q), with and without weights."""
+    X, y = data[["a", "b"]], data["y"].to_numpy()
+    for weight in (np.ones(len(y)), np.random.default_rng(0).uniform(0.5, 2, len(y))):
+        model = LogisticModel(penalty=0.1).fit(X, y, sample_weight=weight)
+        share, n = np.average(y, weights=weight), weight.sum()
+        null = n * (share * np.log(share) + (1 - share) * np.log(1 - share))
+        p = model.predict_proba(X)[:, 1]
+        fitted = weight @ np.where(y == 1, np.log(p), np.log(1 - p))
+        assert model.log_likelihood_ == pytest.approx(fitted, rel=1e-10)
+        assert model.likelihood_ratio_.statistic == pytest.approx(2 * (fitted - null), rel=1e-9)

@@ -236,3 +236,62 @@ def test_unknown_stratum() -> None:
         model.predict_survival(X.drop(columns="site"), [1])
     with pytest.raises(InputError, match="not in the training set"):
         model.predict_survival(X.assign(site="c"), [1])
+
+
+# R 4.2.2, survival 3.5: coxph(Surv(time, event) ~ age + cea + strata(site))$concordance on the same file: 0.7181.
+def test_concordance_within_strata_as_coxph(shared) -> None:
+    data = pd.read_csv(shared / "data/faults/stats/lesions.csv")
+    y = as_target(data["event"], data["time"])
+    X = data[["age", "cea", "site"]]
+    model = CoxModel(strata="site").fit(X, y)
+    assert model.score(X, y) == pytest.approx(0.7181, abs=5e-5)
+    with pytest.raises(InputError, match="lacks the strata"):
+        model.score(X[["age", "cea"]], y)
+
+
+def _standard_error(y: np.ndarray, risk: np.ndarray, weight: np.ndarray, layer: np.ndarray, index: float) -> float:
+    """By its definition: each case with all its pairs, one by one."""
+    influence, total = np.zeros(y.size), 0.0
+    for i in np.flatnonzero(y["event"]):
+        for j in range(y.size):
+            later = y["time"][j] > y["time"][i] or (y["time"][j] == y["time"][i] and not y["event"][j])
+            if later and layer[i] == layer[j]:
+                pair = weight[i] * weight[j]
+                right = float(risk[i] > risk[j]) + 0.5 * (risk[i] == risk[j])
+                influence[[i, j]] += pair * (right - index)
+                total += pair
+    return float(np.sqrt(np.sum((influence / total) ** 2)))
+
+
+@pytest.mark.parametrize("method", ["harrell", "uno"])
+def test_concordance_within_strata_is_that_of_all_pairs_inside_them(method: str) -> None:
+    rng = np.random.default_rng(1)
+    y, layer = random_target(90, rng), rng.integers(0, 3, 90)
+    risk, weight = rng.integers(0, 8, 90).astype(float), rng.uniform(0.5, 2, 90)
+    found = concordance_index(y, risk, method=method, strata=layer, sample_weight=weight)
+    parts = [
+        concordance_index(y[layer == k], risk[layer == k], method=method, sample_weight=weight[layer == k])
+        for k in range(3)
+    ]
+    assert found.n_pairs == pytest.approx(sum(p.n_pairs for p in parts))
+    assert found.n_concordant == pytest.approx(sum(p.n_concordant for p in parts))
+    if method == "harrell":
+        right = sum(p.n_concordant + p.n_tied / 2 for p in parts)
+        assert found.estimate == pytest.approx(right / found.n_pairs)
+        assert found.se == pytest.approx(_standard_error(y, risk, weight, layer, found.estimate), rel=1e-10)
+    same = concordance_index(y, risk, method=method, strata=np.full(90, "one"), sample_weight=weight)
+    assert same == concordance_index(y, risk, method=method, sample_weight=weight)
+
+
+@pytest.mark.parametrize("transform", ["identity", "log"])
+def test_proportional_hazards_with_weights_is_that_of_repeated_cases(transform: str) -> None:
+    """Under Breslow's ties a case of weight 3 is three cases; the centre of g(t) plays no part at the estimate."""
+    X, y = _cases(60)
+    count = np.random.default_rng(2).integers(1, 4, 60)
+    weighted = CoxModel(ties="breslow").fit(X, y, sample_weight=count)
+    found = proportional_hazards_test(weighted, X, y, transform=transform, sample_weight=count)
+    many, many_y = X.loc[np.repeat(X.index, count)].reset_index(drop=True), np.repeat(y, count)
+    want = proportional_hazards_test(CoxModel(ties="breslow").fit(many, many_y), many, many_y, transform=transform)
+    pd.testing.assert_frame_equal(found, want, rtol=1e-7)
+    plain = proportional_hazards_test(CoxModel(ties="breslow").fit(X, y), X, y, transform=transform)
+    assert not np.allclose(plain["statistic"], want["statistic"], rtol=0.01)
