@@ -28,7 +28,6 @@ POINTS = (
 )  # fmt: skip
 # What scores of several centres, each by another model, hold when pooled: counts, and squared errors.
 ACROSS_CENTRES = ("o_e", "brier", "brier_scaled")
-LIMITS = ("intercept_ci_low", "intercept_ci_high", "slope_ci_low", "slope_ci_high")
 
 WALD = "wald"
 POOLED = "folds pooled in each repeat, mean over repeats; no interval"
@@ -88,6 +87,23 @@ def separated(y: NDArray[np.bool_], score: NDArray[np.float64]) -> bool:
     """Whether a cut of the score tells all events from all others: the slope is then without end."""
     a, b = score[y], score[~y]
     return bool(a.size and b.size and (a.min() >= b.max() or a.max() <= b.min()))
+
+
+def worst_slope(table: pd.DataFrame, model: str) -> pd.Series | None:
+    """Return the row of a model whose calibration slope is farthest from 1, of patients who were held out.
+
+    The distance is that of logarithms: 0.5 is as far as 2; a slope of 0 or less is the farthest. Training, by
+    cross-validation, counts where nobody was held out. What a reader is told first is the worst of what is known.
+    """
+    own = table[(table["model"] == model) & table["slope"].notna()] if "slope" in table else table.iloc[:0]
+    held_out = own[own["source"] != "out-of-fold"]
+    judged = held_out if len(held_out) else own
+    if judged.empty:
+        return None
+    slope = judged["slope"].to_numpy(dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        distance = np.where(slope > 0, np.abs(np.log(slope)), np.inf)
+    return judged.iloc[int(np.argmax(distance))]
 
 
 def slope_within(p: Predictions) -> float:

@@ -14,7 +14,9 @@ from radiokit.study._calibration import calibration_table
 from radiokit.study._centers import center_table
 from radiokit.study._cohort import Patients, Roles
 from radiokit.study._conclusions import conclusions
+from radiokit.study._effects import cox_table, effect_tables, hazards_table
 from radiokit.study._endpoint import Data, Endpoint, Run
+from radiokit.study._formula import formula_table
 from radiokit.study._missing import missing_table
 from radiokit.study._options import Options
 from radiokit.study._repeatability import repeatability_table
@@ -45,19 +47,19 @@ def _endpoint_tables(endpoint: Endpoint, data: Data, options: Options, run: Run)
         "selected": explain.selected_table(endpoint, data, options.subsamples, run),
         "funnel": explain.funnel_table(endpoint, data),
         "repeatability": repeatability_table(endpoint),
-        "formula": explain.formula_table(endpoint, options.time_unit),
+        "formula": formula_table(endpoint, options.time_unit),
         "optimism": judge.optimism_table(endpoint),
         "correlation": explain.correlation_table(endpoint, data),
         "attributions": attribution_table(endpoint, data),
         "confounding": explain.confounding_table(endpoint, data),
         "subgroups": subgroup_table(endpoint, data, level),
         **explain.path_tables(endpoint),
-        **explain.effect_tables(endpoint, data, level),
+        **effect_tables(endpoint, data, level),
     }
     if endpoint.survival:
         tables |= survival_tables(endpoint, options)
-        tables["cox"] = explain.cox_table(endpoint, data, level)
-        tables["proportional_hazards"] = explain.hazards_table(endpoint, level)
+        tables["cox"] = cox_table(endpoint, data, level)
+        tables["proportional_hazards"] = hazards_table(endpoint, level)
         tables["concordance_comparison"] = judge.comparison_table(endpoint, options)
     else:
         tables["delong"] = judge.comparison_table(endpoint, options)
