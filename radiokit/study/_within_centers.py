@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.stats import norm
 
 from radiokit import stats
 from radiokit.exceptions import RadiokitError
 from radiokit.study._endpoint import Data, Endpoint, Modelled
-from radiokit.validation._concordance import concordances
+from radiokit.validation._concordance import Concordances, concordances_within
 
 UNEQUAL = 0.01  # p-value below which centres differ in their outcome
 ALONE = 0.7  # AUC of the centre, known by its share of events, from which a warning says so
@@ -91,11 +89,9 @@ def difference_within(a: Modelled, b: Modelled, cohort: str, center: pd.Series, 
     return Within(difference, difference - half, difference + half) if np.isfinite(half) else None
 
 
-def _within(models: list[Modelled], cohort: str, center: pd.Series) -> Any:
+def _within(models: list[Modelled], cohort: str, center: pd.Series) -> Concordances | None:
     """Compare patients of one centre only; with folds across centres too few pairs would be left to judge by."""
     if cohort == "training":
         return None
     parts = [m.honest(cohort) for m in models]
-    codes: NDArray[np.intp] = pd.factorize(center.loc[parts[0].ids].to_numpy())[0]
-    with np.errstate(all="ignore"):
-        return concordances([replace(p, fold=codes) for p in parts])
+    return concordances_within(parts, center.loc[parts[0].ids].to_numpy())

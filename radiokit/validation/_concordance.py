@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,12 @@ class CrossValidated(Concordances):
 def concordances(models: Sequence[Predictions]) -> Concordances:
     """Concordances of models on the same rows, by the rule that their source asks for."""
     return _cross_validated(models) if models[0].source == "out-of-fold" else _within_fold(models)
+
+
+def concordances_within(models: Sequence[Predictions], strata: ArrayLike) -> Concordances:
+    """Concordances of frozen models over the pairs of patients of one stratum, such as a centre."""
+    codes = pd.factorize(np.asarray(strata))[0]
+    return _within_fold([replace(p, source="out-of-fold", fold=codes) for p in models])
 
 
 def _cross_validated(models: Sequence[Predictions]) -> CrossValidated:

@@ -151,7 +151,9 @@ def test_the_prevalence_model_and_the_decision_curve(result: Any) -> None:
         benefit = []
         for _, part in train.groupby("repeat"):
             treated = part["probability"] >= t
-            benefit.append((part["y_true"][treated].sum() - (1 - part["y_true"][treated]).sum() * t / (1 - t)) / len(part))
+            benefit.append(
+                (part["y_true"][treated].sum() - (1 - part["y_true"][treated]).sum() * t / (1 - t)) / len(part)
+            )
         assert point["net_benefit"] == pytest.approx(np.mean(benefit))
 
 

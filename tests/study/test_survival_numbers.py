@@ -118,7 +118,10 @@ def test_hazard_ratio_of_the_groups_against_lifelines(result: Any) -> None:
     assert row["hazard_ratio"] == pytest.approx(fitted.hazard_ratios_["high"], rel=1e-3)
     limits = np.exp(fitted.confidence_intervals_.loc["high"]).to_numpy()
     np.testing.assert_allclose(row[["ci_low", "ci_high"]].astype(float), limits, rtol=1e-3)
-    assert (row["n_low"], row["n_high"]) == ((frame["risk_group"] == "low").sum(), (frame["risk_group"] == "high").sum())
+    assert (row["n_low"], row["n_high"]) == (
+        (frame["risk_group"] == "low").sum(),
+        (frame["risk_group"] == "high").sum(),
+    )
 
 
 def test_without_events_in_a_group_there_is_no_ratio() -> None:
@@ -229,7 +232,9 @@ def test_the_decision_curve_is_that_of_the_predicted_risk(result: Any) -> None:
     assert {"all", "none", "ct", "clinical", "combined"} == set(curve["model"])
     assert set(curve["cohort"]) == {"training", "external"}
     middle = own["threshold"].iloc[[0, -1]].to_numpy()
-    assert middle[0] < (1 - KaplanMeierFitter().fit(frame["time"], frame["event"]).predict(frozen.horizon[0])) < middle[1]
+    assert (
+        middle[0] < (1 - KaplanMeierFitter().fit(frame["time"], frame["event"]).predict(frozen.horizon[0])) < middle[1]
+    )
 
 
 def test_tables_of_a_cox_model_say_at_the_level_of_the_run_how_many_patients(result: Any) -> None:
