@@ -17,7 +17,7 @@ from radiokit.models._classes import binary_classes
 from radiokit.models._trees import TreeEnsemble, from_booster
 from radiokit.stats._inputs import FloatArray, check_choice
 from radiokit.stats._logistic_fit import expit
-from radiokit.utils import check_survival_target, same_rows
+from radiokit.utils import check_survival_target, feature_values, same_rows
 
 # Some of the cases and a fifth of the features (ten at least) for each tree: what keeps trees honest on small tables.
 SHARE_OF_FEATURES = 0.2
@@ -59,7 +59,7 @@ class _Boosted(BaseEstimator):
 
     def _margin(self, X: Any) -> FloatArray:
         check_is_fitted(self)
-        return self.ensemble_.predict(validate_data(self, X, dtype=np.float64, reset=False))
+        return self.ensemble_.predict(feature_values(self, X, reset=False))
 
     def attributions(self, X: Any) -> pd.DataFrame:
         """Return exact Shapley values (path-dependent TreeSHAP) of the features on the scale of the score.
@@ -75,7 +75,7 @@ class _Boosted(BaseEstimator):
             With ``ensemble_.expectation()`` a row sums to the score of its case.
         """
         check_is_fitted(self)
-        values = validate_data(self, X, dtype=np.float64, reset=False)
+        values = feature_values(self, X, reset=False)
         names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(values.shape[1])])
         return pd.DataFrame(self.ensemble_.attributions(values), columns=names, index=getattr(X, "index", None))
 
@@ -321,7 +321,7 @@ class BoostedSurvival(_Boosted):
         if y is None:
             raise ValueError("BoostedSurvival requires y to be passed, but the target y is None.")
         check_choice(self.objective, ("cox", "aft"), name="objective")
-        values = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        values = feature_values(self, X, ensure_min_samples=2)
         target = check_survival_target(y)
         check_consistent_length(values, target)
         # XGBoost reads the sign as censoring and takes logarithms: a time of 0 becomes half of the first after it.

@@ -16,7 +16,7 @@ from radiokit.models._classes import binary_classes
 from radiokit.stats._elastic_net import cross_validated_path, fold_ids
 from radiokit.stats._inputs import FloatArray, check_choice
 from radiokit.stats._logistic_fit import expit
-from radiokit.utils import check_survival_target, same_rows
+from radiokit.utils import check_survival_target, feature_values, same_rows
 
 
 class _Signature(TransformerMixin, BaseEstimator):
@@ -75,7 +75,7 @@ class _Signature(TransformerMixin, BaseEstimator):
 
     def _score(self, X: Any) -> FloatArray:
         check_is_fitted(self)
-        values = validate_data(self, X, dtype=np.float64, reset=False)
+        values = feature_values(self, X, reset=False)
         return values @ np.ravel(self.coef_) + float(np.ravel(self.intercept_)[0])
 
     def transform(self, X: Any) -> NDArray[np.float64]:
@@ -355,7 +355,7 @@ class SurvivalSignature(_Signature):
         same_rows(X=X, y=y)
         if y is None:
             raise ValueError("SurvivalSignature requires y to be passed, but the target y is None.")
-        values = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        values = feature_values(self, X, ensure_min_samples=2)
         target = check_survival_target(y)
         check_consistent_length(values, target)
         coef, _ = self._fit(values, target)

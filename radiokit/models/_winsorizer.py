@@ -7,10 +7,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from radiokit.exceptions import ParameterError
 from radiokit.stats._inputs import FloatArray
+from radiokit.utils import feature_values
 
 NORMAL_IQR = 1.3489795003921634  # interquartile range of a standard normal variable
 
@@ -69,7 +70,7 @@ class Winsorizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         if not self.spread > 0:
             raise ParameterError(f"spread is {self.spread!r}; required: above 0.")
-        values = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan")
+        values = feature_values(self, X, ensure_all_finite="allow-nan")
         known = values.copy()
         empty = np.isnan(known).all(axis=0)
         known[:, empty] = 0.0
@@ -98,7 +99,7 @@ class Winsorizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             The features within their bounds.
         """
         check_is_fitted(self)
-        values = validate_data(self, X, dtype=np.float64, reset=False, ensure_all_finite="allow-nan")
+        values = feature_values(self, X, reset=False, ensure_all_finite="allow-nan")
         return np.clip(values, self.lower_, self.upper_)
 
     def __sklearn_tags__(self) -> Any:

@@ -11,11 +11,11 @@ from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import ClassifierTags, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from radiokit.exceptions import OutcomeError
 from radiokit.stats._inputs import FloatArray
-from radiokit.utils import check_survival_target, is_survival_target, same_rows
+from radiokit.utils import check_survival_target, feature_values, is_survival_target, same_rows
 from radiokit.utils._marks import mark
 
 
@@ -52,7 +52,7 @@ class Selector(SelectorMixin, BaseEstimator):
                 f"{type(self).__name__} requires y to be passed, but the target y is None: a binary outcome or a "
                 "survival target."
             )
-        values = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        values = feature_values(self, X, ensure_min_samples=2)
         target = as_target(y)
         check_consistent_length(values, target)
         self._learnt_from = list(map(str, X.index)) if isinstance(X, pd.DataFrame) else []

@@ -7,12 +7,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import rankdata
-from sklearn.utils.validation import validate_data
 
 from radiokit.exceptions import ParameterError
 from radiokit.selection._base import Selector
 from radiokit.selection._relevance import relevance
 from radiokit.stats._inputs import FloatArray, check_choice
+from radiokit.utils import feature_values
 
 
 class CorrelationSelector(Selector):
@@ -86,7 +86,7 @@ class CorrelationSelector(Selector):
         if not 0 < self.threshold <= 1:
             raise ParameterError(f"threshold is {self.threshold!r}; required: above 0 and at most 1.")
         if self.keep == "first":
-            values = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+            values = feature_values(self, X, ensure_min_samples=2)
             importance = np.full(values.shape[1], np.nan)
             order = np.arange(values.shape[1])
         else:

@@ -7,12 +7,12 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.validation import validate_data
 
 from radiokit.exceptions import InputError, ParameterError
 from radiokit.selection._base import Selector
 from radiokit.stats import icc
 from radiokit.stats._inputs import check_choice, check_level
+from radiokit.utils import feature_values
 
 MIN_SUBJECTS = 3
 
@@ -105,7 +105,7 @@ class RepeatabilitySelector(Selector):
         check_level(self.confidence_level)
         if not isinstance(X, pd.DataFrame):
             raise InputError(f"X is a {type(X).__name__}; required: a DataFrame whose index holds the case ids.")
-        validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan")
+        feature_values(self, X, ensure_all_finite="allow-nan")
         # A bootstrap draws cases several times; each says as much once.
         tables = [X[~X.index.duplicated()], *_tables(self.repeat)]
         shared = tables[0].index

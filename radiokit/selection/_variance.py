@@ -6,10 +6,10 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import validate_data
 
 from radiokit.exceptions import ParameterError
 from radiokit.selection._base import Selector
+from radiokit.utils import feature_values
 
 ROUNDING = 1e-12  # a range below this share of the largest absolute value is rounding, not variation
 
@@ -73,7 +73,7 @@ class VarianceSelector(Selector):
         """
         if not self.threshold >= 0:
             raise ParameterError(f"threshold is {self.threshold!r}; required: 0 or more.")
-        values = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=2)
+        values = feature_values(self, X, ensure_all_finite="allow-nan", ensure_min_samples=2)
         known = ~np.isnan(values)
         n = np.maximum(known.sum(axis=0), 1)
         filled = np.where(known, values, 0.0)

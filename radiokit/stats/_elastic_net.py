@@ -19,6 +19,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check
 from radiokit.exceptions import DataWarning, OutcomeError, ParameterError
 from radiokit.stats._elastic_net_kernel import Binomial, Loss, cox_loss, fit_path, plain
 from radiokit.stats._inputs import FloatArray, check_choice, check_magnitude
+from radiokit.stats._ridge_path import ridge_path
 from radiokit.utils import check_binary_target, check_survival_target, is_survival_target
 
 TOLERANCE = 1e-14  # squared length of the last Newton step in the metric of the loss, a mean over cases
@@ -140,11 +141,12 @@ def elastic_net_path(
         raise ParameterError(f"l1_ratio is {l1_ratio!r}; required: between 0 (ridge) and 1 (LASSO).")
     given = lambdas is not None
     penalties = _check_lambdas(lambdas) if given else _default_lambdas(problem, l1_ratio, n_lambdas, lambda_min_ratio)
-    settings: dict[str, Any] = {"stop_early": not given, "tolerance": TOLERANCE}
-    if l1_ratio == 0 and _more_features_than_cases(problem):
-        gamma, losses, null = _ridge_by_cases(problem, penalties, settings)
+    if l1_ratio == 0 and penalties[-1] > 0 and _cheaper_by_cases(problem):
+        gamma, losses, null = _ridge_by_cases(problem, penalties, stop_early=not given)
     else:
-        gamma, losses, null = fit_path(problem.loss, problem.Z, l1_ratio, problem.factor, penalties, **settings)
+        gamma, losses, null = fit_path(
+            problem.loss, problem.Z, l1_ratio, problem.factor, penalties, stop_early=not given, tolerance=TOLERANCE
+        )
     p, loss = problem.center.size, problem.loss
     coef = gamma[:, :p] / problem.scale
     intercept = gamma[:, p] - coef @ problem.center if isinstance(loss, Binomial) else np.zeros(len(coef))
@@ -293,28 +295,27 @@ def _problem(X: FloatArray, y: Any, sample_weight: ArrayLike | None, penalty_fac
     return _Problem(loss, plain(Z), factor, center, scale)
 
 
-def _more_features_than_cases(problem: _Problem) -> bool:
-    """Whether ridge is cheaper in the space of the cases: more features than cases, all penalised alike."""
+def _cheaper_by_cases(problem: _Problem) -> bool:
+    """Whether ridge is cheaper in the space of the cases: all features penalised alike, and enough of them."""
     allowed = problem.factor[np.isfinite(problem.factor) & (problem.factor > 0)]
-    free = np.sum(problem.factor == 0)
-    return allowed.size > problem.Z.shape[1] and free <= 1 and bool(np.ptp(allowed) < 1e-12)
+    return 2 * allowed.size > problem.Z.shape[1] and _only_intercept_is_free(problem) and bool(np.ptp(allowed) < 1e-12)
 
 
-def _ridge_by_cases(
-    problem: _Problem, penalties: FloatArray, settings: dict[str, Any]
-) -> tuple[FloatArray, FloatArray, float]:
-    """Fit ridge in at most n directions: it does not change when features are rotated, and lies in the cases' span."""
+def _only_intercept_is_free(problem: _Problem) -> bool:
+    """Whether nothing but the intercept, which Cox has not, goes without a penalty."""
+    return int(np.sum(problem.factor == 0)) == isinstance(problem.loss, Binomial)
+
+
+def _ridge_by_cases(problem: _Problem, penalties: FloatArray, stop_early: bool) -> tuple[FloatArray, FloatArray, float]:
+    """Fit ridge with a weight for each case; the coefficients are sums of the cases by these weights."""
     allowed = np.isfinite(problem.factor) & (problem.factor > 0)
-    others = ~allowed & (problem.factor == 0)
-    directions, size, cases = np.linalg.svd(problem.Z[allowed], full_matrices=False)
-    used = size > 1e-10 * size[0]
-    few = plain(np.vstack([size[used, None] * cases[used], problem.Z[others]]))
-    factor = np.append(np.full(used.sum(), problem.factor[allowed][0]), np.zeros(others.sum()))
-    small, losses, null = fit_path(problem.loss, few, 0.0, factor, penalties, **settings)
-    gamma = np.zeros((len(small), problem.Z.shape[0]))
-    gamma[:, allowed] = small[:, : used.sum()] @ directions[:, used].T
-    gamma[:, others] = small[:, used.sum() :]
-    return gamma, losses, null
+    Z = problem.Z[allowed]
+    path = ridge_path(problem.loss, Z.T @ Z, penalties * problem.factor[allowed][0], stop_early=stop_early)
+    gamma = np.zeros((len(path.losses), problem.Z.shape[0]))
+    gamma[:, allowed] = path.cases @ Z.T
+    if isinstance(problem.loss, Binomial):
+        gamma[:, -1] = path.intercept
+    return gamma, path.losses, path.null
 
 
 def _check_lambdas(lambdas: ArrayLike | None) -> FloatArray:
@@ -329,11 +330,13 @@ def _default_lambdas(problem: _Problem, l1_ratio: float, n_lambdas: int, ratio: 
     ratio = (0.01 if n < p else 1e-4) if ratio is None else ratio
     free = problem.factor == 0
     # The gradient at the model of the unpenalised columns.
-    rows = problem.Z[free]
-    alone, *_ = fit_path(
-        problem.loss, rows, 1.0, np.zeros(len(rows)), np.ones(1), stop_early=False, tolerance=TOLERANCE
-    )
-    score = problem.loss.at(alone[0] @ rows).score
+    if _only_intercept_is_free(problem):
+        eta = np.full(n, problem.loss.intercept)
+    else:
+        rows, one = problem.Z[free], np.ones(1)
+        alone, *_ = fit_path(problem.loss, rows, 1.0, np.zeros(len(rows)), one, stop_early=False, tolerance=TOLERANCE)
+        eta = alone[0] @ rows
+    score = problem.loss.at(eta).score
     penalised = np.isfinite(problem.factor) & ~free
     if not penalised.any():
         return np.ones(1)

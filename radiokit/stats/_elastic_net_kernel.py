@@ -10,13 +10,12 @@ steps with the signs held. Friedman et al. 2010 (doi:10.18637/jss.v033.i01) and 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 
 from radiokit.stats._inputs import FloatArray
+from radiokit.utils import one_thread
 from radiokit.utils._jit import compiled
 
 MAX_NEWTON = 100
@@ -44,6 +43,12 @@ class Binomial:
     weight: FloatArray
     best: float = 0.0
 
+    @property
+    def intercept(self) -> float:
+        """Log-odds of the outcome: the model without features."""
+        p = float(self.weight @ self.outcome)
+        return float(np.log(p / (1.0 - p)))
+
     def at(self, eta: FloatArray) -> Local:
         """Evaluate."""
         tail = np.exp(-np.abs(eta))
@@ -56,6 +61,10 @@ class Binomial:
         """Second derivatives by the coefficients of the rows of B."""
         R = B * np.sqrt(local.curvature)
         return R @ R.T  # of one matrix with itself: half the work
+
+    def times_curvature(self, V: FloatArray, local: Local) -> FloatArray:
+        """Second derivatives by the linear predictor, times the columns of V (n, ...)."""
+        return (local.curvature * V.T).T
 
     def complete(self, explained: FloatArray) -> bool:
         """Whether glmnet's default path ends here, by the shares of deviance explained so far."""
@@ -75,6 +84,7 @@ class Cox:
     steps: NDArray[np.intp]
     dead: FloatArray
     passed: NDArray[np.intp]
+    intercept: float = 0.0
 
     @property
     def best(self) -> float:
@@ -97,6 +107,14 @@ class Cox:
         mean = mean * (np.sqrt(self.dead) / local.at_risk)
         R = B * np.sqrt(local.curvature)
         return R @ R.T - mean @ mean.T
+
+    def times_curvature(self, V: FloatArray, local: Local) -> FloatArray:
+        """Second derivatives by the linear predictor, times the columns of V (n, ...)."""
+        # Mean of V over those at risk at each event time, then summed over the times that a case has lived through.
+        mean = (np.cumsum((local.risk * V.T).T[::-1], axis=0)[::-1][self.steps].T / local.at_risk).T
+        share = (mean.T * (self.dead / local.at_risk)).T
+        lived = np.concatenate([np.zeros((1, *V.shape[1:])), np.cumsum(share, axis=0)])[self.passed]
+        return (local.curvature * V.T - local.risk * lived.T).T
 
     def complete(self, explained: FloatArray) -> bool:
         """Whether glmnet's default path ends here: for Cox by the gain of four steps, relative to what is explained."""
@@ -285,13 +303,8 @@ def fit_path(
     `factor` is 0 for rows without a penalty and infinite for rows that stay out. With `stop_early` the path ends where
     glmnet's does: once another penalty gains too little, or nearly all of the null deviance is explained.
     """
-    with _blas().limit(limits=1, user_api="blas"):
+    with one_thread():
         return _fit_path(loss, Z, l1_ratio, factor, lambdas, stop_early, tolerance)
-
-
-@lru_cache(maxsize=1)
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController()
 
 
 def _fit_path(
@@ -303,7 +316,6 @@ def _fit_path(
     stop_early: bool,
     tolerance: float,
 ) -> tuple[FloatArray, FloatArray, float]:
-    # The matrices are small: threads of the linear algebra would only wait for each other.
     beta = np.zeros(len(Z))
     free, allowed = factor == 0.0, np.isfinite(factor)
     finite = np.where(allowed, factor, 0.0)

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from radiokit.stats import concordance_index
 from radiokit.stats._baseline import baseline_hazard
 from radiokit.stats._elastic_net import cross_validated_path, fold_ids
 from radiokit.stats._inputs import FloatArray, check_choice, check_features
 from radiokit.survival._inputs import check_outcome
-from radiokit.utils import as_survival_target, same_rows
+from radiokit.utils import as_survival_target, feature_values, same_rows
 
 
 class CoxElasticNet(BaseEstimator):
@@ -117,9 +117,8 @@ class CoxElasticNet(BaseEstimator):
         """
         same_rows(X=X, y=y, groups=groups)
         check_choice(self.rule, ("min", "1se"), name="rule")
-        same_rows(X=X, y=y, groups=groups)
         check_features(X)
-        matrix = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        matrix = feature_values(self, X, ensure_min_samples=2)
         time, event = check_outcome(y, len(matrix))
         target = as_survival_target(event, time)
         folds = fold_ids(self.cv, matrix, target, random_state=self.random_state, groups=groups)
@@ -152,7 +151,7 @@ class CoxElasticNet(BaseEstimator):
             Higher means an earlier event.
         """
         check_is_fitted(self)
-        matrix = validate_data(self, X, dtype=np.float64, reset=False)
+        matrix = feature_values(self, X, reset=False)
         return (matrix - self.center_) @ self.coef_
 
     def predict_survival(self, X: Any, times: ArrayLike) -> FloatArray:

@@ -1,6 +1,7 @@
 """What every room needs: the door for tables, target checks, seeds, parallel loops, optional imports."""
 
 from radiokit.utils._cache import CaseResult, content_hash
+from radiokit.utils._feature_values import feature_values
 from radiokit.utils._files import atomic_write, read_bytes, regular_file, write_bytes, write_text
 from radiokit.utils._isolation import Limits
 from radiokit.utils._levels import cell_text, level_key, one_spelling
@@ -37,6 +38,7 @@ __all__ = [
     "check_binary_target",
     "check_survival_target",
     "content_hash",
+    "feature_values",
     "import_optional",
     "is_survival_target",
     "level_key",
