@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.linalg import eigh
 
 from radiokit.exceptions import InputError
 
@@ -63,17 +64,32 @@ def _describe(values: NDArray[np.float64]) -> dict[str, Any]:
     z = _standardised(values, center, scale)
     n, p = z.shape
     k = max(1, min(MOST_COMPONENTS, n // 5, p - 1))
-    _, size, loadings = np.linalg.svd(z, full_matrices=False)
-    variances = size**2 / (n - 1)
-    noise = variances[k:].sum() / (p - k)
-    floor = 1e-6 * max(float(variances.sum()) / p, 1e-12)
+    variances, loadings = _leading_components(z, k)
+    total = float((z**2).sum()) / (n - 1)
+    floor = 1e-6 * max(total / p, 1e-12)
     return {
         "center": center,
         "scale": scale,
-        "loadings": loadings[:k],
-        "variances": np.maximum(variances[:k], floor),
-        "noise": max(float(noise), floor),
+        "loadings": loadings,
+        "variances": np.maximum(variances, floor),
+        "noise": max((total - float(variances.sum())) / (p - k), floor),
     }
+
+
+def _leading_components(z: NDArray[np.float64], k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the k largest variances of the principal components, and their directions (k, p).
+
+    From the smaller of the two products of the table with itself: only a few of hundreds of components are asked for.
+    """
+    n, p = z.shape
+    square = z @ z.T if n <= p else z.T @ z
+    size = len(square)
+    values, vectors = eigh(square, subset_by_index=(max(size - k, 0), size - 1))
+    values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1].T
+    if n <= p:
+        length = np.sqrt(values)[:, None]
+        vectors = np.divide(vectors @ z, length, out=np.zeros((len(values), p)), where=length > 0)
+    return values / (n - 1), vectors
 
 
 def _standardised(
@@ -166,11 +182,13 @@ def with_domains(
     for name, found in measured.items():
         if found.provenance is not None:
             imaging[name] = learn_imaging(found.provenance.reindex(training.index))
-    kept = {}
+    kept, learnt = {}, {}
     for key, signature in models.items():
         model = signature.model
-        names = [*model.feature_names, *(c.name for c in model.clinical if not c.levels)]
-        distribution = learn_distribution(_numeric(training, names)) if names else {}
+        names = (*model.feature_names, *(c.name for c in model.clinical if not c.levels))
+        if names not in learnt:  # models of several outcomes read the same columns
+            learnt[names] = learn_distribution(_numeric(training, names)) if names else {}
+        distribution = learnt[names]
         own = {name: about for name, about in imaging.items() if name in signature.extraction and about}
         kept[key] = replace(signature, domain={"distribution": distribution, "imaging": own})
     return kept
