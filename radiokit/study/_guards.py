@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pandas as pd
 
@@ -15,10 +13,9 @@ from radiokit.study._missing import missing_warnings
 from radiokit.study._sample_size import sample_size
 from radiokit.study._within_centers import center_effect
 from radiokit.utils import as_survival_target, spells_outcome
+from radiokit.validation._lesion_ids import suspected_lesions
 
 FEW = 10
-SIDE = re.compile(r"^(.*\w)[ _.\-]+(?:[a-zA-Z]|left|right|\d{1,2}|(?:lesion|scan|tumou?r)[ _.\-]?\d*)$", re.IGNORECASE)
-MANY = 6  # more cases a stem, and it is the name of a centre or of the cohort
 STRONG = 0.7
 TOO_FLEXIBLE = 0.05
 
@@ -191,15 +188,13 @@ def _suspicious_ids(patients: Patients) -> list[str]:
                 f"Column {column!r} repeats values, but no `groups` are named: cases of one patient may be in training "
                 f"and test. Set groups: {column}."
             ]
-    stems = pd.Series(patients.group.index.map(str)).str.extract(SIDE, expand=False).dropna()
-    several = stems[stems.duplicated(keep=False)]
-    if len(several) >= len(patients.group) / 3 and len(several) <= MANY * several.nunique():
-        return [
-            f"Case ids look like several lesions or scans of a patient ({several.iloc[0]!r} comes "
-            f"{int((several == several.iloc[0]).sum())} times), but no `groups` are named: cases of one patient may be "
-            "in training and test. Name the column of the patient as groups."
-        ]
-    return []
+    found = suspected_lesions(patients.group.index)
+    if found is None:
+        return []
+    return [
+        f"Case ids look like several lesions or scans of a patient ({found}), but no `groups` are named: cases of one "
+        "patient may be in training and test. Name the column of the patient as groups."
+    ]
 
 
 def _too_flexible(optimism: pd.DataFrame, endpoint: Endpoint) -> list[str]:

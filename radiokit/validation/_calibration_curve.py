@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import warnings
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
-from radiokit.exceptions import OutcomeError
+from radiokit.exceptions import DataWarning, OutcomeError
 from radiokit.stats._lowess import lowess
 from radiokit.utils import is_survival_target, spawn_seeds
 from radiokit.validation._folds import check_data, fit, prepare, score
@@ -88,18 +90,25 @@ def calibration_curve_corrected(
     """
     if is_survival_target(y):
         raise OutcomeError("calibration_curve_corrected takes a binary outcome; this is a survival target.")
-    frame, target, patients, _ = check_data(X, y, groups)
-    if grid is None:
-        seed = spawn_seeds(random_state, 1)[0] if not isinstance(random_state, np.random.Generator) else 0
-        apparent = score(fit(prepare(estimator, target, patients, None, seed), frame, target), frame, False)
-        grid = default_grid(apparent)
-    points = np.asarray(grid, dtype=float)
+    points = np.asarray(_grid(estimator, X, y, groups, random_state) if grid is None else grid, dtype=float)
     result = bootstrap_statistic(
         estimator, X, y, partial(smooth, grid=points),
         n_bootstraps=n_bootstraps, groups=groups, random_state=random_state,
         n_jobs=n_jobs, progress=progress, cache=cache,
     )  # fmt: skip
     return result.table(predicted=points)
+
+
+def _grid(
+    estimator: BaseEstimator, X: Any, y: Any, groups: Any, random_state: int | np.random.Generator | None
+) -> NDArray[np.float64]:
+    """Grid of the apparent predictions."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # said when the bootstrap looks at the same rows
+        rows = check_data(X, y, groups)
+    seed = spawn_seeds(random_state, 1)[0] if not isinstance(random_state, np.random.Generator) else 0
+    model = prepare(estimator, rows.target, rows.patients, None, seed)
+    return default_grid(score(fit(model, rows.frame, rows.target), rows.frame, False))
 
 
 def default_grid(probability: NDArray[np.float64], points: int = 50) -> NDArray[np.float64]:

@@ -14,10 +14,11 @@ from scipy.stats import t as student
 from sklearn.base import BaseEstimator
 
 from radiokit.exceptions import InputError, OutcomeError, RadiokitError
-from radiokit.utils import same_rows, spawn_seeds
+from radiokit.utils import one_spelling, same_rows, spawn_seeds
 from radiokit.utils._marks import refuse_chosen
 from radiokit.validation._concordance import concordances
 from radiokit.validation._folds import (
+    Rows,
     check_data,
     events_of,
     fit,
@@ -130,8 +131,16 @@ def nested_cv(
     LeakageError
         If a splitter puts a patient on both sides, or the columns of X were chosen by a selector that saw these cases.
 
+    Warns
+    -----
+    DataWarning
+        If ids look like several lesions of a patient and no `groups` are given, or rows are copies of each other.
+
     Notes
     -----
+    Folds and draws follow the ids, in sorted order, where the rows of X have names: the order of the rows changes
+    nothing.
+
     **How to read it.** Scores of two folds come from two models. ``auc`` (or ``c_index``) therefore compares only
     cases of the same fold. Its interval (method ``"within-fold pairs"``, on the logit scale) starts from the variance
     given the models, by patient, and widens it by Nadeau and Bengio's factor 1 + k n_test/n_train, because the models
@@ -166,17 +175,17 @@ def nested_cv(
     >>> result.summary.loc[0, ["metric", "method"]].tolist()
     ['auc', 'within-fold pairs']
     """
-    frame, target, patients, ids = check_data(X, y, groups)
-    refuse_chosen(frame, "cross-validation")
+    rows = check_data(X, y, groups)
+    refuse_chosen(rows.frame, "cross-validation")
     seed, *fold_seeds = spawn_seeds(random_state, 1 + repeats)
-    splits = outer_splits(outer, frame, target, patients, fold_seeds)
+    splits = outer_splits(outer, rows, fold_seeds)
     seeds = spawn_seeds(seed, len(splits))
     replicates = _run(
-        "nested_cv", estimator, (frame, target, patients), splits, seeds,
+        "nested_cv", estimator, rows, splits, seeds,
         inner=inner, n_jobs=n_jobs, progress=progress, cache=cache, description=description,
     )  # fmt: skip
-    predictions = _collect(splits, replicates, target, patients, ids)
-    folds = _fold_table(splits, replicates, target)
+    predictions = _collect(splits, replicates, rows)
+    folds = _fold_table(splits, replicates, rows.target)
     summary = _summary(predictions, folds, confidence_level)
     return CrossValidation(predictions, summary, folds, summarise_warnings(replicates))
 
@@ -206,7 +215,7 @@ def leave_one_center_out(
     y : array-like of shape (n,)
         Binary outcome or survival target.
     centers : array-like of shape (n,)
-        Centre of each row.
+        Centre of each row; spellings that differ by case or blanks are one centre, which is said.
     groups : array-like of shape (n,), optional
         Patient of each row; a patient seen in two centres is an error.
     random_state : int, Generator or None
@@ -257,34 +266,43 @@ def leave_one_center_out(
     ['A', 'B']
     """
     same_rows(X=X, centers=centers)
-    frame, target, patients, ids = check_data(X, y, groups)
-    refuse_chosen(frame, "cross-validation")
-    place = np.asarray(centers)
-    if place.shape != (len(frame),) or pd.isna(place).any():
-        raise InputError(
-            f"centers has shape {place.shape}; required: the centre of each of {len(frame)} rows, none missing."
-        )
-    names = pd.unique(pd.Series(place).sort_values())
+    rows = check_data(X, y, groups)
+    refuse_chosen(rows.frame, "cross-validation")
+    place = _one_name_each(centers, len(rows.frame))[rows.order]
+    names = sorted(set(place.tolist()))
     if len(names) < 2:
         raise InputError(f"centers holds {len(names)} centre; required: at least 2.")
     splits: list[Split] = []
     for k, name in enumerate(names):
         train, test = np.flatnonzero(place != name), np.flatnonzero(place == name)
-        refuse_shared_patients(patients[train], patients[test])
+        refuse_shared_patients(rows.patients[train], rows.patients[test])
         splits.append((train, test, 0, k))
     seeds = spawn_seeds(random_state, len(splits))
     replicates = _run(
-        "leave_one_center_out", estimator, (frame, target, patients), splits, seeds,
+        "leave_one_center_out", estimator, rows, splits, seeds,
         inner=None, n_jobs=n_jobs, progress=progress, cache=cache, description=description,
     )  # fmt: skip
-    predictions = _collect(splits, replicates, target, patients, ids)
-    folds = _fold_table(splits, replicates, target)
+    predictions = _collect(splits, replicates, rows)
+    folds = _fold_table(splits, replicates, rows.target)
     folds.insert(0, "center", list(names))
     own = [_own_interval(predictions.take(predictions.fold == k), confidence_level) for k in range(len(names))]
     folds[["ci_low", "ci_high"]] = own
     return CrossValidation(
         predictions, _summary(predictions, folds, confidence_level), folds, summarise_warnings(replicates)
     )
+
+
+def _one_name_each(centers: Any, n: int) -> NDArray[Any]:
+    """Return the centre of each row, one name for all spellings of a centre: `Lyon` is `LYON`."""
+    place = pd.Series(np.asarray(centers)) if np.ndim(centers) == 1 else pd.Series(dtype=object)
+    if not pd.api.types.is_numeric_dtype(place):
+        place = one_spelling(place, said_as="centers")
+    if len(place) != n or place.isna().any():
+        raise InputError(
+            f"centers has {len(place)} values, {int(place.isna().sum())} of them missing; required: the centre of each "
+            f"of {n} rows."
+        )
+    return place.to_numpy()
 
 
 def _own_interval(predictions: Predictions, confidence_level: float) -> tuple[float, float]:
@@ -295,7 +313,7 @@ def _own_interval(predictions: Predictions, confidence_level: float) -> tuple[fl
 def _run(
     what: str,
     estimator: BaseEstimator,
-    data: tuple[pd.DataFrame, NDArray[Any], NDArray[Any]],
+    rows: Rows,
     splits: list[Split],
     seeds: list[int],
     *,
@@ -305,7 +323,7 @@ def _run(
     cache: str | os.PathLike[str] | None,
     description: str,
 ) -> list[Replicate]:
-    X, y, groups = data
+    X, y, groups = rows.frame, rows.target, rows.patients
     key = data_key(what, estimator, X, y, groups, inner, seeds, splits) if cache is not None else ""
     task = partial(_predict_fold, estimator=estimator, X=X, y=y, groups=groups, inner=inner)
     items = list(zip(splits, seeds, strict=True))
@@ -323,17 +341,15 @@ def _predict_fold(item: tuple[Split, int], *, estimator: Any, X: Any, y: Any, gr
         raise type(error)(f"Fold {fold} of repeat {repeat} ({train.size} training cases): {error}") from error
 
 
-def _collect(
-    splits: list[Split], replicates: list[Replicate], y: NDArray[Any], groups: NDArray[Any], ids: NDArray[Any]
-) -> Predictions:
-    rows = np.concatenate([test for _, test, _, _ in splits])
+def _collect(splits: list[Split], replicates: list[Replicate], cases: Rows) -> Predictions:
+    y, rows = cases.target, np.concatenate([test for _, test, _, _ in splits])
     values = np.concatenate([r.values for r in replicates])
     sizes = [test.size for _, test, _, _ in splits]
     return Predictions(
         y[rows],
         **{"risk" if y.dtype.names else "probability": values},
-        ids=ids[rows],
-        groups=groups[rows],
+        ids=cases.ids[rows],
+        groups=cases.patients[rows],
         source="out-of-fold",
         repeat=np.repeat([repeat for *_, repeat, _ in splits], sizes),
         fold=np.repeat([fold for *_, fold in splits], sizes),

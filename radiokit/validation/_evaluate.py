@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from radiokit import stats
 from radiokit.exceptions import DataWarning, InputError, LeakageError
 from radiokit.stats._wald import wald
-from radiokit.utils import same_rows, spawn_seeds
+from radiokit.utils import level_key, same_rows, spawn_seeds
 from radiokit.validation._concordance import concordances
 from radiokit.validation._folds import check_data, score
 from radiokit.validation._metrics import accuracy, bootstrap_intervals, metric_names
@@ -103,7 +103,8 @@ def evaluate(
             "cases use nested_cv or optimism_bootstrap."
         )
     same_rows(X=X, centers=centers)
-    frame, target, patients, ids = check_data(X, y, groups)
+    rows = check_data(X, y, groups)
+    frame, target, patients, ids = rows.frame, rows.target, rows.patients, rows.ids
     if source == "external":
         _earn_external(centers, training_centers, len(frame))
     if training_ids is None and source == "test":
@@ -144,18 +145,13 @@ def _earn_external(centers: Any, training_centers: Any, n: int) -> None:
     here = pd.Series(np.asarray(centers))
     if here.size != n or here.isna().any():
         raise InputError(f"centers holds {here.notna().sum()} centres; required: one for each of {n} cases.")
-    trained = set(_plain(pd.Series(np.asarray(training_centers))))
-    shared = sorted(set(here.astype(str)[_plain(here).isin(trained)]))
+    trained = {level_key(center) for center in np.asarray(training_centers).tolist()}
+    shared = sorted({str(center) for center in here if level_key(center) in trained})
     if shared:
         raise LeakageError(
             f"{len(shared)} centres gave cases to training too ({', '.join(shared[:5])}); such cases are 'test', not "
             "'external'."
         )
-
-
-def _plain(names: pd.Series) -> pd.Series:
-    """Names of centres without blanks around them, and in small letters: Lyon is LYON."""
-    return names.astype(str).str.strip().str.casefold()
 
 
 def performance(

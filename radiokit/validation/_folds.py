@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,29 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import PredefinedSplit
 from sklearn.pipeline import Pipeline
 
-from radiokit.exceptions import InputError, LeakageError, OutcomeError, RadiokitError
+from radiokit.exceptions import DataWarning, InputError, LeakageError, OutcomeError, RadiokitError
 from radiokit.utils import check_binary_target, check_survival_target, is_survival_target, same_rows
+from radiokit.utils._levels import cell_text
 from radiokit.validation._copies import one_patient
+from radiokit.validation._lesion_ids import suspected_lesions
 
 
-def check_data(X: Any, y: Any, groups: Any) -> tuple[Any, NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Return X as a DataFrame, the checked outcome, the patients and the ids; rows must mean the same in all.
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Checked cases in the order of their ids: `order` is where each stands in the table that was given."""
 
-    Rows with the same measurements are one patient.
+    frame: pd.DataFrame
+    target: NDArray[Any]
+    patients: NDArray[Any]
+    ids: NDArray[Any]
+    order: NDArray[np.intp]
+
+
+def check_data(X: Any, y: Any, groups: Any) -> Rows:
+    """Return the cases with their outcome and patient; rows must mean the same in all.
+
+    Rows with names are put in the order of their names, so that no fold, draw or fit depends on the order in which
+    they came. Rows with the same measurements are one patient.
     """
     frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
     if frame.index.has_duplicates:
@@ -36,7 +51,34 @@ def check_data(X: Any, y: Any, groups: Any) -> tuple[Any, NDArray[Any], NDArray[
             raise InputError(f"{name} has {size} values and X has {len(frame)} rows; required: one a row.")
     if pd.isna(patients).any():
         raise InputError(f"groups has {int(pd.isna(patients).sum())} missing values; required: a patient for each row.")
-    return frame, target, one_patient(frame, patients), frame.index.to_numpy()
+    if groups is None:
+        _say_lesions(frame.index)
+    if patients.dtype == object:
+        patients = np.array([cell_text(patient) for patient in patients], dtype=object)
+    order = _order_of(frame.index)
+    frame, target, patients = frame.iloc[order], target[order], patients[order]
+    return Rows(frame, target, one_patient(frame, patients), frame.index.to_numpy(), order)
+
+
+def _order_of(index: pd.Index) -> NDArray[np.intp]:
+    """Order of rows by their names: numbers as numbers, all else as text; as it is where pandas only counted them."""
+    if isinstance(index, pd.RangeIndex):
+        return np.arange(len(index)) if index.step > 0 else np.arange(len(index))[::-1]
+    if pd.api.types.is_numeric_dtype(index.dtype):
+        return np.argsort(index.to_numpy(), kind="stable")
+    return np.argsort(np.array([cell_text(i) for i in index], dtype=object), kind="stable")
+
+
+def _say_lesions(index: pd.Index) -> None:
+    found = suspected_lesions(index)
+    if found is not None:
+        warnings.warn(
+            f"The ids of X look like several lesions or scans of a patient ({found}), but no `groups` are given: each "
+            "counts as a patient, may be in training where another of the same patient is in test, and makes intervals "
+            "too narrow. Give groups=, the patient of each row.",
+            DataWarning,
+            stacklevel=4,
+        )
 
 
 def events_of(y: NDArray[Any]) -> NDArray[np.bool_]:
@@ -71,26 +113,31 @@ def _smallest_class(y: NDArray[Any], groups: NDArray[Any]) -> int:
     return positive if y.dtype.names else min(positive, negative)
 
 
-def outer_splits(
-    outer: Any, X: pd.DataFrame, y: NDArray[Any], groups: NDArray[Any], seeds: list[int]
-) -> list[tuple[NDArray[np.intp], NDArray[np.intp], int, int]]:
-    """All (train, test, repeat, fold); no patient is in train and test."""
+def outer_splits(outer: Any, rows: Rows, seeds: list[int]) -> list[tuple[NDArray[np.intp], NDArray[np.intp], int, int]]:
+    """All (train, test, repeat, fold); no patient is in train and test.
+
+    A splitter or a list of positions speaks of the rows in the order in which they were given.
+    """
+    X, y, groups = rows.frame, rows.target, rows.patients
     if isinstance(outer, int):
         return [
             (np.flatnonzero(folds != k), np.flatnonzero(folds == k), repeat, k)
             for repeat, folds in enumerate(patient_folds(y, groups, outer, seed) for seed in seeds)
             for k in range(outer)
         ]
+    place = np.argsort(rows.order)
     with warnings.catch_warnings():
         # Splitters that know no groups say so; whether patients are kept whole is checked below.
         warnings.filterwarnings("ignore", "The groups parameter is ignored")
-        splits = list(outer.split(X, events_of(y).astype(int), groups) if hasattr(outer, "split") else outer)
+        as_given = X.iloc[place], events_of(y)[place].astype(int), groups[place]
+        splits = list(outer.split(*as_given) if hasattr(outer, "split") else outer)
     seen = np.zeros(len(X), dtype=int)
     placed = []
-    for k, (train, test) in enumerate(splits):
+    for k, parts in enumerate(splits):
+        train, test = (np.sort(place[np.asarray(part)]) for part in parts)
         refuse_shared_patients(groups[train], groups[test])
         # How often its cases were tested before is the repeat of a fold, whatever splitter made it.
-        placed.append((np.asarray(train), np.asarray(test), int(seen[test].min()), k))
+        placed.append((train, test, int(seen[test].min()), k))
         seen[test] += 1
     return placed
 

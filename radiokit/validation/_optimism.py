@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from radiokit.exceptions import DataWarning, OutcomeError, ParameterError, RadiokitError
-from radiokit.utils import spawn_seeds
+from radiokit.utils import is_survival_target, spawn_seeds
 from radiokit.utils._marks import refuse_chosen
 from radiokit.validation._concordance import Concordances, concordances
 from radiokit.validation._folds import check_data, events_of, fit, prepare, score
@@ -146,7 +146,8 @@ def optimism_bootstrap(
     Warns
     -----
     DataWarning
-        If some resamples could not be fitted (one class only, say); they are left out and counted.
+        If some resamples could not be fitted (one class only, say), which are left out and counted; if ids look like
+        several lesions of a patient and no `groups` are given.
 
     Notes
     -----
@@ -200,8 +201,8 @@ def optimism_bootstrap(
         n_bootstraps=n_bootstraps, groups=groups, random_state=random_state,
         n_jobs=n_jobs, progress=progress, cache=cache,
     )  # fmt: skip
-    survival = bool(check_data(X, y, groups)[1].dtype.names)
-    table = add_632plus(result.table(metric=list(metric_names(survival))), result.left_out, confidence_level)
+    names = list(metric_names(is_survival_target(y)))
+    table = add_632plus(result.table(metric=names), result.left_out, confidence_level)
     table.attrs["warnings"] = result.warnings
     return table
 
@@ -223,7 +224,8 @@ def bootstrap_statistic(
     """Apparent value and optimism of any vector statistic of (outcome, score)."""
     if n_bootstraps < 1:
         raise ParameterError(f"n_bootstraps is {n_bootstraps}; required: at least 1.")
-    frame, target, patients, _ = check_data(X, y, groups)
+    rows = check_data(X, y, groups)
+    frame, target, patients = rows.frame, rows.target, rows.patients
     refuse_chosen(frame, "a bootstrap")
     first, *seeds = spawn_seeds(random_state, 1 + n_bootstraps)
     whole = fit(prepare(estimator, target, patients, None, first), frame, target)
