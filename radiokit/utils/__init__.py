@@ -1,14 +1,16 @@
 """What every room needs: the door for tables, target checks, seeds, parallel loops, optional imports."""
 
-from radiokit.utils._cache import CaseResult, content_hash
+from radiokit.utils._cache import CaseResult
+from radiokit.utils._digest import content_hash
+from radiokit.utils._extraction import Extraction
 from radiokit.utils._feature_values import feature_values
 from radiokit.utils._files import atomic_write, read_bytes, regular_file, write_bytes, write_text
-from radiokit.utils._isolation import Limits
 from radiokit.utils._levels import cell_text, level_key, one_spelling
+from radiokit.utils._limits import Limits
 from radiokit.utils._optional import import_optional
-from radiokit.utils._parallel import one_thread, parallel_map, track
+from radiokit.utils._parallel import parallel_map, track
 from radiokit.utils._random import spawn_seeds
-from radiokit.utils._runner import Extraction, run_cases
+from radiokit.utils._runner import run_cases
 from radiokit.utils._same_rows import same_rows
 from radiokit.utils._stream import ExtractionFile, run_cases_to
 from radiokit.utils._table import ID_NAMES, Table, as_table
@@ -20,7 +22,9 @@ from radiokit.utils._targets import (
     is_survival_target,
     spells_outcome,
 )
+from radiokit.utils._threads import one_thread
 from radiokit.utils._ties import tie_times, tie_to
+from radiokit.utils._warned import collect_warnings
 from radiokit.utils._yaml import read_yaml
 
 __all__ = [
@@ -37,6 +41,7 @@ __all__ = [
     "cell_text",
     "check_binary_target",
     "check_survival_target",
+    "collect_warnings",
     "content_hash",
     "feature_values",
     "import_optional",

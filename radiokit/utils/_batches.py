@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from radiokit.utils._cache import CaseCache
-from radiokit.utils._one_case import Outcome, Prepared, failure, finished, heard_of
+from radiokit.utils._one_case import Job, Outcome, Prepared, failure
+from radiokit.utils._warned import Warned, collect_warnings, each_once
 
 
 class Finish(Protocol):
@@ -38,34 +37,28 @@ class _Held:
         self.waiting += outcome.prepared is not None
 
 
-def in_batches(
-    outcomes: Iterator[Outcome], finish: Finish, *, cache: CaseCache | None, columns: tuple[str, ...] | None
-) -> Iterator[Outcome]:
+def in_batches(outcomes: Iterator[Outcome], finish: Finish, job: Job) -> Iterator[Outcome]:
     """Finish prepared cases, `finish.size` at a time; all outcomes leave in the order in which they came."""
     held = _Held()
     for outcome in outcomes:
         held.add(outcome)
         if held.waiting in (0, finish.size):
-            yield from _finished(held, finish, cache, columns)
+            yield from _finished(held, finish, job)
             held = _Held()
-    yield from _finished(held, finish, cache, columns)
+    yield from _finished(held, finish, job)
 
 
-def _finished(
-    held: _Held, finish: Finish, cache: CaseCache | None, columns: tuple[str, ...] | None
-) -> Iterator[Outcome]:
+def _finished(held: _Held, finish: Finish, job: Job) -> Iterator[Outcome]:
     payloads = [outcome.prepared.payload for outcome in held.outcomes if outcome.prepared is not None]
     start = time.perf_counter()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with collect_warnings() as collected:
         results = iter(finish(payloads) if payloads else [])
     seconds = (time.perf_counter() - start) / max(held.waiting, 1)
-    heard = heard_of(caught)
     for outcome in held.outcomes:
         if outcome.prepared is None:
             yield outcome
         else:
-            yield _one(outcome, outcome.prepared, next(results), seconds, heard, cache, columns)
+            yield _one(outcome, outcome.prepared, next(results), seconds, each_once(collected), job)
 
 
 def _one(
@@ -73,19 +66,11 @@ def _one(
     prepared: Prepared,
     result: Mapping[str, float] | Exception,
     seconds: float,
-    heard: list[tuple[type[Warning], str]],
-    cache: CaseCache | None,
-    columns: tuple[str, ...] | None,
+    warned: list[Warned],
+    job: Job,
 ) -> Outcome:
-    seconds, heard = outcome.seconds + seconds, [*outcome.warnings, *heard]
+    seconds, warned = outcome.seconds + seconds, [*outcome.warnings, *warned]
     if isinstance(result, Exception):
-        return failure(outcome.case_id, result, seconds, heard)
-    return finished(
-        outcome.case_id,
-        prepared.with_features(result),
-        seconds=seconds,
-        heard=heard,
-        name=outcome.name,
-        cache=cache,
-        columns=columns,
-    )
+        return failure(outcome.case_id, result, seconds, warned)
+    whole = prepared.with_features(result)
+    return job.finished(outcome.case_id, whole, name=outcome.name, seconds=seconds, warned=warned)

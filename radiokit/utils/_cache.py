@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import secrets
+import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,50 +18,10 @@ import numpy as np
 
 from radiokit._version import __version__
 from radiokit.exceptions import FileError
+from radiokit.utils._files import DRAFT, write_bytes
 
 MAGIC = b"radiokit case 1\n"
 STALE_SECONDS = 3600.0
-
-
-def content_hash(text: str, paths: Iterable[str | os.PathLike[str]] = ()) -> str:
-    """Hash a text and the contents of files, for the `key` of `run_cases`.
-
-    Parameters
-    ----------
-    text : str
-        Whatever else decides the result: the settings and the label, in one unambiguous spelling.
-    paths : iterable of path
-        Files, or folders whose files all count. Names and dates do not matter, bytes do.
-
-    Returns
-    -------
-    str
-        SHA-256 in hexadecimal.
-
-    Raises
-    ------
-    FileError
-        If a file cannot be read.
-
-    Examples
-    --------
-    >>> content_hash("width 25")[:8] == content_hash("width 50")[:8]
-    False
-    """
-    parts = [hashlib.sha256(text.encode()).digest()]
-    for path in map(Path, paths):
-        files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-        parts.append(len(files).to_bytes(8, "big"))
-        parts.extend(_file_digest(file) for file in files)
-    return hashlib.sha256(b"".join(parts)).hexdigest()
-
-
-def _file_digest(path: Path) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").digest()
-    except OSError as error:
-        raise FileError(f"Cannot read {path}: {error.strerror}.") from error
 
 
 @dataclass(frozen=True)
@@ -99,8 +61,9 @@ class CaseCache:
     """Finished cases by the hash of their inputs, settings and radiokit's version.
 
     An entry is a magic line, the SHA-256 of the rest, a line of JSON, and the values as little-endian float64: exact to
-    the bit, and loading it can execute nothing. Entries are written under another name and renamed when complete, so
-    that neither a kill nor a second run on the same folder leaves half of one behind.
+    the bit, and loading it can execute nothing. The JSON holds the key, so that an entry under the name of another is
+    noticed. Entries are written whole or not at all, so that neither a kill nor a second run on the same folder leaves
+    half of one behind. The checksum finds damage; who may write to the folder can write false entries.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -110,7 +73,7 @@ class CaseCache:
         """Make the folder, see that it can be written, and sweep what a killed run left."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            probe = self.folder / f".probe-{secrets.token_hex(8)}.tmp"
+            probe = self.folder / f".probe-{secrets.token_hex(8)}"
             probe.write_bytes(MAGIC)
             probe.unlink()
         except OSError as error:
@@ -118,25 +81,16 @@ class CaseCache:
                 f"The cache folder {self.folder} cannot be written ({error.strerror or error}). "
                 "Give cache= another folder, or free space there."
             ) from error
-        for left in self.folder.glob("*.tmp"):
-            self._sweep(left)
-
-    @staticmethod
-    def _sweep(path: Path) -> None:
-        # A younger one may belong to another run that is still writing.
-        try:
-            if time.time() - path.stat().st_mtime > STALE_SECONDS:
-                path.unlink()
-        except OSError:
-            return
+        for left in self.folder.glob(f"{DRAFT}*"):
+            if _is_stale(left):
+                shutil.rmtree(left, ignore_errors=True)
 
     def path(self, key: str) -> Path:
         """Where the entry of `key` lies."""
-        name = hashlib.sha256(f"{MAGIC!r}|{__version__}|{key}".encode()).hexdigest()
-        return self.folder / f"{name}.case"
+        return self.folder / f"{_sealed(key)}.case"
 
     def read(self, key: str) -> Entry | None:
-        """Return the entry, or None where there is none or it is damaged."""
+        """Return the entry, or None where there is none, or it is damaged or that of another key."""
         try:
             content = self.path(key).read_bytes()
         except OSError:
@@ -147,36 +101,54 @@ class CaseCache:
         text, _, numbers = body.partition(b"\n")
         try:
             fields = json.loads(text)
-            return Entry(
-                tuple(fields["names"]),
-                np.frombuffer(numbers, dtype="<f8").astype(float),
-                fields["provenance"],
-                [(name, message) for name, message in fields["warnings"]],
-                fields["seconds"],
-            )
-        except (ValueError, TypeError, KeyError, RecursionError):  # sealed, but not by this class
+            return _entry(fields, numbers) if fields["key"] == _sealed(key) else None
+        # It has the checksum, but was not written by this class.
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             return None
 
     def write(self, key: str, entry: Entry) -> None:
         """Store an entry, whole or not at all."""
         fields = {
+            "key": _sealed(key),
             "names": entry.names,
             "provenance": entry.provenance,
             "warnings": entry.warnings,
             "seconds": entry.seconds,
         }
         body = json.dumps(fields).encode() + b"\n" + np.asarray(entry.values, dtype="<f8").tobytes()
-        target = self.path(key)
-        draft = target.with_name(f"{target.stem}-{os.getpid()}-{secrets.token_hex(4)}.tmp")
         try:
-            with draft.open("wb") as stream:
-                stream.write(MAGIC + hashlib.sha256(body).digest() + body)
-                stream.flush()
-                os.fsync(stream.fileno())
-            draft.replace(target)
-        except OSError as error:
-            draft.unlink(missing_ok=True)
+            write_bytes(self.path(key), MAGIC + hashlib.sha256(body).digest() + body)
+        except FileError as error:
             raise FileError(
-                f"The cache folder {self.folder} cannot take another entry ({error.strerror or error}). "
+                f"The cache folder {self.folder} cannot take another entry ({error}). "
                 "Free space there and run again: finished cases are kept."
             ) from error
+
+
+def _sealed(key: str) -> str:
+    return hashlib.sha256(f"{MAGIC!r}|{__version__}|{key}".encode()).hexdigest()
+
+
+def _entry(fields: dict[str, Any], numbers: bytes) -> Entry | None:
+    """Return the entry that the parts describe, or None where they do not fit together."""
+    values = np.frombuffer(numbers, dtype="<f8").astype(float)
+    names, said = fields["names"], [(name, message) for name, message in fields["warnings"]]
+    seconds, provenance = fields["seconds"], fields["provenance"]
+    fits = (
+        isinstance(names, list)
+        and len(names) == len(values) == len(set(names))
+        and all(isinstance(text, str) for text in (*names, *(text for pair in said for text in pair)))
+        and isinstance(provenance, dict)
+        and not any(isinstance(value, list | dict) for value in provenance.values())
+        and isinstance(seconds, int | float)
+        and math.isfinite(seconds)
+    )
+    return Entry(tuple(names), values, provenance, said, float(seconds)) if fits else None
+
+
+def _is_stale(path: Path) -> bool:
+    # A younger one may belong to another run that is still writing.
+    try:
+        return time.time() - path.stat().st_mtime > STALE_SECONDS
+    except OSError:
+        return False

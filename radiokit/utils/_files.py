@@ -224,5 +224,6 @@ def _flush(path: Path) -> None:
 
 
 def _unwritable(path: Path, error: OSError) -> FileError:
-    advice = {errno.ENOENT: " Does the folder exist?", errno.ENOSPC: " Free space there, or write to another place."}
+    full = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+    advice = {errno.ENOENT: " Does the folder exist?"} | dict.fromkeys(full, " Free space there, or write elsewhere.")
     return FileError(f"{path} cannot be written: {error.strerror or error}.{advice.get(error.errno or 0, '')}")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 import time
 import traceback
-import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,9 @@ import pandas as pd
 from radiokit import exceptions
 from radiokit.exceptions import ExtractionError, RadiokitError, RadiokitWarning
 from radiokit.utils._cache import CaseCache, CaseResult, Entry
-from radiokit.utils._isolation import no_memory
-from radiokit.utils._parallel import one_thread
+from radiokit.utils._limits import no_memory
+from radiokit.utils._threads import one_thread
+from radiokit.utils._warned import Warned, collect_warnings, each_once
 
 Item = tuple[str, pd.Series]
 
@@ -53,88 +53,98 @@ class Outcome:
     error: RadiokitError | None = None
     kind: str = ""
     trace: str = ""
-    warnings: list[tuple[type[Warning], str]] = field(default_factory=list)
+    warnings: list[Warned] = field(default_factory=list)
 
 
-def run_case(
-    item: Item,
-    *,
-    compute: Compute,
-    key: Callable[[pd.Series], str] | None,
-    cache: CaseCache | None,
-    columns: tuple[str, ...] | None,
-) -> Outcome:
-    """Take a case from the cache or compute it; what it raises is an outcome too."""
-    case_id, row = item
-    start = time.perf_counter()
-    name = None
-    with warnings.catch_warnings(record=True) as caught, one_thread():
-        warnings.simplefilter("always")
+@dataclass(frozen=True)
+class Job:
+    """The work on each case of a cohort; what goes to a worker.
+
+    Parameters
+    ----------
+    compute : callable
+        Features of a case from its id and its row.
+    key : callable, optional
+        Name of a case by what decides its result, from its row; it goes with the outcome.
+    cache : CaseCache, optional
+        Where finished cases are kept.
+    columns : tuple of str, optional
+        The features that each case has to have.
+    """
+
+    compute: Compute
+    key: Callable[[pd.Series], str] | None = None
+    cache: CaseCache | None = None
+    columns: tuple[str, ...] | None = None
+
+    def __call__(self, item: Item) -> Outcome:
+        """Take a case from the cache or compute it; what it raises is an outcome too."""
+        case_id, row = item
+        start = time.perf_counter()
+        name = None
+        with collect_warnings() as collected, one_thread():
+            try:
+                if self.key is not None:
+                    name = self.key(row)
+                    entry = self._kept(name)
+                    if entry is not None:
+                        given: list[Warned] = [(warning_class(kind), text) for kind, text in entry.warnings]
+                        return Outcome(case_id, entry, name=name, cached=True, seconds=entry.seconds, warnings=given)
+                result = self.compute(case_id, row)
+            except Exception as error:  # noqa: BLE001 - recorded in `failures`, or raised with the id of the case
+                seconds = time.perf_counter() - start
+                return replace(failure(case_id, error, seconds, each_once(collected)), name=name)
+        seconds, warned = time.perf_counter() - start, each_once(collected)
+        if isinstance(result, Prepared):
+            return Outcome(case_id, prepared=result, name=name, seconds=seconds, warnings=warned)
+        whole = result if isinstance(result, CaseResult) else CaseResult(result)
+        return self.finished(case_id, whole, name=name, seconds=seconds, warned=warned)
+
+    def _kept(self, name: str) -> Entry | None:
+        """Return the entry of the cache, its features in the order of `columns`."""
+        entry = None if self.cache is None else self.cache.read(name)
+        if entry is None or self.columns in (None, entry.names):
+            return entry
+        if set(entry.names) != set(self.columns or ()):
+            return None
+        place = {name: k for k, name in enumerate(entry.names)}
+        return replace(entry, names=self.columns, values=entry.values[[place[name] for name in self.columns or ()]])
+
+    def finished(
+        self, case_id: str, result: CaseResult, *, name: str | None, seconds: float, warned: list[Warned]
+    ) -> Outcome:
+        """Return the outcome of a case that has its features, and keep it in the cache."""
         try:
-            if cache is not None and key is not None:
-                name = key(row)
-                entry = cache.read(name)
-                if entry is not None and (columns is None or set(entry.names) == set(columns)):
-                    return Outcome(case_id, entry, cached=True, seconds=entry.seconds, warnings=_revived(entry))
-            result = compute(case_id, row)
-        except Exception as error:  # noqa: BLE001 - recorded in `failures`, or raised with the id of the case
-            return failure(case_id, error, time.perf_counter() - start, heard_of(caught))
-    seconds, heard = time.perf_counter() - start, heard_of(caught)
-    if isinstance(result, Prepared):
-        return Outcome(case_id, prepared=result, name=name, seconds=seconds, warnings=heard)
-    whole = result if isinstance(result, CaseResult) else CaseResult(result)
-    return finished(case_id, whole, seconds=seconds, heard=heard, name=name, cache=cache, columns=columns)
+            entry = self._entry(result, seconds, warned)
+        except Exception as error:  # noqa: BLE001 - features that are no numbers, or not those asked for
+            return failure(case_id, error, seconds, warned)
+        # Outside of the guard: a full disk is not the fault of one case, it stops the run.
+        if self.cache is not None and name is not None:
+            self.cache.write(name, entry)
+        return Outcome(case_id, entry, name=name, seconds=seconds, warnings=warned)
 
-
-def finished(
-    case_id: str,
-    result: CaseResult,
-    *,
-    seconds: float,
-    heard: list[tuple[type[Warning], str]],
-    name: str | None,
-    cache: CaseCache | None,
-    columns: tuple[str, ...] | None,
-) -> Outcome:
-    """Return the outcome of a case that has its features, and keep it in the cache."""
-    try:
-        entry = _entry(result, columns)
-    except Exception as error:  # noqa: BLE001 - features that are no numbers, or not those asked for
-        return failure(case_id, error, seconds, heard)
-    kept = [(kind.__name__, text) for kind, text in heard if issubclass(kind, RadiokitWarning)]
-    entry = Entry(entry.names, entry.values, entry.provenance, kept, seconds)
-    # Outside of the guard: a full disk is not the fault of one case, it stops the run.
-    if cache is not None and name is not None:
-        cache.write(name, entry)
-    return Outcome(case_id, entry, seconds=seconds, warnings=heard)
-
-
-def _entry(result: CaseResult, columns: tuple[str, ...] | None) -> Entry:
-    features = {str(name): float(value) for name, value in result.features.items()}
-    if columns is not None and set(features) != set(columns):
-        lost, extra = sorted(set(columns) - set(features)), sorted(set(features) - set(columns))
-        raise ExtractionError(f"Features missing: {lost[:5]}; features not asked for: {extra[:5]}.")
-    names = tuple(features) if columns is None else columns
-    provenance = {name: _plain(value) for name, value in result.provenance.items()}
-    return Entry(names, np.array([features[name] for name in names], dtype=float), provenance, [], 0.0)
+    def _entry(self, result: CaseResult, seconds: float, warned: Iterable[Warned]) -> Entry:
+        features = {str(name): float(value) for name, value in result.features.items()}
+        names = tuple(features) if self.columns is None else self.columns
+        if set(features) != set(names):
+            lost, extra = sorted(set(names) - set(features)), sorted(set(features) - set(names))
+            raise ExtractionError(f"Features missing: {lost[:5]}; features not asked for: {extra[:5]}.")
+        values = np.array([features[name] for name in names], dtype=float)
+        kept = [(kind.__name__, text) for kind, text in warned if issubclass(kind, RadiokitWarning)]
+        return Entry(names, values, {name: _plain(v) for name, v in result.provenance.items()}, kept, seconds)
 
 
 def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def heard_of(caught: list[warnings.WarningMessage]) -> list[tuple[type[Warning], str]]:
-    """Return each warning once."""
-    return list(dict.fromkeys((w.category, str(w.message)) for w in caught))
+def warning_class(name: str) -> type[RadiokitWarning]:
+    """Return the class of a warning from its name, which a file holds."""
+    kind = getattr(exceptions, name, None)
+    return kind if isinstance(kind, type) and issubclass(kind, RadiokitWarning) else RadiokitWarning
 
 
-def _revived(entry: Entry) -> list[tuple[type[Warning], str]]:
-    return [(getattr(exceptions, name, RadiokitWarning), message) for name, message in entry.warnings]
-
-
-def failure(
-    case_id: str, error: Exception, seconds: float = 0.0, heard: list[tuple[type[Warning], str]] | None = None
-) -> Outcome:
+def failure(case_id: str, error: Exception, seconds: float = 0.0, warned: list[Warned] | None = None) -> Outcome:
     """Return the outcome of a case that failed."""
     if isinstance(error, MemoryError):
         error = no_memory(error)
@@ -144,7 +154,7 @@ def failure(
         error=_named(error, case_id),
         kind=type(error).__name__,
         trace="".join(traceback.format_exception(error)),
-        warnings=heard or [],
+        warnings=warned or [],
     )
 
 

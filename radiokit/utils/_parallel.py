@@ -1,18 +1,12 @@
-"""One parallel loop for the whole library: joblib outside, one thread inside, a progress bar if asked.
-
-joblib brings asyncio and takes 0.1 s: it is imported where workers are asked for, so that a single case does not wait.
-"""
+"""One parallel loop for the whole library, and a progress bar if asked."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sized
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import closing
 from typing import Any, TypeVar
 
-from radiokit.utils._forked import can_fork, forked_iter, starts_loky
-from radiokit.utils._threads import one_thread
-
-__all__ = ["one_thread", "parallel_iter", "parallel_map", "track"]
+from radiokit.utils._workers import in_order, raise_if_lost
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -31,7 +25,7 @@ def parallel_map(
     Parameters
     ----------
     function : callable
-        Takes one item; must be picklable for more than one worker.
+        Takes one item. For more than one worker it is sent to other processes by cloudpickle.
     items : iterable
         What to work on. Give it a length if `progress` is to show a total.
     n_jobs : int or None
@@ -46,49 +40,26 @@ def parallel_map(
     list
         The results, in the order of `items`.
 
+    Raises
+    ------
+    WorkerDiedError
+        If the process that worked on an item was killed or crashed.
+
+    Notes
+    -----
+    Other processes take about two seconds to start. Items are worked on in this process, one after the other, until
+    their times say that several processes would save more than that; so two workers are never slower than one. A
+    backend chosen by ``joblib.parallel_config`` is used: threads of this process, or the workers of a cluster.
+
     Examples
     --------
     >>> parallel_map(abs, [-1, 2, -3])
     [1, 2, 3]
     """
-    return list(parallel_iter(function, items, n_jobs=n_jobs, progress=progress, description=description))
-
-
-def parallel_iter(
-    function: Callable[[Item], Result],
-    items: Iterable[Item],
-    *,
-    n_jobs: int | None,
-    progress: bool,
-    description: str,
-) -> Iterator[Result]:
-    """Yield what `parallel_map` would return, in order, as it is done; closing the iterator drops the rest."""
-    from joblib import Parallel, delayed, effective_n_jobs
-
-    total = len(items) if isinstance(items, Sized) else None
-    n_workers = effective_n_jobs(n_jobs)
-    results: Generator[Result, None, None]
-    if n_workers > 1 and can_fork():
-        results = forked_iter(function, items, n_workers)
-    else:
-        started = {"initializer": _let_workers_grow} if starts_loky() else {}
-        results = Parallel(n_jobs=n_jobs, return_as="generator", **started)(delayed(function)(item) for item in items)
-    try:
-        yield from track(results, total=total, description=description, disable=not progress)
-    finally:
-        results.close()
-
-
-def _let_workers_grow() -> None:
-    """Keep loky from ending a worker that has grown by 300 MB since its first task.
-
-    Loky takes that for a leak, warns, and starts another. But a worker that crossvalidates a logistic model first and a
-    network next has only loaded torch. Without psutil loky does not look at all, but collects garbage: so here.
-    """
-    with suppress(ImportError):
-        from joblib.externals.loky import process_executor
-
-        process_executor._USE_PSUTIL = False
+    known = items if isinstance(items, Sized) else list(items)
+    with closing(in_order(function, known, total=len(known), n_jobs=n_jobs)) as results:
+        bar = track(results, total=len(known), description=description, disable=not progress)
+        return [raise_if_lost(result) for result in bar]
 
 
 def track(items: Iterable[Any], *, total: int | None, description: str, disable: bool) -> Iterator[Any]:

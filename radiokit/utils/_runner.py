@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import NoReturn
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -17,65 +15,14 @@ import pandas as pd
 from radiokit.exceptions import CaseTableError, ParameterError
 from radiokit.utils._batches import Finish, in_batches
 from radiokit.utils._cache import CaseCache
-from radiokit.utils._isolation import Limits, isolated_iter
-from radiokit.utils._join import side_by_side
-from radiokit.utils._one_case import Compute, Item, Outcome, failure, run_case
-from radiokit.utils._parallel import parallel_iter, track
+from radiokit.utils._extraction import Extraction
+from radiokit.utils._limits import Limits
+from radiokit.utils._one_case import Compute, Item, Job, Outcome, failure
+from radiokit.utils._parallel import track
+from radiokit.utils._warned import Warned
+from radiokit.utils._workers import in_order
 
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Extraction:
-    """A feature table with what failed and where every row comes from.
-
-    Parameters
-    ----------
-    features : DataFrame of shape (n_cases, n_features)
-        Index ``case_id`` in the order of the case table, one column a feature. A failed case keeps its row, all NaN.
-    failures : DataFrame
-        A row a failed case: ``case_id``, ``error`` (class of the error), ``message``.
-    provenance : DataFrame
-        A row a case: ``cached`` (taken from the cache), ``seconds`` it took to compute, and what `compute` reports.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> cases = pd.DataFrame({"size": [1.0, 4.0]}, index=pd.Index(["a", "b"], name="case_id"))
-    >>> run_cases(cases, lambda case_id, row: {"root": row["size"] ** 0.5})
-    Extraction(2 cases, 1 features, 0 failures)
-    """
-
-    features: pd.DataFrame
-    failures: pd.DataFrame
-    provenance: pd.DataFrame
-
-    def __repr__(self) -> str:
-        cases, features = self.features.shape
-        return f"Extraction({cases} cases, {features} features, {len(self.failures)} failures)"
-
-    def join(self, other: Extraction) -> Extraction:
-        """Put the features of another extractor beside these, by case id.
-
-        Parameters
-        ----------
-        other : Extraction
-            Of the same cases, in any order, with other columns.
-
-        Returns
-        -------
-        Extraction
-            In the order of this one; a case has failures of either.
-
-        Raises
-        ------
-        CaseTableError
-            If one lacks cases of the other, or both have the same column.
-        """
-        return Extraction(*side_by_side(self, other))
-
-
-Task = Callable[[Item], Outcome]
 SOME = 5  # ids that a warning names
-ON_THIS_MACHINE = ("LokyBackend", "MultiprocessingBackend", "SequentialBackend", "ThreadingBackend")
 # Prepared cases that may wait for the second step.
 WINDOW = 128
 
@@ -152,8 +99,9 @@ def run_cases(
     Warnings of the computation are collected and given once for each text, with the ids of the cases they concern;
     those of radiokit are kept in the cache, so that a second run does not hide what the first one said.
 
-    With several workers or with `limits`, a case that takes its process down (want of memory, a crash in a library)
-    fails with `WorkerDiedError`, and the rest goes on; with one worker and without limits it is this process that dies.
+    With `limits`, a case that takes its process down (want of memory, a crash in a library) fails with
+    `WorkerDiedError`, and the rest goes on. Without them the same holds for several workers once they work; but the
+    first cases are run in this process, until their times say that starting others is worth two seconds.
 
     Examples
     --------
@@ -166,23 +114,16 @@ def run_cases(
     ['b', 'ZeroDivisionError']
     """
     check_cases(cases, on_error=on_error, keyed=key is not None or cache is None)
-    store = None if cache is None else CaseCache(cache)
-    if store is not None:
-        store.prepare()
     names = None if columns is None else tuple(columns)
-    task = partial(run_case, compute=compute, key=key, cache=store, columns=names)
-    # Generators are closed from the outside in, so nothing else may hold one of them.
-    stream = track(
-        _sharing_names(in_steps(cases, task, finish, cache=store, columns=names, n_jobs=n_jobs, limits=limits)),
-        total=len(cases),
-        description=description,
-        disable=not progress,
-    )
-    outcomes = list(stream) if on_error == "nan" else _until_failure(stream)
-    heard = Heard()
+    job = Job(compute, key if cache is not None else None, opened(cache), names)
+    known: dict[tuple[str, ...], tuple[str, ...]] = {}
+    with closing(outcomes_of(cases, job, finish, n_jobs=n_jobs, limits=limits)) as found:
+        bar = track(found, total=len(cases), description=description, disable=not progress)
+        outcomes = [_sharing_names(accepted(outcome, on_error), known) for outcome in bar]
+    said = WarningsOfCases()
     for outcome in outcomes:
-        heard.add(outcome.case_id, outcome.warnings)
-    heard.warn(len(outcomes))
+        said.add(outcome.case_id, outcome.warnings)
+    said.give(len(outcomes))
     return _assemble(cases.index, outcomes, names)
 
 
@@ -199,49 +140,26 @@ def check_cases(cases: pd.DataFrame, *, on_error: str, keyed: bool) -> None:
         raise CaseTableError(f"The case table {found}; required: one id a case, each once.")
 
 
-def outcomes_of(cases: pd.DataFrame, task: Task, *, n_jobs: int | None, limits: Limits | None) -> Iterator[Outcome]:
-    """Run all cases, in order; where limits are set, or once a worker has died, each in a process that may die.
-
-    On a cluster they do so from the start: it would send a case that kills its worker to the next, and to the next.
-    """
-    from joblib.parallel import get_active_backend
-
-    done = 0
-    if limits is None and type(get_active_backend()[0]).__name__ in ON_THIS_MACHINE:
-        try:
-            items = _Items(cases)
-            for outcome in parallel_iter(task, items, n_jobs=n_jobs, progress=False, description=""):
-                done += 1
-                yield outcome
-            return
-        except BrokenProcessPool:  # of either kind of pool
-            pass  # which case it was is not said
-    rest = cases.iloc[done:]
-    found = isolated_iter(task, _Items(rest), n_jobs=n_jobs, limits=limits or Limits())
-    for case_id, one in zip(rest.index, found, strict=True):
-        yield one if isinstance(one, Outcome) else failure(str(case_id), one)
+def opened(cache: str | os.PathLike[str] | None) -> CaseCache | None:
+    """Return the cache in a folder, ready to be written to."""
+    if cache is None:
+        return None
+    found = CaseCache(cache)
+    found.prepare()
+    return found
 
 
-def in_steps(
-    cases: pd.DataFrame,
-    task: Task,
-    finish: Finish | None,
-    *,
-    cache: CaseCache | None,
-    columns: tuple[str, ...] | None,
-    n_jobs: int | None,
-    limits: Limits | None,
-) -> Iterator[Outcome]:
-    """Run all cases, in order, and the second step where there is one."""
-    if finish is None:
-        return outcomes_of(cases, task, n_jobs=n_jobs, limits=limits)
-    return in_batches(_in_windows(cases, task, n_jobs=n_jobs, limits=limits), finish, cache=cache, columns=columns)
-
-
-def _in_windows(cases: pd.DataFrame, task: Task, *, n_jobs: int | None, limits: Limits | None) -> Iterator[Outcome]:
-    """Run some cases after the other: workers never wait for the second step, which could fill the memory otherwise."""
-    for start in range(0, len(cases), WINDOW):
-        yield from outcomes_of(cases.iloc[start : start + WINDOW], task, n_jobs=n_jobs, limits=limits)
+def outcomes_of(
+    cases: pd.DataFrame, job: Job, finish: Finish | None, *, n_jobs: int | None, limits: Limits | None
+) -> Generator[Outcome, None, None]:
+    """Run all cases, in order, and the second step where there is one; closing the generator stops the others."""
+    ahead = None if finish is None else WINDOW
+    with closing(in_order(job, _Items(cases), total=len(cases), n_jobs=n_jobs, limits=limits, ahead=ahead)) as found:
+        each = (
+            one if isinstance(one, Outcome) else failure(str(case_id), one)
+            for case_id, one in zip(cases.index, found, strict=True)
+        )
+        yield from each if finish is None else in_batches(each, finish, job)
 
 
 class _Items:
@@ -258,52 +176,37 @@ class _Items:
             yield str(case_id), row
 
 
-def _sharing_names(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+def _sharing_names(outcome: Outcome, known: dict[tuple[str, ...], tuple[str, ...]]) -> Outcome:
     """Let all cases hold one tuple of names: in a large cohort the names would outweigh the values tenfold."""
-    known: dict[tuple[str, ...], tuple[str, ...]] = {}
-    for outcome in outcomes:
-        if outcome.entry is None:
-            yield outcome
-        else:
-            names = known.setdefault(outcome.entry.names, outcome.entry.names)
-            yield replace(outcome, entry=replace(outcome.entry, names=names))
+    if outcome.entry is None:
+        return outcome
+    names = known.setdefault(outcome.entry.names, outcome.entry.names)
+    return replace(outcome, entry=replace(outcome.entry, names=names))
 
 
-def _until_failure(stream: Iterator[Outcome]) -> list[Outcome]:
-    outcomes = []
-    for outcome in stream:
-        if outcome.error is not None:
-            raise_failure(outcome, stream)
-        outcomes.append(outcome)
-    return outcomes
+def accepted(outcome: Outcome, on_error: str) -> Outcome:
+    """Return an outcome, or raise its error where the first one is to stop the run."""
+    if outcome.error is not None and on_error == "raise":
+        raise outcome.error from _WorkerTracebackError(outcome.trace)
+    return outcome
 
 
-def raise_failure(outcome: Outcome, stream: Iterator[Outcome]) -> NoReturn:
-    """Stop the other cases, and raise the error of one."""
-    with warnings.catch_warnings():
-        # joblib remarks that the cases still running are dropped: that is what "raise" asks for.
-        warnings.simplefilter("ignore")
-        stream.close()  # type: ignore[attr-defined]
-    assert outcome.error is not None
-    raise outcome.error from _WorkerTracebackError(outcome.trace)
-
-
-class Heard:
+class WarningsOfCases:
     """Warnings of many cases, each text once, with the first cases that it concerns."""
 
     def __init__(self) -> None:
-        self.cases: dict[tuple[type[Warning], str], list[str]] = {}
-        self.counts: Counter[tuple[type[Warning], str]] = Counter()
+        self.cases: dict[Warned, list[str]] = {}
+        self.counts: Counter[Warned] = Counter()
 
-    def add(self, case_id: str, heard: Iterable[tuple[type[Warning], str]]) -> None:
+    def add(self, case_id: str, warned: Iterable[Warned]) -> None:
         """Note the warnings of a case."""
-        for warning in heard:
+        for warning in warned:
             self.counts[warning] += 1
             some = self.cases.setdefault(warning, [])
             if len(some) < SOME:
                 some.append(case_id)
 
-    def warn(self, n_cases: int, stacklevel: int = 3) -> None:
+    def give(self, n_cases: int, stacklevel: int = 3) -> None:
         """Give each warning once."""
         for (kind, message), count in self.counts.items():
             some = ", ".join(self.cases[kind, message]) + (", ..." if count > SOME else "")

@@ -1,21 +1,28 @@
-"""Linear algebra on one thread."""
+"""Linear algebra on one thread, also where several Python threads ask for it at the same time."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cache
-from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
 
-def one_thread() -> AbstractContextManager[Any]:
+@contextmanager
+def one_thread() -> Iterator[None]:
     """Hold linear algebra to one thread: how a sum is split among threads changes its last bit.
 
-    Returns
-    -------
-    context manager
+    Yields
+    ------
+    None
         Inside of it BLAS runs on one thread, so that no value depends on the machine or on n_jobs.
+
+    Notes
+    -----
+    The number of threads belongs to the whole process. The first of several Python threads that come here sets it to
+    one, and the last that leaves sets it back.
 
     Examples
     --------
@@ -24,7 +31,32 @@ def one_thread() -> AbstractContextManager[Any]:
     ...     float(np.ones(3) @ np.ones(3))
     3.0
     """
-    return nullcontext() if _held.for_good else _thread_pools().limit(limits=1)
+    _hold.enter()
+    try:
+        yield
+    finally:
+        _hold.leave()
+
+
+class _Hold:
+    """How many threads of this process want one thread, and what there was before the first of them."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.inside = 0
+        self.before = ExitStack()
+
+    def enter(self) -> None:
+        with self.lock:
+            if self.inside == 0:
+                self.before.enter_context(_thread_pools().limit(limits=1))
+            self.inside += 1
+
+    def leave(self) -> None:
+        with self.lock:
+            self.inside -= 1
+            if self.inside == 0:
+                self.before.close()
 
 
 @cache
@@ -32,19 +64,4 @@ def _thread_pools() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-class _Held:
-    """Whether this process was forked from one that holds to one thread.
-
-    Then it does so itself, and must not say it again: OpenBLAS would answer by starting its threads anew, which spin
-    for a tenth of a second.
-    """
-
-    for_good = False
-
-
-_held = _Held()
-
-
-def hold_for_good() -> None:
-    """Say, in a process forked inside of `one_thread`, that it stays so."""
-    _held.for_good = True
+_hold = _Hold()

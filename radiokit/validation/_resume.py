@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,8 +15,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from radiokit.utils import content_hash, parallel_map
+from radiokit.utils import collect_warnings, content_hash, parallel_map
 from radiokit.utils._cache import CaseCache, Entry
+from radiokit.utils._warned import each_once
 
 
 @dataclass(frozen=True)
@@ -42,15 +42,13 @@ class _Task:
         entry = self.store.read(name) if self.store else None
         if entry is not None:
             return Replicate(entry.values, tuple(text for _, text in entry.warnings))
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
+        with collect_warnings() as collected:
             values = np.asarray(self.compute(item), dtype=float)
-        heard = [(w.category.__name__, f"{w.category.__name__}: {w.message}") for w in caught]
-        heard = list(dict.fromkeys(heard))
+        warned = [(kind.__name__, f"{kind.__name__}: {text}") for kind, text in each_once(collected)]
         if self.store:
             names = tuple(map(str, range(values.size)))
-            self.store.write(name, Entry(names, values, {}, heard, 0.0))
-        return Replicate(values, tuple(text for _, text in heard))
+            self.store.write(name, Entry(names, values, {}, warned, 0.0))
+        return Replicate(values, tuple(text for _, text in warned))
 
 
 def replicate_map(

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ import pytest
 from cohort_tasks import features, key_of, third
 
 from radiokit.exceptions import CaseTimeoutError, ExtractionError, GeometryError, ParameterError
-from radiokit.utils import Limits, run_cases
+from radiokit.utils import Limits, _workers, run_cases
+from radiokit.utils._lock import alone_in
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of a process")
 
@@ -46,9 +48,14 @@ DEATHS = {
 }
 
 
-@pytest.mark.parametrize(("n_jobs", "limits"), [(2, None), (1, Limits())], ids=["pool", "one worker"])
-def test_a_case_that_brings_its_process_down(n_jobs: int, limits: Limits | None) -> None:
-    check(table(16, {3: "killed", 4: "crash", 11: "exit"}), DEATHS, n_jobs=n_jobs, limits=limits)
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_case_that_brings_its_process_down(n_jobs: int) -> None:
+    check(table(16, {3: "killed", 4: "crash", 11: "exit"}), DEATHS, n_jobs=n_jobs, limits=Limits())
+
+
+def test_several_workers_need_no_limits_for_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_workers, "START_SECONDS", -1.0)  # the first case runs here; then processes always pay
+    check(table(16, {3: "killed", 4: "crash", 11: "exit"}), DEATHS, n_jobs=2)
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
@@ -93,7 +100,14 @@ def test_raise_stops_at_once_and_leaves_no_process() -> None:
         run_cases(cases, third, limits=Limits(timeout=600), n_jobs=2)
     with pytest.raises(CaseTimeoutError):
         run_cases(cases.iloc[1:], third, limits=Limits(timeout=0.5))
-    assert not children()
+    assert wait_until(lambda: not children(), 10)  # idle ones wait for a next run, but not for long
+
+
+def wait_until(holds: Callable[[], bool], seconds: float) -> bool:
+    ends = time.monotonic() + seconds
+    while not holds() and time.monotonic() < ends:
+        time.sleep(0.02)
+    return holds()
 
 
 def children() -> list[str]:
@@ -106,7 +120,7 @@ def test_a_disk_that_is_full_stops_the_run(tmp_path: Path) -> None:
     script.write_text(FULL)
     done = subprocess.run([sys.executable, script, tmp_path / "small"], capture_output=True, text=True, check=False)
     assert done.stdout.startswith("FileError: The cache folder"), done.stderr
-    assert "Free space there" in done.stdout and not [f for f in (tmp_path / "small").iterdir() if f.suffix == ".tmp"]
+    assert "Free space there" in done.stdout and all(f.suffix == ".case" for f in (tmp_path / "small").iterdir())
 
 
 # No file may grow beyond 4 kB: the second case has more to store.
@@ -178,6 +192,77 @@ def test_two_runs_share_one_cache(tmp_path: Path) -> None:
             assert process.communicate()[0].split()[1] == EXPECTED
     found = [path.suffix for path in (tmp_path / "cache").iterdir()]
     assert found == [".case"] * 30
+
+
+STARTS = """
+import os, sys, threading, time
+import pandas as pd
+from radiokit.utils import Limits, run_cases
+def kill_starting(times):
+    killed = set()
+    while len(killed) < times:
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                parent = int(open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[1])
+                command = open(f"/proc/{pid}/cmdline", "rb").read()
+                if parent == os.getpid() and pid not in killed and b"_child" in command:
+                    os.kill(int(pid), 9)
+                    killed.add(pid)
+            except (OSError, IndexError):
+                pass
+if __name__ == "__main__":
+    threading.Thread(target=kill_starting, args=(int(sys.argv[1]),), daemon=True).start()
+    cases = pd.DataFrame({"value": [1.0, 2.0, 3.0]}, index=["a", "b", "c"])
+    done = run_cases(cases, lambda case_id, row: {"value": row["value"]}, limits=Limits(), on_error="nan")
+    print(done.features["value"].tolist(), done.failures["case_id"].tolist(), done.failures["error"].tolist())
+"""
+
+
+@LINUX
+@pytest.mark.parametrize(
+    ("times", "said"), [(2, "[1.0, 2.0, 3.0] [] []"), (4, "[nan, 2.0, 3.0] ['a'] ['WorkerDiedError']")]
+)
+def test_a_worker_that_is_killed_while_it_starts_is_started_again(tmp_path: Path, times: int, said: str) -> None:
+    (tmp_path / "run.py").write_text(STARTS)
+    command = [sys.executable, tmp_path / "run.py", str(times)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == said
+
+
+ENDS = """
+import sys, time, re
+import pandas as pd
+from pathlib import Path
+from radiokit.utils import Limits, run_cases_to
+def busy(case_id, row):
+    Path(row["file"] + ".begun").touch()
+    if row["how"] == "lock":
+        re.match(r"(a+)+$", "a" * 60 + "b")  # holds Python's lock for ages
+    time.sleep(600)
+if __name__ == "__main__":
+    cases = pd.DataFrame({"file": [sys.argv[1] + "/a", sys.argv[1] + "/b"], "how": sys.argv[2]}, index=["a", "b"])
+    run_cases_to(cases, busy, sys.argv[1] + "/f.parquet", columns=["x"], settings="", n_jobs=2, limits=Limits())
+"""
+
+
+@LINUX
+@pytest.mark.parametrize(("how", "ending"), [("sleep", signal.SIGTERM), ("lock", signal.SIGKILL)])
+def test_workers_end_with_their_parent(tmp_path: Path, how: str, ending: signal.Signals) -> None:
+    (tmp_path / "run.py").write_text(ENDS)
+    with subprocess.Popen([sys.executable, tmp_path / "run.py", tmp_path, how]) as parent:
+        assert wait_until(lambda: len(list(tmp_path.glob("*.begun"))) == 2, 60)
+        ours = descendants(parent.pid)
+        assert len(ours) == 2
+        parent.send_signal(ending)
+        parent.wait()
+    assert wait_until(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in ours), 2.0)
+    with alone_in(tmp_path / "f.parquet.parts"):
+        pass  # the lock of the output is free
+
+
+def descendants(pid: int) -> list[int]:
+    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True).stdout
+    return [int(word) for word in listed.split()]
 
 
 def test_inputs_are_never_touched(tmp_path: Path) -> None:

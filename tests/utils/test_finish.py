@@ -86,7 +86,7 @@ def test_an_error_of_the_second_step_itself_stops_the_run() -> None:
 
 
 def test_prepared_cases_do_not_pile_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No more than a window of cases is read ahead of the second step."""
+    """No more than a window of cases is read ahead of the batch that the second step takes."""
     monkeypatch.setattr(_runner, "WINDOW", 4)
     ahead = []
 
@@ -97,4 +97,4 @@ def test_prepared_cases_do_not_pile_up(monkeypatch: pytest.MonkeyPatch, tmp_path
 
     run_cases(table(range(1, 21)), partial(prepared, folder=tmp_path), finish=Slow(2), n_jobs=2)
     assert len(ahead) == 10
-    assert max(ahead) <= 4
+    assert max(ahead) <= 4 + 2

@@ -1,0 +1,194 @@
+"""Where the items of one run are worked on: here, in threads, in processes of this machine, or on a cluster."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from itertools import islice
+from typing import Any
+
+from radiokit.exceptions import ExtractionError
+from radiokit.utils._limits import Limits
+from radiokit.utils._pool import Busy, ChildWork
+from radiokit.utils._process import Answer
+from radiokit.utils._threads import one_thread
+from radiokit.utils._warned import give_again
+
+# Backends of joblib that work on this machine; any other is asked to carry the work to its own workers.
+THREADS, PROCESSES = ("ThreadingBackend", "SequentialBackend"), ("LokyBackend", "MultiprocessingBackend")
+AHEAD = 8  # items handed out for each worker: one that takes long does not stop the others at once
+START_SECONDS = 2.0  # what it costs to start processes
+LOADING_SECONDS = 3.0  # how much of the time of the first item may be the loading of code
+PATIENCE_SECONDS = 8.0  # an item that takes longer is not waited for
+
+
+def in_order(
+    function: Callable[[Any], Any],
+    items: Iterable[Any],
+    *,
+    total: int,
+    n_jobs: int | None,
+    limits: Limits | None = None,
+    ahead: int | None = None,
+) -> Generator[Any, None, None]:
+    """Yield what a function makes of each item, in order; an item that brought its process down gives the error.
+
+    Parameters
+    ----------
+    function : callable
+        Takes one item. It is sent to other processes by cloudpickle.
+    items : iterable
+        What to work on.
+    total : int
+        How many items there are.
+    n_jobs : int or None
+        As in joblib, whose ``parallel_config`` also chooses where.
+    limits : Limits, optional
+        Of each item, which then is worked on in a process that may be ended.
+    ahead : int, optional
+        How many results may wait to be taken.
+
+    Yields
+    ------
+    object
+        The result, or an ExtractionError where the process was lost or took more than its limits. An exception of the
+        function is raised, and stops the other items.
+    """
+    from joblib import effective_n_jobs
+    from joblib.parallel import get_active_backend
+
+    workers, backend = effective_n_jobs(n_jobs), type(get_active_backend()[0]).__name__
+    if backend not in THREADS + PROCESSES:
+        yield from _on_a_cluster(ChildWork.of(function, limits or Limits()), items, n_jobs, ahead)
+    elif limits is not None:
+        yield from _in_threads(_InProcesses(function, limits), items, workers, ahead)
+    elif workers == 1:
+        yield from map(function, items)
+    elif backend in THREADS:
+        yield from _in_threads(_Here(function), items, workers, ahead)
+    else:
+        yield from _in_threads(_WherePays(function, total, workers), items, workers, ahead)
+
+
+def _in_threads(work: _Here, items: Iterable[Any], workers: int, ahead: int | None) -> Iterator[Any]:
+    """Let threads of this process take the items; closing this iterator stops them."""
+    most = min(AHEAD * workers, ahead or AHEAD * workers)
+    waiting: deque[Future[Answer]] = deque()
+    threads = ThreadPoolExecutor(workers, "radiokit", initializer=_work_alone)
+    remaining = iter(items)
+    try:
+        for item in islice(remaining, most):
+            waiting.append(threads.submit(copy_context().run, work, item))
+        while waiting:
+            answer = waiting.popleft().result()
+            for item in islice(remaining, 1):
+                waiting.append(threads.submit(copy_context().run, work, item))
+            give_again(answer.warned)
+            yield answer.value
+    finally:
+        work.stop()
+        threads.shutdown(cancel_futures=True)
+
+
+def _on_a_cluster(work: ChildWork, items: Iterable[Any], n_jobs: int | None, ahead: int | None) -> Iterator[Any]:
+    """Let a backend of joblib carry the items; each worker there holds a process that a bad item may bring down."""
+    from joblib import Parallel, delayed
+
+    remaining = iter(items)
+    while part := list(islice(remaining, ahead)):
+        answers = Parallel(n_jobs=n_jobs, return_as="generator")(delayed(work)(item) for item in part)
+        try:
+            for answer in answers:
+                give_again(answer.warned)
+                yield answer.value
+        finally:
+            answers.close()
+
+
+def _work_alone() -> None:
+    """Let whatever this thread works on do all of its own work in this thread."""
+    from joblib import parallel_config
+
+    parallel_config(backend="sequential")
+
+
+class _Here:
+    """Work in this process."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self.function = function
+
+    def __call__(self, item: Any) -> Answer:
+        with one_thread():
+            return Answer(self.function(item))
+
+    def stop(self) -> None:
+        """Nothing can stop a thread: it ends with its item."""
+
+
+class _InProcesses(_Here):
+    """Work in other processes, each held by a thread of this one."""
+
+    def __init__(self, function: Callable[[Any], Any], limits: Limits) -> None:
+        super().__init__(function)
+        self.limits, self.busy = limits, Busy()
+        self.lock = threading.Lock()
+        self.sent: ChildWork | None = None
+
+    def __call__(self, item: Any) -> Answer:
+        with self.lock:
+            if self.sent is None:
+                self.sent = ChildWork.of(self.function, self.limits)
+        return self.sent(item, self.busy)
+
+    def stop(self) -> None:
+        self.busy.stop()
+
+
+class _WherePays(_InProcesses):
+    """Work here, one item at a time, until the times of the items say that other processes would save more.
+
+    They take about two seconds to start and to load the code, which is longer than a hundred small cases take.
+    """
+
+    def __init__(self, function: Callable[[Any], Any], total: int, workers: int) -> None:
+        from joblib import cpu_count
+
+        super().__init__(function, Limits())
+        self.left, self.gain = total, 1 - 1 / min(workers, cpu_count())
+        self.turn, self.paid = threading.Lock(), False
+        self.last: float | None = None
+        self.begun = time.monotonic()  # with the item that is worked on here
+
+    def __call__(self, item: Any) -> Answer:
+        while not self.paid:
+            if not self.turn.acquire(timeout=PATIENCE_SECONDS):
+                self.paid = time.monotonic() - self.begun > PATIENCE_SECONDS
+                continue
+            try:
+                if not self.paid:
+                    return self._timed(item)
+            finally:
+                self.turn.release()
+        return super().__call__(item)
+
+    def _timed(self, item: Any) -> Answer:
+        self.begun = time.monotonic()
+        answer = _Here.__call__(self, item)
+        seconds = time.monotonic() - self.begun
+        self.left -= 1
+        usual = max(0.0, seconds - LOADING_SECONDS) if self.last is None else min(seconds, self.last)
+        self.last = seconds
+        self.paid = usual * self.left * self.gain > START_SECONDS
+        return answer
+
+
+def raise_if_lost(result: Any) -> Any:
+    """Return a result, or raise the error that stands for it."""
+    if isinstance(result, ExtractionError):
+        raise result
+    return result
