@@ -12,10 +12,10 @@ MAX_ITERATIONS = 10_000
 CHUNK = 256  # features at a time, so that the non-parametric prior needs little memory
 
 
-def shrink_mean_only(location: FloatArray) -> FloatArray:
-    """Shrink the batch's locations towards their mean, with unit scale (sva's mean.only)."""
+def shrink_mean_only(location: FloatArray, *, n: int) -> FloatArray:
+    """Shrink the locations of a batch of n cases towards their mean, with unit scale (sva's mean.only takes n = 1)."""
     prior, tau2 = location.mean(), location.var(ddof=1)
-    return (tau2 * location + prior) / (tau2 + 1)
+    return (n * tau2 * location + prior) / (n * tau2 + 1)
 
 
 def shrink_parametric(z: FloatArray, location: FloatArray, scale2: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -44,7 +44,10 @@ def test_equals_sva(shared, variant, parameters) -> None:
     features = oracle["radiomics.features"]["value"]
     value = oracle[f"radiomics.nocov.{variant}"]["value"]
     expected = np.array(value["data"]).T
-    got = ComBat(batch="batch", **parameters).fit(X := data[["batch", *features]]).transform(X)
+    X = data[["batch", *features]]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "ComBat.mean_only=True. leaves", DataWarning)
+        got = ComBat(batch="batch", **parameters).fit(X).transform(X)
     # sva stops its iteration at a relative change of 1e-4
     loose = 5e-5 if variant in ("parametric", "ref_batch") else 1e-8
     np.testing.assert_allclose(got, expected, atol=loose * expected.std(axis=0).max(), rtol=loose)
@@ -131,9 +134,17 @@ def test_the_outcome_is_no_batch() -> None:
     ("change", "parameters", "error", "message"),
     [
         (lambda X: X.drop(columns="center"), {}, InputError, "no column 'center'"),
-        (lambda X: X.assign(center=X["center"].where(X.index > 0)), {}, InputError, "missing values"),
+        (
+            lambda X: X.assign(center=X["center"].where(X.index > 0)),
+            {},
+            InputError,
+            "missing values in 1 of 60 cases .0.",
+        ),
+        (lambda X: X.assign(center=X["center"].where(X.index != 4, " ")), {}, InputError, "1 of 60 cases .4."),
         (lambda X: X.assign(f0=X["f0"].where(X.index > 0)), {}, ValueError, "NaN"),
         (lambda X: X.assign(center=["Z", *X["center"][1:]]), {}, InputError, "batch Z has one case"),
+        (lambda X: X.assign(f0="text"), {}, InputError, "hold text"),
+        (lambda X: X, {"mean_only": "yes"}, ParameterError, "mean_only is 'yes'"),
         (lambda X: X, {"reference": "Q"}, ParameterError, "reference is 'Q'"),
         (lambda X: X, {"unseen": "guess"}, ParameterError, "unseen is 'guess'"),
     ],
@@ -184,3 +195,82 @@ def test_a_number_that_differs_in_every_case_is_no_outcome() -> None:
     combat(covariates=("age",)).fit(X, y)
     with pytest.raises(LeakageError, match="'age' is the outcome"):
         combat(covariates=("age",)).fit(X.assign(age=y["time"]), y)
+
+
+def noise(n: int, p: int = 30, shift: float = 1.0) -> pd.DataFrame:
+    """Noise with a different shift of every feature in the second centre, and no difference in spread."""
+    rng = np.random.default_rng(4)
+    X = pd.DataFrame(rng.normal(size=(n, p)), columns=[f"f{j}" for j in range(p)])
+    X["center"] = np.repeat(["A", "B"], n // 2)
+    X.loc[X["center"] == "B", X.columns[:-1]] += rng.normal(0, shift, p)
+    return X
+
+
+@pytest.mark.parametrize("n", [40, 400])
+def test_mean_only_says_what_it_leaves_and_with_n_takes_it_out(n: int) -> None:
+    """sva's shrinkage leaves (1 + prior) / (1 + tau2) of a difference whatever n is; n tau2 in its place removes it."""
+    X = noise(n)
+    before = X.groupby("center").mean().diff().iloc[1]
+    with pytest.warns(DataWarning, match=r"leaves \d\d to \d\d % of the differences between batches.*'with_n'"):
+        sva = combat(mean_only=True).fit(X)
+    left = sva.transform(X).groupby(X["center"]).mean().diff().iloc[1]
+    assert 0.4 < np.sqrt((left**2).mean() / (before**2).mean()) < 0.98
+    with_n = combat(mean_only="with_n").fit(X)
+    after = with_n.transform(X).groupby(X["center"]).mean().diff().iloc[1]
+    assert np.sqrt((after**2).mean() / (before**2).mean()) < (0.2 if n == 40 else 0.02)
+    assert with_n.left_.max() < (0.2 if n == 40 else 0.02)
+    # What `left_` says is what the features show, on the standardised scale.
+    z = (sva.transform(X) - sva.grand_mean_) / sva.pooled_sd_
+    z0 = (X[z.columns] - sva.grand_mean_) / sva.pooled_sd_
+    for center, share in sva.left_.items():
+        rows = X["center"] == center
+        want = np.sqrt((z[rows].mean() ** 2).mean() / (z0[rows].mean() ** 2).mean())
+        assert share == pytest.approx(want, rel=1e-9)
+
+
+def test_full_combat_leaves_little_and_keeps_silent() -> None:
+    assert combat().fit(noise(200)).left_.max() < 0.1
+
+
+def test_the_shrinkage_with_n_is_that_of_full_combat_for_equal_spread() -> None:
+    """Posterior mean of a location, n cases of unit variance, prior N(m, tau2): (n tau2 x + m) / (n tau2 + 1)."""
+    X = noise(60)
+    model = combat(mean_only="with_n").fit(X)
+    z = (X[X["center"] == "B"].drop(columns="center") - model.grand_mean_) / model.pooled_sd_
+    location = z.mean()
+    tau2, prior = location.var(), location.mean()
+    np.testing.assert_allclose(model.gamma_.loc["B"], (30 * tau2 * location + prior) / (30 * tau2 + 1), rtol=1e-10)
+
+
+def test_two_spellings_are_one_batch_and_said() -> None:
+    X = cohort()
+    spelt = X.assign(center=X["center"].where(X.index % 3 > 0, X["center"].str.lower() + " "))
+    with pytest.warns(DataWarning, match="in several ways, read as one"):
+        model = combat().fit(spelt)
+    plain = combat().fit(X)
+    assert model.batches_.tolist() == ["A", "B", "C"]
+    pd.testing.assert_frame_equal(model.transform(spelt), plain.transform(X))
+    pd.testing.assert_frame_equal(plain.transform(spelt), plain.transform(X))
+    numbered = X.assign(center=X["center"].map({"A": 1, "B": 2, "C": 3}))
+    text = numbered.assign(center=numbered["center"].astype(float).astype(str).str.removesuffix(".0"))
+    pd.testing.assert_frame_equal(combat().fit(numbered).transform(text), plain.transform(X))
+    same = combat(reference="b").fit_transform(X)
+    pd.testing.assert_frame_equal(same, combat(reference="B").fit_transform(X))
+
+
+def test_a_covariate_of_dtype_object_is_a_number() -> None:
+    rng = np.random.default_rng(0)
+    X = cohort().assign(age=rng.normal(60, 9, 60))
+    y = np.arange(60) % 2
+    want = combat(covariates=("age",)).fit_transform(X, y)
+    pd.testing.assert_frame_equal(combat(covariates=("age",)).fit_transform(X.astype({"age": object}), y), want)
+    with pytest.raises(InputError, match="'age' mixes numbers"):
+        combat(covariates=("age",)).fit(X.assign(age=["unknown", *X["age"][1:]]), y)
+    graded = X.assign(grade=np.where(np.arange(60) % 2, "high", "low")).drop(columns="age")
+    outcome = rng.permutation(y)
+    model = combat(covariates=("grade",)).fit(graded, outcome)
+    pd.testing.assert_frame_equal(
+        model.transform(graded.assign(grade=graded["grade"].str.upper())), model.transform(graded)
+    )
+    with pytest.raises(InputError, match="covariate 'grade' holds none"):
+        model.transform(graded.assign(grade="none"))
