@@ -12,7 +12,7 @@ import numpy as np
 from radiokit.exceptions import InputError, MaskError, ParameterError
 from radiokit.io._mask import as_label, select_label
 from radiokit.io._pair import mask_for
-from radiokit.io._read import read_volume
+from radiokit.io._read import READERS, load_channels, read_volume, suffix_of
 from radiokit.io._sitk import from_sitk
 from radiokit.io._volume import Grid, Mask, Volume
 
@@ -126,7 +126,7 @@ def channel_of(mask: Any, channel: int) -> Any:
 
     Returns
     -------
-    SimpleITK.Image, or the mask itself
+    Volume, SimpleITK.Image, or the mask itself
         The label map.
 
     Raises
@@ -141,17 +141,24 @@ def channel_of(mask: Any, channel: int) -> Any:
     >>> channel_of(both, 1)[0, 0, 0]
     1
     """
+    if isinstance(mask, str | os.PathLike):
+        path = Path(mask)
+        if not path.is_file() or suffix_of(path) not in READERS:
+            return mask
+        channels = load_channels(path)
+        _require_channel(channel, len(channels.array))
+        return channels.volume(channel) if len(channels.array) > 1 else mask
+    if not _is_sitk(mask) or mask.GetNumberOfComponentsPerPixel() == 1:
+        return mask
     import SimpleITK as sitk
 
-    image = mask
-    if isinstance(mask, str | os.PathLike) and Path(mask).is_file():
-        image = sitk.ReadImage(str(mask))
-    if not _is_sitk(image) or image.GetNumberOfComponentsPerPixel() == 1:
-        return mask
-    found = image.GetNumberOfComponentsPerPixel()
-    if channel >= found:
+    _require_channel(channel, mask.GetNumberOfComponentsPerPixel())
+    return sitk.VectorIndexSelectionCast(mask, channel)
+
+
+def _require_channel(channel: int, found: int) -> None:
+    if 1 < found <= channel:
         raise MaskError(f"The mask holds {found} channels; channel {channel} (counted from 0) is asked for.")
-    return sitk.VectorIndexSelectionCast(image, channel)
 
 
 def _volume_of_array(name: str, array: np.ndarray, spacing: Spacing) -> Volume:

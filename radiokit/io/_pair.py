@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from radiokit.exceptions import FileError
 from radiokit.io._frame_of_reference import warn_of_other_frame
 from radiokit.io._geometry import check_geometry
 from radiokit.io._mask import as_label, read_mask
-from radiokit.io._read import is_dicom, read_volume
+from radiokit.io._read import existing, is_dicom, read_volume
 from radiokit.io._volume import Mask, Volume
 
 
@@ -85,11 +84,12 @@ def mask_for(image: Volume, path: str | os.PathLike[str], *, label: Any = None, 
 
     Contours are filled on the image, and a DICOM segmentation may cover a part of its slices.
     """
-    if not (os.path.exists(path) and is_dicom(Path(path))):
+    path = existing(path)
+    if not is_dicom(path):
         return read_mask(path, label=label, roi=roi)
     from radiokit.io._dicom_masks import dicom_mask_of, read_seg
 
-    file, modality = dicom_mask_of(Path(path))
+    file, modality = dicom_mask_of(path)
     if modality == "RTSTRUCT":
         return read_mask(path, label=label, roi=roi, reference=image)
     if modality == "SEG":

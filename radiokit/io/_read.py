@@ -10,15 +10,26 @@ from pathlib import Path
 import numpy as np
 
 from radiokit.exceptions import DataWarning, FileError, ParameterError
+from radiokit.io._channels import Channels
 from radiokit.io._dicom_marks import DICOM_SUFFIXES, is_dicom_file
-from radiokit.io._itk import FORMATS, read_itk
-from radiokit.io._nifti import read_nifti
+from radiokit.io._metaimage import metaimage_channels, read_metaimage
+from radiokit.io._nifti import nifti_channels, read_nifti
+from radiokit.io._nrrd import nrrd_channels, read_nrrd
 from radiokit.io._volume import Volume
+from radiokit.utils._files import regular_file
 
 READERS: dict[str, Callable[[Path], Volume]] = {
     ".nii": read_nifti,
     ".nii.gz": read_nifti,
-    **dict.fromkeys(FORMATS, read_itk),
+    ".nrrd": read_nrrd,
+    ".nhdr": read_nrrd,
+    ".mha": read_metaimage,
+    ".mhd": read_metaimage,
+}
+CHANNELS: dict[Callable[[Path], Volume], Callable[[Path], Channels]] = {
+    read_nifti: nifti_channels,
+    read_nrrd: nrrd_channels,
+    read_metaimage: metaimage_channels,
 }
 
 
@@ -95,6 +106,11 @@ def load(path: Path) -> Volume:
     return READERS[suffix](path)
 
 
+def load_channels(path: Path) -> Channels:
+    """Read a file of one volume or several on one grid."""
+    return CHANNELS[READERS[suffix_of(path)]](path)
+
+
 def load_dicom(path: Path, *, suv: str | None = None, series: int | str | None = None) -> Volume:
     """Read DICOM; its package is loaded here, when it is needed."""
     from radiokit.io._dicom import read_dicom
@@ -103,11 +119,15 @@ def load_dicom(path: Path, *, suv: str | None = None, series: int | str | None =
 
 
 def existing(path: str | os.PathLike[str]) -> Path:
-    """Return the path, or say that nothing is there."""
+    """Return the path of a folder or an ordinary file that is not empty, or say what is there."""
     found = Path(path)
-    if not found.exists():
+    try:
+        there, folder = found.exists(), found.is_dir()
+    except (OSError, ValueError) as error:
+        raise FileError(f"Cannot read {found}: {getattr(error, 'strerror', None) or error}.") from error
+    if not there:
         raise FileError(f"{found} does not exist.")
-    if found.is_file() and found.stat().st_size == 0:
+    if not folder and regular_file(found).stat().st_size == 0:
         raise FileError(f"{found} is empty (0 bytes). Copy it again from its source.")
     return found
 

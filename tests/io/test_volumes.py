@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import os
 import struct
 import subprocess
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radiokit.exceptions import DataWarning, FileError, InputError, ParameterError
-from radiokit.io import Mask, Volume, from_sitk, read_volume, to_sitk, write_volume
+from radiokit.io import Mask, Volume, from_sitk, read_mask, read_pair, read_volume, to_sitk, write_volume
 
 OBLIQUE = sitk.Euler3DTransform((0, 0, 0), 0.3, -0.2, 0.5).GetMatrix()
 
@@ -258,9 +260,21 @@ def test_files_that_are_not_there_or_empty_or_unknown(tmp_path: Path) -> None:
     (tmp_path / "empty.nii.gz").touch()
     with pytest.raises(FileError, match="is empty"):
         read_volume(tmp_path / "empty.nii.gz")
-    (tmp_path / "a.png").write_bytes(b"x")
-    with pytest.raises(FileError, match=r"suffix '\.png'"):
-        read_volume(tmp_path / "a.png")
+    (tmp_path / "a.txt").write_bytes(b"x")
+    with pytest.raises(FileError, match=r"suffix '\.txt'"):
+        read_volume(tmp_path / "a.txt")
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".nrrd", ".mha", ".dcm", ""])
+def test_pipes_and_devices_are_refused_at_once(tmp_path: Path, suffix: str) -> None:
+    os.mkfifo(tmp_path / f"pipe{suffix}")
+    (tmp_path / f"zero{suffix}").symlink_to("/dev/zero")
+    image = tmp_path / "image.nii"
+    write_volume(Volume(np.ones((2, 2, 2))), image)
+    for name, kind in ((f"pipe{suffix}", "a pipe"), (f"zero{suffix}", "a device")):
+        for read in (read_volume, read_mask, partial(read_pair, image)):
+            with pytest.raises(FileError, match=f"is {kind}"):
+                read(tmp_path / name)
 
 
 def test_colour_images_are_refused(tmp_path: Path) -> None:
