@@ -135,7 +135,7 @@ class KaplanMeierDisplay(Display):
             ax.set_xlabel(f"Time{unit}")
             ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
             if len(names) > 1:
-                ax.legend(loc="upper right")
+                ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=min(len(names), 3))
             if self.p_value is not None:
                 ax.text(0.03, 0.05, f"Log-rank {p_text(self.p_value)}", transform=ax.transAxes)
             ticks = [t for t in ax.get_xticks() if 0 <= t <= end]

@@ -61,10 +61,12 @@ PAIRS = (
     "cohort", "model_a", "model_b", "auc_a", "auc_b", "c_index_a", "c_index_b", "difference", "p_value", "p_adjusted",
 )  # fmt: skip
 CALIBRATION = (
-    "cohort", "model", "n", "n_events", "calibration_in_the_large", "slope", "intercept", "o_e", "brier",
-    "brier_scaled", "ici", "e_max", "method",
+    "cohort", "model", "n", "n_events", "calibration_in_the_large", "slope", "intercept", "o_e", "ici", "e_max",
 )  # fmt: skip
+ACCURACY = ("cohort", "model", "time", "n", "n_events", "o_e", "brier", "brier_scaled", "ibs", "ibs_scaled")
 SELECTED = ("model", "feature", "coef", "selection_frequency", "volume_correlation", "center_p_value")
+DIVIDED = ("model", "cohort", "variable", "level", "n", "n_events", "metric", "estimate", "interaction_p_value")
+BY_CENTRE = ("center", "cohort", "model", "n", "n_events", "metric", "estimate")
 RATIOS = ("feature", "odds_ratio", "hazard_ratio", "p_value", "p_adjusted", "n", "n_events")
 
 SMD = "Mean (SD), median [quartiles] or n (%). SMD: standardised mean difference; above 0.1 is an imbalance."
@@ -102,10 +104,10 @@ TABLES = {
     "hazard_ratio": Entry("survival", "Hazard ratio of high against low risk"),
     "logrank": Entry("survival", "Log-rank tests"),
     "time_auc": Entry("survival", "Time-dependent AUC"),
-    "survival_accuracy": Entry("survival", "Calibration and Brier score of predicted survival"),
+    "survival_accuracy": Entry("survival", "Calibration and Brier score of predicted survival", ACCURACY),
     "survival_calibration": Entry("survival", "Predicted and observed survival by group of risk"),
-    "subgroups": Entry("subgroups", "The main model by subgroup"),
-    "performance_by_center": Entry("subgroups", "Performance by centre"),
+    "subgroups": Entry("subgroups", "The main model by subgroup", DIVIDED),
+    "performance_by_center": Entry("subgroups", "Performance by centre", BY_CENTRE),
     "univariable": Entry("effects", "Univariable analysis", RATIOS),
     "multivariable": Entry("effects", "Multivariable analysis", RATIOS),
     "cox": Entry("effects", "Final Cox models", ("model", *RATIOS)),

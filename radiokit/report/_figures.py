@@ -89,6 +89,7 @@ def _features(result: Reportable, colors: dict[str, str]) -> Iterator[Figure]:
     funnel = table(result, "funnel")
     if funnel is not None:
         caption = "Number of features left after each selection step, learnt in the training cohort only."
+        funnel = _of_mains(result, funnel)
         display = FunnelDisplay.from_frame(funnel).plot(colors=colors)
         yield Figure("funnel", "features", "Feature selection", caption, display)
     for model, path, coefficients in _paths(result):
@@ -102,7 +103,7 @@ def _features(result: Reportable, colors: dict[str, str]) -> Iterator[Figure]:
         )
     selected = table(result, "selected")
     if selected is not None and {"feature", "coef"} <= set(selected.columns):
-        for model, part in _by(selected, "model"):
+        for model, part in _by(_of_mains(result, selected), "model"):
             kept = part[part["coef"].notna() & (part["coef"] != 0)]
             if len(kept):
                 caption = (
@@ -123,6 +124,12 @@ def _features(result: Reportable, colors: dict[str, str]) -> Iterator[Figure]:
         caption = "Spearman correlation of the selected features in training."
         display_map = CorrelationDisplay.from_correlation(matrix.loc[list(matrix.columns)]).plot()
         yield Figure("correlation", "features", "Correlation of selected features", caption, display_map)
+
+
+def _of_mains(result: Reportable, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the main models, where they have any; the tables hold all models."""
+    own = frame[frame["model"].isin(main_models(result))] if "model" in frame else frame
+    return own if len(own) else frame
 
 
 def _paths(result: Reportable) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:

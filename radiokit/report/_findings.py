@@ -117,8 +117,9 @@ def _verdict(found: Evidence) -> str:
     extreme = "too extreme" if found.estimate < 1 else "too timid"
     rough = "" if min(found.n_events, found.n - found.n_events) >= ENOUGH else ", a rough estimate from few patients"
     if not found.has_interval:
-        near = low <= found.estimate <= high
-        return f"its predictions look {'about right in spread' if near else extreme}{rough or ', without an interval'}"
+        if low <= found.estimate <= high:
+            return "it has no interval, so its predictions cannot be judged"
+        return f"its predictions look {extreme}{rough or ', without an interval'}"
     if found.ci_high < 1 or found.ci_low > 1:
         return f"its predictions are {extreme}{rough}"
     if low <= found.ci_low and found.ci_high <= high:

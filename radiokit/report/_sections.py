@@ -13,12 +13,12 @@ from radiokit.report._contents import HEADINGS, TABLES, Entry
 from radiokit.report._facts import UNMET
 from radiokit.report._figures import Figure
 from radiokit.report._result import SOURCES, Reportable, endpoints, main_models, table, unit_of_time
-from radiokit.report._view import TableView, performance_view, view
+from radiokit.report._view import TableView, method_note, performance_view, view
 from radiokit.stats import format_table_one
 from radiokit.validation._evidence import StudyEndpoint
 
 DISCRIMINATION = ("auc", "sensitivity", "specificity", "ppv", "npv", "accuracy")
-ACCURACY = ("brier", "brier_scaled", "calibration_intercept", "calibration_slope", "r2")
+ACCURACY = ("brier", "brier_scaled", "r2")
 CONCORDANCE = ("c_index", "calibration_slope")
 MOST_ROWS = 60
 WIDE = 5.0  # inches: a wider figure has the whole row
@@ -82,10 +82,10 @@ def _entry(result: Reportable, name: str, frame: pd.DataFrame, entry: Entry) -> 
         frame = frame[frame["n_missing"] > 0]  # the file has every column
     if name == "baseline_survival":
         frame = frame[frame["model"].isin(main_models(result))] if "model" in frame else frame
-    columns = [c for c in entry.columns if c in frame.columns] or None
+    columns = [c for c in (entry.columns or frame.columns) if c in frame.columns and c != "method"]
     return [
         _clipped(part, f"{name}_{model}" if model else name, f"{entry.caption}, {model}" if model else entry.caption,
-                 [*entry.notes, *_unit(result, part)], columns)
+                 [*entry.notes, *method_note(part), *_unit(result, part)], columns)
         for model, part in by_model(frame)
         if len(part)
     ]  # fmt: skip
@@ -146,7 +146,7 @@ def _views(endpoint: StudyEndpoint) -> list[tuple[str, tuple[str, ...], str, str
         return [("survival", CONCORDANCE, "concordance", "Performance by model and cohort")]
     return [
         ("discrimination", DISCRIMINATION, "performance", "Performance by model and cohort"),
-        ("calibration", ACCURACY, "accuracy", "Overall accuracy and calibration"),
+        ("calibration", ACCURACY, "accuracy", "Overall accuracy"),
     ]
 
 

@@ -10,23 +10,33 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from radiokit.report._result import SOURCES
+
 LABELS = {
     "auc": "AUC", "auc_a": "AUC A", "auc_b": "AUC B", "auc_fold_mean": "AUC, mean of folds",
-    "auc_pooled": "AUC, pooled", "brier": "Brier", "brier_scaled": "Scaled Brier", "c_index": "C-index",
-    "c_index_a": "C-index A", "c_index_b": "C-index B", "calibration_in_the_large": "In the large",
-    "calibration_intercept": "Intercept", "calibration_slope": "Slope", "case_id": "Case",
-    "center_p_value": "p, centres", "ci_high": "Upper limit", "ci_low": "Lower limit", "coef": "Coefficient",
-    "coef_raw": "Per unit", "corrected_632plus": "Corrected, .632+", "cumulative_hazard": "Cumulative hazard",
-    "dxy": "Somers' D", "e_50": "E 50", "e_90": "E 90", "e_avg": "E avg", "e_max": "E max", "f1": "F1",
-    "hazard_ratio": "Hazard ratio", "ibs": "Integrated Brier", "ibs_scaled": "Scaled integrated Brier", "ici": "ICI",
+    "auc_pooled": "AUC, pooled", "brier": "Brier", "brier_null": "Brier of Kaplan-Meier",
+    "brier_scaled": "Scaled Brier", "c_index": "C-index", "c_index_a": "C-index A", "c_index_b": "C-index B",
+    "calibration_in_the_large": "In the large", "calibration_intercept": "Intercept", "calibration_slope": "Slope",
+    "case_id": "Case", "center": "Centre", "center_p_value": "p, centres", "ci_high": "Upper limit",
+    "ci_low": "Lower limit", "coef": "Coefficient", "coef_raw": "Per unit", "corrected_632plus": "Corrected, .632+",
+    "cumulative_hazard": "Cumulative hazard", "df": "df", "dxy": "Somers' D", "e_50": "E 50", "e_90": "E 90",
+    "e_avg": "E avg", "e_max": "E max", "events_high": "Events, high risk", "events_low": "Events, low risk",
+    "f1": "F1", "hazard_ratio": "Hazard ratio", "ibs": "Integrated Brier",
+    "ibs_null": "Integrated Brier of Kaplan-Meier", "ibs_scaled": "Scaled integrated Brier", "icc": "ICC",
+    "ici": "ICI", "interaction_p_adjusted": "p, interaction, adjusted", "interaction_p_value": "p, interaction",
     "lr_negative": "LR−", "lr_positive": "LR+", "mcc": "MCC", "median": "Median survival",
     "median_follow_up": "Median follow-up", "model_a": "Model A", "model_b": "Model B", "n": "n",
-    "n_bootstraps": "Resamples", "n_cases": "Cases", "n_events": "Events", "n_features": "Features",
-    "n_missing": "Missing", "n_patients": "Patients", "npv": "NPV", "o_e": "O/E", "odds_ratio": "Odds ratio",
-    "p": "p", "p_adjusted": "p adjusted", "p_value": "p", "ppv": "PPV", "r2": "R²", "r2_nagelkerke": "R²", "se": "SE",
-    "selection_frequency": "Selected", "smd": "SMD", "vif": "VIF", "volume_correlation": "ρ with volume",
+    "n_bootstraps": "Resamples", "n_cases": "Cases", "n_controls": "Controls", "n_events": "Events",
+    "n_features": "Features", "n_high": "High risk", "n_low": "Low risk", "n_missing": "Missing",
+    "n_patients": "Patients", "npv": "NPV", "o_e": "O/E", "odds_ratio": "Odds ratio", "p": "p",
+    "p_adjusted": "p adjusted", "p_value": "p", "percent_missing": "Missing, %", "ppv": "PPV", "r2": "R²",
+    "r2_nagelkerke": "R²", "se": "SE", "selection_frequency": "Selected", "smd": "SMD",
+    "survival": "Survival at the horizon", "threshold": "Threshold", "vif": "VIF",
+    "volume_correlation": "ρ with volume",
 }  # fmt: skip
 ESTIMATES = ("estimate", "odds_ratio", "hazard_ratio", "difference", "auc", "c_index", "net_benefit", "survival")
+# What the short names of these columns mean; a name that is not here is spelled out.
+WORDS: dict[object, dict[str, str]] = {"source": SOURCES, "metric": {}}
 MISSING = "–"
 FOLDED_ROWS = 24
 
@@ -121,6 +131,8 @@ def cell(column: object, value: Any) -> Cell:
     """Present one value."""
     if isinstance(value, bool | np.bool_):
         return Cell("yes" if value else "no")
+    if column in WORDS and isinstance(value, str):
+        return Cell(WORDS[column].get(value) or label(value))
     if isinstance(value, int | float | np.integer | np.floating):
         return Cell(number(value, p=str(column).startswith("p_") or str(column).endswith("p_value")), number=True)
     if value is None or value is pd.NA or value is pd.NaT or str(value) == "":
@@ -137,7 +149,8 @@ def interval_text(low: float, high: float) -> str:
     """Return an interval: a dash between positive numbers, a word where there is a minus sign."""
     if not np.isfinite([low, high]).any():
         return ""
-    joined = "–" if np.nanmin([low, high]) >= 0 else " to "
+    plain = np.isfinite([low, high]).all() and min(low, high) >= 0
+    joined = "–" if plain else " to "
     return f"{number(low)}{joined}{number(high)}"
 
 
@@ -156,6 +169,18 @@ def number(value: Any, *, p: bool = False) -> str:
         return f"{value:.2e}".replace("-", "−")
     digits = 4 if size < 0.00095 else 3 if size < 0.095 else (2 if size < 10 else (1 if size < 1000 else 0))
     return f"{value:,.{digits}f}".replace("-", "−")
+
+
+def method_note(frame: pd.DataFrame) -> list[str]:
+    """Return how the numbers of a table were made, each method with the cohorts it was used in."""
+    if "method" not in frame:
+        return []
+    known = frame[frame["method"].notna()]
+    parts = known.groupby("method", sort=False)
+    if "cohort" not in known:
+        return [f"How: {'; '.join(str(method) for method, _ in parts)}."]
+    listed = [f"{', '.join(dict.fromkeys(part['cohort'].astype(str)))}: {method}" for method, part in parts]
+    return [f"How: {'; '.join(listed)}."] if listed else []
 
 
 def csv_uri(frame: pd.DataFrame) -> str:
