@@ -9,43 +9,44 @@ import numpy as np
 import pandas as pd
 
 from radiokit.exceptions import DataWarning, InputError, SeparationWarning, SmallSampleWarning
-from radiokit.models._logistic import LogisticModel
+from radiokit.models._table_fits import Binary, Survival, table_outcome
 from radiokit.stats._design import check_frame, coefficient_columns, column_design
 from radiokit.stats._inputs import check_choice, check_level
-from radiokit.utils import check_binary_target, same_rows
+from radiokit.utils import same_rows
 
 EVENTS_PER_PARAMETER = 10
 MIN_GAIN = 1e-7  # an AIC lower by no more than rounding is no improvement, as MASS::stepAIC
 
 
 def univariable_table(X: pd.DataFrame, y: Any, *, confidence_level: float = 0.95, firth: bool = False) -> pd.DataFrame:
-    """Fit a logistic model to each column alone.
+    """Fit a logistic model, or a Cox model, to each column alone.
 
     Parameters
     ----------
     X : DataFrame of shape (n, p)
         Numbers as they are; text and categorical columns as factors against their first level. Missing values are left
         out column by column.
-    y : array-like of shape (n,)
-        Binary outcome, 0 and 1.
+    y : array-like of shape (n,), or survival outcome
+        Binary outcome, 0 and 1; or a structured array or DataFrame with `event` and `time`.
     confidence_level : float
-        Of the intervals of the odds ratios.
+        Of the intervals of the ratios.
     firth : bool
-        By Firth's penalised likelihood.
+        By Firth's penalised likelihood; for a binary outcome.
 
     Returns
     -------
     DataFrame
         A row a coefficient (index ``feature``, no intercepts): ``coef, se, statistic, p_value, odds_ratio, ci_low,
-        ci_high, variable, level, reference, n, n_events``; ``level`` and ``reference`` are empty but for factors.
-        Columns that are constant give NaN. `radiokit.stats.format_model_table` makes the printed table of it.
+        ci_high, variable, level, reference, n, n_events`` (``hazard_ratio`` for a survival outcome); ``level`` and
+        ``reference`` are empty but for factors. Columns that are constant give NaN. `radiokit.stats.format_model_table`
+        makes the printed table of it.
 
     Raises
     ------
     InputError
         If `X` is no table or lengths differ.
     OutcomeError
-        If `y` is not binary.
+        If `y` is neither binary nor a survival outcome.
 
     Notes
     -----
@@ -65,51 +66,25 @@ def univariable_table(X: pd.DataFrame, y: Any, *, confidence_level: float = 0.95
     check_frame(X)
     if not X.shape[1]:
         raise InputError("X has no columns; required: one variable at least.")
-    outcome = _outcome(X, y)
-    check_level(confidence_level)
-    tables = [
-        _one_variable(X[[c]], outcome, LogisticModel(confidence_level=confidence_level, firth=firth)) for c in X.columns
-    ]
-    return pd.concat(tables)
-
-
-def _outcome(X: pd.DataFrame, y: Any) -> np.ndarray:
     same_rows(X=X, y=y)
-    outcome = check_binary_target(y, name="y")
-    if len(outcome) != len(X):
-        raise InputError(f"X has {len(X)} rows and y {len(outcome)} values; required: one outcome a row.")
-    return outcome
+    check_level(confidence_level)
+    outcome = table_outcome(X, y, confidence_level=confidence_level, firth=firth)
+    return pd.concat([_one_variable(X[[c]], outcome) for c in X.columns])
 
 
-def _one_variable(column: pd.DataFrame, outcome: np.ndarray, model: LogisticModel) -> pd.DataFrame:
+def _one_variable(column: pd.DataFrame, outcome: Binary | Survival) -> pd.DataFrame:
     known = column.iloc[:, 0].notna().to_numpy()
-    part, y = column[known], outcome[known]
-    name = str(column.columns[0])
-    counts = {"n": int(known.sum()), "n_events": int(y.sum())}
-    if part.iloc[:, 0].nunique() < 2 or y.all() or not y.any():
+    part, y = column[known], outcome.take(known)
+    counts = {"n": int(known.sum()), "n_events": y.n_events}
+    if part.iloc[:, 0].nunique() < 2 or not y.rarer:
         empty = pd.DataFrame(
             np.nan,
-            index=pd.Index([name], name="feature"),
-            columns=["coef", "se", "statistic", "p_value", "odds_ratio", "ci_low", "ci_high"],
+            index=pd.Index([str(column.columns[0])], name="feature"),
+            columns=["coef", "se", "statistic", "p_value", outcome.ratio, "ci_low", "ci_high"],
         )
-        return empty.assign(variable=name, level="", reference="", **counts)
+        return empty.assign(variable=str(column.columns[0]), level="", reference="", **counts)
     labels = coefficient_columns(column_design(part))
-    return _fit_design(part, y, model).summary_.iloc[1:].assign(**labels, **counts)
-
-
-def _fit_design(part: pd.DataFrame, y: np.ndarray, model: LogisticModel) -> LogisticModel:
-    """Fit the model to a design with one term a column."""
-    design = column_design(part)
-    matrix = design.matrix(part)
-    if matrix.shape[1] == 0:
-        matrix = pd.DataFrame({"constant": np.zeros(len(part))})
-    fitted = LogisticModel(**model.get_params())
-    with warnings.catch_warnings():
-        # Columns that cannot be estimated are NaN rows of the table, which says it.
-        warnings.simplefilter("ignore", DataWarning)
-        fitted.fit(matrix, y)
-    fitted.summary_.index.name = "feature"
-    return fitted
+    return y.fit(part).summary.drop(index="Intercept", errors="ignore").assign(**labels, **counts)
 
 
 def multivariable_table(
@@ -120,22 +95,22 @@ def multivariable_table(
     confidence_level: float = 0.95,
     firth: bool = False,
 ) -> pd.DataFrame:
-    r"""Fit one logistic model to all columns, or to those that a stepwise search keeps.
+    r"""Fit one logistic or Cox model to all columns, or to those that a stepwise search keeps.
 
     Parameters
     ----------
     X : DataFrame of shape (n, p)
         Numbers as they are; text and categorical columns as factors against their first level. Rows with missing values
         are left out, with a warning.
-    y : array-like of shape (n,)
-        Binary outcome, 0 and 1.
+    y : array-like of shape (n,), or survival outcome
+        Binary outcome, 0 and 1; or a structured array or DataFrame with `event` and `time`.
     stepwise : {"backward", "forward", "both"}, optional
         Search by Akaike's criterion as ``MASS::stepAIC``: from the full model down, from the empty one up, or up with
         the option to drop again. Absent: all columns stay.
     confidence_level : float
-        Of the intervals of the odds ratios.
+        Of the intervals of the ratios.
     firth : bool
-        Fit the final model by Firth's penalised likelihood.
+        Fit the final model by Firth's penalised likelihood; for a binary outcome.
 
     Returns
     -------
@@ -148,7 +123,7 @@ def multivariable_table(
     InputError
         If `X` is no table, or no row is complete.
     OutcomeError
-        If `y` is not binary.
+        If `y` is neither binary nor a survival outcome.
 
     Warns
     -----
@@ -174,7 +149,9 @@ def multivariable_table(
     """
     same_rows(X=X, y=y)
     check_frame(X)
-    outcome = _outcome(X, y)
+    same_rows(X=X, y=y)
+    check_level(confidence_level)
+    outcome = table_outcome(X, y, confidence_level=confidence_level, firth=firth)
     complete = X.notna().all(axis=1).to_numpy()
     if not complete.any():
         raise InputError("No row of X is complete; impute the missing values first.")
@@ -184,8 +161,9 @@ def multivariable_table(
             DataWarning,
             stacklevel=2,
         )
-    part = X[complete]
-    part, outcome = part.loc[:, part.nunique() > 1], check_binary_target(outcome[complete], name="y of complete rows")
+    part, outcome = X[complete], outcome.take(complete)
+    outcome.check()
+    part = part.loc[:, part.nunique() > 1]
     chosen = list(part.columns)
     if stepwise is not None:
         check_choice(stepwise, ("backward", "forward", "both"), name="stepwise")
@@ -196,31 +174,32 @@ def multivariable_table(
             DataWarning,
             stacklevel=2,
         )
-    fitted = _fit_design(part[chosen], outcome, LogisticModel(confidence_level=confidence_level, firth=firth))
+    table = outcome.fit(part[chosen]).summary
     # A search has spent the coefficients of all candidates, not only of those it kept.
     candidates = len(column_design(part).names)
-    per_parameter = min(outcome.sum(), (~outcome).sum()) / max(candidates, 1)
+    per_parameter = outcome.rarer / max(candidates, 1)
     if per_parameter < EVENTS_PER_PARAMETER:
+        what = "events" if isinstance(outcome, Survival) else "cases of the rarer class"
         warnings.warn(
-            f"{per_parameter:.1f} cases of the rarer class for each of {candidates} candidate coefficients; below "
+            f"{per_parameter:.1f} {what} for each of {candidates} candidate coefficients; below "
             f"{EVENTS_PER_PARAMETER} estimates and intervals are fragile.",
             SmallSampleWarning,
             stacklevel=2,
         )
     labels = coefficient_columns(column_design(part[chosen]))
-    labels = {name: ["Intercept" if name == "variable" else "", *values] for name, values in labels.items()}
-    table = fitted.summary_ if chosen else fitted.summary_.iloc[:1]
-    return table.assign(**labels, n=len(part), n_events=int(outcome.sum()))
+    if "Intercept" in table.index[:1]:
+        labels = {name: ["Intercept" if name == "variable" else "", *values] for name, values in labels.items()}
+    return table.assign(**labels, n=len(part), n_events=outcome.n_events)
 
 
-def _stepwise(X: pd.DataFrame, y: np.ndarray, direction: str) -> list[Any]:
+def _stepwise(X: pd.DataFrame, outcome: Binary | Survival, direction: str) -> list[Any]:
     columns = list(X.columns)
     chosen = columns if direction == "backward" else []
-    current = _aic(X[chosen], y)
+    current = _aic(X[chosen], outcome)
     while True:
         removals = [[c for c in chosen if c != gone] for gone in chosen] if direction != "forward" else []
         additions = [[*chosen, new] for new in columns if new not in chosen] if direction != "backward" else []
-        candidates = [(_aic(X[names], y), names) for names in (*removals, *additions)]
+        candidates = [(_aic(X[names], outcome), names) for names in (*removals, *additions)]
         if not candidates:
             return chosen
         best, names = min(candidates, key=lambda pair: pair[0])
@@ -229,7 +208,7 @@ def _stepwise(X: pd.DataFrame, y: np.ndarray, direction: str) -> list[Any]:
         current, chosen = best, names
 
 
-def _aic(X: pd.DataFrame, y: np.ndarray) -> float:
+def _aic(X: pd.DataFrame, outcome: Binary | Survival) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SeparationWarning)
-        return float(_fit_design(X, y, LogisticModel()).aic_)
+        return outcome.fit(X, firth=False).aic

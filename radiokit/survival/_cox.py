@@ -8,7 +8,6 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -20,16 +19,17 @@ from radiokit.stats._cox_fit import CoxFit, fit_cox, quadratic_form
 from radiokit.stats._cox_residuals import robust_covariance
 from radiokit.stats._design import check_frame, column_design
 from radiokit.stats._formula_fit import formula_data
+from radiokit.stats._hazard_table import hazard_table
 from radiokit.stats._inputs import (
     FloatArray,
     check_choice,
     check_features,
     check_magnitude,
     check_weights,
-    normal_quantile,
 )
 from radiokit.stats._survival_inputs import check_groups
 from radiokit.stats._training_cases import TrainingCases, row_labels
+from radiokit.stats._wald import chi_squared_p_value
 from radiokit.survival._inputs import check_outcome
 from radiokit.utils import same_rows
 
@@ -371,7 +371,7 @@ class CoxModel(BaseEstimator):
         self.score_test_ = _chi_square(fit.score_statistic, df)
         b, v = fit.coef[fit.used], self.covariance_[np.ix_(fit.used, fit.used)]
         self.wald_ = _chi_square(quadratic_form(b, v) if df else 0.0, df)
-        self.summary_ = wald_table(names, fit.coef, np.sqrt(self.covariance_.diagonal()), self.confidence_level)
+        self.summary_ = hazard_table(names, fit.coef, np.sqrt(self.covariance_.diagonal()), self.confidence_level)
         table = self._baseline.table()
         labels = pd.Series(self._strata_labels, dtype=object)
         table["stratum"] = labels[table["stratum"]].to_numpy()
@@ -398,22 +398,5 @@ class CoxModel(BaseEstimator):
             )
 
 
-def wald_table(names: list[str], coef: FloatArray, se: FloatArray, confidence_level: float) -> pd.DataFrame:
-    """Coefficients with Wald tests and intervals of the hazard ratio, a row a covariate."""
-    z = normal_quantile(confidence_level)
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        statistic = coef / se
-        columns = {
-            "coef": coef,
-            "se": se,
-            "statistic": statistic,
-            "p_value": 2 * stats.norm.sf(np.abs(statistic)),
-            "hazard_ratio": np.exp(coef),
-            "ci_low": np.exp(coef - z * se),
-            "ci_high": np.exp(coef + z * se),
-        }
-    return pd.DataFrame(columns, index=pd.Index(names, name="feature"))
-
-
 def _chi_square(statistic: float, df: int) -> Test:
-    return Test(statistic=float(statistic), df=df, p_value=float(stats.chi2.sf(statistic, df)) if df else np.nan)
+    return Test(statistic=float(statistic), df=df, p_value=chi_squared_p_value(statistic, df))

@@ -8,7 +8,6 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -19,10 +18,11 @@ from radiokit.stats._baseline import Baseline
 from radiokit.stats._design import column_design
 from radiokit.stats._fine_gray import FineGrayFit, fit_fine_gray
 from radiokit.stats._formula_fit import formula_data
+from radiokit.stats._hazard_table import hazard_table
 from radiokit.stats._inputs import FloatArray, check_features, check_magnitude
 from radiokit.stats._survival_inputs import check_causes
 from radiokit.stats._training_cases import TrainingCases, row_labels
-from radiokit.survival._cox import wald_table
+from radiokit.stats._wald import chi_squared_p_value
 from radiokit.utils import same_rows
 
 __all__ = ["FineGray"]
@@ -222,8 +222,8 @@ class FineGray(BaseEstimator):
         self.coef_, self.covariance_, self.center_ = np.where(used, fit.coef, 0.0), fit.covariance, fit.centre
         self.log_likelihood_, self.log_likelihood_null_ = fit.log_likelihood, fit.log_likelihood_null
         statistic, df = 2 * (fit.log_likelihood - fit.log_likelihood_null), int(used.sum())
-        self.likelihood_ratio_ = Test(statistic, df, float(stats.chi2.sf(statistic, df)))
-        self.summary_ = wald_table(names, fit.coef, np.sqrt(fit.covariance.diagonal()), self.confidence_level)
+        self.likelihood_ratio_ = Test(statistic, df, chi_squared_p_value(statistic, df))
+        self.summary_ = hazard_table(names, fit.coef, np.sqrt(fit.covariance.diagonal()), self.confidence_level)
         total = np.cumsum(fit.hazard)
         self.baseline_ = pd.DataFrame(
             {"time": fit.times, "cumulative_hazard": total, "cumulative_incidence": -np.expm1(-total)}

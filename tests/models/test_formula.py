@@ -12,8 +12,9 @@ import pytest
 from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 
-from radiokit.exceptions import DataWarning, InputError, ParameterError
-from radiokit.models import LogisticModel, likelihood_ratio, univariable_table
+from radiokit.exceptions import DataWarning, InputError, OutcomeError, ParameterError
+from radiokit.models import LogisticModel, likelihood_ratio, multivariable_table, univariable_table
+from radiokit.stats import format_model_table
 from radiokit.survival import CoxModel, as_target
 from radiokit.survival.competing_risks import FineGray
 from radiokit.validation import calibration_curve_corrected, nested_cv, optimism_bootstrap
@@ -301,3 +302,31 @@ def test_likelihood_ratio_of_fine_and_gray_says_what_it_is(data: pd.DataFrame) -
     assert test.statistic == pytest.approx(gain, rel=1e-9)
     with pytest.raises(InputError, match="cause=1 and 2"):
         likelihood_ratio(small, FineGray("Surv(time, cause) ~ age + stage", cause=2).fit(data))
+
+
+def test_tables_of_a_survival_outcome_are_cox_models(data: pd.DataFrame) -> None:
+    """Each row is the Cox model of its variable (Efron's ties), a factor against its first level; as coxph."""
+    X, y = data[["age", "stage"]].assign(flat=1.0), as_target(data["event"], data["time"])
+    holes = X.assign(age=X["age"].where(np.arange(len(X)) >= 30))
+    table = univariable_table(holes, y)
+    assert table.index.tolist() == ["age", "stage=II", "stage=III", "flat"]
+    assert table["n"].tolist() == [210, 240, 240, 240]
+    assert table["n_events"].tolist()[0] == y["event"][30:].sum()
+    assert table.loc["flat", ["coef", "hazard_ratio"]].isna().all()
+    for formula, rows in (("age", ["age"]), ("C(stage)", ["stage=II", "stage=III"])):
+        part = data.iloc[30:] if formula == "age" else data
+        want = CoxModel(f"Surv(time, event) ~ {formula}").fit(part).summary_
+        pd.testing.assert_frame_equal(table.loc[rows, want.columns], want, rtol=1e-10)
+    together = multivariable_table(X[["age", "stage"]], y)
+    want = CoxModel("Surv(time, event) ~ age + stage").fit(data).summary_
+    pd.testing.assert_frame_equal(together[want.columns], want, rtol=1e-10)
+    assert together["reference"].tolist() == ["", "I", "I"]
+    assert format_model_table(together).columns.tolist() == ["Characteristic", "HR (95% CI)", "p"]
+    for direction in ("forward", "backward", "both"):
+        with pytest.warns(DataWarning, match="Stepwise"):
+            kept = multivariable_table(data[["age", "size <mm>"]], y, stepwise=direction)
+        assert kept.index.tolist() == ["age"]
+    with pytest.raises(ParameterError, match="firth"):
+        univariable_table(X, y, firth=True)
+    with pytest.raises(OutcomeError, match="no event"):
+        univariable_table(X, as_target(np.zeros(len(X)), data["time"]))
