@@ -220,7 +220,7 @@ class DeepFeatureExtractor(CaseTransformer):
         Extraction(1 cases, 128 features, 0 failures)
         """
         _, how = self._run()
-        return run_cases(case_table(cases), **how)
+        return run_cases(case_table(cases, on_error=self.on_error), **how)
 
     def extract_to(self, cases: Any, path: str | os.PathLike[str]) -> ExtractionFile:
         """Extract the features of each case to a Parquet file, in memory that does not grow with their number.
@@ -247,7 +247,7 @@ class DeepFeatureExtractor(CaseTransformer):
         if os.path.splitext(path)[1].lower() != ".parquet":
             raise FileError(f"{path}: rows can be written as they come to .parquet only.")
         settings, how = self._run()
-        return run_cases_to(table_of_files(cases), path=path, settings=settings, **how)
+        return run_cases_to(table_of_files(cases, on_error=self.on_error), path=path, settings=settings, **how)
 
     def _run(self) -> tuple[str, dict[str, Any]]:
         """Return what decides a value, and how and what to run for each case."""

@@ -276,7 +276,7 @@ class RadiomicsExtractor(CaseTransformer):
         >>> RadiomicsExtractor(families=["firstorder"]).extract(cases)
         Extraction(1 cases, 18 features, 0 failures)
         """
-        return run_cases(case_table(cases), **self._run())
+        return run_cases(case_table(cases, on_error=self.on_error), **self._run())
 
     def extract_to(self, cases: Any, path: str | os.PathLike[str]) -> ExtractionFile:
         """Extract the features of each case to a Parquet file, in memory that does not grow with their number.
@@ -317,7 +317,9 @@ class RadiomicsExtractor(CaseTransformer):
         """
         if os.path.splitext(path)[1].lower() != ".parquet":
             raise FileError(f"{path}: rows can be written as they come to .parquet only.")
-        return run_cases_to(table_of_files(cases), path=path, settings=self._settings(), **self._run())
+        return run_cases_to(
+            table_of_files(cases, on_error=self.on_error), path=path, settings=self._settings(), **self._run()
+        )
 
     def _run(self) -> dict[str, Any]:
         """How and what to run for each case."""

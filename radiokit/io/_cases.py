@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 
-from radiokit.exceptions import CaseTableError, FileError
+from radiokit.exceptions import CaseTableError, DataWarning, FileError, ParameterError
+from radiokit.io._case_files import PROBLEM, Problem, find_files, report
 from radiokit.io._folders import cases_in_folder, table_in
 from radiokit.io._mask import as_label
 from radiokit.io._read import READERS
-from radiokit.io._tables import cell_text, read_table, texts
+from radiokit.utils import Table, as_table, cell_text
+from radiokit.utils._table import CASE_NAMES, ID_NAMES, some
 
-ID_NAMES = ("case_id", "case", "id", "patient_id", "patient", "subject_id", "subject")
 # How the files of a case are to be read, where that has to be said.
 READING = ("label", "roi", "series")
-MOST_PROBLEMS = 100
 
 
 def read_cases(
@@ -30,6 +32,7 @@ def read_cases(
     image: str | None = None,
     mask: str | None = None,
     optional: Sequence[str] | None = (),
+    on_error: Literal["raise", "nan"] = "raise",
 ) -> pd.DataFrame:
     r"""Read a case table in any of its dialects, and see that every file is there.
 
@@ -43,10 +46,15 @@ def read_cases(
     root : path, optional
         Folder that relative paths start from. Default: the folder of the table; the working directory for a DataFrame.
     id, image, mask : str, optional
-        Names of the columns of ids, images and masks. Default, in capitals or not: `case_id`, `case`, `id`,
-        `patient_id`, `patient`, `subject_id` or `subject`; `image`; `mask`. An index of a DataFrame serves as id too.
+        Names of the columns of ids, images and masks. Default, in capitals or not: `case_id`, `case` or `id`, else the
+        index of a DataFrame where it has a name or holds text, else `patient_id`, `patient`, `subject_id` or `subject`;
+        `image`; `mask`. A table of files alone needs no ids: its rows are called 1, 2, ..., aloud.
     optional : sequence of str or None
         Names of sequences that a case may lack: their cells may be empty. None: any of several sequences.
+    on_error : {"raise", "nan"}
+        What becomes of a case whose files are missing. ``"raise"``: one error names all of them. ``"nan"``: the case
+        stays, and a column `unreadable` says why it fails when it is read; whoever extracts with ``on_error="nan"``
+        gets a row of failures for it, and all other cases.
 
     Returns
     -------
@@ -58,7 +66,8 @@ def read_cases(
     Raises
     ------
     CaseTableError
-        If columns are missing; or, all in one error, for ids that repeat, empty cells and files that do not exist.
+        If columns are missing or repeat, or a row has more or fewer cells than the header; or, all in one error, for
+        ids that repeat, empty cells and files that do not exist.
     FileError
         If the table itself cannot be read.
 
@@ -74,75 +83,115 @@ def read_cases(
     >>> cases.index[0], int(cases.loc["007", "age"]), list(cases.columns)
     ('007', 61, ['image', 'mask', 'age'])
     """
-    named = _Named(id, image, mask)
-    problems: list[str] = []
-    if isinstance(source, pd.DataFrame):
-        table, base, what = _from_frame(source, named), Path.cwd(), "The case table"
-    else:
-        path = Path(source)
-        if not path.exists():
-            raise FileError(f"{path} does not exist; required: a case table or a folder of cases.")
-        inside = table_in(path) if path.is_dir() else path
-        if inside is None:
-            table, problems = cases_in_folder(path)
-            if table.empty:
-                raise CaseTableError(_report(str(path), problems))
-        else:
-            table = read_table(inside, named.is_text)
-        base, what = (inside or path).absolute().parent, str(inside or path)
-    table = table.rename(columns=_canonical(table, named, what)).reset_index(drop=True)
-    sequences = [column.removeprefix("image") for column in _image_columns(table)]
-    _share_mask(table, sequences)
-    _restore_numbers(table, sequences)
-    problems += _id_problems(table)
-    spare = {
-        f"_{name}" for name in (optional if optional is not None else [s.removeprefix("_") for s in sequences if s])
-    }
-    problems += _resolve(table, sequences, Path(root) if root is not None else base, spare)
-    _read_labels(table, sequences, problems)
-    if problems:
-        raise CaseTableError(_report(what, problems))
-    return table.set_index("case_id")
+    return case_frame(source, Columns(id, image, mask), root=root, optional=optional, on_error=on_error)
 
 
 @dataclass(frozen=True)
-class _Named:
-    """The column names that the caller gives."""
+class Columns:
+    """The column names that the caller gives: of ids and files; names that stay text; and what is kept in any case."""
 
-    id: str | None
-    image: str | None
-    mask: str | None
+    id: str | None = None
+    image: str | None = None
+    mask: str | None = None
+    text: frozenset[str] = frozenset()
+    keep: frozenset[str] = frozenset()
 
     def is_text(self, column: str) -> bool:
-        if column in (self.id, self.image, self.mask):
+        """Whether a column holds names: ids, paths, regions."""
+        if column in (self.id, self.image, self.mask, *self.text):
             return True
         return (
             column.lower() in (*ID_NAMES, "roi", "series") or re.match(r"(image|mask)(_|$)", column.lower()) is not None
         )
 
+    def is_reading(self, column: str) -> bool:
+        """Whether a column may say how files are read: a label in a mask may be 1, 2, 3, ..."""
+        return re.match(rf"({'|'.join(READING)})(_|$)", column.lower()) is not None
 
-def _from_frame(source: pd.DataFrame, named: _Named) -> pd.DataFrame:
-    indexed = source.index.name is not None or not isinstance(source.index, pd.RangeIndex)
-    has_id = named.id in source.columns or (
-        named.id is None and any(str(column).lower() in ID_NAMES for column in source.columns)
+    def is_kept(self, column: str) -> bool:
+        """Whether a column stays though it may count the rows."""
+        return column in self.keep or self.is_reading(column)
+
+
+def case_frame(
+    source: str | os.PathLike[str] | pd.DataFrame,
+    named: Columns,
+    *,
+    root: str | os.PathLike[str] | None = None,
+    optional: Sequence[str] | None = (),
+    on_error: str = "raise",
+) -> pd.DataFrame:
+    """Read a case table; see `read_cases`."""
+    if on_error not in ("raise", "nan"):
+        raise ParameterError(f"on_error is {on_error!r}; required: 'raise' or 'nan'.")
+    table, base, what, problems = _entered(source, named)
+    table = table.rename(columns=_canonical(table, named, what))
+    sequences = [column.removeprefix("image") for column in _image_columns(table)]
+    _share_mask(table, sequences)
+    _restore_numbers(table, sequences)
+    found = [s.removeprefix("_") for s in sequences if s] if optional is None else optional
+    problems += _told_problems(table, sequences)
+    told = {(p.case_id, p.sequence) for p in problems}
+    lost = find_files(table, sequences, Path(root) if root is not None else base, {f"_{name}" for name in found})
+    problems += [p for p in lost if (p.case_id, p.sequence) not in told]
+    wrong = [*_id_problems(table["case_id"]), *_read_labels(table, sequences)]
+    if on_error == "nan" and not wrong:
+        return _with_problems(table, sequences, problems).set_index("case_id")
+    wrong += [problem.line for problem in problems]
+    if wrong:
+        raise CaseTableError(report(what, wrong))
+    return table.set_index("case_id")
+
+
+def _entered(
+    source: str | os.PathLike[str] | pd.DataFrame, named: Columns
+) -> tuple[pd.DataFrame, Path, str, list[Problem]]:
+    """Return the table with a column case_id, the folder its paths start from, its name, and what a folder lacks."""
+    if not isinstance(source, str | os.PathLike):
+        return _rows_of(source, named, "The case table"), Path.cwd(), "The case table", []
+    path = Path(source).absolute()
+    if not path.exists():
+        raise FileError(f"{source} does not exist; required: a case table or a folder of cases.")
+    inside = table_in(path) if path.is_dir() else path
+    if inside is not None:
+        return _rows_of(inside, named, str(inside)), inside.parent, str(inside), []
+    table, problems = cases_in_folder(path)
+    if table.empty:
+        raise CaseTableError(report(str(path), [problem.line for problem in problems]))
+    return table, path, str(path), problems
+
+
+def _rows_of(source: pd.DataFrame | Path, named: Columns, what: str) -> pd.DataFrame:
+    """Let a table in; ids that repeat or are empty are reported with all else that is wrong."""
+    table = as_table(source, what, id=named.id, text=named.is_text, keep=named.is_kept, unnamed=True, repeated=True)
+    if table.unnamed:
+        _call_by_row(table, named)
+    # An id column by another of the usual names stays a column beside the ids.
+    return table.frame.reset_index()
+
+
+def _call_by_row(table: Table, named: Columns) -> None:
+    """Say that cases are called by their rows, which is for tables of files and nothing else."""
+    files = [c for c in table.frame.columns if c in (named.image, named.mask) or c.lower() in ("image", "mask")]
+    others = [c for c in table.frame.columns if c not in files and not named.is_reading(c)]
+    if others or len(files) < 2:
+        _require(table.what, list(table.frame.columns), {c.lower() for c in table.frame.columns})
+    warnings.warn(
+        f"{table.what} names no cases (no column {', '.join(CASE_NAMES)}): they are called by their rows, "
+        f"{some(table.ids, 3)}.",
+        DataWarning,
+        stacklevel=4,
     )
-    if not indexed or (has_id and source.index.name in (None, *source.columns)):
-        table = source
-    else:
-        use = has_id and str(source.index.name).lower() != "case_id"
-        table = source.reset_index() if use else source.rename_axis(named.id or "case_id").reset_index()
-    return texts(table, named.is_text)
 
 
-def _canonical(table: pd.DataFrame, named: _Named, what: str) -> dict[str, str]:
+def _canonical(table: pd.DataFrame, named: Columns, what: str) -> dict[str, str]:
     """Which column plays which part: column of the table -> our name for it."""
     columns = [str(column) for column in table.columns]
-    lost = [name for name in (named.id, named.image, named.mask) if name is not None and name not in columns]
+    lost = [name for name in (named.image, named.mask) if name is not None and name not in columns]
     if lost:
-        raise CaseTableError(f"{what} has no column {', '.join(map(repr, lost))}; its columns: {_some(columns)}.")
+        raise CaseTableError(f"{what} has no column {', '.join(map(repr, lost))}; its columns: {some(columns, 30)}.")
     lower = {column.lower(): column for column in reversed(columns)}
-    identity = named.id or next((lower[name] for name in ID_NAMES if name in lower), None)
-    parts = {identity: "case_id"} if identity is not None else {}
+    parts = {"case_id": "case_id"}
     for own, name in ((named.image, "image"), (named.mask, "mask"), *((None, name) for name in READING)):
         found = own or lower.get(name)
         if found is not None:
@@ -168,7 +217,7 @@ def _require(what: str, columns: list[str], found: set[str]) -> None:
         missing += ["`" + name.replace("image", "mask", 1) + "`" for name in sorted(found) if name.startswith("image_")]
     if missing:
         raise CaseTableError(
-            f"{what} has no column {', '.join(missing)}; its columns: {_some(columns)}. "
+            f"{what} has no column {', '.join(missing)}; its columns: {some(columns, 30)}. "
             "Name them with id=, image= and mask=, or rename them."
         )
 
@@ -210,47 +259,46 @@ def _restore_numbers(table: pd.DataFrame, sequences: list[str]) -> None:
                 table[column] = numbers
 
 
-def _id_problems(table: pd.DataFrame) -> list[str]:
-    ids = table["case_id"]
+def _id_problems(ids: pd.Series) -> list[str]:
     problems = [f"row {row + 1} has no id" for row in ids.index[ids == ""]]
-    rows = {case_id: [row + 1 for row in ids.index[ids == case_id]] for case_id in ids[ids.duplicated()].unique()}
+    repeated = ids[ids.duplicated(keep=False) & (ids != "")]
     return problems + [
-        f"id {case_id} stands in the rows {', '.join(map(str, where))} (two lesions of a patient need an id each, and "
-        "a column of their own for the patient)"
-        for case_id, where in rows.items()
-        if case_id != ""
+        f"id {case_id} stands in the rows {', '.join(str(row + 1) for row in where)} (two lesions of a patient need an "
+        "id each, and a column of their own for the patient)"
+        for case_id, where in repeated.groupby(repeated, sort=False).groups.items()
     ]
 
 
-def _resolve(table: pd.DataFrame, sequences: list[str], root: Path, spare: set[str]) -> list[str]:
-    """Make paths absolute, in place; return what is missing, but for sequences that can be spared."""
-    problems = []
+def _told_problems(table: pd.DataFrame, sequences: list[str]) -> list[Problem]:
+    """Take out of the table what an earlier reading of it has found."""
+    return [
+        Problem(case_id, text, name)
+        for name in sequences
+        if f"{PROBLEM}{name}" in table.columns
+        for case_id, text in zip(table["case_id"], table.pop(f"{PROBLEM}{name}").map(cell_text), strict=True)
+        if text
+    ]
+
+
+def _with_problems(table: pd.DataFrame, sequences: list[str], problems: list[Problem]) -> pd.DataFrame:
+    """Return the table with what makes a case unreadable, a column a sequence that has such a case."""
+    known = set(table["case_id"])
+    lost = pd.DataFrame({"case_id": [i for i in dict.fromkeys(p.case_id for p in problems) if i not in known]})
+    files = {f"{part}{name}": "" for part in ("image", "mask") for name in sequences}
+    table = pd.concat([table, lost.assign(**files)], ignore_index=True) if len(lost) else table
     for name in sequences:
-        for column in (f"image{name}", f"mask{name}"):
-            paths = [_absolute(text, root) for text in table[column]]
-            for case_id, path in zip(table["case_id"], paths, strict=True):
-                if not path and name in spare:
-                    continue
-                if not path:
-                    problems.append(f"{case_id}: the column {column} is empty")
-                elif not os.path.exists(path):
-                    problems.append(f"{case_id}: {column} {path} does not exist")
-            table[column] = pd.Series(paths, index=table.index, dtype=object)
-        same = (table[f"image{name}"] == table[f"mask{name}"]) & (table[f"image{name}"] != "")
-        problems += [f"{case_id}: image{name} and mask{name} are the same file" for case_id in table["case_id"][same]]
-    return problems
+        said: dict[str, str] = {}
+        for problem in problems:
+            if problem.sequence in (name, None):
+                said[problem.case_id] = "; ".join(filter(None, (said.get(problem.case_id), problem.text)))
+        if said:
+            table[f"{PROBLEM}{name}"] = table["case_id"].map(said).fillna("")
+    return table
 
 
-def _absolute(text: str, root: Path) -> str:
-    if not text:
-        return ""
-    path = os.path.abspath(root / text)
-    if "\\" in text and not os.path.exists(path):
-        return os.path.abspath(root / text.replace("\\", "/"))
-    return path
-
-
-def _read_labels(table: pd.DataFrame, sequences: list[str], problems: list[str]) -> None:
+def _read_labels(table: pd.DataFrame, sequences: list[str]) -> list[str]:
+    """Make labels whole numbers, in place; return what is wrong with them."""
+    problems = []
     for column in [f"label{name}" for name in ("", *sequences) if f"label{name}" in table.columns]:
         try:
             labels = table[column].map(as_label)
@@ -258,14 +306,4 @@ def _read_labels(table: pd.DataFrame, sequences: list[str], problems: list[str])
             problems.append(f"column {column}: {error} An outcome of that name needs another column name")
             continue
         table[column] = labels.astype("Int64" if labels.isna().any() else "int64")
-
-
-def _report(what: str, problems: list[str]) -> str:
-    more = len(problems) - MOST_PROBLEMS
-    lines = problems[:MOST_PROBLEMS] + ([f"... and {more} more"] if more > 0 else [])
-    noun = "problem" if len(problems) == 1 else "problems"
-    return f"{what} has {len(problems)} {noun}:\n  " + "\n  ".join(lines)
-
-
-def _some(columns: list[str], most: int = 30) -> str:
-    return ", ".join(columns[:most]) + (", ..." if len(columns) > most else "")
+    return problems

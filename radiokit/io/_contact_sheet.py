@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from radiokit.exceptions import DataWarning, RadiokitError
+from radiokit.io._case_rows import reading_of
 from radiokit.io._cases import read_cases
 from radiokit.io._pair import read_pair
-from radiokit.io._sequences import PARTS, sequences_of
+from radiokit.io._sequences import sequences_of
 from radiokit.utils import parallel_map, write_text
 
 SIDE = 256
@@ -74,7 +75,7 @@ def write_contact_sheet(
     """
     items = [
         (str(case_id), name, row)
-        for name, table in sequences_of(read_cases(cases)).items()
+        for name, table in sequences_of(read_cases(cases, on_error="nan")).items()
         for case_id, row in table.iterrows()
     ]
     figures = parallel_map(_figure, items, n_jobs=n_jobs, progress=progress, description="Drawing")
@@ -83,12 +84,11 @@ def write_contact_sheet(
 
 def _figure(item: tuple[str, str, pd.Series]) -> str:
     case_id, name, row = item
-    how = {part: row[part] for part in PARTS[2:] if part in row and isinstance(row[part], str)}
     caption = html.escape(f"{case_id} {name}".strip())
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DataWarning)  # `check_cases` says these
-            image, mask = read_pair(row["image"], row["mask"], label=row.get("label"), case_id=case_id, **how)
+            image, mask = read_pair(row["image"], row["mask"], case_id=case_id, **reading_of(row))
     except RadiokitError as error:
         return f'<figure><figcaption>{caption}<p class="error">{html.escape(str(error))}</p></figcaption></figure>'
     z = int(mask.array.sum(axis=(1, 2)).argmax())

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from radiokit.exceptions import DataWarning
+from radiokit.io._case_rows import reading_of
 from radiokit.io._cases import read_cases
 from radiokit.io._pair import read_pair
 from radiokit.io._sequences import PARTS, sequences_of
@@ -66,7 +67,7 @@ def check_cases(
     ...     check_cases(table)["check"].tolist()
     ['border']
     """
-    table = read_cases(cases)
+    table = read_cases(cases, on_error="nan")
     findings: list[Finding] = []
     for name, sequence in sequences_of(table).items():
         with warnings.catch_warnings(record=True) as caught:
@@ -85,9 +86,7 @@ def check_cases(
 
 def _look(case_id: str, row: pd.Series) -> CaseResult:
     """Numbers of a case that tell whether something is odd."""
-    how = {part: row[part] for part in PARTS[2:] if part in row and isinstance(row[part], str)}
-    if "label" in row:
-        how["label"] = row["label"]
+    how = reading_of(row)
     image, mask = read_pair(row["image"], row["mask"], case_id=case_id, **how)
     where = np.nonzero(mask.array)
     values = image.array[mask.array].astype(float)

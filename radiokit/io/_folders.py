@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 import pandas as pd
 
 from radiokit.exceptions import CaseTableError
+from radiokit.io._case_files import Problem
 from radiokit.io._read import READERS, suffix_of
-from radiokit.io._tables import TABLES
+from radiokit.utils._table_files import TABLES
 
 IMAGE_FOLDERS = ("images", "image", "imagestr")
 MASK_FOLDERS = ("masks", "mask", "labels", "labelstr", "segmentations")
@@ -26,35 +28,52 @@ def table_in(folder: Path) -> Path | None:
     return found[0] if found else None
 
 
-def cases_in_folder(folder: Path) -> tuple[pd.DataFrame, list[str]]:
-    """Return what was found (a row a case) and what is wrong with the rest."""
+def cases_in_folder(folder: Path) -> tuple[pd.DataFrame, list[Problem]]:
+    """Return what was found (a row a case, with a column case_id) and what is wrong with the rest."""
     folders = {path.name.lower(): path for path in _entries(folder) if path.is_dir()}
     images = next((folders[name] for name in IMAGE_FOLDERS if name in folders), None)
     masks = next((folders[name] for name in MASK_FOLDERS if name in folders), None)
+    rows: dict[str, Row] = {}
+    problems: list[Problem] = []
     if images is not None and masks is not None:
         rows, problems = _side_by_side(images, masks)
     else:
-        rows, problems = {}, []
-        for patient in folders.values():
+        for patient in filter(Path.is_dir, _entries(folder)):
             try:
-                rows[patient.name] = _of_patient(patient)
+                rows[_readable(patient.name)] = _of_patient(patient)
             except CaseTableError as error:
-                problems.append(str(error))
+                problems.append(Problem(_readable(patient.name), str(error)))
     if not rows and not problems:
         raise CaseTableError(
             f"{folder} holds neither folders `images` and `masks` nor one folder a patient with an image and a mask "
             f"({', '.join(READERS)})."
         )
-    table = pd.DataFrame.from_dict(rows, orient="index")
+    table = pd.DataFrame.from_dict(rows, orient="index", dtype=object).fillna("")
     return table.rename_axis("case_id").reset_index(), problems
 
 
-def _side_by_side(images: Path, masks: Path) -> tuple[dict[str, Row], list[str]]:
-    by_name = [{_bare(path): path for path in _volumes(folder)} for folder in (images, masks)]
-    names = sorted(by_name[0].keys() & by_name[1].keys())
-    problems = [f"{by_name[0][n]}: no mask of this name in {masks}" for n in sorted(by_name[0].keys() - set(names))]
-    problems += [f"{by_name[1][n]}: no image of this name in {images}" for n in sorted(by_name[1].keys() - set(names))]
-    return {name: {"image": str(by_name[0][name]), "mask": str(by_name[1][name])} for name in names}, problems
+def _side_by_side(images: Path, masks: Path) -> tuple[dict[str, Row], list[Problem]]:
+    problems: list[Problem] = []
+    found: list[dict[str, Path]] = []
+    for folder in (images, masks):
+        own: dict[str, Path] = {}
+        for path in _volumes(folder):
+            name = _readable(_bare(path))
+            if name in own:
+                problems.append(Problem(name, f"{own[name]} and {path.name} are both called {name}"))
+            own[name] = path
+        found.append(own)
+    twice = {problem.case_id for problem in problems}
+    for mine, others, kind in ((found[0], masks, "mask"), (found[1], images, "image")):
+        other = found[1] if mine is found[0] else found[0]
+        problems += [Problem(n, f"{mine[n]}: no {kind} of this name in {others}") for n in sorted(mine.keys() - other)]
+    names = sorted((found[0].keys() & found[1].keys()) - twice)
+    return {name: {"image": str(found[0][name]), "mask": str(found[1][name])} for name in names}, problems
+
+
+def _readable(name: str) -> str:
+    r"""Return a file's name as an id that can be written down: a byte that is no UTF-8 stands as \xfc."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace").strip()
 
 
 def _of_patient(folder: Path) -> Row:

@@ -1,8 +1,13 @@
-"""One case table, several sequences: the columns that belong to each."""
+"""One case table, several sequences: the columns that belong to each, and what the caller says of them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
+
+from radiokit.exceptions import ParameterError
+from radiokit.io._case_files import PROBLEM
 
 PARTS = ("image", "mask", "label", "roi", "series", "suv")
 
@@ -13,14 +18,55 @@ def sequences_of(cases: pd.DataFrame) -> dict[str, pd.DataFrame]:
     The sequence of the plain columns `image` and `mask` has the name "". A sequence without a `label`, `roi`, ... of
     its own takes that of the whole table.
     """
+    columns = set(cases.columns)
+    found = {}
+    for name in _suffixes(cases):
+        chosen = {part: next((c for c in (part + name, part) if c in columns), None) for part in (*PARTS, PROBLEM)}
+        found[name.removeprefix("_")] = pd.DataFrame({part: cases[c] for part, c in chosen.items() if c is not None})
+    return found
+
+
+def _suffixes(cases: pd.DataFrame) -> list[str]:
+    """Return what follows `image` in the names of the columns of images that have a mask: "", or "_T1"."""
     columns = [str(column) for column in cases.columns]
-    names = [
+    return [
         c.removeprefix("image")
         for c in columns
         if (c == "image" or c.startswith("image_")) and c.replace("image", "mask", 1) in columns
     ]
-    found = {}
-    for name in names:
-        chosen = {part: next((c for c in (part + name, part) if c in columns), None) for part in PARTS}
-        found[name.removeprefix("_")] = pd.DataFrame({part: cases[c] for part, c in chosen.items() if c is not None})
-    return found
+
+
+def with_reading(cases: pd.DataFrame, part: str, told: Sequence[str]) -> pd.DataFrame:
+    """Return the table with a column `roi` or `suv`, as it is said for all sequences or for one of them.
+
+    Parameters
+    ----------
+    cases : DataFrame
+        A case table, as `read_cases` returns it.
+    part : str
+        ``"roi"`` or ``"suv"``.
+    told : sequence of str
+        ``"GTV*"`` for every sequence, ``"PT=lesion 1"`` for the one that is called PT, in capitals or not.
+
+    Raises
+    ------
+    ParameterError
+        If a sequence is named that the table does not hold, or something is said twice.
+    """
+    names = {name.removeprefix("_").lower(): name for name in _suffixes(cases)}
+    several = any(names)
+    said: dict[str, str] = {}
+    for text in told:
+        name, equals, value = text.partition("=")
+        own = bool(equals) and several
+        if own and name.strip().lower() not in names:
+            raise ParameterError(
+                f"--{part} {text} names the sequence {name!r}; the table has {', '.join(filter(None, names))}."
+            )
+        column = part + names[name.strip().lower()] if own else part
+        if column in said:
+            raise ParameterError(f"--{part} is given twice for the same images: {said[column]!r} and {text!r}.")
+        said[column] = value.strip() if own else text
+    if part in said:  # said for all: what the table says for one gives way
+        cases = cases.drop(columns=[f"{part}{name}" for name in names.values() if f"{part}{name}" in cases.columns])
+    return cases.assign(**said)

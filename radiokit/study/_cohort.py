@@ -13,6 +13,7 @@ import pandas as pd
 from radiokit.exceptions import CaseTableError, DataWarning, InputError, OutcomeError, ParameterError
 from radiokit.study._options import Options
 from radiokit.study._sources import Measured
+from radiokit.utils import Table
 from radiokit.validation._copies import one_patient
 
 VOLUME = re.compile(r"(^|_)(shape_(meshvolume|voxelvolume|volume)|morph_volume\w*|volume)$", re.IGNORECASE)
@@ -44,15 +45,14 @@ class Roles:
     center: str | None
     groups: str | None
 
+    @property
+    def named(self) -> list[str]:
+        """Columns of outcome, centre and patient."""
+        return [c for c in (self.outcome, self.event, self.time, self.center, self.groups) if c is not None]
+
     def check(self, cases: pd.DataFrame) -> None:
         """Raise CaseTableError where a named column is absent."""
-        named = [c for c in (self.outcome, self.event, self.time, self.center, self.groups) if c is not None]
-        absent = [c for c in (*named, *self.clinical) if c not in cases.columns]
-        if absent:
-            raise CaseTableError(
-                f"the case table has no column {', '.join(map(repr, absent))}; its columns: "
-                f"{', '.join(map(str, cases.columns[:30]))}."
-            )
+        Table(cases, "the case table").require([*self.named, *self.clinical])
         doubled = [c for c in self.clinical if c in (self.outcome, self.event, self.time)]
         if doubled:
             raise ParameterError(f"{', '.join(doubled)} is the outcome; it cannot be a clinical predictor too.")
@@ -92,15 +92,8 @@ def outcome_known(cases: pd.DataFrame, roles: Roles, flow: Flow) -> pd.DataFrame
 def patient_of(cases: pd.DataFrame, roles: Roles) -> pd.Series:
     """Return the patient of each case; the case itself without `groups`."""
     if roles.groups is None:
-        return pd.Series(cases.index.map(str), index=cases.index, name="group")
-    named = cases[roles.groups]
-    empty = named.isna() | (named.astype(str).str.strip() == "")
-    if empty.any():
-        raise CaseTableError(
-            f"column {roles.groups!r} is empty for {', '.join(map(str, cases.index[empty][:5]))}; required: the "
-            "patient of every case."
-        )
-    return named.astype(str).str.strip().rename("group")  # "P1 " is P1
+        return pd.Series(cases.index, index=cases.index, name="group")
+    return Table(cases, "the case table").identities(roles.groups, role="patient").rename("group")
 
 
 def complete(
@@ -170,7 +163,7 @@ def aggregate(
         table=table,
         features={name: f.loc[rows] for name, f in features.items()},
         group=group[rows],
-        center=table[roles.center].astype(str).str.strip().rename("center") if roles.center else None,
+        center=table[roles.center].rename("center") if roles.center else None,
         volume=None if volume is None else volume[rows],
         outcome=_binary(table[roles.outcome]) if roles.outcome else None,
         event=_binary(table[roles.event]) if roles.event else None,
@@ -229,14 +222,19 @@ def _binary(values: pd.Series) -> pd.Series:
         values = values.astype(bool)
     found = sorted(values.unique().tolist(), key=str)
     if not all(v in (0, 1) for v in found):
+        # Which of the values is the event, only the user knows.
         raise OutcomeError(
-            f"column {values.name!r} holds {found[:5]}; required: 0 and 1. Recode it, for example "
-            f"cases[{str(values.name)!r}] = (cases[{str(values.name)!r}] == {found[-1]!r}).astype(int)."
+            f"column {values.name!r} holds {', '.join(map(str, found[:5]))}; required: 0 and 1, where 1 is the event. "
+            f"Recode it: cases[{str(values.name)!r}] = (cases[{str(values.name)!r}] == EVENT).astype(int), with the "
+            "value that means the event."
         )
     return (values == 1).rename(values.name)
 
 
 def _time(values: pd.Series) -> pd.Series:
     if not pd.api.types.is_numeric_dtype(values):
-        raise OutcomeError(f"column {values.name!r} holds text; required: times as numbers.")
+        kind = "dates" if pd.api.types.is_datetime64_any_dtype(values) else "text"
+        raise OutcomeError(
+            f"column {values.name!r} holds {kind}; required: the time from start to event or last visit, as a number."
+        )
     return values.astype(float)

@@ -16,7 +16,8 @@ from radiokit.selection import RepeatabilitySelector
 from radiokit.selection._repeatability import MIN_SUBJECTS
 from radiokit.study._endpoint import Data, Endpoint, Run
 from radiokit.study._repeat_spec import RepeatSpec
-from radiokit.study._sources import Source, measure_again, numeric, read_features
+from radiokit.study._sources import Source, measure_again
+from radiokit.utils import Table, as_table
 
 STEP = "repeatability"
 COLUMNS = ("model", "signature", "feature", "icc", "ci_low", "ci_high", "n_subjects", "kept")
@@ -64,7 +65,7 @@ def training_repeats(
         prefix = f"{name}_" if len(sources) > 1 else ""
         training = data.X.index[data.training]
         if source.repeat.perturbations is None:
-            given = _given(source.repeat, training)
+            given = _given(name, source.repeat, training)
         else:
             how: dict[str, Any] = {"n_jobs": run.n_jobs, "cache": cache, "progress": run.progress}
             with warnings.catch_warnings():
@@ -79,11 +80,11 @@ def training_repeats(
     return found
 
 
-def _given(spec: RepeatSpec, training: pd.Index) -> TrainingRepeats:
+def _given(name: str, spec: RepeatSpec, training: pd.Index) -> TrainingRepeats:
     """Return the rows of training patients, and how many other cases the tables hold."""
-    tables = [read_features(table) for table in spec.tables]
-    everyone = {case for table in tables for case in table.index}
-    kept = {f"repeat {k}": table[table.index.isin(training)] for k, table in enumerate(tables, start=1)}
+    given = [as_table(table, f"repeat {k} of signature {name!r}").frame for k, table in enumerate(spec.tables, start=1)]
+    everyone = {case for table in given for case in table.index}
+    kept = {f"repeat {k}": table[table.index.isin(training)] for k, table in enumerate(given, start=1)}
     return TrainingRepeats(kept, len(everyone.difference(training)))
 
 
@@ -94,7 +95,7 @@ def _of_training(name: str, table: pd.DataFrame, columns: list[str]) -> pd.DataF
             f"a repeat of signature {name!r} lacks {len(absent)} of its {len(columns)} features: "
             f"{', '.join(absent[:5])}. It needs the same columns, measured with the same settings."
         )
-    return numeric(name, table[columns])
+    return Table(table, f"a repeat of signature {name!r}").numbers(columns).frame
 
 
 def _require_enough(name: str, repeats: TrainingRepeats, n: int) -> None:

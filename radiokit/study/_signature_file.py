@@ -14,12 +14,12 @@ from typing import Any
 import pandas as pd
 
 from radiokit._version import __version__
-from radiokit.exceptions import CaseTableError, FileError, InputError
+from radiokit.exceptions import FileError, InputError
 from radiokit.models._calibration import Calibration
 from radiokit.study._domain import check_imaging, flag_unlike, join_texts, require_usable, resampled_axes
 from radiokit.study._frozen import Clinical, Frozen
 from radiokit.study._scores import number, score_from_plain
-from radiokit.utils import write_text
+from radiokit.utils import Table, as_table, cell_text, level_key, read_bytes, write_text
 
 FORMAT = "radiokit signature"
 VERSION = 2
@@ -62,6 +62,11 @@ class FrozenSignature:
     def name(self) -> str:
         """Name of the model in its study."""
         return self.model.name
+
+    @property
+    def optional_sequences(self) -> list[str]:
+        """Names of image sequences that a case may lack."""
+        return [s for score in self.model.scores for s in getattr(score, "optional", ())]
 
     def predict(
         self, cases: pd.DataFrame | str | os.PathLike[str], *, n_jobs: int | None = None, progress: bool = False
@@ -109,20 +114,33 @@ class FrozenSignature:
         return flag_unlike(self.model.predict(table), self.domain, table, said)
 
     def _table(self, cases: pd.DataFrame | str | os.PathLike[str]) -> pd.DataFrame:
+        """Let the new cases in, with the columns of the model and, where it needs images, their files."""
+        what = "the table of new cases"
+        if not isinstance(cases, str | os.PathLike) or not os.path.isdir(cases):
+            needed = (*self.model.feature_names, *self.model.clinical_names)
+            given = as_table(cases, what, text=self.model.column_names, keep=needed, unnamed=True)
+            has_images = any(c.lower().startswith("image") for c in given.frame.columns)
+            lacking = any(name not in given.frame.columns for name in self.model.feature_names)
+            reads = has_images and (lacking or bool(self.model.column_names))
+            if isinstance(cases, pd.DataFrame) or not reads:
+                return self._as_trained(given)
         from radiokit.io import read_cases
-        from radiokit.study._sources import read_features
 
-        optional = [s for score in self.model.scores for s in getattr(score, "optional", ())]
-        if isinstance(cases, pd.DataFrame):
-            return cases
-        try:
-            table = read_features(cases)
-        except (CaseTableError, FileError):
-            return read_cases(cases, optional=optional)
-        has_images = any(str(c).lower().startswith("image") for c in table.columns)
-        lacking = any(name not in table.columns for name in self.model.feature_names)
-        reads = bool(self.model.column_names) or lacking
-        return read_cases(cases, optional=optional) if reads and has_images else table
+        return self._as_trained(as_table(read_cases(cases, optional=self.optional_sequences), what, text=_is_file))
+
+    def _as_trained(self, given: Table) -> pd.DataFrame:
+        """Return the cases with levels spelled as in training, and the numbers of the model as numbers."""
+        table = given.frame
+        present = [f for f in self.model.feature_names if f in table.columns]
+        plain = [c.name for c in self.model.clinical if not c.levels and c.name in table.columns]
+        numbers = given.numbers(dict.fromkeys([*present, *plain])).frame
+        levels = {}
+        for c in self.model.clinical:
+            if c.levels and c.name in table.columns:
+                known = {level_key(level): level for level in c.levels}
+                text = table[c.name].astype(object).map(cell_text)
+                levels[c.name] = text.map(lambda t, known=known: known.get(level_key(t), t) or None)
+        return table.assign(**{c: numbers[c] for c in numbers}, **levels)
 
     def _extract(
         self, table: pd.DataFrame, *, n_jobs: int | None, progress: bool, lacking: list[str]
@@ -250,13 +268,7 @@ def load_signature(path: str | os.PathLike[str]) -> FrozenSignature:
 
 def _read(path: Path) -> Any:
     """Return what the JSON file holds, None where it is none."""
-    try:
-        size = path.stat().st_size
-        content = path.read_bytes() if size <= MOST_BYTES else b""
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror}.") from error
-    if size > MOST_BYTES:
-        raise FileError(f"{path} has {size / 2**20:,.0f} MiB; a frozen model has {MOST_BYTES / 2**20:,.0f} at most.")
+    content = read_bytes(path, MOST_BYTES)
     try:
         return json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
@@ -309,6 +321,11 @@ def _calibration(raw: dict[str, Any] | None) -> Calibration | None:
         return None
     knots = tuple((number(x), number(y)) for x, y in raw["knots"])
     return Calibration(str(raw["kind"]), tuple(map(number, raw["coef"])), knots)
+
+
+def _is_file(column: str) -> bool:
+    """Whether a column of a case table names files or how they are read."""
+    return column.split("_")[0].lower() in ("image", "mask", "roi", "series", "suv")
 
 
 def _extractor(how: dict[str, Any]) -> Any:

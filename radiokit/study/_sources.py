@@ -9,19 +9,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from radiokit.exceptions import CaseTableError, DataWarning, InputError, ParameterError
 from radiokit.features import FixedBinCount, FixedBinWidth, RadiomicsExtractor, Repeats, Resampling, remeasure
-from radiokit.io._cases import ID_NAMES
 from radiokit.io._sequences import sequences_of
-from radiokit.io._tables import read_table, texts
 from radiokit.study._deep import deep_arguments, deep_extractor, is_deep, read_crops
 from radiokit.study._repeat_spec import REPEAT_KEYS, RepeatSpec, as_repeat_spec
+from radiokit.utils import Table, as_table
 from radiokit.utils._marks import refuse_chosen
 
 SOURCE_KEYS = ("features", "columns", "image", "params", "extractor", "deep", "deep_features", *REPEAT_KEYS)
+MANY_GAPS = 0.2  # share of cases without a value from which a feature is pointed out
 EXTRACTOR_KEYS = ("filters", "families", "spacing", "bin_width", "bin_count")
 
 
@@ -59,7 +58,6 @@ def as_source(name: str, value: Any, cases: pd.DataFrame, base: Path) -> Source:
     if isinstance(value, Source):
         return value
     if isinstance(value, pd.DataFrame):
-        refuse_chosen(value, "a study")
         return Source(table=value)
     if isinstance(value, str | os.PathLike):
         return Source(table=_path(value, base))
@@ -145,22 +143,36 @@ def measure(
     if source.from_images:
         return _extract(source, cases, n_jobs=n_jobs, cache=cache, progress=progress)
     if source.columns:
-        absent = [c for c in source.columns if c not in cases]
-        if absent:
-            raise CaseTableError(
-                f"signature {name!r} names columns that the case table lacks: {', '.join(absent[:5])}."
-            )
-        return Measured(numeric(name, cases[list(source.columns)]), _no_failures())
-    table = read_features(source.table)
-    known = table.index.intersection(cases.index)
-    if known.empty:
+        given = Table(cases, f"signature {name!r}")
+        given.require(source.columns)
+        return Measured(_features(name, given.numbers(source.columns).frame), _no_failures())
+    table = as_table(source.table, f"the feature table of signature {name!r}")
+    refuse_chosen(table.frame, "a study")
+    lost = table.lacking(cases.index)
+    if len(lost) == len(cases):
         raise CaseTableError(
             f"the feature table of signature {name!r} shares no case id with the case table (table: "
-            f"{', '.join(map(str, table.index[:3]))}; cases: {', '.join(map(str, cases.index[:3]))})."
+            f"{', '.join(table.ids[:3])}; cases: {', '.join(cases.index[:3])})."
         )
-    lost = cases.index.difference(known, sort=False)
     failures = pd.DataFrame({"case_id": lost, "error": "CaseTableError", "message": "no row in the feature table"})
-    return Measured(numeric(name, table).reindex(cases.index), failures)
+    return Measured(_features(name, table.numbers().rows(cases.index)), failures)
+
+
+def _features(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Say which features are missing in many cases, which imputation would hide."""
+    if not table.shape[1]:
+        raise InputError(f"the features of signature {name!r} hold no column of numbers.")
+    share = table.isna()[table.notna().any(axis="columns")].mean()
+    gaps = share[(share >= MANY_GAPS) & (share < 1)].sort_values(ascending=False, kind="stable")
+    if len(gaps):
+        said = ", ".join(f"{c} ({s:.0%})" for c, s in gaps.head(5).items())
+        warnings.warn(
+            f"{len(gaps)} features of signature {name!r} are missing in {MANY_GAPS:.0%} or more of the cases, and are "
+            f"imputed there: {said}{', ...' if len(gaps) > 5 else ''}.",
+            DataWarning,
+            stacklevel=2,
+        )
+    return table
 
 
 def image_columns(cases: pd.DataFrame, sequence: str) -> pd.DataFrame:
@@ -194,69 +206,6 @@ def measure_again(
     extractor = _running(source.extractor, n_jobs=n_jobs, cache=cache, progress=progress)
     images = image_columns(cases, source.sequence)
     return remeasure(extractor, images, source.repeat.perturbations, random_state=random_state)
-
-
-def read_features(path: pd.DataFrame | str | os.PathLike[str]) -> pd.DataFrame:
-    """Read a feature table to the last bit, or take one; the index is the case id."""
-    if isinstance(path, pd.DataFrame):
-        return _indexed(path)
-    path = Path(path)
-    if path.suffix.lower() == ".csv":
-        # The exact parser: a table written by pandas comes back bit for bit.
-        try:
-            table = pd.read_csv(path, float_precision="round_trip", dtype=dict.fromkeys(ID_NAMES, str))
-        except (OSError, ValueError):
-            table = None
-        if table is not None and _id_column(table) is not None:
-            return _indexed(table)
-    return _indexed(read_table(path, lambda column: column.lower() in ID_NAMES))
-
-
-def _id_column(table: pd.DataFrame) -> str | None:
-    lower = {str(c).lower(): c for c in reversed(list(table.columns))}
-    return next((lower[name] for name in ID_NAMES if name in lower), None)
-
-
-def _indexed(table: pd.DataFrame) -> pd.DataFrame:
-    column = _id_column(table)
-    if table.index.name is None and isinstance(table.index, pd.RangeIndex):
-        if column is None:
-            raise CaseTableError(
-                f"the feature table has columns {', '.join(map(str, table.columns[:5]))}, ...; required: an id column "
-                f"({', '.join(ID_NAMES)}), or the case id as index."
-            )
-        table = texts(table, lambda c: c == str(column).strip()).set_index(str(column).strip())
-    table = table.set_axis(table.index.map(str), axis="index").rename_axis("case_id")
-    repeated = table.index[table.index.duplicated()].unique()
-    if len(repeated):
-        raise CaseTableError(f"the feature table repeats case ids: {', '.join(repeated[:5])}; required: each once.")
-    return table
-
-
-def numeric(name: str, table: pd.DataFrame) -> pd.DataFrame:
-    """Only the numbers: diagnostics and ids go, other text is an error, infinities count as missing."""
-    table = table.loc[:, [c for c in table.columns if not str(c).startswith("diagnostics_")]]
-    ids = [c for c in table.columns if str(c).strip().lower() in ID_NAMES]
-    if ids:
-        # Cases are often numbered by outcome or centre, so that a number predicts, in this table only.
-        said = (
-            f"signature {name!r} holds {', '.join(map(str, ids))}, which names cases and is no feature; it is left out."
-        )
-        warnings.warn(said, DataWarning, stacklevel=2)
-        table = table.drop(columns=ids)
-    text = [str(c) for c in table.columns if not pd.api.types.is_numeric_dtype(table[c])]
-    if text:
-        raise InputError(
-            f"the features of signature {name!r} hold text in {', '.join(text[:5])}; required: numbers. "
-            "Drop those columns, or list them as clinical."
-        )
-    if table.columns.has_duplicates:
-        raise InputError(
-            f"the features of signature {name!r} repeat a column: {table.columns[table.columns.duplicated()][0]}."
-        )
-    if not table.shape[1]:
-        raise InputError(f"the features of signature {name!r} hold no column of numbers.")
-    return table.astype(float).replace([np.inf, -np.inf], np.nan)
 
 
 def _no_failures() -> pd.DataFrame:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from radiokit.exceptions import CaseTableError, DataWarning, LeakageError, OutcomeError, ParameterError
 from radiokit.study._cohort import Patients
+from radiokit.utils import cell_text, level_key
 
 KEYS = ("random", "external", "column", "cv", "leave_one_center_out")
 COLUMN_VALUES = {
@@ -60,9 +61,23 @@ def as_split(value: Any) -> Split:
     share = value.get("random") or 0.0
     if not isinstance(share, int | float) or not 0 <= share < 1:
         raise ParameterError(f"split random is {share!r}; required: the share of patients to test on, such as 0.3.")
-    named = value.get("external") or ()
-    external = tuple(str(name).strip() for name in ((named,) if isinstance(named, str) else named))
-    return Split(float(share), external, str(value.get("column") or ""), bool(value.get("leave_one_center_out")))
+    named = value.get("external")
+    external = () if named is None else tuple(named) if isinstance(named, list | tuple | set) else (named,)
+    wrong = [name for name in external if not isinstance(name, str | int | float) or isinstance(name, bool)]
+    if wrong:
+        raise ParameterError(f"split external holds {wrong[0]!r}; required: names of centres, such as ['Lyon'].")
+    asked = [key for key in ("random", "external", "column") if value.get(key)]
+    if ("column" in asked or value.get("cv")) and len(asked) + bool(value.get("cv")) > 1:
+        raise ParameterError(
+            f"split holds {', '.join([*asked, *(['cv'] if value.get('cv') else [])])}, which divide the patients in "
+            "different ways; required: one of column, cv, or random and external (which go together)."
+        )
+    return Split(
+        float(share),
+        tuple(map(cell_text, external)),
+        str(value.get("column") or ""),
+        bool(value.get("leave_one_center_out")),
+    )
 
 
 def divide(patients: Patients, split: Split, random_state: int) -> pd.Series:
@@ -85,17 +100,19 @@ def divide(patients: Patients, split: Split, random_state: int) -> pd.Series:
 def _of_centers(patients: Patients, split: Split) -> pd.Series:
     if patients.center is None:
         raise ParameterError("split external names centres; `center`, the column of the centre, is required too.")
-    known = set(patients.center)
-    absent = [c for c in split.external if c not in known]
+    known, wanted = patients.center.map(level_key), {level_key(c): c for c in split.external}
+    absent = [name for key, name in wanted.items() if key not in set(known)]
     if absent:
-        raise ParameterError(f"split external names {', '.join(absent)}; the centres are {', '.join(sorted(known))}.")
-    return patients.center.isin(split.external)
+        raise ParameterError(
+            f"split external names {', '.join(absent)}; the centres are {', '.join(sorted(set(patients.center)))}."
+        )
+    return known.isin(wanted.keys())
 
 
 def _from_column(patients: Patients, split: Split) -> pd.Series:
     if split.column not in patients.table:
         raise CaseTableError(f"split column {split.column!r} is not in the case table.")
-    given = patients.table[split.column].astype(str).str.strip().str.lower()
+    given = patients.table[split.column].map(level_key)
     unknown = sorted(set(given) - set(COLUMN_VALUES))
     if unknown:
         raise CaseTableError(
@@ -108,7 +125,7 @@ def warn_of_torn_patients(cases: pd.DataFrame, group: pd.Series, split: Split) -
     """Say where the column of the split puts the cases of one patient into different cohorts."""
     if split.column not in cases:
         return
-    sides = cases[split.column].astype(str).str.strip().str.lower().groupby(group).nunique()
+    sides = cases[split.column].map(level_key).groupby(group).nunique()
     torn = sides.index[sides > 1]
     if len(torn):
         warnings.warn(
@@ -129,7 +146,7 @@ def _draw(patients: Patients, cohort: pd.Series, share: float, random_state: int
     for kind in sorted(event[pool].unique()):
         members = pool[event[pool] == kind]
         # By name, so that the order of the case table does not decide who is drawn.
-        ordered = members[np.argsort(patients.group[members].to_numpy().astype(str), kind="stable")]
+        ordered = members[np.argsort(patients.group[members].to_numpy(dtype=str), kind="stable")]
         drawn.extend(rng.permutation(ordered.to_numpy())[: round(share * len(ordered))])
     return pool[patients.group[pool].isin(patients.group[drawn])]  # and their copies, where a scan was entered twice
 
@@ -156,7 +173,7 @@ def _check(patients: Patients, cohort: pd.Series) -> None:
                 "patients are called external, but no `center` is named; external means centres that gave no patient "
                 "to training. Name the column, or call them test."
             )
-        plain, external = patients.center.str.casefold(), cohort == "external"  # Lyon is LYON
+        plain, external = patients.center.map(level_key), cohort == "external"
         shared = set(patients.center[external & plain.isin(set(plain[cohort == "training"]))])
         if shared:
             raise LeakageError(

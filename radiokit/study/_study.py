@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from radiokit.exceptions import CaseTableError, InputError, ParameterError, RadiokitWarning
+from radiokit.exceptions import InputError, ParameterError, RadiokitWarning
 from radiokit.study._cohort import (
     Flow,
     Patients,
@@ -24,20 +24,21 @@ from radiokit.study._cohort import (
     outcome_known,
     patient_of,
 )
-from radiokit.study._deep import describe_deep, is_deep, optional_sequences
+from radiokit.study._deep import describe_deep, is_deep
 from radiokit.study._domain import with_domains
 from radiokit.study._endpoint import Data, Endpoint, Run, model_endpoint, survival_outcome
 from radiokit.study._facts import study_endpoint, study_facts
 from radiokit.study._freeze import freeze_all
 from radiokit.study._guard_table import guard_table
 from radiokit.study._guards import refuse_outcome_copies, study_warnings
+from radiokit.study._inputs import case_table, spelled
 from radiokit.study._names import refuse_reserved
 from radiokit.study._options import Options
 from radiokit.study._pipelines import make_signature
 from radiokit.study._provenance import provenance
 from radiokit.study._repeatability import failed_repeats, repeat_failures, training_repeats
 from radiokit.study._result import StudyResult
-from radiokit.study._sources import Source, as_source, measure, read_features
+from radiokit.study._sources import Source, as_source, measure
 from radiokit.study._spec import StudySpec
 from radiokit.study._split import as_split, divide, warn_of_torn_patients
 from radiokit.study._tables import all_tables, describe_tables
@@ -213,7 +214,8 @@ class Study:
         split, roles = as_split(self.split), self._roles()
         _refuse_weights(options, roles)
         flow = Flow()
-        cases = outcome_known(self._cases(roles), roles, flow)
+        cases = outcome_known(case_table(self.cases, roles, split, dict(self.signatures)), roles, flow)
+        cases = spelled(cases, roles, split)
         sources = self._sources(cases)
         measured = {
             name: measure(name, source, cases, n_jobs=n_jobs, cache=cache and cache / "cases", progress=progress)
@@ -269,23 +271,10 @@ class Study:
             raise ParameterError("a study needs `signatures` or `clinical` columns to predict with.")
         if isinstance(self.clinical, str):
             raise ParameterError(f"clinical is {self.clinical!r}; required: a list of columns.")
-        return Roles(
-            self.outcome, survival.get("event"), survival.get("time"), tuple(self.clinical), self.center, self.groups
-        )
-
-    def _cases(self, roles: Roles) -> pd.DataFrame:
-        from radiokit.io import read_cases
-
-        source = self.cases if isinstance(self.cases, pd.DataFrame) else Path(self.cases)
-        needs_images = any(not _is_table(v) for v in dict(self.signatures).values())
-        if needs_images:
-            cases = read_cases(source, optional=optional_sequences(self.signatures))
-        else:
-            cases = read_features(source) if isinstance(source, Path) else _with_ids(source)
-        if cases.empty:
-            raise CaseTableError("the case table has no rows.")
-        roles.check(cases)
-        return cases
+        clinical = tuple(map(str, self.clinical))
+        if len(set(clinical)) < len(clinical):
+            raise ParameterError(f"clinical names a column twice: {', '.join(clinical)}; name it once.")
+        return Roles(self.outcome, survival.get("event"), survival.get("time"), clinical, self.center, self.groups)
 
     def _sources(self, cases: pd.DataFrame) -> dict[str, Source]:
         return {str(k): as_source(str(k), v, cases, self._base) for k, v in dict(self.signatures).items()}
@@ -321,18 +310,6 @@ def _refuse_weights(options: Options, roles: Roles) -> None:
             f"options class_weight is {options.class_weight!r}, but the study has a survival outcome only, which has "
             "no classes to weigh. Leave it out, or name a binary `outcome`."
         )
-
-
-def _is_table(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return "features" in value or "columns" in value
-    return isinstance(value, pd.DataFrame | str | os.PathLike) or (isinstance(value, Source) and not value.from_images)
-
-
-def _with_ids(table: pd.DataFrame) -> pd.DataFrame:
-    from radiokit.study._sources import _indexed
-
-    return _indexed(table)
 
 
 def _describe(value: Any, source: Source) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from radiokit.exceptions import DataWarning, InputError
-from radiokit.utils._levels import cell_text
+from radiokit.utils._levels import cell_text, is_absent
 
 Bool = bool | np.bool_
 
@@ -39,8 +39,12 @@ def normal_column(values: pd.Series, *, text: bool = False) -> pd.Series:
 
 def _cells(values: pd.Series) -> pd.Series:
     """Return objects, text without blanks around it, and NaN for whatever stands for nothing."""
-    cells = values.astype(object).map(lambda v: v.strip() if isinstance(v, str) else v)
-    return cells.where(cells.map(lambda v: not _absent(v)), np.nan)
+    return pd.Series(
+        [np.nan if is_absent(v) else v.strip() if isinstance(v, str) else v for v in values.astype(object)],
+        index=values.index,
+        name=values.name,
+        dtype=object,
+    )
 
 
 def _normal_objects(cells: pd.Series) -> pd.Series:
@@ -64,15 +68,9 @@ def _normal_categories(values: pd.Series) -> pd.Series:
     )
 
 
-def _absent(value: Any) -> bool:
-    if isinstance(value, str):
-        return value == ""
-    return value is None or (np.ndim(value) == 0 and bool(pd.isna(value)))
-
-
 def _text_or_object(value: Any) -> Any:
     """Text of names and numbers; paths and images in memory stay what they are."""
-    return cell_text(value) if _absent(value) or isinstance(value, str | Real | Decimal | pd.Timestamp) else value
+    return cell_text(value) if is_absent(value) or isinstance(value, str | Real | Decimal | pd.Timestamp) else value
 
 
 def is_number(values: pd.Series) -> bool:

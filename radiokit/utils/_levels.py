@@ -14,9 +14,19 @@ import pandas as pd
 from radiokit.exceptions import DataWarning
 
 
+def is_absent(value: Any) -> bool:
+    """Whether a cell holds no value: None, NaN of any kind, or text without a letter."""
+    if isinstance(value, str):
+        return not value.strip()
+    if value is None or value is pd.NA or value is pd.NaT:
+        return True
+    # Looked at by kind: an image in memory must not be turned into an array to see that it is there.
+    return isinstance(value, float | np.floating | Decimal | np.datetime64 | np.timedelta64) and bool(pd.isna(value))
+
+
 def cell_text(value: Any) -> str:
     """Text of a cell: 7.0 is "7" and "007" stays "007"; an empty cell is ""."""
-    if value is None or (np.ndim(value) == 0 and pd.isna(value)):
+    if is_absent(value):
         return ""
     if isinstance(value, float | np.floating | Decimal) and np.isfinite(float(value)) and value == int(value):
         value = int(value)

@@ -19,7 +19,7 @@ import pandas as pd
 
 from radiokit.exceptions import CaseTableError, DataWarning, InputError
 from radiokit.utils._columns import normal_column, numeric_columns
-from radiokit.utils._levels import cell_text, one_spelling
+from radiokit.utils._levels import cell_text, is_absent, one_spelling
 from radiokit.utils._table_files import NAMELESS, read_table
 
 CASE_NAMES = ("case_id", "case", "id")
@@ -90,22 +90,40 @@ class Table:
         return replace(self, frame=numeric_columns(self.frame, columns, what=self.what, names=ID_NAMES))
 
     def names(self, column: str, *, role: str) -> pd.Series:
-        """Return a column that names centre, patient or cohort: text, none missing, one spelling a name.
+        """Return a column of levels, such as the centre: text, none missing, one spelling a level.
 
         Raises
         ------
         CaseTableError
             If it is not there, or empty for a case; the message names cases.
         """
+        return one_spelling(self._complete(column, role), said_as=f"{self.what}: column {column!r}")
+
+    def levels(self, column: str) -> pd.Series:
+        """Return a column of levels as `names`; what is missing stays NaN."""
+        self.require([column])
+        return one_spelling(self.frame[column], said_as=f"{self.what}: column {column!r}")
+
+    def identities(self, column: str, *, role: str) -> pd.Series:
+        """Return a column of ids, such as the patient: text as written, none missing; P1 and p1 may be two.
+
+        Raises
+        ------
+        CaseTableError
+            As `names`.
+        """
+        return self._complete(column, role).map(cell_text).astype(object)
+
+    def _complete(self, column: str, role: str) -> pd.Series:
         self.require([column])
         values = self.frame[column]
-        empty = values.map(cell_text) == ""
+        empty = values.astype(object).map(is_absent)
         if empty.any():
             raise CaseTableError(
                 f"{int(empty.sum())} of {len(empty)} cases have no {role}: column {column!r} is empty (missing) for "
                 f"{some(self.frame.index[empty])}. Fill it in, or leave these cases out."
             )
-        return one_spelling(values, said_as=f"{self.what}: column {column!r}")
+        return values
 
 
 def as_table(
@@ -114,7 +132,7 @@ def as_table(
     *,
     id: str | None = None,
     text: Collection[str] | Callable[[str], bool] = (),
-    keep: Collection[str] = (),
+    keep: Collection[str] | Callable[[str], bool] = (),
     unnamed: bool = False,
     repeated: bool = False,
 ) -> Table:
@@ -132,10 +150,10 @@ def as_table(
         or holds text; else `patient_id`, `patient`, `subject_id` or `subject`.
     text : collection of str, or function
         Columns that hold names and stay text (centres, paths), so that 007 is not 7.
-    keep : collection of str
+    keep : collection of str, or function
         Columns that somebody asked for by name, and that are kept though they count the rows.
     unnamed : bool
-        Let rows without ids in: they are called by their row labels (of a file: 1, 2, ...).
+        Let rows without ids in: they are called by their row labels (of a file: 1, 2, ...). Ask `Table.unnamed` then.
     repeated : bool
         Let ids repeat and be empty, where several rows of a case are meant or the caller reports it himself.
 
@@ -163,7 +181,7 @@ def as_table(
     >>> as_table(frame).frame["f"].to_dict()
     {'7': 1.0, '8': nan}
     """
-    is_text = text if callable(text) else frozenset(map(str, text)).__contains__
+    is_text, is_kept = _as_test(text), _as_test(keep)
     frame, from_file = _frame_of(source, id, is_text, what)
     frame = _with_text_names(frame, what)
     named, frame = _take_ids(frame, id, what, unnamed=unnamed)
@@ -172,7 +190,7 @@ def as_table(
     frame = frame.reset_index(drop=True)
     columns = {c: normal_column(frame[c], text=is_text(c) or is_patient(c)) for c in frame.columns}
     frame = pd.DataFrame(columns, index=frame.index, columns=frame.columns)
-    out = [c for c in running_numbers(frame) if c not in set(map(str, keep)) and not is_text(c)]
+    out = [c for c in running_numbers(frame) if not is_kept(c) and not is_text(c)]
     if out:
         warnings.warn(
             f"{what} has {', '.join(map(repr, out))}, which counts its rows and is no measurement; it is left out.",
@@ -180,9 +198,14 @@ def as_table(
             stacklevel=2,
         )
     frame = frame.drop(columns=out).set_axis(pd.Index(ids, name="case_id", dtype=object), axis="index")
+    frame.attrs = dict(getattr(source, "attrs", {}))
     if not repeated:
         _require_one_each(frame.index, what)
     return Table(frame, what, tuple(out), unnamed=named is None)
+
+
+def _as_test(names: Collection[str] | Callable[[str], bool]) -> Callable[[str], bool]:
+    return names if callable(names) else frozenset(map(str, names)).__contains__
 
 
 def is_patient(column: str) -> bool:
@@ -287,10 +310,10 @@ def _require_agreement(ids: list[str], index: pd.Index, column: str, what: str) 
 
 
 def _id_texts(values: pd.Series, what: str) -> list[str]:
-    rounded = values.map(lambda v: isinstance(v, float | np.floating) and abs(v) >= LARGEST_EXACT)
-    if rounded.any():
+    rounded = [v for v in values if isinstance(v, float | np.floating) and abs(v) >= LARGEST_EXACT]
+    if rounded:
         raise CaseTableError(
-            f"ids of {what} were read as floating-point numbers and have lost digits ({values[rounded].iloc[0]!r}); "
+            f"ids of {what} were read as floating-point numbers and have lost digits ({rounded[0]!r}); "
             "read that column as text (pandas: dtype=str)."
         )
     return [cell_text(v) for v in values]

@@ -15,6 +15,7 @@ import pytest
 from radiokit.datasets import make_feature_table
 from radiokit.exceptions import (
     CaseTableError,
+    DataWarning,
     FileError,
     InputError,
     LeakageError,
@@ -23,8 +24,10 @@ from radiokit.exceptions import (
     RadiokitError,
 )
 from radiokit.study import Options, Study, load_signature
+from radiokit.study._sources import Source, measure
 
 QUICK = Options(pipeline="lasso", folds=3, repeats=1, bootstraps=2, penalty_folds=3, subsamples=5)
+HOW = {"n_jobs": None, "cache": None, "progress": False}
 FAST = Options(pipeline="lasso", folds=3, repeats=1, bootstraps=0, penalty_folds=3, subsamples=2)
 
 
@@ -314,9 +317,12 @@ def test_a_number_of_the_case_is_no_feature() -> None:
     """Cases numbered by outcome: the number would predict perfectly."""
     cases, features = small()
     order = cases["outcome"].rank(method="first")
-    done = study(cases, features.assign(ID=order), clinical=[], options=FAST).run()
-    assert "ID" not in set(done.tables["selected"]["feature"])
-    assert any("names cases and is no feature" in text for text in done.warnings)
+    for name, said in (("patient", "names cases and is no feature"), ("nr", "counts its rows")):
+        with pytest.warns(DataWarning, match=said):
+            measured = measure("r", Source(table=features.assign(**{name: order})), cases, **HOW)
+        assert list(measured.features) == list(features)
+    with pytest.raises(CaseTableError, match="a column 'ID' and an index 'case_id'"):
+        measure("r", Source(table=features.assign(ID=order)), cases, **HOW)
 
 
 def test_unknown_settings_are_refused(tmp_path) -> None:

@@ -1,0 +1,48 @@
+"""``radiokit predict``: a frozen model on new cases."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from radiokit.cli._common import (
+    add_columns,
+    add_reading,
+    add_running,
+    command,
+    is_told,
+    output_table,
+    read_told,
+)
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = command(
+        commands,
+        "predict",
+        run,
+        "apply a frozen model to new cases",
+        "radiokit predict results/combined.rk cases.csv -o predictions.csv",
+    )
+    parser.add_argument("signature", help="frozen model (.rk) of a study")
+    parser.add_argument("cases", help="case table or folder, as for extract; or a table of the model's features")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="FILE", help="predictions: .csv, .tsv, .xlsx or .parquet"
+    )
+    add_reading(parser)
+    add_columns(parser)
+    add_running(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run it."""
+    from radiokit.io import write_table
+    from radiokit.study import load_signature
+
+    output = output_table(options.output)
+    signature = load_signature(options.signature)
+    cases = read_told(options, optional=signature.optional_sequences) if is_told(options) else options.cases
+    predictions = signature.predict(cases, n_jobs=options.jobs, progress=not options.quiet)
+    write_table(predictions, output)
+    print(f"{output}: predictions of {len(predictions)} cases")

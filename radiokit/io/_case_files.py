@@ -1,0 +1,62 @@
+"""The files that a case table names: where they are, and which are missing."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+# Column of a case table that says why the files of a case cannot be read; empty where they can.
+PROBLEM = "unreadable"
+MOST_PROBLEMS = 100
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What keeps the files of a case from being read; of one sequence (its suffix), or of all (None)."""
+
+    case_id: str
+    text: str
+    sequence: str | None = None
+
+    @property
+    def line(self) -> str:
+        """The problem in a list of those of all cases."""
+        return f"{self.case_id}: {self.text}"
+
+
+def find_files(table: pd.DataFrame, sequences: list[str], root: Path, spare: set[str]) -> list[Problem]:
+    """Make paths absolute, in place; return what is missing, but for sequences that can be spared."""
+    problems = []
+    ids = table["case_id"]
+    for name in sequences:
+        for column in (f"image{name}", f"mask{name}"):
+            paths = [_absolute(text, root) for text in table[column]]
+            for case_id, path in zip(ids, paths, strict=True):
+                if not path and name not in spare:
+                    problems.append(Problem(case_id, f"the column {column} is empty", name))
+                elif path and not os.path.exists(path):
+                    problems.append(Problem(case_id, f"{column} {path} does not exist", name))
+            table[column] = pd.Series(paths, index=table.index, dtype=object)
+        same = (table[f"image{name}"] == table[f"mask{name}"]) & (table[f"image{name}"] != "")
+        problems += [Problem(i, f"image{name} and mask{name} are the same file", name) for i in ids[same]]
+    return problems
+
+
+def _absolute(text: str, root: Path) -> str:
+    if not text:
+        return ""
+    path = os.path.abspath(root / text)
+    if "\\" in text and not os.path.exists(path):
+        return os.path.abspath(root / text.replace("\\", "/"))
+    return path
+
+
+def report(what: str, problems: list[str]) -> str:
+    """Return all that is wrong with a table as one message."""
+    more = len(problems) - MOST_PROBLEMS
+    lines = problems[:MOST_PROBLEMS] + ([f"... and {more} more"] if more > 0 else [])
+    noun = "problem" if len(problems) == 1 else "problems"
+    return f"{what} has {len(problems)} {noun}:\n  " + "\n  ".join(lines)

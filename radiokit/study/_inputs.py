@@ -1,0 +1,58 @@
+"""What a study is given, as it enters: the case table, and which of its columns play a part."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from radiokit.exceptions import CaseTableError
+from radiokit.study._cohort import Roles
+from radiokit.study._deep import optional_sequences
+from radiokit.study._sources import Source
+from radiokit.study._split import Split
+from radiokit.utils import Table, as_table
+
+WHAT = "the case table"
+
+
+def case_table(
+    source: pd.DataFrame | str | os.PathLike[str], roles: Roles, split: Split, signatures: Mapping[str, Any]
+) -> pd.DataFrame:
+    """Let the case table in; rows are sorted by id, so that no draw and no fold depends on the order of a file."""
+    listed = [c for value in signatures.values() if isinstance(value, Mapping) for c in value.get("columns") or ()]
+    keep = frozenset(map(str, (*roles.named, *roles.clinical, *listed)))
+    text = frozenset(c for c in (roles.center, roles.groups, split.column) if c)
+    if any(not _is_table(value) for value in signatures.values()):
+        from radiokit.io._cases import Columns, case_frame
+
+        cases = case_frame(source, Columns(text=text, keep=keep), optional=optional_sequences(signatures))
+    else:
+        cases = as_table(source, WHAT, text=text, keep=keep).frame
+    if cases.empty:
+        raise CaseTableError("the case table has no rows.")
+    roles.check(cases)
+    return cases.sort_index()
+
+
+def spelled(cases: pd.DataFrame, roles: Roles, split: Split) -> pd.DataFrame:
+    """Return the cases with centre and cohort named for each, and one spelling a level: `Lyon` is `LYON`."""
+    table = Table(cases, WHAT)
+    levels = {c: table.names(c, role=role) for c, role in ((roles.center, "center"), (split.column, "cohort")) if c}
+    for column in roles.clinical:
+        if pd.api.types.is_object_dtype(cases[column].dtype):
+            levels[column] = table.levels(column)
+        elif pd.api.types.is_datetime64_any_dtype(cases[column].dtype):
+            raise CaseTableError(
+                f"the clinical column {column!r} holds dates; required: numbers or categories. Make it a number, such "
+                "as the age in years."
+            )
+    return cases.assign(**levels)
+
+
+def _is_table(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return "features" in value or "columns" in value
+    return isinstance(value, pd.DataFrame | str | os.PathLike) or (isinstance(value, Source) and not value.from_images)
