@@ -16,6 +16,7 @@ from radiokit.io._cases import read_cases
 from radiokit.io._volume import Grid
 from radiokit.utils import as_table, content_hash
 from radiokit.utils._levels import is_absent
+from radiokit.utils._table import is_no_row_name
 
 # Columns of a case table that say how its files are read.
 HOW = ("label", "roi", "series", "suv")
@@ -45,7 +46,7 @@ def case_table(cases: Any, *, on_error: Literal["raise", "nan"] = "raise") -> pd
     """
     if isinstance(cases, pd.DataFrame) and {"image", "mask"} <= set(cases.columns):
         # Images may be arrays in memory, and rows without ids are called by their place.
-        cases = as_table(cases, "The case table", text=_is_name, keep=HOW, unnamed=True).frame
+        cases = as_table(cases, "The case table", text=_is_name, keep=is_no_row_name, unnamed=True).frame
     else:
         cases = read_cases(cases, on_error=on_error)
     lost = [name for name in ("image", "mask") if name not in cases.columns]

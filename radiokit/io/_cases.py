@@ -18,7 +18,7 @@ from radiokit.io._folders import cases_in_folder, table_in
 from radiokit.io._mask import as_label
 from radiokit.io._read import READERS
 from radiokit.utils import Table, as_table, cell_text
-from radiokit.utils._table import CASE_NAMES, ID_NAMES, some
+from radiokit.utils._table import CASE_NAMES, ID_NAMES, is_no_row_name, some
 
 # How the files of a case are to be read, where that has to be said.
 READING = ("label", "roi", "series")
@@ -109,8 +109,8 @@ class Columns:
         return re.match(rf"({'|'.join(READING)})(_|$)", column.lower()) is not None
 
     def is_kept(self, column: str) -> bool:
-        """Whether a column stays though it may count the rows."""
-        return column in self.keep or self.is_reading(column)
+        """Whether a column stays though it may count the rows: nothing here uses one that is not asked for by name."""
+        return column in self.keep or is_no_row_name(column)
 
 
 def case_frame(

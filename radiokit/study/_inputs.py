@@ -14,6 +14,7 @@ from radiokit.study._deep import optional_sequences
 from radiokit.study._sources import Source
 from radiokit.study._split import Split
 from radiokit.utils import Table, as_table
+from radiokit.utils._table import is_no_row_name
 
 WHAT = "the case table"
 
@@ -30,7 +31,7 @@ def case_table(
 
         cases = case_frame(source, Columns(text=text, keep=keep), optional=optional_sequences(signatures))
     else:
-        cases = as_table(source, WHAT, text=text, keep=keep).frame
+        cases = as_table(source, WHAT, text=text, keep=lambda c: c in keep or is_no_row_name(c)).frame
     if cases.empty:
         raise CaseTableError("the case table has no rows.")
     roles.check(cases)

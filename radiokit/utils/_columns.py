@@ -93,8 +93,9 @@ def numeric_columns(
     wrong = [c for c in chosen.columns if not is_number(chosen[c])]
     if wrong:
         raise InputError(
-            f"{what} must hold numbers, but the values hold {_kind(chosen[wrong[0]])} in {', '.join(wrong[:5])} "
-            f"({_first_odd(chosen[wrong[0]])}). Mend the cell, drop those columns, or list them as clinical."
+            f"numbers are required, but the values of {what} hold {_kind(chosen[wrong[0]])} in {', '.join(wrong[:5])} "
+            f"({_first_odd(chosen[wrong[0]])}). Mend the cell, or leave the column out: categories are clinical "
+            "columns, and no features."
         )
     return chosen.astype(float).replace([np.inf, -np.inf], np.nan)
 

@@ -204,6 +204,11 @@ def as_table(
     return Table(frame, what, tuple(out), unnamed=named is None)
 
 
+def is_no_row_name(column: str) -> bool:
+    """Whether a column is called otherwise than row numbers are: what stays where columns are chosen by name later."""
+    return ROW_NAMES.fullmatch(column) is None
+
+
 def _as_test(names: Collection[str] | Callable[[str], bool]) -> Callable[[str], bool]:
     return names if callable(names) else frozenset(map(str, names)).__contains__
 
@@ -310,7 +315,7 @@ def _require_agreement(ids: list[str], index: pd.Index, column: str, what: str) 
 
 
 def _id_texts(values: pd.Series, what: str) -> list[str]:
-    rounded = [v for v in values if isinstance(v, float | np.floating) and abs(v) >= LARGEST_EXACT]
+    rounded = [v for v in values if isinstance(v, float | np.floating) and abs(float(v)) >= LARGEST_EXACT]
     if rounded:
         raise CaseTableError(
             f"ids of {what} were read as floating-point numbers and have lost digits ({rounded[0]!r}); "

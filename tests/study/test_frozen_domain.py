@@ -187,11 +187,11 @@ def test_hostile_files_do_nothing(tmp_path: Path, monkeypatch: Any) -> None:
         path.write_bytes(content)
         with pytest.raises(FileError, match="no frozen model"):
             load_signature(path)
-    with pytest.raises(FileError, match="cannot read"):
+    with pytest.raises(FileError, match="is a folder"):
         load_signature(tmp_path)
     monkeypatch.setattr("radiokit.study._signature_file.MOST_BYTES", 100)
     signature().save(path)
-    with pytest.raises(FileError, match="MiB; a frozen model has"):
+    with pytest.raises(FileError, match="MiB, which no file of its kind has"):
         load_signature(path)
 
 
@@ -215,5 +215,5 @@ def test_clinical_values_as_they_come(tmp_path: Path) -> None:
     assert found["imputed"].tolist() == ["age", "sex", ""]
     assert found["out_of_range"].tolist() == ["", "age", ""]
     assert found["unknown_level"].tolist() == ["", "", "sex"]
-    with pytest.raises(InputError, match="'age'"):
+    with pytest.raises(InputError, match=r"text in age \(case a: 'old'\)"):
         FrozenSignature(model).predict(table.assign(age="old"))
