@@ -13,7 +13,6 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
-import yaml
 from dicom_files import write_rtstruct, write_series
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,9 +25,10 @@ from radiokit.io import Mask, Volume, write_table, write_volume
 from radiokit.study import Study, load_signature
 from radiokit.study._frozen import Frozen
 from radiokit.study._signature_file import FrozenSignature
-from radiokit.utils import run_cases
+from radiokit.utils import parse_yaml, read_yaml, run_cases, yaml_text
 from radiokit.utils._cache import MAGIC
 
+PRINTABLE = st.characters(categories=["L", "N", "P", "S", "Zs"])
 EVIL = [
     "../../evil",
     "/etc/evil",
@@ -152,9 +152,9 @@ LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (LAUGHS, "more than 100,000 values"),
-        ("a: &a [*a]", "contains itself"),
-        ("a: &a {b: *a}", "contains itself"),
+        (LAUGHS, "refers to another part"),
+        ("a: &a [*a]", "refers to another part"),
+        ("a: &a {b: *a}", "refers to another part"),
         ("[" * 20_000, "nested too deeply"),
         ("setting: " + "{a: " * 5000, "nested too deeply"),
         ("x" * (2**20 + 1), "more than 1 MiB"),
@@ -171,10 +171,52 @@ def test_yaml_bombs(tmp_path: Path, text: str, message: str) -> None:
             read(path)
 
 
-def test_aliases_of_a_reasonable_size_are_fine(tmp_path: Path) -> None:
-    (tmp_path / "p.yaml").write_text("featureClass: {glrlm: &runs [GrayLevelVariance, RunEntropy], gldm: *runs}\n")
-    with pytest.raises(ParameterError, match="RunEntropy"):
-        RadiomicsExtractor.from_params(tmp_path / "p.yaml").get_feature_names_out()
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("setting:\n  binWidth: 25\n  binWidth: 5\n", "line 3, column 3.*duplicate key"),
+        ("setting: {binWidth: 25}\nsetting: {binWidth: 5}\n", "line 2, column 1.*duplicate key"),
+        ("featureClass:\n  glrlm: &runs [RunEntropy]\n  gldm: *runs\n", "line 3, column 9.*refers to another part"),
+    ],
+)
+def test_what_can_be_read_in_two_ways_is_refused(tmp_path: Path, text: str, where: str) -> None:
+    (tmp_path / "p.yaml").write_text(text)
+    for read in (RadiomicsExtractor.from_params, Study.from_yaml):
+        with pytest.raises(FileError, match=where):
+            read(tmp_path / "p.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    # As ruamel.yaml 0.18 reads YAML 1.2, the reader behind pyradiomics 3.0.1 (pykwalify, YAML(typ="safe", pure=True)).
+    [("010", 10), ("1e1", 10.0), ("1e-3", 0.001), ("0o17", 15), ("+.inf", np.inf), ("09", 9)],
+)
+def test_numbers_are_read_as_pyradiomics_does(tmp_path: Path, text: str, value: float) -> None:
+    (tmp_path / "p.yaml").write_text(f"a: {text}")
+    found = read_yaml(tmp_path / "p.yaml")["a"]
+    assert found == value and type(found) is type(value)
+
+
+@pytest.mark.parametrize("text", ["1:30", "on", "off", "yes", "no", "nan", "1,5"])
+def test_text_stays_text(tmp_path: Path, text: str) -> None:
+    (tmp_path / "p.yaml").write_text(f"a: {text}\nsetting: {{binWidth: {text}}}")
+    assert read_yaml(tmp_path / "p.yaml")["a"] == text
+    (tmp_path / "p.yaml").write_text(f"setting: {{binWidth: {text!r}}}")
+    with pytest.raises(ParameterError, match="binWidth"):
+        RadiomicsExtractor.from_params(tmp_path / "p.yaml")
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(PRINTABLE, max_size=12),
+    lambda c: st.lists(c, max_size=4) | st.dictionaries(st.text(PRINTABLE, max_size=8), c, max_size=4),
+    max_leaves=10,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(content=st.dictionaries(st.text(PRINTABLE, min_size=1, max_size=8), VALUES, max_size=4))
+def test_what_is_written_is_read_again(content: dict[str, Any]) -> None:
+    assert parse_yaml(yaml_text(content), "text") == content
 
 
 # ------------------------------------------------------------------------------------ whatever a file holds: our errors
@@ -193,11 +235,13 @@ SECTIONS = st.dictionaries(st.sampled_from(["setting", "imageType", "featureClas
 def test_any_parameter_file_gives_an_extractor_or_our_error(tmp_path_factory: Any, content: Any) -> None:
     path = tmp_path_factory.getbasetemp() / "fuzz.yaml"
     path.write_bytes(_bytes(content))
-    try:
-        extractor = RadiomicsExtractor.from_params(path)
-        extractor.get_feature_names_out()
-    except RadiokitError as error:
-        assert str(error)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a section for maps is said to be passed over
+        try:
+            extractor = RadiomicsExtractor.from_params(path)
+            extractor.get_feature_names_out()
+        except RadiokitError as error:
+            assert str(error)
 
 
 STUDY_KEYS = st.sampled_from(["cases", "outcome", "survival", "clinical", "signatures", "center", "split", "options"])
@@ -217,7 +261,7 @@ def test_any_study_file_gives_a_study_or_our_error(tmp_path_factory: Any, conten
 def _bytes(content: Any) -> bytes:
     if isinstance(content, bytes):
         return content
-    return content.encode() if isinstance(content, str) else yaml.safe_dump(content).encode()
+    return content.encode() if isinstance(content, str) else yaml_text(content).encode()
 
 
 @settings(max_examples=100, deadline=None)

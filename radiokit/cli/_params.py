@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from radiokit.cli._common import command
@@ -25,10 +23,7 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     """Run it."""
     from radiokit.features import RadiomicsExtractor
-    from radiokit.io import write_params
+    from radiokit.features._params_file import params_to_text
 
     extractor = RadiomicsExtractor() if options.file is None else RadiomicsExtractor.from_params(options.file)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "params.yaml")
-        write_params(extractor, path)
-        print(path.read_text(), end="")
+    print(params_to_text(extractor), end="")

@@ -7,6 +7,7 @@ from radiokit.features._habitats import Habitats
 from radiokit.features._map_volumes import FeatureMaps
 from radiokit.features._maps import feature_maps
 from radiokit.features._measure import TextureOptions
+from radiokit.features._params_file import read_params, write_params
 from radiokit.features._plan import Measured
 from radiokit.features._robustness import Repeats, remeasure, robustness
 from radiokit.features._settings import (
@@ -38,6 +39,8 @@ __all__ = [
     "catalogue",
     "delta_features",
     "feature_maps",
+    "read_params",
     "remeasure",
     "robustness",
+    "write_params",
 ]

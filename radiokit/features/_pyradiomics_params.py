@@ -164,7 +164,7 @@ def voxel_arguments(params: Mapping[str, Any]) -> dict[str, Any]:
 
 def say_voxel_setting(params: Mapping[str, Any]) -> None:
     """Warn that a file was made for maps, where a row of features a region is asked for."""
-    if params.get("voxelSetting"):
+    if params.get("voxelSetting") and isinstance(params["voxelSetting"], Mapping):
         warnings.warn(
             f"voxelSetting ({', '.join(map(str, params['voxelSetting']))}) is for maps, and is not used where a region "
             "gives one row: radiokit.features.feature_maps(image, mask, params=...) makes maps of this file.",

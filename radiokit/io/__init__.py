@@ -1,5 +1,8 @@
 """Files in, files out: volumes, masks, case tables, parameter files."""
 
+from importlib import import_module
+from typing import Any
+
 from radiokit.io._cases import read_cases
 from radiokit.io._contact_sheet import write_contact_sheet
 from radiokit.io._dicom_index import index_dicom
@@ -7,7 +10,6 @@ from radiokit.io._doctor import check_cases
 from radiokit.io._geometry import check_geometry
 from radiokit.io._mask import read_mask
 from radiokit.io._pair import read_pair
-from radiokit.io._params import read_params, write_params
 from radiokit.io._read import read_volume
 from radiokit.io._sitk import from_sitk, to_sitk
 from radiokit.io._volume import Grid, Mask, Volume
@@ -32,3 +34,12 @@ __all__ = [
     "write_table",
     "write_volume",
 ]
+
+# An extractor is made of more than files: these live beside it, and are loaded where they are used.
+OF_EXTRACTORS = ("read_params", "write_params")
+
+
+def __getattr__(name: str) -> Any:
+    if name in OF_EXTRACTORS:
+        return getattr(import_module("radiokit.features"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 
 from radiokit import features as imaging
+from radiokit.features._params_file import params_to_text
 from radiokit.study._endpoint import Data, Endpoint, Modelled
 from radiokit.study._frozen import Feature, Frozen
 from radiokit.study._repeatability import repeatability_card
-from radiokit.study._signature_file import FrozenSignature, extractor_to_text
+from radiokit.study._signature_file import FrozenSignature
 from radiokit.study._sources import Source
 
 USE = "Research only; not a medical device. For patients, images and settings like those described here."
@@ -54,7 +55,7 @@ def _extraction(name: str, source: Source, count: int) -> dict[str, Any]:
         from radiokit.deep._spec import extractor_to_dict
 
         return {"prefix": prefix, "sequence": source.sequence, "deep": extractor_to_dict(source.extractor)}
-    return {"prefix": prefix, "sequence": source.sequence, "params": extractor_to_text(source.extractor)}
+    return {"prefix": prefix, "sequence": source.sequence, "params": params_to_text(source.extractor)}
 
 
 def _catalogue() -> dict[str, tuple[str, str]]:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import math
 import os
-import tempfile
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -331,27 +330,9 @@ def _is_file(column: str) -> bool:
 def _extractor(how: dict[str, Any]) -> Any:
     """Return the extractor that features of the model are computed with."""
     if "deep" not in how:
-        return extractor_from_text(how["params"])
+        from radiokit.features._params_file import extractor_of_text
+
+        return extractor_of_text(how["params"])
     from radiokit.deep._spec import extractor_from_dict
 
     return extractor_from_dict(how["deep"])
-
-
-def extractor_to_text(extractor: Any) -> str:
-    """Return the settings of an extractor as the text of a parameter file."""
-    from radiokit.io import write_params
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "params.yaml")
-        write_params(extractor, path)
-        return path.read_text(encoding="utf-8")
-
-
-def extractor_from_text(text: str) -> Any:
-    """Return the extractor of a parameter file's text."""
-    from radiokit.features import RadiomicsExtractor
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "params.yaml")
-        path.write_text(text, encoding="utf-8")
-        return RadiomicsExtractor.from_params(path)

@@ -25,7 +25,7 @@ from radiokit.utils._targets import (
 from radiokit.utils._threads import one_thread
 from radiokit.utils._ties import tie_times, tie_to
 from radiokit.utils._warned import collect_warnings
-from radiokit.utils._yaml import read_yaml
+from radiokit.utils._yaml import parse_yaml, read_yaml, yaml_text
 
 __all__ = [
     "ID_NAMES",
@@ -50,6 +50,7 @@ __all__ = [
     "one_spelling",
     "one_thread",
     "parallel_map",
+    "parse_yaml",
     "read_bytes",
     "read_yaml",
     "regular_file",
@@ -63,4 +64,5 @@ __all__ = [
     "track",
     "write_bytes",
     "write_text",
+    "yaml_text",
 ]

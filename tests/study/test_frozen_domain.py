@@ -12,11 +12,12 @@ import pytest
 
 from radiokit.exceptions import FileError, InputError
 from radiokit.features import RadiomicsExtractor, Resampling
+from radiokit.features._params_file import params_to_text
 from radiokit.io import Volume, write_volume
 from radiokit.study import Options, Study, load_signature
 from radiokit.study._domain import check_imaging, learn_distribution, learn_imaging, resampled_axes, typicality
 from radiokit.study._frozen import Clinical, Feature, Frozen, Score
-from radiokit.study._signature_file import FrozenSignature, _digest, extractor_to_text
+from radiokit.study._signature_file import FrozenSignature, _digest
 
 
 def correlated(n: int, p: int = 12, seed: int = 0) -> pd.DataFrame:
@@ -109,7 +110,7 @@ def test_images_are_checked_on_the_way_to_a_prediction(tmp_path: Path) -> None:
     imaging = {"ct": {"spacing_low": [2.0, 1.0, 1.0], "spacing_high": [2.0, 1.0, 1.0]}}
 
     def frozen(resampling: Any) -> FrozenSignature:
-        text = extractor_to_text(RadiomicsExtractor(families=["firstorder"], resampling=resampling))
+        text = params_to_text(RadiomicsExtractor(families=["firstorder"], resampling=resampling))
         how = {"ct": {"prefix": "", "sequence": "", "params": text}}
         return FrozenSignature(model, extraction=how, domain={"imaging": imaging})
 

@@ -1,18 +1,11 @@
-"""pyradiomics parameter files as files; what they mean is known by `radiokit.features`.
-
-`io` lies below `features`, so it is imported when a function is called: whoever only reads images never loads it.
-"""
+"""pyradiomics parameter files, as files and as texts."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from radiokit.exceptions import FileError
-
-if TYPE_CHECKING:
-    from radiokit.features import RadiomicsExtractor
+from radiokit.features._extractor import RadiomicsExtractor
+from radiokit.utils import parse_yaml, write_text, yaml_text
 
 
 def read_params(path: str | os.PathLike[str]) -> RadiomicsExtractor:
@@ -45,8 +38,6 @@ def read_params(path: str | os.PathLike[str]) -> RadiomicsExtractor:
     ...     read_params(file.name).discretization
     FixedBinCount(count=32)
     """
-    from radiokit.features import RadiomicsExtractor
-
     return RadiomicsExtractor.from_params(path)
 
 
@@ -76,10 +67,14 @@ def write_params(extractor: RadiomicsExtractor, path: str | os.PathLike[str]) ->
     ...     read_params(f"{folder}/params.yaml").discretization
     FixedBinWidth(width=5, origin=None)
     """
-    import yaml
+    write_text(path, params_to_text(extractor))
 
-    text = yaml.safe_dump(extractor.to_params(), sort_keys=False, default_flow_style=None)
-    try:
-        Path(path).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise FileError(f"Cannot write {path}: {error.strerror or error}.") from error
+
+def params_to_text(extractor: RadiomicsExtractor) -> str:
+    """Return the settings of an extractor as the text of a parameter file; errors as for `write_params`."""
+    return yaml_text(extractor.to_params())
+
+
+def extractor_of_text(text: str) -> RadiomicsExtractor:
+    """Return the extractor of the text of a parameter file; errors as for `read_params`."""
+    return RadiomicsExtractor.from_params(parse_yaml(text, "the parameter file") or {})
