@@ -13,6 +13,7 @@ from radiokit.exceptions import MaskError, ParameterError
 from radiokit.io._frame_of_reference import warn_of_other_frame
 from radiokit.io._geometry import on_grid_of
 from radiokit.io._read import existing, is_dicom, load, load_dicom
+from radiokit.io._slicer import is_slicer, read_slicer
 from radiokit.io._volume import Grid, Mask, Volume
 
 # A scale factor in the header may turn the label 255 into 1.00000006.
@@ -38,8 +39,8 @@ def read_mask(
         The label that marks the region. Without it the mask must hold one label, whatever its number: 1 and 255 are
         both fine. Text that spells a number is accepted, as tables hold it.
     roi : str or int, optional
-        Region of a DICOM structure set or segmentation: number, name (in any case), or pattern as ``"GTV*"``. Without
-        it the file must hold one region.
+        Region of a DICOM structure set or segmentation, or of a segmentation of 3D Slicer (.seg.nrrd): number, name (in
+        any case), or pattern as ``"GTV*"``. Without it the file must hold one region.
     reference : Volume, optional
         Put the region on this grid: each of its voxels takes the nearest mask voxel. Without it the mask stays on the
         grid of its file. A structure set has no grid and needs the image here: a voxel belongs to the region if its
@@ -79,8 +80,13 @@ def read_mask(
         if reference is not None:
             warn_of_other_frame(reference, mask)
         return mask
+    if is_slicer(path):
+        mask = read_slicer(path, wanted, roi)
+        return mask if reference is None else on_grid_of(mask, reference)
     if roi is not None:
-        raise ParameterError(f"roi={roi!r} is for DICOM structure sets and segmentations; use label= for {path}.")
+        raise ParameterError(
+            f"roi={roi!r} is for structure sets and segmentations of DICOM and 3D Slicer; use label= for {path}."
+        )
     return _from_labels(load(path), wanted, path, reference)
 
 
@@ -131,6 +137,11 @@ def select_label(labels: Volume, label: int | None, path: Path) -> tuple[int, np
         raise MaskError(f"{path} holds no labelled voxel: the mask is empty. Draw the region, or take the case out.")
     if label is not None:
         raise MaskError(f"{path} does not hold label {label}; labels present: {_some(present)}. Ask for one of them.")
+    if present == [-1]:
+        raise MaskError(
+            f"{path} holds -1 and 0 only: which of them is the region? Say label=-1 if that is; "
+            "otherwise write 0 outside and 1 inside."
+        )
     if len(present) > 1:
         raise MaskError(
             f"{path} holds several labels: {_some(present)}. Say which one is meant: label=, or a column `label` in "

@@ -9,7 +9,7 @@ import numpy as np
 
 from radiokit.exceptions import FileError
 from radiokit.io._frame_of_reference import warn_of_other_frame
-from radiokit.io._geometry import check_geometry
+from radiokit.io._geometry import check_geometry, coincide, on_grid_of
 from radiokit.io._mask import as_label, read_mask
 from radiokit.io._read import existing, is_dicom, read_volume
 from radiokit.io._volume import Mask, Volume
@@ -82,11 +82,14 @@ def read_pair(
 def mask_for(image: Volume, path: str | os.PathLike[str], *, label: Any = None, roi: int | str | None = None) -> Mask:
     """Read the mask of an image without resampling; `check_geometry` then says whether it lies on the image's grid.
 
-    Contours are filled on the image, and a DICOM segmentation may cover a part of its slices.
+    Contours are filled on the image; a segmentation of DICOM or 3D Slicer may cover a part of its voxels.
     """
     path = existing(path)
     if not is_dicom(path):
-        return read_mask(path, label=label, roi=roi)
+        mask = read_mask(path, label=label, roi=roi)
+        # 3D Slicer crops a segmentation to what is drawn; it lies on the image's voxels all the same.
+        cropped = mask.metadata["format"] == "Slicer" and coincide(mask, image)
+        return on_grid_of(mask, image) if cropped else mask
     from radiokit.io._dicom_masks import dicom_mask_of, read_seg
 
     file, modality = dicom_mask_of(path)
