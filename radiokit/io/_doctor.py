@@ -13,6 +13,7 @@ import pandas as pd
 from radiokit.exceptions import DataWarning
 from radiokit.io._case_rows import reading_of
 from radiokit.io._cases import read_cases
+from radiokit.io._frame_of_reference import other_frame
 from radiokit.io._pair import read_pair
 from radiokit.io._sequences import PARTS, sequences_of
 from radiokit.utils import CaseResult, content_hash, run_cases
@@ -45,10 +46,11 @@ def check_cases(
     DataFrame
         A row a finding, errors first: `case_id` (empty where it concerns the table), `sequence`, `severity`
         (``"error"``: the case cannot be used; ``"warning"``: look at it), `check`, `message`. Checks: ``read`` (files,
-        geometry, mask, voxels that are not finite), ``duplicate`` (the same bytes as another case), ``small`` (fewer
-        than 64 voxels), ``flat`` (one slice), ``border`` (the region touches the edge of the image), ``spacing`` (twice
-        or half the cohort's median), ``intensity`` and ``volume`` (more than 5 robust standard deviations, median
-        absolute deviation · 1.4826, from the median; and by a quarter of the usual range, or a factor of 2),
+        geometry, mask, voxels that are not finite), ``frame`` (DICOM: the region was drawn in another frame of
+        reference than the image's, so perhaps on another patient), ``duplicate`` (the same bytes as another case),
+        ``small`` (fewer than 64 voxels), ``flat`` (one slice), ``border`` (the region touches the edge of the image),
+        ``spacing`` (twice or half the cohort's median), ``intensity`` and ``volume`` (more than 5 robust standard
+        deviations, median absolute deviation · 1.4826, from the median; and by a quarter of the usual range, or a factor of 2),
         ``missing`` (clinical values).
 
     Raises
@@ -76,7 +78,9 @@ def check_cases(
         failed = done.failures.itertuples(index=False)
         findings += [(case_id, name, "error", "read", message) for case_id, _, message in failed]
         findings += [("", name, "warning", "read", str(w.message)) for w in caught]
-        facts = done.features.join(done.provenance[["content"]]).dropna() if "content" in done.provenance else None
+        facts = (
+            done.features.join(done.provenance[["content", "frame"]]).dropna() if "content" in done.provenance else None
+        )
         if facts is not None:
             findings += [(str(i), name, s, c, m) for i, s, c, m in (*_of_case(facts), *_in_cohort(facts))]
     findings += list(_missing(table))
@@ -102,11 +106,14 @@ def _look(case_id: str, row: pd.Series) -> CaseResult:
         **{f"spacing_{axis}": step for axis, step in zip("zyx", image.spacing, strict=True)},
     }
     said = repr([how.get(part) for part in PARTS[2:]])
-    return CaseResult(facts, {"content": content_hash(said, [row["image"], row["mask"]])})
+    content = content_hash(said, [row["image"], row["mask"]])
+    return CaseResult(facts, {"content": content, "frame": other_frame(image, mask) or ""})
 
 
 def _of_case(facts: pd.DataFrame) -> Iterator[tuple[Any, str, str, str]]:
     for case_id, row in facts.iterrows():
+        if row["frame"]:
+            yield case_id, "error", "frame", row["frame"]
         if row["n_voxels"] < FEW_VOXELS:
             yield case_id, "warning", "small", f"the region has {int(row['n_voxels'])} voxels: hardly any texture"
         if row["n_slices"] == 1:

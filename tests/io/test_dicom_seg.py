@@ -9,12 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pydicom
 import pytest
 from dicom_files import item, write_rtstruct, write_seg, write_series
 
 from radiokit.exceptions import DataWarning, FileError, MaskError
-from radiokit.io import Volume, read_mask, read_pair, read_volume
+from radiokit.io import Volume, check_cases, read_mask, read_pair, read_volume
 
 SHAPE = (9, 5, 7)
 IMAGE = Volume(np.zeros(SHAPE), (3.0, 0.8, 0.7), (100.0, 20.0, -10.0))
@@ -150,3 +151,8 @@ def test_another_frame_of_reference_is_said(tmp_path: Path, kind: str) -> None:
     with pytest.warns(DataWarning, match="another frame of reference"):
         read_mask(path, reference=image)
     np.testing.assert_array_equal(found.array, right.array)
+    table = check_cases(pd.DataFrame({"image": [tmp_path / "image"], "mask": [path]}, index=["P1"]).astype(str))
+    frame = table[table["check"] == "frame"].iloc[0]
+    assert (
+        frame["case_id"] == "P1" and frame["severity"] == "error" and "another frame of reference" in frame["message"]
+    )
