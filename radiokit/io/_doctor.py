@@ -50,8 +50,8 @@ def check_cases(
         reference than the image's, so perhaps on another patient), ``duplicate`` (the same bytes as another case),
         ``small`` (fewer than 64 voxels), ``flat`` (one slice), ``border`` (the region touches the edge of the image),
         ``spacing`` (twice or half the cohort's median), ``intensity`` and ``volume`` (more than 5 robust standard
-        deviations, median absolute deviation · 1.4826, from the median; and by a quarter of the usual range, or a factor of 2),
-        ``missing`` (clinical values).
+        deviations, median absolute deviation · 1.4826, from the median; and by a quarter of the usual range, or a
+        factor of 2), ``missing`` (clinical values).
 
     Raises
     ------
