@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import warnings
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +23,8 @@ from radiokit.exceptions import (
     MaskError,
     ParameterError,
 )
-from radiokit.utils import content_hash, run_cases
+from radiokit.utils import content_hash, run_cases, run_cases_to
+from radiokit.utils._cache import MAGIC
 
 
 def table(n: int = 6) -> pd.DataFrame:
@@ -143,6 +148,69 @@ def test_a_truncated_entry_is_noticed(tmp_path: Path, length: int) -> None:
     assert not run_cases(cases, features, cache=tmp_path, key=key_of).provenance["cached"].any()
 
 
+def test_entries_that_were_exchanged_are_noticed(tmp_path: Path) -> None:
+    cases = table()
+    plain = run_cases(cases, features, cache=tmp_path, key=key_of)
+    first, second = sorted(tmp_path.iterdir())[:2]
+    content = first.read_bytes()
+    first.write_bytes(second.read_bytes())
+    second.write_bytes(content)
+    again = run_cases(cases, features, cache=tmp_path, key=key_of)
+    pd.testing.assert_frame_equal(again.features, plain.features, check_exact=True)
+    assert int(again.provenance["cached"].sum()) == 4
+
+
+JUNK = [None, True, -1, 10**400, 1.5, "x", [], ["a"], [["a"]], [[1, 2]], [["FileError", "x"]], {}, {"a": []}, "drop it"]
+
+
+@pytest.mark.parametrize("field", ["key", "names", "provenance", "warnings", "seconds"])
+def test_forged_entries_are_computed_again(tmp_path: Path, field: str) -> None:
+    """They carry the right checksum, but some field is not what this class writes."""
+    cases = table(2)
+    cases.iloc[1, 0] = 0.0  # it warns
+    with pytest.warns(DataWarning):
+        plain = run_cases(cases, features, cache=tmp_path, key=key_of)
+    entries = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    for junk in JUNK:
+        for path, content in entries.items():
+            head, _, numbers = content[len(MAGIC) + 32 :].partition(b"\n")
+            fields = {**json.loads(head), field: junk}
+            if junk == "drop it":
+                del fields[field]
+            body = json.dumps(fields).encode() + b"\n" + numbers
+            path.write_bytes(MAGIC + hashlib.sha256(body).digest() + body)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            again = run_cases(cases, features, cache=tmp_path, key=key_of, on_error="nan")
+        assert again.failures.empty
+        pd.testing.assert_frame_equal(again.features, plain.features, check_exact=True)
+        for path in tmp_path.iterdir():
+            path.unlink()
+
+
+@pytest.mark.parametrize("change", [lambda b: b[:-8], lambda b: b + bytes(8), lambda b: b[:-3]])
+def test_entries_with_too_few_or_too_many_numbers_are_computed_again(tmp_path: Path, change: Callable) -> None:
+    plain = run_cases(table(2), features, cache=tmp_path, key=key_of)
+    for path in tmp_path.iterdir():
+        body = change(path.read_bytes()[len(MAGIC) + 32 :])
+        path.write_bytes(MAGIC + hashlib.sha256(body).digest() + body)
+    again = run_cases(table(2), features, cache=tmp_path, key=key_of, on_error="nan")
+    assert not again.provenance["cached"].any()
+    pd.testing.assert_frame_equal(again.features, plain.features, check_exact=True)
+
+
+def test_columns_of_the_cache_come_in_the_order_asked_for(tmp_path: Path) -> None:
+    run_cases(table(2), features, columns=["third", "log"], cache=tmp_path / "cache", key=key_of)
+    turned = ["log", "third"]
+    again = run_cases(table(2), features, columns=turned, cache=tmp_path / "cache", key=key_of)
+    done = run_cases_to(
+        table(2), features, tmp_path / "f.parquet", columns=turned, settings="", cache=tmp_path / "cache", key=key_of
+    )
+    assert again.provenance["cached"].all()
+    pd.testing.assert_frame_equal(pd.read_parquet(done.path), again.features, check_exact=True)
+    np.testing.assert_array_equal(again.features["third"], table(2)["value"] / 3)
+
+
 def test_failed_cases_are_tried_again(tmp_path: Path) -> None:
     cases = table()
     cases.iloc[0, 0] = -1.0
@@ -187,6 +255,39 @@ def test_the_key_depends_on_bytes_not_on_names(tmp_path: Path) -> None:
     assert content_hash("x", [tmp_path]) != content_hash("x", [tmp_path / "a", tmp_path / "b", tmp_path / "c"])
     with pytest.raises(FileError, match="gone"):
         content_hash("x", [tmp_path / "gone"])
+
+
+HEADERS = {
+    "image.mhd": "ObjectType = Image\nNDims = 3\nElementDataFile = image.raw\n",
+    "parts.mhd": "NDims = 3\nElementDataFile = LIST\nimage.raw\nother.raw\n",
+    "numbered.mhd": "NDims = 3\nElementDataFile = slice%02d.raw 1 3 1\n",
+    "image.nhdr": "NRRD0004\ntype: short\ndata file: image.raw\n",
+    "old.nhdr": "NRRD0004\ndatafile: image.raw\n",
+    "list.nhdr": "NRRD0004\ndata file: LIST\nother.raw\nimage.raw\n",
+}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_the_key_covers_the_files_that_a_header_names(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(HEADERS[name])
+    for voxels in ("image.raw", "other.raw", "slice01.raw", "slice02.raw", "slice03.raw"):
+        (tmp_path / voxels).write_bytes(b"12345678")
+    before = content_hash("", [tmp_path / name])
+    changed = "slice02.raw" if name.startswith("numbered") else "image.raw"
+    (tmp_path / changed).write_bytes(b"87654321")
+    assert content_hash("", [tmp_path / name]) != before
+    (tmp_path / changed).unlink()
+    gone = content_hash("", [tmp_path / name])
+    (tmp_path / changed).write_bytes(b"12345678")
+    assert content_hash("", [tmp_path / name]) == before != gone
+
+
+def test_a_broken_link_does_not_hide_the_other_files_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "broken").symlink_to(tmp_path / "gone")
+    (tmp_path / "slice").write_bytes(b"1")
+    before = content_hash("", [tmp_path])
+    (tmp_path / "slice").write_bytes(b"2")
+    assert content_hash("", [tmp_path]) != before
 
 
 def test_linear_algebra_runs_on_one_thread_whatever_n_jobs_is() -> None:

@@ -6,17 +6,22 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from cohort_tasks import features, number_in
 
 from radiokit.exceptions import DataWarning, ExtractionError, FileError
 from radiokit.utils import Limits, run_cases, run_cases_to
+from radiokit.utils._lock import alone_in
 
 
 def table(n: int = 11) -> pd.DataFrame:
@@ -126,6 +131,70 @@ def test_a_changed_file_is_another_part(cohort: Cohort) -> None:
     cohort.stop_in_the_third_part()
     cohort.files[5].write_text("50")
     assert cohort.run() == [f"{i:03d}" for i in range(4, 11)]
+
+
+def test_changed_voxels_behind_an_unchanged_header_are_noticed(tmp_path: Path) -> None:
+    """Size and date of the header stay, those of the voxels too: only the content tells."""
+    (tmp_path / "image.mhd").write_text("ElementDataFile = image.raw\n")
+    raw = tmp_path / "image.raw"
+    raw.write_text("1")
+    when = raw.stat().st_mtime_ns
+    cases = pd.DataFrame({"image": str(tmp_path / "image.mhd"), "fails": [0, 1]}, index=["a", "b"])
+
+    def number(case_id: str, row: pd.Series) -> dict[str, float]:
+        if row["fails"]:
+            raise ValueError("stopped")
+        return {"number": float(raw.read_text())}
+
+    to = partial(run_cases_to, path=tmp_path / "f.parquet", columns=["number"], settings="", part_size=1)
+    with pytest.raises(ExtractionError, match="stopped"):
+        to(cases, number)
+    raw.write_text("2")
+    os.utime(raw, ns=(when, when))
+    done = to(cases, number, on_error="nan")
+    assert pd.read_parquet(done.path)["number"].iloc[0] == 2.0
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda table: table.drop_columns(["|facts"]),
+        lambda table: table.set_column(4, "|warned", [["[1]"] * len(table)]),
+        lambda table: table.set_column(5, "|facts", [["7"] * len(table)]),
+        lambda table: table.set_column(1, "|key", [["another"] * len(table)]),
+        lambda table: table.set_column(6, "number", [["x"] * len(table)]),
+        lambda table: table.slice(1),
+    ],
+)
+def test_a_forged_part_is_computed_again(cohort: Cohort, forge: Callable) -> None:
+    cohort.stop_in_the_third_part()
+    part = sorted(cohort.parts.glob("*.parquet"))[1]
+    pq.write_table(forge(pq.read_table(part)), part)
+    assert cohort.run() == [f"{i:03d}" for i in range(4, 11)]
+
+
+def test_the_lock_of_a_folder_excludes(tmp_path: Path) -> None:
+    """One that opened the lock file before its holder removed it must not believe that it holds the lock."""
+    inside, most, folder = 0, 0, tmp_path / "parts"
+    guard = threading.Lock()
+
+    def take(_: int) -> None:
+        nonlocal inside, most
+        for _ in range(100):
+            try:
+                with alone_in(folder):
+                    with guard:
+                        inside += 1
+                        most = max(most, inside)
+                    time.sleep(0.0005)
+                    with guard:
+                        inside -= 1
+            except FileError:
+                time.sleep(0.0002)
+
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(take, range(6)))
+    assert most == 1 and not folder.exists()
 
 
 def test_two_runs_on_one_output(tmp_path: Path) -> None:
