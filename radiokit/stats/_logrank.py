@@ -72,7 +72,7 @@ def logrank_test(y: Any, groups: ArrayLike, *, trend: bool = False, strata: Arra
     expected = np.zeros(len(labels))
     for stratum in range(len(names)):
         cases = layer == stratum
-        u, v, e = _observed_minus_expected(time[cases], event[cases], codes[cases], len(labels))
+        u, v, e = observed_minus_expected(time[cases], event[cases], codes[cases], len(labels))
         difference, covariance, expected = difference + u, covariance + v, expected + e
     if trend:
         scores = np.arange(1.0, len(labels) + 1)
@@ -131,7 +131,7 @@ def pairwise_logrank(y: Any, groups: ArrayLike, *, adjust: str | None = "BH") ->
     rows = []
     for a, b in combinations(range(len(labels)), 2):
         cases = (codes == a) | (codes == b)
-        difference, covariance, _ = _observed_minus_expected(
+        difference, covariance, _ = observed_minus_expected(
             time[cases], event[cases], (codes[cases] == b).astype(np.intp), 2
         )
         statistic = _quadratic_form(difference[1:], covariance[1:, 1:])
@@ -141,7 +141,7 @@ def pairwise_logrank(y: Any, groups: ArrayLike, *, adjust: str | None = "BH") ->
     return table.assign(p_adjusted=p if adjust is None else adjust_pvalues(p, method=adjust))
 
 
-def _observed_minus_expected(
+def observed_minus_expected(
     time: FloatArray, event: NDArray[np.bool_], codes: NDArray[np.intp], k: int
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Observed minus expected events of each group, their covariance, and the expected events."""

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from scipy.special import logit
 
 from radiokit import stats
 from radiokit.exceptions import RadiokitError, SeparationWarning
-from radiokit.stats._cox_fit import fit_cox
 from radiokit.stats._inputs import normal_quantile
-from radiokit.stats._logistic_fit import fit_logistic
 from radiokit.study._endpoint import Endpoint, Modelled
 from radiokit.study._over_repeats import repeats_of
 from radiokit.study._split import SOURCE_OF
 from radiokit.validation import Predictions
+from radiokit.validation._within_folds import separated, slope_within
 
 # Those of the AUC's table, which has them by the method that their source asks for.
 ELSEWHERE = ("c", "dxy", "r2", "confidence_level")
@@ -83,12 +79,6 @@ def _of_one_model(p: Predictions, confidence_level: float) -> dict[str, float]:
     }
 
 
-def separated(y: NDArray[np.bool_], score: NDArray[np.float64]) -> bool:
-    """Whether a cut of the score tells all events from all others: the slope is then without end."""
-    a, b = score[y], score[~y]
-    return bool(a.size and b.size and (a.min() >= b.max() or a.max() <= b.min()))
-
-
 def worst_slope(table: pd.DataFrame, model: str) -> pd.Series | None:
     """Return the row of a model whose calibration slope is farthest from 1, of patients who were held out.
 
@@ -104,41 +94,3 @@ def worst_slope(table: pd.DataFrame, model: str) -> pd.Series | None:
     with np.errstate(divide="ignore", invalid="ignore"):
         distance = np.where(slope > 0, np.abs(np.log(slope)), np.inf)
     return judged.iloc[int(np.argmax(distance))]
-
-
-def slope_within(p: Predictions) -> float:
-    """Return the calibration slope within folds: one slope, with a level (or a baseline hazard) for each of them.
-
-    By maximum likelihood, ``glm(y ~ logit(p) + fold)`` or ``coxph(y ~ risk + strata(fold))``; NaN where there is none.
-    """
-    codes = pd.factorize(p.fold)[0]
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return _cox_slope(p, codes) if p.survival else _logistic_slope(p, codes)
-    except (RadiokitError, ValueError, FloatingPointError, np.linalg.LinAlgError):
-        return float("nan")
-
-
-def _cox_slope(p: Predictions, codes: NDArray[np.intp]) -> float:
-    if not p.events.any() or np.ptp(p.risk) == 0:
-        return float("nan")
-    spread = p.risk.std()
-    fit = fit_cox(((p.risk - p.risk.mean()) / spread)[:, None], p.y_true["time"], p.y_true["event"], strata=codes)
-    return float("nan") if fit.infinite.any() else float(fit.coef[0] / spread)
-
-
-def _logistic_slope(p: Predictions, codes: NDArray[np.intp]) -> float:
-    share = pd.Series(p.y_true.astype(float)).groupby(codes).transform("mean").to_numpy()
-    both = (share > 0) & (share < 1)  # a fold of one class says nothing of a slope
-    y, group = p.y_true[both], pd.factorize(codes[both])[0]
-    lp = logit(np.clip(p.probability[both], 1e-12, 1 - 1e-12))
-    if not y.size or np.ptp(lp) == 0:
-        return float("nan")
-    within = lp - pd.Series(lp).groupby(group).transform("mean").to_numpy()
-    spread = within.std()
-    if not spread > 0 or separated(y, within):
-        return float("nan")
-    levels = (group[:, None] == np.arange(1, group.max() + 1)).astype(float)
-    fit: Any = fit_logistic(np.column_stack([within / spread, levels]), y)
-    return float("nan") if fit.separated else float(fit.coef[1] / spread)

@@ -5,6 +5,7 @@ from radiokit.validation._cross_validation import CrossValidation, leave_one_cen
 from radiokit.validation._evaluate import compare_models, evaluate, net_benefit, performance
 from radiokit.validation._optimism import optimism_bootstrap
 from radiokit.validation._predictions import Predictions
+from radiokit.validation._within_folds import logrank_within_folds, time_auc_within_folds
 
 __all__ = [
     "CrossValidation",
@@ -13,8 +14,10 @@ __all__ = [
     "compare_models",
     "evaluate",
     "leave_one_center_out",
+    "logrank_within_folds",
     "nested_cv",
     "net_benefit",
     "optimism_bootstrap",
     "performance",
+    "time_auc_within_folds",
 ]

@@ -77,13 +77,13 @@ def _cross_validated(models: Sequence[Predictions]) -> CrossValidated:
     estimates = np.array([part.estimates for part in parts])
     single = np.mean([part.covariance for part in parts], axis=0)
     between = np.cov(estimates, rowvar=False, ddof=1).reshape(single.shape) if len(labels) > 1 else 0 * single
-    covariance = _shared_training(models[0]) * single - (1 - 1 / len(labels)) * between
+    covariance = shared_training(models[0]) * single - (1 - 1 / len(labels)) * between
     diagonal = np.arange(len(models))
     covariance[diagonal, diagonal] = np.maximum(covariance.diagonal(), single.diagonal())
     return CrossValidated(estimates.mean(axis=0), covariance, estimates, single)
 
 
-def _shared_training(predictions: Predictions) -> float:
+def shared_training(predictions: Predictions) -> float:
     """Nadeau and Bengio's factor: 1 + sum over folds of n_test/n_train, in patients."""
     first = predictions.take(predictions.repeat == predictions.repeat[0])
     sizes = pd.Series(first.groups).groupby(first.fold).nunique().to_numpy()

@@ -30,6 +30,7 @@ from radiokit.validation._folds import (
 from radiokit.validation._metrics import accuracy, metric_names
 from radiokit.validation._predictions import Predictions
 from radiokit.validation._resume import Replicate, data_key, replicate_map, summarise_warnings
+from radiokit.validation._within_folds import slope_within
 
 Split = tuple[NDArray[np.intp], NDArray[np.intp], int, int]
 
@@ -235,7 +236,7 @@ def leave_one_center_out(
     -------
     CrossValidation
         `folds` has a row a centre, in `center`, with the interval of its own AUC or C-index; `summary` compares cases
-        within centres only.
+        within centres only, and its calibration slope is one slope with a level of its own for each centre.
 
     Raises
     ------
@@ -287,9 +288,21 @@ def leave_one_center_out(
     folds.insert(0, "center", list(names))
     own = [_own_interval(predictions.take(predictions.fold == k), confidence_level) for k in range(len(names))]
     folds[["ci_low", "ci_high"]] = own
-    return CrossValidation(
-        predictions, _summary(predictions, folds, confidence_level), folds, summarise_warnings(replicates)
-    )
+    summary = _within_centers(_summary(predictions, folds, confidence_level), predictions)
+    return CrossValidation(predictions, summary, folds, summarise_warnings(replicates))
+
+
+def _within_centers(summary: pd.DataFrame, predictions: Predictions) -> pd.DataFrame:
+    """Return the summary without what pooled scores of several centres cannot tell, its slope that within centres.
+
+    The level of each centre's model follows the prevalence of the others: pooled, scores may rank centres upside down.
+    """
+    main = metric_names(predictions.survival)[0]
+    kept = summary[~summary["metric"].isin([f"{main}_pooled", "calibration_intercept", "r2"])].reset_index(drop=True)
+    slope = kept["metric"] == "calibration_slope"
+    kept.loc[slope, "estimate"] = slope_within(predictions)
+    kept.loc[slope, "method"] = "one slope, a level for each centre, no interval"
+    return kept
 
 
 def _one_name_each(centers: Any, n: int) -> NDArray[Any]:
