@@ -23,7 +23,7 @@ the training cases `X`; then nothing may come before it in the pipeline.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,6 +107,21 @@ class Frozen:
             signature's score; `imputed`, `out_of_range` and `unknown_level`: names of values that were missing, lay
             outside the training cases, or were never seen in training.
         """
+        features, scores, clinical = self._read(table)
+        flags = self._flags(features, clinical)
+        rows = [
+            self._row(*case) | {k: v[i] for k, v in flags.items()}
+            for i, case in enumerate(_cases(scores, clinical, len(table)))
+        ]
+        return pd.DataFrame(rows, index=table.index, columns=None if rows else ["probability"])
+
+    def output(self, table: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the probability or the risk of each case alone: the numbers of `predict`, without what is unlike."""
+        _, scores, clinical = self._read(table)
+        return np.array([self._output(*case) for case in _cases(scores, clinical, len(table))])
+
+    def _read(self, table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, list[float]], dict[str, list[Any]]]:
+        """Return the features, each signature's score, and the clinical values of the cases."""
         needed = (*self.feature_names, *self.column_names, *self.clinical_names)
         absent = [c for c in needed if c not in table.columns]
         if absent:
@@ -119,13 +134,7 @@ class Frozen:
         inputs = pd.concat([features, columns], axis=1) if columns.shape[1] else features
         scores = {s.name: s.values(inputs) for s in self.scores}
         plain = as_numbers(table, [c.name for c in self.clinical if not c.levels])
-        clinical = {c.name: (table if c.levels else plain)[c.name].tolist() for c in self.clinical}
-        flags = self._flags(features, clinical)
-        rows = []
-        for i in range(len(table)):
-            own = {k: v[i] for k, v in scores.items()}
-            rows.append(self._row(own, {k: v[i] for k, v in clinical.items()}) | {k: v[i] for k, v in flags.items()})
-        return pd.DataFrame(rows, index=table.index, columns=None if rows else ["probability"])
+        return features, scores, {c.name: (table if c.levels else plain)[c.name].tolist() for c in self.clinical}
 
     def linear_predictor(self, scores: Mapping[str, float], clinical: Mapping[str, Any]) -> float:
         """Log-odds or log relative hazard of a case, before any bend of the calibration."""
@@ -134,20 +143,26 @@ class Frozen:
             design.update(column.design(clinical[column.name]))
         return math.fsum([self.intercept, *(w * design[name] for name, w in self.weights)])
 
-    def _row(self, scores: dict[str, float], clinical: dict[str, Any]) -> dict[str, Any]:
+    def _output(self, scores: Mapping[str, float], clinical: Mapping[str, Any]) -> float:
+        """Probability or risk of a case."""
         lp = self.linear_predictor(scores, clinical)
+        if self.kind != "logistic":
+            return lp
+        return _expit(lp if self.calibration is None else self.calibration.log_odds(lp))
+
+    def _row(self, scores: dict[str, float], clinical: dict[str, Any]) -> dict[str, Any]:
+        value = self._output(scores, clinical)
         row: dict[str, Any] = {}
         if self.kind == "logistic":
-            probability = _expit(lp if self.calibration is None else self.calibration.log_odds(lp))
-            row["probability"] = probability
+            row["probability"] = value
             if not math.isnan(self.threshold):
-                row |= {"threshold": self.threshold, "positive": probability >= self.threshold}
+                row |= {"threshold": self.threshold, "positive": value >= self.threshold}
         else:
-            row["risk"] = lp
+            row["risk"] = value
             if not math.isnan(self.cut):
-                row |= {"cut": self.cut, "risk_group": "high" if lp > self.cut else "low"}
+                row |= {"cut": self.cut, "risk_group": "high" if value > self.cut else "low"}
             for time, survival in zip(self.horizon, self.baseline, strict=True):
-                row[f"survival_{time:g}"] = survival ** math.exp(min(lp, 700.0))
+                row[f"survival_{time:g}"] = survival ** math.exp(min(value, 700.0))
         return row | {f"score_{name}": value for name, value in scores.items()}
 
     def _flags(self, features: pd.DataFrame, clinical: dict[str, list[Any]]) -> dict[str, list[str]]:
@@ -155,13 +170,12 @@ class Frozen:
         n = len(features)
         found: list[list[list[str]]] = [[[] for _ in range(n)] for _ in range(3)]
         imputed, outside, unknown = found
-        for f in {f.name: f for s in self.scores for f in s.features}.values():
-            _flag(f.name, features[f.name].to_numpy(), f.low, f.high, imputed, outside)
+        named = list({f.name: f for s in self.scores for f in s.features}.values())
+        numbers = [c for c in self.clinical if not c.levels]
+        _flag(named, features[[f.name for f in named]].to_numpy(), imputed, outside)
+        _flag(numbers, np.array([clinical[c.name] for c in numbers], dtype=float).reshape(-1, n).T, imputed, outside)
         for c in self.clinical:
-            if not c.levels:
-                _flag(c.name, np.array(clinical[c.name], dtype=float), c.low, c.high, imputed, outside)
-                continue
-            for i, value in enumerate(clinical[c.name]):
+            for i, value in enumerate(clinical[c.name] if c.levels else ()):
                 if is_missing(value):
                     imputed[i].append(c.name)
                 elif as_level(value) not in c.levels:
@@ -170,13 +184,26 @@ class Frozen:
         return {k: ["; ".join(own) for own in v] for k, v in zip(names, found, strict=True)}
 
 
+def _cases(
+    scores: dict[str, list[float]], clinical: dict[str, list[Any]], n: int
+) -> Iterator[tuple[dict[str, float], dict[str, Any]]]:
+    """Scores and clinical values of one case after the other."""
+    for i in range(n):
+        yield {k: v[i] for k, v in scores.items()}, {k: v[i] for k, v in clinical.items()}
+
+
 def _flag(
-    name: str, values: NDArray[np.float64], low: float, high: float, imputed: list[list[str]], outside: list[list[str]]
+    columns: Sequence[Feature | Clinical],
+    values: NDArray[np.float64],
+    imputed: list[list[str]],
+    outside: list[list[str]],
 ) -> None:
-    for i in np.flatnonzero(np.isnan(values)):
-        imputed[i].append(name)
-    for i in np.flatnonzero((values < low) | (values > high)):
-        outside[i].append(name)
+    """Note for each case the columns whose value is missing, or outside those of training; values (n, columns)."""
+    low, high = (np.array([getattr(c, k) for c in columns], dtype=float) for k in ("low", "high"))
+    for i, j in np.argwhere(np.isnan(values)):
+        imputed[i].append(columns[j].name)
+    for i, j in np.argwhere((values < low) | (values > high)):
+        outside[i].append(columns[j].name)
 
 
 def _expit(x: float) -> float:

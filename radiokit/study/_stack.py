@@ -138,7 +138,7 @@ class Stack(BaseEstimator):
         """
         frozen = self.frozen_
         if self.design_.empty:
-            return frozen.predict(X)["risk"].to_numpy(dtype=float)
+            return frozen.output(X)
         names, weights = zip(*frozen.weights, strict=True)
         return frozen.intercept + self.design_[list(names)].to_numpy(dtype=float) @ np.array(weights)
 
@@ -158,18 +158,18 @@ class Stack(BaseEstimator):
     def decision_function(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Log-odds, or the log relative hazard."""
         if self.frozen_.kind == "cox":
-            return self.frozen_.predict(X)["risk"].to_numpy()
+            return self.frozen_.output(X)
         return logit(np.clip(self.predict_proba(X)[:, 1], 1e-15, 1 - 1e-15))
 
     def predict_proba(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Probability of both classes."""
-        p = self.frozen_.predict(X)["probability"].to_numpy()
+        p = self.frozen_.output(X)
         return np.column_stack([1 - p, p])
 
     def predict(self, X: pd.DataFrame) -> NDArray[Any]:
         """Log relative hazard, or the more probable class."""
         if self.frozen_.kind == "cox":
-            return self.frozen_.predict(X)["risk"].to_numpy()
+            return self.frozen_.output(X)
         return (self.predict_proba(X)[:, 1] >= 0.5).astype(int)
 
 
@@ -193,4 +193,4 @@ def _rescaled(frozen: Frozen, offset: float, slope: float) -> Frozen:
 
 def _centred(frozen: Frozen, X: pd.DataFrame) -> Frozen:
     """Return the same Cox model with mean risk 0 in training, so that risks of different folds are on one scale."""
-    return replace(frozen, intercept=frozen.intercept - float(frozen.predict(X)["risk"].mean()))
+    return replace(frozen, intercept=frozen.intercept - float(frozen.output(X).mean()))
