@@ -193,17 +193,28 @@ def _known(where: str, content: Any, known: Mapping[str, Any]) -> None:
 
 
 def _fits(value: Any, kind: str) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
+    number = _is_number(value)
     if kind == "bool":
         return isinstance(value, bool)
     if kind == "int":
-        return number and value == int(value)
+        return number and math.isfinite(value) and value == int(value)
     if kind == "number":
         return number
     if kind == "list":
-        return isinstance(value, list) and all(isinstance(v, int | float) for v in value)
+        return isinstance(value, list) and all(map(_is_number, value))
     if kind == "text":
         return isinstance(value, str)
+    return True
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value is a number that a float can hold: YAML writes integers of any length."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        float(value)
+    except OverflowError:
+        return False
     return True
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from radiokit.exceptions import DataWarning, FileError, ParameterError
+from radiokit.exceptions import DataWarning, FileError, InputError, ParameterError
 from radiokit.features import (
     FixedBinCount,
     FixedBinWidth,
@@ -216,3 +216,11 @@ def test_voxel_setting_is_used_for_maps_and_said_elsewhere(tmp_path: Path) -> No
         feature_maps(image, mask, params=params, extractor=extractor, spacing=(1, 1, 1))
     with pytest.raises(ParameterError, match="features is None"):
         feature_maps(image, mask, spacing=(1, 1, 1))
+
+
+@pytest.mark.parametrize("setting", ["geometryTolerance", "binWidth", "binCount", "resegmentRange", "label"])
+def test_integers_that_no_float_holds(tmp_path: Path, setting: str) -> None:
+    huge = "1" + "0" * 400
+    (tmp_path / "p.yaml").write_text(f"setting: {{{setting}: {f'[{huge}]' if setting == 'resegmentRange' else huge}}}")
+    with pytest.raises(InputError):
+        RadiomicsExtractor.from_params(tmp_path / "p.yaml").to_params()
