@@ -16,6 +16,7 @@ from radiokit.cli._common import (
     read_told,
     say,
 )
+from radiokit.exceptions import FileError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +56,6 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run it; return how many cases failed."""
     from radiokit.features import Limits, RadiomicsExtractor
-    from radiokit.io import write_table
     from radiokit.io._sequences import sequences_of
 
     output = output_table(options.output)
@@ -71,10 +71,10 @@ def run(options: argparse.Namespace) -> int:
     sequences = sequences_of(read_told(options, on_error=options.on_error))
     if len(sequences) == 1 and output.suffix.lower() == ".parquet":
         done = extractor.extract_to(next(iter(sequences.values())), output)
+        _write({}, output, done.failures)
         return _report(output, done.n_cases, done.n_features, done.failures)
     features, failures, provenance = _all_sequences(extractor, sequences)
-    write_table(provenance, beside(output, "provenance"))
-    write_table(features, output)
+    _write({output: features, beside(output, "provenance"): provenance}, output, failures)
     return _report(output, len(features), features.shape[1], failures)
 
 
@@ -95,16 +95,29 @@ def _all_sequences(
     )
 
 
-def _report(output: Path, n_cases: int, n_features: int, failures: pd.DataFrame) -> int:
+def _write(tables: dict[Path, pd.DataFrame], output: Path, failures: pd.DataFrame) -> None:
+    """Write all tables and that of the failures, or none of them."""
     from radiokit.io import write_table
 
     listed = beside(output, "failures")
+    listed.unlink(missing_ok=True)  # of an earlier run on the same output
     if len(failures):
-        write_table(failures.set_index("case_id"), listed)
-    else:
-        listed.unlink(missing_ok=True)  # of an earlier run on the same output
+        tables = {**tables, listed: failures.set_index("case_id")}
+    written: list[Path] = []
+    try:
+        for path, table in tables.items():
+            write_table(table, path)
+            written.append(path)
+    except FileError:
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise
+
+
+def _report(output: Path, n_cases: int, n_features: int, failures: pd.DataFrame) -> int:
+    """Say what was done; return how many cases failed."""
     print(f"{output}: {n_features} features of {n_cases} cases")
     failed = int(failures["case_id"].nunique())
     if failed:
-        say(f"warning: {failed} of {n_cases} cases failed and have gaps: see {listed}")
+        say(f"warning: {failed} of {n_cases} cases failed and have gaps: see {beside(output, 'failures')}")
     return failed
