@@ -27,7 +27,8 @@ def as_volume(image: Any, spacing: Spacing = None, *, series: Any = None, suv: s
     image : path, Volume, SimpleITK.Image or ndarray
         The image; arrays are (z, y, x) or one slice (y, x).
     spacing : sequence of float, optional
-        For arrays, and only for them: mm between voxel centres, in the order of the axes.
+        For arrays and pictures (PNG, JPEG, TIFF, BMP), and only for them: mm between voxel centres, in the order of the
+        axes.
     series, suv : optional
         For paths of DICOM: as `radiokit.io.read_volume`.
 
@@ -50,10 +51,10 @@ def as_volume(image: Any, spacing: Spacing = None, *, series: Any = None, suv: s
     """
     if isinstance(image, np.ndarray):
         return _volume_of_array("image", image, spacing)
-    if spacing is not None:
-        raise ParameterError("spacing= is for arrays; files, volumes and SimpleITK images have their own.")
     if isinstance(image, str | os.PathLike):
-        return read_volume(image, series=series, suv=suv)
+        return read_volume(image, series=series, suv=suv, spacing=spacing)
+    if spacing is not None:
+        raise ParameterError("spacing= is for arrays and pictures; volumes and SimpleITK images have their own.")
     if isinstance(image, Volume):
         return image
     if _is_sitk(image):

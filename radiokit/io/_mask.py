@@ -12,6 +12,7 @@ import pandas as pd
 from radiokit.exceptions import MaskError, ParameterError
 from radiokit.io._frame_of_reference import warn_of_other_frame
 from radiokit.io._geometry import on_grid_of
+from radiokit.io._pictures import is_picture, on_picture, read_picture
 from radiokit.io._read import existing, is_dicom, load, load_dicom
 from radiokit.io._slicer import is_slicer, read_slicer
 from radiokit.io._volume import Grid, Mask, Volume
@@ -33,8 +34,8 @@ def read_mask(
     Parameters
     ----------
     path : path
-        Label map in any format of `read_volume`; DICOM structure set (RTSTRUCT) or segmentation (SEG), or a folder with
-        one of these.
+        Label map in any format of `read_volume` (of pictures also with a palette); DICOM structure set (RTSTRUCT) or
+        segmentation (SEG), or a folder with one of these.
     label : int, optional
         The label that marks the region. Without it the mask must hold one label, whatever its number: 1 and 255 are
         both fine. Text that spells a number is accepted, as tables hold it.
@@ -87,6 +88,9 @@ def read_mask(
         raise ParameterError(
             f"roi={roi!r} is for structure sets and segmentations of DICOM and 3D Slicer; use label= for {path}."
         )
+    if is_picture(path):
+        labels = read_picture(path, indexed=True)
+        return _from_labels(labels if reference is None else on_picture(labels, reference), wanted, path, reference)
     return _from_labels(load(path), wanted, path, reference)
 
 

@@ -11,6 +11,7 @@ from radiokit.exceptions import FileError
 from radiokit.io._frame_of_reference import warn_of_other_frame
 from radiokit.io._geometry import check_geometry, coincide, on_grid_of
 from radiokit.io._mask import as_label, read_mask
+from radiokit.io._pictures import is_picture, on_picture
 from radiokit.io._read import existing, is_dicom, read_volume
 from radiokit.io._volume import Mask, Volume
 
@@ -85,6 +86,8 @@ def mask_for(image: Volume, path: str | os.PathLike[str], *, label: Any = None, 
     Contours are filled on the image; a segmentation of DICOM or 3D Slicer may cover a part of its voxels.
     """
     path = existing(path)
+    if is_picture(path):
+        return on_picture(read_mask(path, label=label, roi=roi), image)
     if not is_dicom(path):
         mask = read_mask(path, label=label, roi=roi)
         # 3D Slicer crops a segmentation to what is drawn; it lies on the image's voxels all the same.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from radiokit.io._dicom_marks import DICOM_SUFFIXES, is_dicom_file
 from radiokit.io._metaimage import metaimage_channels, read_metaimage
 from radiokit.io._nifti import nifti_channels, read_nifti
 from radiokit.io._nrrd import nrrd_channels, read_nrrd
+from radiokit.io._pictures import PICTURES, is_picture, read_picture
 from radiokit.io._volume import Volume
 from radiokit.utils._files import regular_file
 
@@ -43,22 +44,32 @@ def is_dicom(path: Path) -> bool:
     """Whether a path is a folder, or a file with DICOM's prefix, suffix or first bytes."""
     if path.is_dir() or path.suffix.lower() in DICOM_SUFFIXES:
         return True
-    return suffix_of(path) not in READERS and path.is_file() and is_dicom_file(path)
+    return suffix_of(path) not in (*READERS, *PICTURES) and path.is_file() and is_dicom_file(path)
 
 
-def read_volume(path: str | os.PathLike[str], *, suv: str | None = None, series: int | str | None = None) -> Volume:
+def read_volume(
+    path: str | os.PathLike[str],
+    *,
+    suv: str | None = None,
+    series: int | str | None = None,
+    spacing: Sequence[float] | None = None,
+) -> Volume:
     """Read an image.
 
     Parameters
     ----------
     path : path
         NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr) or MetaImage (.mha, .mhd) file of one scalar volume; a folder with a
-        DICOM series; or a DICOM file (one slice, or enhanced multi-frame).
+        DICOM series; a DICOM file (one slice, enhanced multi-frame, or dose); or a grey picture (.png, .jpg, .tif,
+        .bmp), read as one slice (1, y, x).
     suv : {"bw", "lbm", "bsa"}, optional
         Turn PET DICOM into standardised uptake values by body weight (g/ml), lean body mass (Janmahasatian, g/ml) or
         body surface (Du Bois, cm²/ml), corrected for decay. Other formats do not say what that needs.
     series : int or str, optional
         Number or UID of the series, for a DICOM folder that holds several.
+    spacing : sequence of 2 float, optional
+        For pictures, and only for them: mm between pixels, (y, x). Without it the file's resolution counts, if it has
+        one other than a screen's (72 or 96 dots an inch); else 1 mm, with a warning.
 
     Returns
     -------
@@ -72,12 +83,13 @@ def read_volume(path: str | os.PathLike[str], *, suv: str | None = None, series:
         holds anything but one scalar volume. DICOM: also if slices are missing, double, not parallel or shifted, and if
         `suv` needs a tag that is missing or implausible (the message names it).
     ParameterError
-        If `suv` is asked of a format or modality that cannot give it.
+        If `suv` is asked of a format or modality that cannot give it, or `spacing` is given for anything but a picture.
 
     Warns
     -----
     DataWarning
-        If voxels are NaN or infinite. They are returned as they are; whoever computes with them has to decide.
+        If voxels are NaN or infinite: they are returned as they are, whoever computes with them has to decide. If the
+        spacing of a picture is unknown.
 
     Examples
     --------
@@ -89,6 +101,10 @@ def read_volume(path: str | os.PathLike[str], *, suv: str | None = None, series:
     (3.0, 1.0, 1.0)
     """
     path = existing(path)
+    if is_picture(path) and suv is None:
+        return read_picture(path, spacing)
+    if spacing is not None:
+        raise ParameterError(f"spacing= is for pictures ({', '.join(PICTURES)}); {path} has its own.")
     if is_dicom(path):
         return load_dicom(path, suv=suv, series=series)
     if suv is not None:
@@ -102,7 +118,8 @@ def load(path: Path) -> Volume:
     """Read a file of one volume with the reader of its suffix."""
     suffix = suffix_of(path)
     if suffix not in READERS:
-        raise FileError(f"{path} has the suffix {suffix!r}; known are {', '.join(READERS)} and DICOM folders.")
+        known = ", ".join((*READERS, *PICTURES))
+        raise FileError(f"{path} has the suffix {suffix!r}; known are {known} and DICOM folders.")
     return READERS[suffix](path)
 
 
