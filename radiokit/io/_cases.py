@@ -16,6 +16,7 @@ from radiokit.exceptions import CaseTableError, DataWarning, FileError, Paramete
 from radiokit.io._case_files import PROBLEM, Problem, find_files, report
 from radiokit.io._folders import cases_in_folder, table_in
 from radiokit.io._mask import as_label
+from radiokit.io._pictures import PICTURES
 from radiokit.io._read import READERS
 from radiokit.utils import Table, as_table, cell_text
 from radiokit.utils._table import CASE_NAMES, ID_NAMES, is_no_row_name, some
@@ -231,7 +232,7 @@ def _image_columns(table: pd.DataFrame) -> list[str]:
         elif column.startswith("image_"):
             own = column.replace("image", "mask", 1) in table.columns
             shared = "mask" in table.columns and "image" not in table.columns
-            if own or shared or table[column].map(lambda v: cell_text(v).lower().endswith(tuple(READERS))).any():
+            if own or shared or table[column].map(lambda v: cell_text(v).lower().endswith((*READERS, *PICTURES))).any():
                 found.append(column)
     return found
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from radiokit.exceptions import CaseTableError
 from radiokit.io._case_files import Problem
+from radiokit.io._pictures import is_picture
 from radiokit.io._read import READERS, suffix_of
 from radiokit.utils._table_files import TABLES
 
@@ -139,7 +140,9 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _volumes(folder: Path) -> list[Path]:
-    return [path for path in _entries(folder) if path.is_file() and suffix_of(path) in READERS]
+    files = [path for path in _entries(folder) if path.is_file()]
+    # A picture beside volumes is a preview of them.
+    return [path for path in files if suffix_of(path) in READERS] or [path for path in files if is_picture(path)]
 
 
 def _words(path: Path) -> list[str]:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from radiokit.exceptions import DataWarning, FileError, GeometryError, ParameterError, RadiokitError
 from radiokit.features import FixedBinWidth, RadiomicsExtractor
-from radiokit.io import read_mask, read_pair, read_volume
+from radiokit.io import read_cases, read_mask, read_pair, read_volume
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (12, 9))
 REGION = np.zeros((12, 9), np.uint8)
@@ -25,8 +25,10 @@ def write(path: Path, pixels: np.ndarray, **how: Any) -> Path:
     return path
 
 
-@pytest.mark.parametrize("suffix", [".png", ".tif", ".tiff", ".bmp", ".PNG"])
-@pytest.mark.parametrize("kind", ["u1", "u2", "i4", "f4"])
+TYPES = {".png": ["u1", "u2"], ".PNG": ["u1"], ".tif": ["u1", "u2", "i4", "f4"], ".tiff": ["u1"], ".bmp": ["u1"]}
+
+
+@pytest.mark.parametrize(("suffix", "kind"), [(suffix, kind) for suffix, kinds in TYPES.items() for kind in kinds])
 def test_pixels_of_every_type_and_spacing_of_the_file(tmp_path: Path, suffix: str, kind: str) -> None:
     if (kind != "u1" and suffix in (".bmp",)) or (kind in ("i4", "u4", "f4") and suffix.lower() == ".png"):
         pytest.skip("the format has no such type")
@@ -122,6 +124,14 @@ def test_features_of_a_picture_are_those_of_its_array(tmp_path: Path) -> None:
     found = extractor.extract_case(str(image), str(mask), spacing=(0.5, 0.5))
     right = extractor.extract_case(PIXELS.astype("u1"), (REGION > 0).astype("u1"), spacing=(0.5, 0.5))
     np.testing.assert_array_equal(found, right)
+
+
+def test_folders_of_pictures(tmp_path: Path) -> None:
+    for part, pixels in (("images", PIXELS.astype("u1")), ("masks", REGION)):
+        (tmp_path / part).mkdir()
+        write(tmp_path / part / "P1.png", pixels, dpi=(DOTS, DOTS))
+    cases = read_cases(tmp_path)
+    assert list(cases.index) == ["P1"] and cases.loc["P1", "image"].endswith("P1.png")
 
 
 @pytest.mark.filterwarnings("ignore")  # remarks of Pillow
