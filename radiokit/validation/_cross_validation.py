@@ -298,10 +298,11 @@ def _within_centers(summary: pd.DataFrame, predictions: Predictions) -> pd.DataF
     The level of each centre's model follows the prevalence of the others: pooled, scores may rank centres upside down.
     """
     main = metric_names(predictions.survival)[0]
-    kept = summary[~summary["metric"].isin([f"{main}_pooled", "calibration_intercept", "r2"])].reset_index(drop=True)
+    kept = summary[~summary["metric"].isin([f"{main}_pooled", "r2"])].reset_index(drop=True)
     slope = kept["metric"] == "calibration_slope"
     kept.loc[slope, "estimate"] = slope_within(predictions)
     kept.loc[slope, "method"] = "one slope, a level for each centre, no interval"
+    kept.loc[kept["metric"] == "calibration_intercept", ["estimate", "method"]] = [np.nan, "one for each centre"]
     return kept
 
 
