@@ -109,6 +109,8 @@ class Options:
             value = getattr(self, name)
             if not isinstance(value, int | float) or not 0 < value <= 1:
                 raise ParameterError(f"{name} is {value!r}; required: a number above 0 and at most 1.")
+        if self.confidence_level == 1:
+            raise ParameterError("confidence_level is 1, whose intervals hold everything; required: below 1, as 0.95.")
 
     @classmethod
     def from_mapping(cls, values: Any) -> Options:

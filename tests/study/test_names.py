@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from radiokit.exceptions import ParameterError
-from radiokit.study import Study
+from radiokit.study import Options, Study
 from radiokit.study._names import RESERVED, refuse_reserved
 
 
@@ -28,3 +28,8 @@ def test_names_that_differ_in_capitals_only_are_refused() -> None:
         refuse_reserved(["ct", "CT "])
     with pytest.raises(ParameterError, match="empty name"):
         refuse_reserved([" "])
+
+
+def test_an_interval_of_all_is_no_interval() -> None:
+    with pytest.raises(ParameterError, match="confidence_level is 1"):
+        Options(confidence_level=1)
