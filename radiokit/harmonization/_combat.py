@@ -23,8 +23,8 @@ from radiokit.harmonization._empirical_bayes import (
 from radiokit.harmonization._levels import Levels, learn_factor, refuse_gaps
 from radiokit.harmonization._outcome import refuse_outcome
 from radiokit.stats._columns import as_column
-from radiokit.stats._inputs import check_features
 from radiokit.utils import same_rows
+from radiokit.utils._feature_values import check_features, refuse_repeats
 
 UNSEEN = ("raise", "estimate")
 MEAN_ONLY = (False, True, "with_n")
@@ -261,6 +261,7 @@ class ComBat(TransformerMixin, BaseEstimator):
 
     def _table(self, X: Any, *, reset: bool) -> pd.DataFrame:
         if isinstance(X, pd.DataFrame):  # the batch is text, which scikit-learn's check would refuse
+            refuse_repeats(X)
             validate_data(self, X, reset=reset, skip_check_array=True)
             table = X
         else:

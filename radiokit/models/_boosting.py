@@ -18,6 +18,7 @@ from radiokit.models._trees import TreeEnsemble, from_booster
 from radiokit.stats._inputs import FloatArray, check_choice
 from radiokit.stats._logistic_fit import expit
 from radiokit.utils import check_survival_target, feature_values, same_rows
+from radiokit.utils._feature_values import check_features
 
 # Some of the cases and a fifth of the features (ten at least) for each tree: what keeps trees honest on small tables.
 SHARE_OF_FEATURES = 0.2
@@ -171,6 +172,7 @@ class BoostedClassifier(ClassifierMixin, _Boosted):
             If values are missing, a parameter is out of range, or there is one class only.
         """
         same_rows(X=X, y=y)
+        check_features(X)
         values, labels = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
         self.classes_, positive = binary_classes(column_or_1d(labels))
         weight = compute_sample_weight(self.class_weight, positive)

@@ -24,6 +24,7 @@ from radiokit.stats._inputs import FloatArray, check_choice
 from radiokit.stats._logistic_fit import expit, fit_firth
 from radiokit.stats._recalibrate import recalibrate_intercept
 from radiokit.utils import same_rows, spawn_seeds
+from radiokit.utils._feature_values import refuse_repeats
 
 METHODS = ("intercept", "platt", "beta", "isotonic")
 
@@ -158,7 +159,7 @@ class CalibratedModel(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n, p)
+        X : array-like of shape (n, p), or a table with text for a model with a formula
             Features.
         y : array-like of shape (n,)
             Two classes; the larger (or last in the alphabet) is the positive one.
@@ -179,12 +180,18 @@ class CalibratedModel(ClassifierMixin, BaseEstimator):
             If the rarer class has fewer cases than there are folds.
         """
         same_rows(X=X, y=y)
+        refuse_repeats(X)
         check_choice(self.method, METHODS, name="method")
-        values, labels = validate_data(self, X, y, ensure_all_finite="allow-nan", ensure_min_samples=2)
-        frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(values)
+        same_rows(X=X, y=y)
+        refuse_repeats(X)
+        if _has_text(X):  # for a model with a formula, which reads the table itself
+            frame, labels = validate_data(self, X, y, skip_check_array=True)
+        else:
+            values, labels = validate_data(self, X, y, ensure_all_finite="allow-nan", ensure_min_samples=2)
+            frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(values)
         self.classes_, positive = binary_classes(column_or_1d(labels))
         seeds = spawn_seeds(self.random_state, 2)
-        folds = fold_ids(self.cv, values, positive, random_state=seeds[1])
+        folds = fold_ids(self.cv, frame, positive, random_state=seeds[1])
         inner = isinstance(self.cv, PredefinedSplit)
         estimator = LogisticRegression() if self.estimator is None else self.estimator
         scores = cross_fitted_scores(estimator, frame, positive, seeds[0], folds, inner=inner)
@@ -206,6 +213,9 @@ class CalibratedModel(ClassifierMixin, BaseEstimator):
             Log-odds.
         """
         check_is_fitted(self)
+        if _has_text(X):
+            validate_data(self, X, reset=False, skip_check_array=True)
+            return self.calibration_(case_scores(self.estimator_, X))
         values = validate_data(self, X, reset=False, ensure_all_finite="allow-nan")
         return self.calibration_(
             case_scores(self.estimator_, X if isinstance(X, pd.DataFrame) else pd.DataFrame(values))
@@ -247,3 +257,7 @@ class CalibratedModel(ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
         return tags
+
+
+def _has_text(X: Any) -> bool:
+    return isinstance(X, pd.DataFrame) and X.select_dtypes(exclude=["number", "bool"]).shape[1] > 0

@@ -23,6 +23,7 @@ from radiokit.stats._clinical import learn_clinical
 from radiokit.stats._elastic_net import fold_ids
 from radiokit.stats._inputs import FloatArray
 from radiokit.utils import check_survival_target, same_rows, spawn_seeds
+from radiokit.utils._feature_values import refuse_repeats
 from radiokit.utils._marks import refuse_chosen
 
 
@@ -84,6 +85,7 @@ class _Fusion(BaseEstimator):
         if not reset:
             check_is_fitted(self)
         if isinstance(X, pd.DataFrame):
+            refuse_repeats(X)
             validate_data(self, X, reset=reset, skip_check_array=True)
             return X
         values = validate_data(self, X, dtype=np.float64, reset=reset, ensure_min_samples=2 if reset else 1)

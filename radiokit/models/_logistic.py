@@ -19,7 +19,6 @@ from radiokit.stats._design import check_frame, column_design
 from radiokit.stats._formula_fit import formula_data, rows_of
 from radiokit.stats._inputs import (
     FloatArray,
-    check_features,
     check_level,
     check_magnitude,
     check_weights,
@@ -35,7 +34,8 @@ from radiokit.stats._logistic_fit import (
     profile_firth,
 )
 from radiokit.stats._training_cases import TrainingCases, row_labels
-from radiokit.utils import same_rows
+from radiokit.utils import feature_values, same_rows
+from radiokit.utils._feature_values import check_features
 
 
 class LogisticModel(ClassifierMixin, BaseEstimator):
@@ -287,7 +287,7 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
         if self.design_.formula:
             check_frame(X)
             return self.design_.matrix(X).to_numpy(dtype=float)
-        return validate_data(self, X, dtype=np.float64, reset=False)
+        return feature_values(self, X, reset=False)
 
     def decision_function(self, X: Any) -> FloatArray:
         """Return the log-odds of the positive class.

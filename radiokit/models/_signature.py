@@ -17,6 +17,7 @@ from radiokit.stats._elastic_net import cross_validated_path, fold_ids
 from radiokit.stats._inputs import FloatArray, check_choice
 from radiokit.stats._logistic_fit import expit
 from radiokit.utils import check_survival_target, feature_values, same_rows
+from radiokit.utils._feature_values import check_features
 
 
 class _Signature(TransformerMixin, BaseEstimator):
@@ -217,6 +218,7 @@ class RadiomicsSignature(ClassifierMixin, _Signature):
             If the rarer class has fewer cases than there are folds.
         """
         same_rows(X=X, y=y)
+        check_features(X)
         values, labels = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
         self.classes_, positive = binary_classes(column_or_1d(labels))
         coef, intercept = self._fit(values, positive)

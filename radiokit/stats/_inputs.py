@@ -105,40 +105,6 @@ def check_choice(value: object, choices: tuple[str, ...], *, name: str) -> str:
     return str(value)
 
 
-def check_features(X: Any) -> None:
-    """Refuse, by the names of the columns, what no model can be fitted to: repeats, text, missing values."""
-    if isinstance(X, pd.DataFrame):
-        if X.columns.has_duplicates:
-            raise InputError(f"X repeats the column {X.columns[X.columns.duplicated()][0]!r}; rename one.")
-        _refuse_text(X)
-        numbers = X.select_dtypes(include="number")
-        _refuse_missing(numbers.to_numpy(dtype=float, na_value=np.nan), list(numbers.columns))
-        objects = X.drop(columns=numbers.columns)
-        _refuse_missing(np.where(objects.isna(), np.nan, 0.0), list(objects.columns))
-    elif isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind == "f":
-        _refuse_missing(X, [f"x{j}" for j in range(X.shape[1])])
-
-
-def _refuse_text(X: pd.DataFrame) -> None:
-    text = [name for name, dtype in X.dtypes.items() if not pd.api.types.is_numeric_dtype(dtype)]
-    text = [str(name) for name in text if X[name].map(lambda value: isinstance(value, str)).any()]
-    if text:
-        raise InputError(
-            f"The columns {text[:5]} hold text; required: numbers. Name them in a formula, "
-            f"formula='y ~ C({text[0]})', or encode them first."
-        )
-
-
-def _refuse_missing(values: FloatArray, names: list[Any]) -> None:
-    bad: NDArray[np.bool_] = ~np.isfinite(values)
-    if bad.any():
-        some = [str(names[j]) for j in np.flatnonzero(bad.any(axis=0))]
-        raise InputError(
-            f"X has missing or infinite values (NaN, inf) in {int(bad.any(axis=1).sum())} of {len(bad)} rows: "
-            f"{', '.join(some[:8])}{', ...' if len(some) > 8 else ''}; impute them, or drop those rows first."
-        )
-
-
 def check_magnitude(X: FloatArray, names: Sequence[Any]) -> FloatArray:
     """Refuse columns whose squares leave the range of a float."""
     largest = np.abs(X).max(axis=0, initial=0.0)

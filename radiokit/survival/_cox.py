@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from radiokit.exceptions import DataWarning, InputError, SeparationWarning
 from radiokit.stats import Test, concordance_index
@@ -23,7 +23,6 @@ from radiokit.stats._hazard_table import hazard_table
 from radiokit.stats._inputs import (
     FloatArray,
     check_choice,
-    check_features,
     check_magnitude,
     check_weights,
 )
@@ -31,7 +30,7 @@ from radiokit.stats._survival_inputs import check_groups
 from radiokit.stats._training_cases import TrainingCases, row_labels
 from radiokit.stats._wald import chi_squared_p_value
 from radiokit.survival._inputs import check_outcome
-from radiokit.utils import same_rows
+from radiokit.utils import feature_values, same_rows
 
 
 class CoxModel(BaseEstimator):
@@ -167,8 +166,7 @@ class CoxModel(BaseEstimator):
         same_rows(X=X, y=y, sample_weight=sample_weight, cluster=cluster)
         covariates, layer = self._split(X, fitting=True)
         if self.formula is None:
-            check_features(covariates)
-            matrix = validate_data(self, covariates, dtype=np.float64, ensure_min_samples=2)
+            matrix = feature_values(self, covariates, ensure_min_samples=2)
             names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(matrix.shape[1])])
             self.design_ = column_design(pd.DataFrame(matrix, columns=list(names)))
             return self._fit(matrix, layer, y, sample_weight, cluster, row_labels(X, len(matrix)))
@@ -351,7 +349,7 @@ class CoxModel(BaseEstimator):
         if self.design_.formula:
             check_frame(covariates)
             return self.design_.matrix(covariates).to_numpy(dtype=float)
-        return validate_data(self, covariates, dtype=np.float64, reset=False)
+        return feature_values(self, covariates, reset=False)
 
     def _linear_predictor(self, matrix: FloatArray) -> FloatArray:
         return (matrix - self.center_) @ self.coef_

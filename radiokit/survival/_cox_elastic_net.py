@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from radiokit.stats import concordance_index
 from radiokit.stats._baseline import baseline_hazard
 from radiokit.stats._elastic_net import cross_validated_path, fold_ids
-from radiokit.stats._inputs import FloatArray, check_choice, check_features
+from radiokit.stats._inputs import FloatArray, check_choice
 from radiokit.survival._inputs import check_outcome
 from radiokit.utils import as_survival_target, feature_values, same_rows
 
@@ -117,7 +117,6 @@ class CoxElasticNet(BaseEstimator):
         """
         same_rows(X=X, y=y, groups=groups)
         check_choice(self.rule, ("min", "1se"), name="rule")
-        check_features(X)
         matrix = feature_values(self, X, ensure_min_samples=2)
         time, event = check_outcome(y, len(matrix))
         target = as_survival_target(event, time)

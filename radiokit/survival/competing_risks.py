@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from radiokit.exceptions import DataWarning, InputError, OutcomeError, SeparationWarning
 from radiokit.stats import Test
@@ -19,11 +19,11 @@ from radiokit.stats._design import column_design
 from radiokit.stats._fine_gray import FineGrayFit, fit_fine_gray
 from radiokit.stats._formula_fit import formula_data
 from radiokit.stats._hazard_table import hazard_table
-from radiokit.stats._inputs import FloatArray, check_features, check_magnitude
+from radiokit.stats._inputs import FloatArray, check_magnitude
 from radiokit.stats._survival_inputs import check_causes
 from radiokit.stats._training_cases import TrainingCases, row_labels
 from radiokit.stats._wald import chi_squared_p_value
-from radiokit.utils import same_rows
+from radiokit.utils import feature_values, same_rows
 
 __all__ = ["FineGray"]
 
@@ -117,8 +117,7 @@ class FineGray(BaseEstimator):
         """
         same_rows(X=X, y=y)
         if self.formula is None:
-            check_features(X)
-            matrix = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+            matrix = feature_values(self, X, ensure_min_samples=2)
             names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(matrix.shape[1])])
             self.design_ = column_design(pd.DataFrame(matrix, columns=list(names)))
             return self._fit(matrix, y, row_labels(X, len(matrix)))
@@ -176,7 +175,7 @@ class FineGray(BaseEstimator):
         if self.design_.formula:
             matrix = self.design_.matrix(X).to_numpy(dtype=float)
         else:
-            matrix = validate_data(self, X, dtype=np.float64, reset=False)
+            matrix = feature_values(self, X, reset=False)
         return (matrix - self.center_) @ self.coef_
 
     def predict_cumulative_incidence(self, X: Any, times: ArrayLike) -> FloatArray:

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from radiokit.exceptions import InputError
+
 
 def feature_values(estimator: Any, X: Any, *, reset: bool = True, **checks: Any) -> NDArray[np.float64]:
     """Check features as scikit-learn's `validate_data` does, and return them as floats.
@@ -28,10 +30,60 @@ def feature_values(estimator: Any, X: Any, *, reset: bool = True, **checks: Any)
     ndarray of shape (n, p)
         The same numbers. `validate_data` looks at the type of each column in turn, which for thousands of features
         takes longer than a small model; here a table that holds only floats is checked as one array.
+
+    Raises
+    ------
+    InputError
+        If a table repeats a column or holds text, or values are missing (unless `checks` allow them).
     """
     from sklearn.utils.validation import check_array, validate_data
 
+    check_features(X, gaps=checks.get("ensure_all_finite", True) is not True)
     if isinstance(X, pd.DataFrame) and set(X.dtypes) == {np.dtype(np.float64)}:
         validate_data(estimator, X, reset=reset, skip_check_array=True)
         return check_array(X.to_numpy(), dtype=np.float64, estimator=estimator, input_name="X", **checks)
     return validate_data(estimator, X, dtype=np.float64, reset=reset, **checks)
+
+
+def check_features(X: Any, *, gaps: bool = False) -> None:
+    """Refuse, by the names of the columns, what no model can be fitted to: repeats, text, missing values.
+
+    With `gaps` missing values are left to the estimator.
+    """
+    if isinstance(X, pd.DataFrame):
+        refuse_repeats(X)
+        numeric = {dtype for dtype in set(X.dtypes) if pd.api.types.is_numeric_dtype(dtype)}
+        others = [name for name, dtype in X.dtypes.items() if dtype not in numeric]
+        _refuse_text(X, others)
+        if gaps:
+            return
+        numbers = X.drop(columns=others) if others else X
+        _refuse_missing(numbers.to_numpy(dtype=float, na_value=np.nan), list(numbers.columns))
+        _refuse_missing(np.where(X[others].isna(), np.nan, 0.0), others)
+    elif isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind == "f" and not gaps:
+        _refuse_missing(X, [f"x{j}" for j in range(X.shape[1])])
+
+
+def refuse_repeats(X: Any) -> None:
+    """Refuse a table that has two columns of one name."""
+    if isinstance(X, pd.DataFrame) and X.columns.has_duplicates:
+        raise InputError(f"X repeats the column {X.columns[X.columns.duplicated()][0]!r}; rename one.")
+
+
+def _refuse_text(X: pd.DataFrame, others: list[Any]) -> None:
+    text = [str(name) for name in others if X[name].map(lambda value: isinstance(value, str)).any()]
+    if text:
+        raise InputError(
+            f"The columns {text[:5]} hold text; required: numbers. Encode them first, or name them in the formula of a "
+            f"model that takes one: C({text[0]})."
+        )
+
+
+def _refuse_missing(values: NDArray[np.float64], names: list[Any]) -> None:
+    bad: NDArray[np.bool_] = ~np.isfinite(values)
+    if bad.any():
+        some = [str(names[j]) for j in np.flatnonzero(bad.any(axis=0))]
+        raise InputError(
+            f"X has missing or infinite values (NaN, inf) in {int(bad.any(axis=1).sum())} of {len(bad)} rows: "
+            f"{', '.join(some[:8])}{', ...' if len(some) > 8 else ''}; impute them, or drop those rows first."
+        )

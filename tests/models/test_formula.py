@@ -13,11 +13,12 @@ from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 
 from radiokit.exceptions import DataWarning, InputError, OutcomeError, ParameterError
-from radiokit.models import LogisticModel, likelihood_ratio, multivariable_table, univariable_table
+from radiokit.models import CalibratedModel, LogisticModel, likelihood_ratio, multivariable_table, univariable_table
 from radiokit.stats import format_model_table
-from radiokit.survival import CoxModel, as_target
+from radiokit.survival import CoxModel, RiskStratifier, as_target
 from radiokit.survival.competing_risks import FineGray
 from radiokit.validation import calibration_curve_corrected, nested_cv, optimism_bootstrap
+from radiokit.validation._metrics import rank_auc
 
 RIGHT = "rcs(age, 4) + C(stage) + `size <mm>`"
 RAW = ["age", "stage", "size <mm>"]
@@ -167,7 +168,11 @@ def test_factors_and_splines_can_be_validated(data: pd.DataFrame, kind: type) ->
     table = optimism_bootstrap(model, data[RAW], y, n_bootstraps=5, random_state=0)
     assert np.isfinite(table["corrected"]).all()
     assert np.isfinite(nested_cv(model, data[RAW], y, outer=3, repeats=1, random_state=0).summary["estimate"]).all()
+    if kind is CoxModel:
+        assert np.isfinite(RiskStratifier(model).fit(data[RAW], y).thresholds_).all()
     if kind is LogisticModel:
+        calibrated = CalibratedModel(model, cv=3, random_state=0).fit(data[RAW], y)
+        assert rank_auc(data["y"].to_numpy() == 1, calibrated.predict_proba(data[RAW])[:, 1]) > 0.6
         curve = calibration_curve_corrected(model, data[RAW], y, grid=[0.3, 0.6], n_bootstraps=5, random_state=0)
         assert np.isfinite(curve["corrected"]).all()
 
