@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pickle
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,11 @@ from radiokit.exceptions import FileError, ParameterError, RadiokitError
 from radiokit.features import RadiomicsExtractor
 from radiokit.features._pyradiomics_params import SETTINGS
 from radiokit.io import Mask, Volume, write_table, write_volume
+from radiokit.models._calibration import Calibration
 from radiokit.study import Study, load_signature
-from radiokit.study._frozen import Frozen
+from radiokit.study._domain import learn_distribution
+from radiokit.study._frozen import Clinical, Feature, Frozen
+from radiokit.study._scores import Score
 from radiokit.study._signature_file import FrozenSignature
 from radiokit.utils import parse_yaml, read_yaml, run_cases, yaml_text
 from radiokit.utils._cache import MAGIC
@@ -292,6 +297,81 @@ def test_any_signature_loads_or_gives_our_error(tmp_path_factory: Any, data: st.
             load_signature(path)
         except RadiokitError as error:
             assert str(error)
+
+
+def forged(path: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """A frozen model with all kinds of fields, changed, and sealed again."""
+    model = Frozen(
+        "clinical", "logistic", -1.0, (("age", 0.5), ("stage=II", 1.0), ("rad", 1.0)),
+        (Score("rad", 0.0, (Feature("f", 0.0, 0.0, 1.0, 1.0, -1.0, 1.0),)),),
+        (Clinical("age"), Clinical("stage", ("I", "II"), "I")),
+        calibration=Calibration("linear", (0.0, 1.0)),
+    )  # fmt: skip
+    training = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 2)), columns=["f", "age"])
+    imaging = {"rad": {"modality": ["CT"], "spacing_low": [1.0, 1.0, 1.0], "spacing_high": [3.0, 1.0, 1.0]}}
+    domain = {"distribution": learn_distribution(training), "imaging": imaging}
+    extraction = {"rad": {"prefix": "", "sequence": "", "params": "setting: {binWidth: 25}"}}
+    FrozenSignature(model, extraction, domain=domain).save(path)
+    assert load_signature(path).name == "clinical"
+    document = json.loads(path.read_text())
+    change(document["content"])
+    text = json.dumps(document["content"], sort_keys=True, ensure_ascii=True)
+    document["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    path.write_text(json.dumps(document))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "place"),
+    [
+        ("model.name", {"a": 1}, "model.name"),
+        ("model.kind", "os", "model.kind"),
+        ("model.intercept", "1.5", "model.intercept"),
+        ("model.intercept", True, "model.intercept"),
+        ("model.intercept", 10**400, "model.intercept"),
+        ("model.intercept", None, "model.intercept"),
+        ("model.calibration.kind", "os", "model.calibration.kind"),
+        ("model.calibration.coef", [1.0], "model.calibration.coef"),
+        ("model.weights.0.1", "1", r"model.weights\[0\]\[1\]"),
+        ("model.clinical.1.levels", "III", r"model.clinical\[1\].levels"),
+        ("model.clinical.1.impute", 1.0, r"model.clinical\[1\].impute"),
+        ("model.scores.0.kind", "pickle", r"model.scores\[0\].kind"),
+        ("model.scores.0.features.0.scale", [1.0], r"model.scores\[0\].features\[0\].scale"),
+        ("model.scores.0.features.0.log", "false", r"model.scores\[0\].features\[0\].log"),
+        ("model.threshold", "0.5", "model.threshold"),
+        ("model.horizon", 5, "model.horizon"),
+        ("extraction", [], "extraction"),
+        ("extraction.rad.params", ["x"], "extraction.rad.params"),
+        ("card", "x", "card"),
+        ("nomogram", {"a": 1}, "nomogram"),
+        ("domain", "junk", "domain"),
+        ("domain.distribution.names", [1, 2], r"domain.distribution.names\[0\]"),
+        ("domain.distribution.center", [0.0], "domain.distribution.center"),
+        ("domain.distribution.loadings", [[1.0]], r"domain.distribution.loadings\[0\]"),
+        ("domain.distribution.scale", [0.0, 1.0], "domain.distribution"),
+        ("domain.distribution.noise", "x", "domain.distribution.noise"),
+        ("domain.imaging.rad.spacing_low", [1.0], "domain.imaging.rad.spacing_low"),
+    ],
+)
+def test_each_field_of_a_signature_has_its_type(tmp_path: Path, field: str, value: Any, place: str) -> None:
+    def change(content: Any) -> None:
+        *way, last = field.split(".")
+        for step in way:
+            content = content[int(step) if isinstance(content, list) else step]
+        content[int(last) if isinstance(content, list) else last] = value
+
+    with pytest.raises(FileError, match=f"is damaged: {place} .*"):
+        load_signature(forged(tmp_path / "model.rk", change))
+
+
+def test_a_pipe_or_a_device_is_no_signature(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "model.rk")
+    for path in (tmp_path / "model.rk", "/dev/zero"):
+        with pytest.raises(FileError, match="required: an ordinary file"):
+            load_signature(path)
+        for read in (RadiomicsExtractor.from_params, Study.from_yaml):
+            with pytest.raises(FileError, match="required: an ordinary file"):
+                read(path)
 
 
 # ------------------------------------------------------------------------------------------------------ nobody is named

@@ -18,6 +18,7 @@ from radiokit.models._calibration import Calibration
 from radiokit.study._domain import check_imaging, flag_unlike, join_texts, require_usable, resampled_axes
 from radiokit.study._frozen import Clinical, Frozen
 from radiokit.study._scores import number, score_from_plain
+from radiokit.study._signature_schema import check_content
 from radiokit.utils import Table, as_table, cell_text, level_key, read_bytes, write_text
 
 FORMAT = "radiokit signature"
@@ -257,11 +258,12 @@ def load_signature(path: str | os.PathLike[str]) -> FrozenSignature:
             f"{path} was changed after it was written (its checksum differs); get the file anew from its study."
         )
     try:
+        check_content(content)
         model = _model(content["model"])
         require_usable(model)
         parts = (content["extraction"], content["card"], content["nomogram"], content.get("domain", {}))
         return FrozenSignature(model, *parts)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise FileError(f"{path} is damaged: {error}.") from error
 
 
