@@ -13,7 +13,7 @@ from scipy.stats import t as student
 from radiokit.exceptions import InputError
 from radiokit.stats._inputs import FloatArray, check_level, check_magnitude, check_score, normal_quantile
 from radiokit.stats._results import Result
-from radiokit.stats._wald import wald
+from radiokit.stats._wald import wald, wald_if_any_spread
 from radiokit.utils import same_rows
 
 
@@ -218,8 +218,7 @@ def bland_altman(a: ArrayLike, b: ArrayLike, *, confidence_level: float = 0.95) 
     reach, loa_reach = t * sd / math.sqrt(n), t * sd * math.sqrt(1 / n + z**2 / (2 * (n - 1)))
     low, high = bias - z * sd, bias + z * sd
     slope, slope_p = _slope((x + y) / 2, d)
-    test = wald(bias, sd / math.sqrt(n), law=student(n - 1), confidence_level=confidence_level)
-    tested = sd > 0  # differences that are all alike say nothing of chance
+    test = wald_if_any_spread(bias, sd / math.sqrt(n), law=student(n - 1), confidence_level=confidence_level)
     return BlandAltman(
         bias=bias,
         sd=sd,
@@ -233,7 +232,7 @@ def bland_altman(a: ArrayLike, b: ArrayLike, *, confidence_level: float = 0.95) 
         loa_high_ci_high=high + loa_reach,
         slope=slope,
         slope_p_value=slope_p,
-        p_value=test.p_value if tested else math.nan,
+        p_value=test.p_value,
         n=n,
         confidence_level=float(confidence_level),
     )

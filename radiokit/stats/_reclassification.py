@@ -16,7 +16,7 @@ from radiokit.stats._auc import mean_variance
 from radiokit.stats._horizon import FollowUp, follow_up
 from radiokit.stats._inputs import FloatArray, check_probability
 from radiokit.stats._results import Result
-from radiokit.stats._wald import wald
+from radiokit.stats._wald import wald_if_any_spread
 from radiokit.utils import check_binary_target, is_survival_target, same_rows, spawn_seeds
 
 
@@ -242,7 +242,7 @@ def integrated_discrimination(
         gain_nonevents=float(down.mean()),
         relative=_ratio(idi, slope),
         se=se,
-        **vars(wald(idi, se, confidence_level=confidence_level)),
+        **vars(wald_if_any_spread(idi, se, confidence_level=confidence_level)),
         confidence_level=float(confidence_level),
     )
 
@@ -376,7 +376,7 @@ def _nri(shares: Shares, variances: tuple[float, float, float], confidence_level
         nri_events=up - down,
         nri_nonevents=down_free - up_free,
         se=se,
-        **vars(wald(nri, se, confidence_level=confidence_level)),
+        **vars(wald_if_any_spread(nri, se, confidence_level=confidence_level)),
         se_events=math.sqrt(variances[0]),
         se_nonevents=math.sqrt(variances[1]),
         up_events=up,

@@ -14,7 +14,7 @@ from radiokit.stats._censoring import kaplan_meier_product, life_table
 from radiokit.stats._inputs import FloatArray, normal_quantile
 from radiokit.stats._results import Result
 from radiokit.stats._survival_inputs import check_groups, check_times, check_times_events, each_group
-from radiokit.stats._wald import wald
+from radiokit.stats._wald import wald_if_any_spread
 from radiokit.utils import same_rows
 
 
@@ -167,17 +167,13 @@ def rmst_difference(y: Any, groups: ArrayLike, *, tau: float, confidence_level: 
         raise InputError(f"groups holds {len(table)} groups; required: two. For more, compare pairs or use rmst.")
     difference = float(table["rmst"][1] - table["rmst"][0])
     se = float(np.hypot(table["se"][0], table["se"][1]))
-    test = wald(difference, se, confidence_level=confidence_level)
-    judged = se > 0  # without an event in either group nothing was compared
+    test = wald_if_any_spread(difference, se, confidence_level=confidence_level)
     return RMSTDifference(
         group_a=table["group"][0],
         group_b=table["group"][1],
         difference=difference,
         se=se,
-        ci_low=test.ci_low,
-        ci_high=test.ci_high,
-        statistic=test.statistic if judged else np.nan,
-        p_value=test.p_value if judged else np.nan,
+        **vars(test),
         tau=float(tau),
         confidence_level=float(confidence_level),
     )

@@ -9,7 +9,7 @@ its test is NaN as well, not p = 0.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from scipy import stats
@@ -55,6 +55,12 @@ def wald(
         ci_low=estimate - margin if known else math.nan,
         ci_high=estimate + margin if known else math.nan,
     )
+
+
+def wald_if_any_spread(estimate: float, se: float, *, confidence_level: float, law: Any = stats.norm) -> Wald:
+    """As `wald`, where no spread means that nothing was compared: then there is no test, even of equals."""
+    test = wald(estimate, se, confidence_level=confidence_level, law=law)
+    return test if se > 0 else replace(test, statistic=math.nan, p_value=math.nan)
 
 
 def ratio_to_se(estimate: float, se: float) -> float:
