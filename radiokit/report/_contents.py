@@ -117,13 +117,13 @@ TABLES = {
     "leak_guards": Entry("safeguards", "Safeguards against leaks"),
     "confounding": Entry("safeguards", "Correlation of scores with volume and differences between centres"),
 }
-# Shown as a figure, with its numbers among the files of the study.
+# Shown as a figure, whose title begins so, with its numbers among the files of the study.
 FIGURES = {
     "flow": ("patients", "Patient flow"),
     "funnel": ("features", "Feature selection"),
-    "decision_curve": ("usefulness", "Decision curves"),
-    "decision_curve_survival": ("survival", "Decision curves at the horizon"),
-    "kaplan_meier": ("survival", "Kaplan-Meier curves"),
+    "decision_curve": ("usefulness", "Decision curve"),
+    "decision_curve_survival": ("survival", "Decision curve at the horizon"),
+    "kaplan_meier": ("survival", "Kaplan-Meier"),
     "calibration_curve": ("calibration", "Bias-corrected calibration"),
     "attributions": ("effects", "Contributions"),
 }
