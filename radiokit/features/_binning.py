@@ -58,8 +58,15 @@ def bin_by_width(values: np.ndarray, width: float) -> GreyLevels:
     return _digitise(values, edges)
 
 
+def require_levels(count: int) -> None:
+    """Refuse more bins than any image has grey levels."""
+    if count > MAX_LEVELS:
+        raise ParameterError(f"{count:.3g} bins (FixedBinCount, binCount); required: at most {MAX_LEVELS:,}.")
+
+
 def bin_by_count(values: np.ndarray, count: int) -> GreyLevels:
     """`count` bins of equal width from minimum to maximum; the maximum belongs to the last (``binCount``)."""
+    require_levels(count)
     edges = np.histogram_bin_edges(values, int(count))
     edges[-1] += 1
     return _digitise(values, edges)

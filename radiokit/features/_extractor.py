@@ -21,6 +21,7 @@ from radiokit.features._plan import (
     as_families,
     as_measured,
     as_optional,
+    as_shift,
     build_pipeline,
 )
 from radiokit.features._pyradiomics_params import arguments_of, load_params, params_of, say_voxel_setting
@@ -197,7 +198,7 @@ class RadiomicsExtractor(CaseTransformer):
             aggregation=self.aggregation,
             texture=as_optional("texture", self.texture, TextureOptions) or TextureOptions(),
             region=as_optional("region", self.region, RegionRules) or RegionRules(),
-            voxel_array_shift=self.voxel_array_shift,
+            voxel_array_shift=as_shift(self.voxel_array_shift),
         )
 
     def _pipeline(self) -> Pipeline:

@@ -11,13 +11,21 @@ import numpy as np
 
 from radiokit.exceptions import DataWarning, ParameterError
 from radiokit.features import _histogram, _ibsi_texture, _ivh, _local_intensity, _morphology, _statistics
+from radiokit.features._admissible import (
+    Prepared,
+    as_measurable,
+    defined,
+    provenance,
+    require_extent,
+    require_finite,
+    without_infinite,
+)
 from radiokit.features._histogram import Histogram
 from radiokit.features._ibsi_levels import Bounds, grey_levels, intensity_volume
 from radiokit.features._ibsi_texture import AGGREGATIONS, IbsiTexture, border_distance
 from radiokit.features._local_intensity import Peaks
 from radiokit.features._morphology import Morphology
 from radiokit.features._plan import Discretization, Measured, Plan, as_discretization
-from radiokit.features._pyradiomics import Prepared, _provenance, _require_extent, _require_finite, _warn_undefined
 from radiokit.features._region import Region
 from radiokit.features._statistics import Sample
 from radiokit.filters import Original
@@ -87,17 +95,18 @@ class IbsiPipeline:
         if set(self.families) - {"morphology"}:
             for measured in self.plan.filters:
                 for name, volume in measured.filter.images_in(ready.image, _around(ready)):
-                    row = self._measure_image(region, volume.array, measured, border, aggregation)
-                    found |= {f"{name}_{feature}": value for feature, value in row.items()}
-        _warn_undefined(found)
-        return CaseResult(dict.fromkeys(self.names, np.nan) | found, _provenance(image, mask, ready))
+                    if defined(name, region.pick(volume.array)):
+                        row = self._measure_image(region, volume.array, measured, border, aggregation)
+                        found |= {f"{name}_{feature}": value for feature, value in row.items()}
+        return CaseResult(dict.fromkeys(self.names, np.nan) | without_infinite(found), provenance(image, mask, ready))
 
     def prepare(self, image: Volume, mask: Mask) -> Prepared:
         """Carry out everything that comes before filtering."""
         plan, rules, how = self.plan, self.plan.region, self.plan.resampling
+        image = as_measurable(image)
         plain = all(isinstance(m.filter, Original) for m in plan.filters)
         far = "local_intensity" in self.families
-        _require_finite(image, mask, everywhere=not plain or far or how is not None or plan.normalization is not None)
+        require_finite(image, mask, everywhere=not plain or far or how is not None or plan.normalization is not None)
         if plan.normalization is not None:
             image = standardize(image, scale=plan.normalization.scale, outlier_sigma=plan.normalization.outlier_sigma)
         if how is not None:
@@ -110,7 +119,7 @@ class IbsiPipeline:
                 anti_aliasing=how.anti_aliasing,
             )
             image = image.with_array(np.rint(image.array)) if how.round_intensities else image
-        box = _require_extent(mask, rules.minimum_dimensions, rules.minimum_size)
+        box = require_extent(mask, rules.minimum_dimensions, rules.minimum_size)
         if plan.resegmentation is None:
             return Prepared(image, mask, mask, box)
         limits = plan.resegmentation

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from radiokit.exceptions import ParameterError
-from radiokit.features._binning import MAX_LEVELS, GreyLevels
+from radiokit.features._binning import MAX_LEVELS, GreyLevels, require_levels
 from radiokit.features._ivh import IntensityVolume
 from radiokit.features._settings import FixedBinCount, FixedBinWidth
 
@@ -81,6 +81,7 @@ def _origin(x: np.ndarray, binning: FixedBinWidth, bounds: Bounds) -> float:
 
 
 def _by_count(x: np.ndarray, count: int) -> GreyLevels:
+    require_levels(count)
     low, high = float(x.min()), float(x.max())
     if low == high:
         return GreyLevels(np.ones(x.size, dtype=np.int64), 1)

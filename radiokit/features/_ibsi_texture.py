@@ -31,7 +31,7 @@ from radiokit.features import _glcm, _ngtdm
 from radiokit.features._binning import GreyLevels
 from radiokit.features._glcm import JointProbability
 from radiokit.features._matrices._counts import CountMatrix
-from radiokit.features._matrices._lattice import directions
+from radiokit.features._matrices._lattice import directions, require_visits
 from radiokit.features._matrices._neighbours import count_dependent, sum_neighbours
 from radiokit.features._matrices._pairs import cooccurrence
 from radiokit.features._matrices._runs import run_lengths
@@ -168,7 +168,7 @@ class IbsiTexture:
         options: TextureOptions,
     ) -> None:
         self.region, self.levels, self.border = region, levels, border
-        self.alpha = int(options.gldm_alpha)
+        self.alpha = options.alpha
         distances = options.distances
         dimension, combination = aggregation.split("_")
         self.flat = dimension != "3D"
@@ -179,7 +179,9 @@ class IbsiTexture:
         shape = region.mask.shape
         apart = np.concatenate([self.near * d for d in sorted(set(distances))])
         self.pair_offsets = apart[(np.abs(apart) < shape).all(axis=1)]  # others lead out of the region from anywhere
-        self.offsets = directions(shape, range(1, max(distances) + 1), flat_axis=flat_axis)
+        radius = min(max(distances), max(shape))
+        self.offsets = directions(shape, range(1, radius + 1), flat_axis=flat_axis)
+        require_visits(region.n_voxels, len(self.offsets), distances)
         cuts = self.lattice.starts if dimension == "2D" else np.array([0, region.n_voxels])
         self.parts = [slice(a, b) for a, b in pairwise(cuts) if b > a]
 

@@ -28,6 +28,7 @@ from radiokit.features._pyradiomics import PyradiomicsPipeline
 from radiokit.features._pyradiomics_params import arguments_of, load_params, voxel_arguments
 from radiokit.features._texture import direction_lengths, pair_weights
 from radiokit.filters import Filter, LoG, Scene, Wavelet, as_filter, pyradiomics_images, pyradiomics_names
+from radiokit.preprocessing._budget import by, require
 from radiokit.utils import one_thread, parallel_map
 
 BATCH = 64  # neighbourhoods at a time: their matrices fit into the cache of a core
@@ -130,6 +131,7 @@ def feature_maps(
     voxels = np.argwhere(inside)
     z, y, x = (0 if axis == pipeline.flat_axis else radius for axis in range(3))
     reach = (z, y, x)
+    _require(len(voxels), reach, plan, len(features))
     columns: dict[str, np.ndarray] = {}
     for measured in plan.filters:
         bins = as_discretization(plan.discretization if measured.discretization is None else measured.discretization)
@@ -157,6 +159,20 @@ def feature_maps(
                     columns[f"{name}_{family}_{feature}"] = column
     empty = np.full(len(voxels), np.nan)  # an image that could not be made has said so
     return FeatureMaps(ready.image, ready.mask.array, {name: columns.get(name, empty) for name in features}, outside)
+
+
+def _require(n_voxels: int, reach: tuple[int, int, int], plan: Plan, n_features: int) -> None:
+    """Refuse neighbourhoods that are too large for a batch of them, or for all voxels of the region."""
+    window = tuple(2 * r + 1 for r in reach)
+    size = float(np.prod(window))
+    textures = [measured.texture or plan.texture for measured in plan.filters]
+    n_offsets = max(len(directions(window, options.distances)) for options in textures)
+    require(
+        f"Maps with neighbourhoods of {by(window)} voxels (radius, kernelRadius) around {n_voxels:,} voxels",
+        memory=BATCH * size * (16 + 24 * n_offsets) + 16.0 * n_voxels * n_features,
+        operations=2 * n_voxels * size * n_offsets,
+        instead="Use a smaller radius, shorter distances, or a coarser grid.",
+    )
 
 
 @dataclass(frozen=True)
@@ -248,7 +264,7 @@ def _batch(
     elif family == "glszm":
         matrix = patch_zones(levels, near)
     else:
-        matrix = patch_dependence(levels, offsets, int(np.floor(options.gldm_alpha)))
+        matrix = patch_dependence(levels, offsets, options.alpha)
     return _by_voxel(matrix, field, family, formulas, len(voxels))
 
 

@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
+from radiokit.preprocessing._budget import require
 from radiokit.utils._jit import compiled
 
 
@@ -60,6 +61,11 @@ class ToneDifference:
     @cached_property
     def pairs(self) -> tuple[float, float, float, float]:
         """Sums over pairs of levels, see `_sum_over_pairs`."""
+        require(
+            f"The NGTDM of {len(self.i):,} grey levels",
+            operations=10.0 * len(self.i) ** 2,
+            instead="Use wider bins, or fewer.",
+        )
         return _sum_over_pairs(self.i, self.p, self.s)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from radiokit.exceptions import ParameterError
 
+MOST_LEVELS = 2**30
 WEIGHTING_NORMS = (None, "manhattan", "euclidean", "infinity", "no_weighting")
 
 
@@ -43,10 +45,17 @@ class TextureOptions:
     gldm_alpha: float = 0.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "distances", tuple(int(d) for d in self.distances))
-        if not self.distances or min(self.distances) < 1:
+        if not self.distances or any(d != int(d) or d < 1 for d in self.distances):
             raise ParameterError(f"distances={self.distances!r}; required: whole numbers of at least 1.")
+        object.__setattr__(self, "distances", tuple(int(d) for d in self.distances))
+        if not isinstance(self.gldm_alpha, int | float) or not math.isfinite(self.gldm_alpha):
+            raise ParameterError(f"gldm_alpha={self.gldm_alpha!r}; required: a finite number.")
         if self.force2d_dimension not in (0, 1, 2):
             raise ParameterError(f"force2d_dimension={self.force2d_dimension!r}; required: 0, 1 or 2 (z, y, x).")
         if self.weighting_norm not in WEIGHTING_NORMS:
             raise ParameterError(f"weighting_norm={self.weighting_norm!r}; required: one of {WEIGHTING_NORMS}.")
+
+    @property
+    def alpha(self) -> int:
+        """Whole levels by which dependent neighbours may differ; more than there are levels is all of them."""
+        return int(min(math.floor(self.gldm_alpha), MOST_LEVELS))

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from radiokit.exceptions import ParameterError
 from radiokit.features._measure import TextureOptions
 from radiokit.features._settings import (
+    LARGEST,
     FixedBinCount,
     FixedBinWidth,
     Normalization,
@@ -52,6 +53,8 @@ class Measured:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "filter", as_filter(self.filter))
+        if self.voxel_array_shift is not None:
+            as_shift(self.voxel_array_shift)
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,13 @@ def as_discretization(what: Any) -> dict[str, Discretization | None]:
     if by_family.setdefault("default", FixedBinWidth(25)) is None:
         raise ParameterError("discretization is None; required: FixedBinWidth(width) or FixedBinCount(count).")
     return by_family
+
+
+def as_shift(value: Any) -> float:
+    """Return a number that can be added to intensities."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
+        raise ParameterError(f"voxel_array_shift={value!r}; required: a number of magnitude at most {LARGEST:g}.")
+    return value
 
 
 def as_optional(name: str, value: Any, kind: type) -> Any:

@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from radiokit.exceptions import DataWarning, InputError, MaskError, ParameterError
+from radiokit.exceptions import ParameterError
+from radiokit.features._admissible import (
+    Prepared,
+    as_measurable,
+    defined,
+    provenance,
+    require_extent,
+    require_finite,
+    without_infinite,
+)
+from radiokit.features._binning import MAX_LEVELS
 from radiokit.features._measure import ALL_FEATURES, DEPRECATED_FEATURES, measure_image, measure_shape
 from radiokit.features._plan import Discretization, Measured, Plan, as_discretization
 from radiokit.features._region import Region
-from radiokit.features._settings import Resampling
-from radiokit.filters import Original, Scene, pyradiomics_images, pyradiomics_names
+from radiokit.features._settings import FixedBinWidth, Resampling
+from radiokit.filters import Original, Scene, Wavelet, pyradiomics_images, pyradiomics_names
 from radiokit.io import Mask, Volume
 from radiokit.preprocessing import bounding_box, crop, resample_around, resegment, standardize
-from radiokit.preprocessing._crop import Box
 from radiokit.utils import CaseResult
 
 SHAPES = ("shape", "shape2D")
 Classes = dict[str, tuple[str, ...] | None]
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """An image ready to be filtered and measured."""
-
-    image: Volume
-    whole: Mask  # the region before resegmentation, whose shape is measured
-    mask: Mask  # the region that is measured
-    box: Box
 
 
 class PyradiomicsPipeline:
@@ -78,13 +76,39 @@ class PyradiomicsPipeline:
         scene = Scene(ready.image, ready.mask, ready.box, self.flat_axis)
         if any(c not in SHAPES for c in self.classes):
             for measured in self.plan.filters:
+                self._require_levels(measured, scene, region)
                 for name, values in pyradiomics_images(measured.filter, scene):
-                    if _defined(name, region.pick(values)):
+                    if defined(name, region.pick(values)):
                         row = self._measure_image(region, values, measured)
                         found.update({f"{name}_{feature}": value for feature, value in row.items()})
-        _warn_undefined(found)
         # An image that could not be made or is not defined has said so; its columns are NaN.
-        return CaseResult(dict.fromkeys(self.names, np.nan) | found, _provenance(image, mask, ready))
+        return CaseResult(dict.fromkeys(self.names, np.nan) | without_infinite(found), provenance(image, mask, ready))
+
+    def _require_levels(self, measured: Measured, scene: Scene, region: Region) -> None:
+        """Refuse a wavelet whose smoothest image has too many grey levels, before its other images are measured.
+
+        Each level multiplies intensities by up to the square root of 2 along each axis.
+        """
+        kind, own = measured.filter, measured.discretization
+        if not isinstance(kind, Wavelet):
+            return
+        bins = self.plan.discretization if own is None else as_discretization(own)
+        widths = [b.width for b in bins.values() if isinstance(b, FixedBinWidth)]
+        smooth = "L" * (3 if self.flat_axis is None else 2)
+        depth = kind.level + kind.start_level
+        gain = 2.0 ** (len(smooth) * depth / 2)
+        peak = float(np.abs(scene.image.array[scene.box].astype(float)).max())
+        if not widths or kind.subband not in (None, smooth) or peak * gain / min(widths) <= MAX_LEVELS:
+            return
+        deepest = replace(kind, level=1, start_level=depth - 1, subband=smooth)
+        ((_, values),) = pyradiomics_images(deepest, scene)
+        spread = float(np.ptp(region.pick(values).astype(float)))
+        if not spread / min(widths) <= MAX_LEVELS:
+            raise ParameterError(
+                f"{depth} levels of {kind.wavelet} wavelets multiply intensities by up to {gain:.2g}: bins of width "
+                f"{min(widths):g} make {spread / min(widths):.3g} grey levels of wavelet-{smooth}; required: at most "
+                f"{MAX_LEVELS:,}. Use fewer levels, or FixedBinCount (binCount)."
+            )
 
     def _measure_image(self, region: Region, values: np.ndarray, measured: Measured) -> dict[str, float]:
         plan = self.plan
@@ -107,7 +131,8 @@ class PyradiomicsPipeline:
     def prepare(self, image: Volume, mask: Mask) -> Prepared:
         """Carry out everything that comes before filtering."""
         plan, rules = self.plan, self.plan.region
-        _require_finite(image, mask, everywhere=self._looks_beyond_the_region)
+        image = as_measurable(image)
+        require_finite(image, mask, everywhere=self._looks_beyond_the_region)
         if plan.normalization is not None:
             image = standardize(image, scale=plan.normalization.scale, outlier_sigma=plan.normalization.outlier_sigma)
         if plan.resampling is not None:
@@ -115,12 +140,12 @@ class PyradiomicsPipeline:
         elif rules.pre_crop:
             box = bounding_box(mask)
             image, mask = crop(image, box, padding=rules.padding), crop(mask, box, padding=rules.padding)
-        box = _require_extent(mask, rules.minimum_dimensions, rules.minimum_size)
+        box = require_extent(mask, rules.minimum_dimensions, rules.minimum_size)
         if plan.resegmentation is None:
             return Prepared(image, mask, mask, box)
         how = plan.resegmentation
         smaller = resegment(image, mask, range=how.range, outlier_sigma=how.outlier_sigma, mode=how.mode)
-        box = _require_extent(smaller, rules.minimum_dimensions, rules.minimum_size)
+        box = require_extent(smaller, rules.minimum_dimensions, rules.minimum_size)
         # As pyradiomics: the shape of the region before resegmentation, cut to the box after it.
         return Prepared(image, smaller if how.shape else mask, smaller, box)
 
@@ -194,75 +219,3 @@ def _by_binning(
         if name not in SHAPES:
             groups.setdefault(given.get(name, given["default"]), {})[name] = features
     return list(groups.items())
-
-
-def _require_finite(image: Volume, mask: Mask, *, everywhere: bool) -> None:
-    """Refuse NaN and infinite voxels wherever they would reach a feature."""
-    if image.array.dtype.kind != "f":
-        return
-    values = image.array[mask.array] if image.shape == mask.shape else image.array
-    inside = int(values.size - np.count_nonzero(np.isfinite(values)))
-    where, bad = "inside the region", inside
-    if not bad and everywhere:
-        where, bad = "of the image", int(image.array.size - np.count_nonzero(np.isfinite(image.array)))
-    if bad:
-        raise InputError(
-            f"{bad} voxels {where} are NaN or infinite; features need finite values"
-            + ("" if inside else ", and filters, resampling and normalisation reach beyond the region")
-            + ". Export the image again, give these voxels a value, or take them out of the mask."
-        )
-
-
-def _require_extent(mask: Mask, minimum_dimensions: int, minimum_size: int | None) -> Box:
-    """Return the box of the region, or say why it cannot be measured."""
-    box = bounding_box(mask)
-    n_voxels = int(np.count_nonzero(mask.array[box]))
-    long_axes = sum(s.stop - s.start > 1 for s in box)
-    if n_voxels == 1:
-        raise MaskError("The region holds 1 voxel; at least 2 are required, since nothing varies within one.")
-    if long_axes < minimum_dimensions:
-        raise MaskError(
-            f"The region is longer than one voxel along {long_axes} of 3 axes; required: {minimum_dimensions} "
-            "(RegionRules(minimum_dimensions=...), minimumROIDimensions in a parameter file)."
-        )
-    if minimum_size is not None and n_voxels <= minimum_size:
-        raise MaskError(
-            f"The region holds {n_voxels} voxels; required: more than {minimum_size} (RegionRules(minimum_size=...), "
-            "minimumROISize in a parameter file)."
-        )
-    return box
-
-
-def _defined(name: str, values: np.ndarray) -> bool:
-    """Tell whether a filtered image has a value in every voxel of the region; its features are NaN where not."""
-    lost = int(values.size - np.count_nonzero(np.isfinite(values)))
-    if lost:
-        warnings.warn(
-            f"{name} is not defined in {lost} of {values.size} voxels of the region; its features are NaN.",
-            DataWarning,
-            stacklevel=4,
-        )
-    return not lost
-
-
-def _warn_undefined(found: Mapping[str, float]) -> None:
-    """Say which features are not defined for this region; they stay NaN."""
-    lost = [name for name, value in found.items() if not np.isfinite(value)]
-    if lost:
-        some = ", ".join(lost[:4]) + (f", ... ({len(lost)} in all)" if len(lost) > 4 else "")
-        warnings.warn(f"Features that are not defined for this region are NaN: {some}.", DataWarning, stacklevel=3)
-
-
-def _provenance(image: Volume, mask: Mask, ready: Prepared) -> dict[str, Any]:
-    z, y, x = ready.image.spacing
-    return {
-        "label": mask.metadata.get("label"),
-        "n_voxels": int(np.count_nonzero(mask.array)),
-        "n_voxels_measured": int(np.count_nonzero(ready.mask.array[ready.box])),
-        "modality": str(image.metadata.get("modality") or ""),
-        "image_shape": " ".join(map(str, image.shape)),
-        **{f"image_spacing_{axis}": size for axis, size in zip("zyx", image.spacing, strict=True)},
-        "spacing_z": z,
-        "spacing_y": y,
-        "spacing_x": x,
-    }

@@ -26,9 +26,15 @@ INTERPOLATORS = {
 RESEGMENTATION_MODES = ("absolute", "relative", "sigma")
 
 
+# Beyond it squares and fourth powers leave the range of numbers, and features would be infinite.
+LARGEST = 1e30
+
+
 def _positive(owner: str, name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not (math.isfinite(value) and value > 0):
         raise ParameterError(f"{owner}({name}={value!r}); required: a number above 0.")
+    if value > LARGEST:
+        raise ParameterError(f"{owner}({name}={value!r}); required: a number of at most {LARGEST:g}.")
 
 
 def _one_of(owner: str, name: str, value: Any, known: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from radiokit.features._binning import GreyLevels
 from radiokit.features._glcm import JointProbability
 from radiokit.features._matrices._counts import CountMatrix
+from radiokit.features._matrices._lattice import require_visits
 from radiokit.features._matrices._neighbours import count_dependent, sum_neighbours
 from radiokit.features._matrices._pairs import cooccurrence
 from radiokit.features._matrices._runs import run_lengths
@@ -36,6 +37,7 @@ class Texture:
         flat_axis = options.force2d_dimension if options.force2d else None
         self.flat_axis = flat_axis
         self.offsets = region.directions(options.distances, flat_axis)
+        require_visits(region.n_voxels, len(self.offsets), options.distances)
         self.lattice = region.lattice(max(options.distances))
         self.steps = self.lattice.steps(self.offsets)
 
@@ -79,8 +81,7 @@ class Texture:
     @cached_property
     def gldm(self) -> CountMatrix:
         """Numbers of dependent neighbours, plus one."""
-        alpha = int(np.floor(self.options.gldm_alpha))
-        found = count_dependent(self.field, self.lattice.rows, self.steps, alpha)
+        found = count_dependent(self.field, self.lattice.rows, self.steps, self.options.alpha)
         return CountMatrix.from_events([(self.levels.level, found + 1)])
 
     @cached_property

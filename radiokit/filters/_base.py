@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from radiokit.exceptions import ParameterError
 from radiokit.io import Volume
+from radiokit.preprocessing._budget import by, require
 
 Box = tuple[slice, slice, slice]
 BOUNDARIES = ("zero", "nearest", "periodic", "mirror")
 DIMENSIONS = ("2D", "3D")
+LARGEST = 1e30
 POOLINGS = ("max", "mean", "min")
 
 
@@ -131,6 +133,22 @@ def check_positive(owner: str, name: str, value: float) -> None:
     """Raise ParameterError unless `value` is a finite number above 0."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         raise ParameterError(f"{owner}({name}={value!r}); required: a number above 0.")
+    if value > LARGEST:
+        raise ParameterError(f"{owner}({name}={value!r}); required: a number of at most {LARGEST:g}.")
+
+
+def require_taps(kind: Filter, shape: Sequence[int], taps: Sequence[float], *, passes: int = 1) -> None:
+    """Refuse a separable kernel, of so many taps along each axis, that is too large for the machine.
+
+    `passes`: how often the kernel, or another of its size, goes over the image.
+    """
+    voxels = float(np.prod(shape, dtype=float))
+    require(
+        f"{kind!r}, a kernel of {by(taps)} voxels on an image of {by(shape)},",
+        memory=8 * (3 * voxels + 4 * sum(taps)),
+        operations=2 * voxels * sum(taps) * passes,
+        instead="Use a smaller kernel, or a coarser grid.",
+    )
 
 
 def tag(value: float) -> str:

@@ -13,6 +13,7 @@ from radiokit.filters._base import BOUNDARIES, POOLINGS, Filter, check_choice, c
 from radiokit.filters._fourier import continued
 from radiokit.filters._separable import Array, pool
 from radiokit.io import Volume
+from radiokit.preprocessing._budget import by, require
 
 REACH = 7.0  # the kernel ends where the envelope is below exp(-24)
 
@@ -137,9 +138,21 @@ class Gabor(Filter):
                     "ones. Resample, or leave orthogonal_planes off."
                 )
             planes = np.moveaxis(array, axis, 0)
+            self._require(planes.shape, self._edge(columns))
             spectrum = _Spectrum(planes, self._edge(columns), self.boundary)
             for theta in self.orientations:
                 yield np.moveaxis(np.abs(spectrum.convolve(self._kernel(theta, spectrum.reach, columns))), 0, axis)
+
+    def _require(self, shape: tuple[int, ...], edge: int) -> None:
+        """Refuse slices that are too large with their padding; the spectrum, a response and a copy are held."""
+        padded = (shape[0], *(n + 2.0 * edge for n in shape[1:]))
+        pixels = float(np.prod(padded))
+        require(
+            f"{self!r}, slices of {by(padded)} voxels with their padding,",
+            memory=16 * 3 * pixels,
+            operations=50 * pixels * len(self.orientations),
+            instead="Use a smaller sigma, or a coarser grid.",
+        )
 
     def _edge(self, pixel: float) -> int:
         return int(REACH * self.sigma / pixel / min(self.gamma, 1) + 0.5)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from radiokit.exceptions import ParameterError
-from radiokit.filters._base import BOUNDARIES, DIMENSIONS, POOLINGS, Filter, check_choice
+from radiokit.filters._base import BOUNDARIES, DIMENSIONS, POOLINGS, Filter, check_choice, require_taps
 from radiokit.filters._separable import SCIPY_MODES, convolve, distinct, pool, rotations, turned
 from radiokit.io import Volume
 
@@ -125,6 +125,7 @@ class Laws(Filter):
         responses = (convolve(array, turned(kernels, t), axes, self.boundary) for t in distinct(turns, kernels))
         response = pool(responses, self.pooling)
         if self.energy_distance is not None:
+            require_taps(self, volume.shape, [2 * self.energy_distance + 1], passes=0)
             from scipy import ndimage
 
             edge = 2 * self.energy_distance + 1

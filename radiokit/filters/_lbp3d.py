@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from radiokit.exceptions import ParameterError
 from radiokit.filters._base import Filter, check_positive
 from radiokit.io import Volume
+from radiokit.preprocessing._budget import require
 
+MOST_DEGREES = 86  # scipy's and pyradiomics' harmonics have no value beyond
 BATCH = 4096  # voxels at a time: a sphere of 42 samples each
 
 
@@ -49,6 +51,11 @@ class LBP3D(Filter):
     def __post_init__(self) -> None:
         check_positive("LBP3D", "levels", self.levels)
         check_positive("LBP3D", "radius", self.radius)
+        if self.levels > MOST_DEGREES:
+            raise ParameterError(
+                f"LBP3D(levels={self.levels!r}); required: at most {MOST_DEGREES} (lbp3DLevels): the factorials of "
+                "higher degrees leave the range of numbers, and 42 samples carry no more than a few."
+            )
         if self.subdivision not in range(6) or self.levels != int(self.levels):
             raise ParameterError(f"{self!r}; required: levels a whole number, subdivision a whole number from 0 to 5.")
 
@@ -85,6 +92,12 @@ class LBP3D(Filter):
         harmonics = self._harmonics(vertices)
         coefficients = ndimage.spline_filter(array, order=3, output=np.float64)
         voxels = np.argwhere(mask)
+        require(
+            f"{self!r}: harmonics of {self.levels} degrees at {len(vertices)} samples around {len(voxels):,} voxels",
+            memory=8.0 * (2 * array.size + len(voxels) * (self.levels + 4)),
+            operations=8.0 * len(voxels) * len(vertices) * self.levels**2,
+            instead="Use fewer levels, or a smaller subdivision.",
+        )
         out = np.empty((len(voxels), self.levels + 1))
         for start in range(0, len(voxels), BATCH):
             part = voxels[start : start + BATCH]

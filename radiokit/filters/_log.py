@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from radiokit.filters._base import BOUNDARIES, DIMENSIONS, Filter, check_choice, check_positive, tag
+from radiokit.filters._base import BOUNDARIES, DIMENSIONS, Filter, check_choice, check_positive, require_taps, tag
 from radiokit.filters._separable import Array, convolve
 from radiokit.io import Volume
 
@@ -93,6 +93,8 @@ class LoG(Filter):
             The response, float64.
         """
         axes = (0, 1, 2) if self.dimension == "3D" else (1, 2)
+        taps = [2 * self._edge(self.sigma / volume.spacing[axis]) + 1 for axis in axes]
+        require_taps(self, volume.shape, taps, passes=len(axes))
         pairs = [self._kernels(self.sigma / volume.spacing[axis]) for axis in axes]
         array = volume.array.astype(np.float64)
         total = np.zeros(array.shape)

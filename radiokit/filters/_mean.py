@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from radiokit.exceptions import ParameterError
-from radiokit.filters._base import BOUNDARIES, DIMENSIONS, Filter, check_choice, check_positive
+from radiokit.filters._base import BOUNDARIES, DIMENSIONS, Filter, check_choice, check_positive, require_taps
 from radiokit.filters._separable import SCIPY_MODES
 from radiokit.io import Volume
 
@@ -86,6 +86,7 @@ class Mean(Filter):
         """
         from scipy import ndimage
 
+        require_taps(self, volume.shape, [self.support], passes=0)
         size = (self.support if self.dimension == "3D" else 1, self.support, self.support)
         array = volume.array.astype(np.float64)
         yield self.names[0], volume.with_array(ndimage.uniform_filter(array, size, mode=SCIPY_MODES[self.boundary]))

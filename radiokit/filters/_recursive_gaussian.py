@@ -58,6 +58,9 @@ def laplacian_of_gaussian(
     """
     array = array.astype(np.result_type(array.dtype, np.float32), copy=False)  # exact, and few types to compile for
     total = np.zeros(array[box].shape, dtype=np.float32)
+    if not _holds(sigma / max(spacing)):
+        total.fill(np.nan)
+        return total
     axes = (2, 1, 0) if len(array) > 1 else (2, 1)  # ITK's order, x first: sums of rounded numbers depend on it
     for axis in axes:
         curved = recursion(sigma / spacing[axis], sigma, second_derivative=True)
@@ -68,6 +71,13 @@ def laplacian_of_gaussian(
                 part = _cut(_along(part, other, smooth), box, other)
         _add(total, part, 1.0 / spacing[axis] ** 2)
     return total
+
+
+def _holds(width: float) -> bool:
+    """Say whether the recursion has a value for a Gaussian of this many voxels: far below one it divides 0 by 0."""
+    with np.errstate(all="ignore"):
+        c = recursion(width, width, second_derivative=True)
+    return all(bool(np.isfinite(part).all()) for part in c)
 
 
 def _cut(array: np.ndarray, box: Box, axis: int) -> np.ndarray:

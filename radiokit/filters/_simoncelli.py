@@ -13,6 +13,7 @@ from radiokit.filters._fourier import Transfer, apply_transfer, radius
 from radiokit.filters._separable import Array
 from radiokit.io import Volume
 
+MOST_LEVELS = 64
 FAMILIES = ("simoncelli",)
 
 
@@ -55,8 +56,10 @@ class NonSeparableWavelet(Filter):
         check_choice("NonSeparableWavelet", "family", self.family, FAMILIES)
         check_choice("NonSeparableWavelet", "dimension", self.dimension, DIMENSIONS)
         check_choice("NonSeparableWavelet", "boundary", self.boundary, BOUNDARIES)
-        if self.level < 1 or self.level != int(self.level):
-            raise ParameterError(f"NonSeparableWavelet(level={self.level!r}); required: a whole number from 1 on.")
+        if not 1 <= self.level <= MOST_LEVELS or self.level != int(self.level):
+            raise ParameterError(
+                f"NonSeparableWavelet(level={self.level!r}); required: a whole number from 1 to {MOST_LEVELS}."
+            )
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from radiokit.exceptions import ParameterError
-from radiokit.filters._base import BOUNDARIES, DIMENSIONS, POOLINGS, Filter, check_choice, check_positive
+from radiokit.filters._base import BOUNDARIES, DIMENSIONS, POOLINGS, Filter, check_choice, check_positive, require_taps
 from radiokit.filters._separable import Array, Rotation, centred, convolve, distinct, pool, rotations, turned
 from radiokit.filters._stationary import band_names
 from radiokit.io import Volume
+
+MOST_LEVELS = 64
 
 
 @lru_cache(maxsize=32)
@@ -89,6 +91,8 @@ class Wavelet(Filter):
         check_choice("Wavelet", "dimension", self.dimension, DIMENSIONS)
         check_choice("Wavelet", "boundary", self.boundary, BOUNDARIES)
         check_positive("Wavelet", "level", self.level)
+        if self.level + self.start_level > MOST_LEVELS:
+            raise ParameterError(f"{self!r}; required: at most {MOST_LEVELS} levels.")
         if self.start_level < 0 or self.start_level != int(self.start_level) or self.level != int(self.level):
             raise ParameterError(f"{self!r}; required: whole numbers, level from 1 and start_level from 0 on.")
         if self.subband is not None and (not set(self.subband) <= {"L", "H"} or len(self.subband) not in (2, 3)):
@@ -141,6 +145,9 @@ class Wavelet(Filter):
         image : Volume
             The response, float64.
         """
+        taps = [float(analysis_taps(self.wavelet)[0].size) * (2**self.level - 1)] * len(self.subbands[0])
+        n_turns = len(rotations(len(taps))) if self.rotation_invariant else 1
+        require_taps(self, volume.shape, taps, passes=n_turns * len(self.subbands))
         array = volume.array.astype(np.float64)
         for name, band in zip(self.names, self.subbands, strict=True):
             levels = self._kernels(band)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from radiokit.exceptions import MaskError
 from radiokit.io import Mask, Volume
+from radiokit.preprocessing._budget import by, require
 
 ORDERS = {"nearest": 0, "linear": 1, "cubic": 3, "bspline": 3}
 
@@ -66,6 +67,8 @@ def resample_centred(
     old = np.array(image.spacing)
     new = np.array([o if n is None else float(n) for o, n in zip(old, spacing, strict=True)])
     factor = new / old
+    shape = np.array(image.shape, dtype=float)
+    _require(shape, np.ceil(shape / factor), new)
     size = np.ceil(np.array(image.shape) / factor - 1e-9).astype(int)
     start = ((np.array(image.shape) - 1) - (size - 1) * factor) / 2
     values = image.array.astype(float)
@@ -89,6 +92,17 @@ def resample_centred(
     return (
         Volume(moved(values, ORDERS[interpolator]), metadata=image.metadata, **grid),
         Mask(inside, metadata=mask.metadata, **grid),
+    )
+
+
+def _require(old: NDArray[np.float64], new: NDArray[np.float64], spacing: NDArray[np.float64]) -> None:
+    """Refuse a grid that does not fit: image, mask and one step between, and the weights of each axis, in double."""
+    voxels = float(np.prod(new))
+    require(
+        f"Resampling to {by(spacing)} mm, a grid of {by(new)} voxels,",
+        memory=8 * (3 * voxels + float(np.prod(old)) + float((old * new).sum())),
+        operations=2 * voxels * float(old.max()),
+        instead="Use a coarser spacing.",
     )
 
 

@@ -10,6 +10,7 @@ from radiokit.io import Mask, Volume, to_sitk
 from radiokit.io._geometry import on_grid_of
 from radiokit.io._sitk import indices_at, positions
 from radiokit.preprocessing._bspline import can_interpolate, interpolate_cubic
+from radiokit.preprocessing._budget import by, require
 from radiokit.preprocessing._crop import Box, bounding_box, crop
 from radiokit.preprocessing._grids import Grid, nearest, resampler
 
@@ -95,6 +96,13 @@ def resample_around(
     start, stop = np.array([s.start for s in box]), np.array([s.stop for s in box])
     first = np.maximum(np.floor((start - 0.5) * ratio - padding), 0)
     last = np.minimum(np.ceil((stop - 0.5) * ratio + padding), np.ceil(np.array(mask.shape) * ratio) - 1)
+    n_voxels = float(np.prod(last - first + 1))
+    require(
+        f"Resampling to {by(new)} mm, {by(last - first + 1)} voxels around the region,",
+        memory=16 * n_voxels,
+        operations=100 * n_voxels,
+        instead="Use a coarser spacing, or a smaller padding.",
+    )
     corner = 0.5 * (new - old) / old + first / ratio
     grid = Grid.of(mask)
     nx, ny, nz = (last - first + 1).astype(int)[::-1].tolist()

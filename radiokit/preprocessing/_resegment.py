@@ -85,5 +85,6 @@ def _threshold(bound: float, values: np.ndarray, mode: str) -> float:
     if mode == "relative":
         return values.max() * bound
     if mode == "sigma":
-        return values.mean() + values.std() * bound
+        with np.errstate(over="ignore"):  # a bound beyond all numbers keeps everything
+            return values.mean() + values.std() * bound
     raise ParameterError(f"mode={mode!r}; required: 'absolute', 'relative' or 'sigma'.")

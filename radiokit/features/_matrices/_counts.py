@@ -8,10 +8,14 @@ from functools import cached_property
 
 import numpy as np
 
+from radiokit.preprocessing._budget import require
 from radiokit.utils._jit import compiled
 
 # Above this size a table of all cells gives way to sorting: thousands of grey levels need it.
 TABLE_BYTES = 32 * 2**20
+MOST_TABLE_BYTES = 2**30
+TIMES_HELD = 4  # counts, probabilities, and what a formula makes of them
+ADVICE = "Use wider bins, fewer bins, or fewer and shorter distances."
 
 
 @dataclass(frozen=True)
@@ -43,16 +47,21 @@ class CountMatrix:
         """Count pairs (i, j), a sequence of pairs of arrays for each matrix; pairs with a 0 are no event."""
         width = 1 + max((int(j.max()) for _, j in events if j.size), default=0)
         height = 1 + max((int(i.max()) for i, _ in events if i.size), default=0)
-        if width * height <= 4 * sum(i.size for i, _ in events):  # counting beats sorting
+        n_events = sum(i.size for i, _ in events)
+        if width * height <= 4 * n_events and 4 * len(events) * width * height <= MOST_TABLE_BYTES:
+            # Counting beats sorting.
             table = np.zeros((len(events), height, width), dtype=np.uint32)
             for cells, (i, j) in zip(table, events, strict=True):
                 _tally(i, j, cells)
             return cls.from_table(table)
+        require(f"Sorting the {n_events:.3g} pairs of a texture matrix", memory=16 * n_events, instead=ADVICE)
         counted = []
         for i, j in events:
             keys = i.astype(np.int64) * width + j
             counted.append(np.unique(keys[(i > 0) & (j > 0)], return_counts=True))
         cells = np.unique(np.concatenate([keys for keys, _ in counted]))
+        size = f"{len(cells):,} cells in {len(counted):,} directions"
+        require(f"A texture matrix of {size}", memory=TIMES_HELD * 8 * len(counted) * len(cells), instead=ADVICE)
         n = np.zeros((len(counted), len(cells)))
         for row, (keys, counts) in zip(n, counted, strict=True):
             row[np.searchsorted(cells, keys)] = counts

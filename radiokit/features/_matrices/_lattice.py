@@ -7,6 +7,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
+from radiokit.preprocessing._budget import require
 from radiokit.utils._jit import compiled
 
 
@@ -28,6 +29,8 @@ def directions(shape: tuple[int, ...], distances: Sequence[int] = (1,), *, flat_
         Offsets (z, y, x) whose first component that is not zero is positive.
     """
     reach = max(distances)
+    cube = float(np.prod([2 * min(size - 1, reach) + 1 for size in shape]))
+    require(f"distances={tuple(distances)}, {cube:.3g} offsets,", memory=100 * cube, instead="Use shorter distances.")
     return _directions(tuple(min(size, reach + 1) for size in shape), tuple(distances), flat_axis)
 
 
@@ -40,6 +43,15 @@ def _directions(shape: tuple[int, ...], distances: tuple[int, ...], flat_axis: i
     offsets = offsets[np.isin(np.abs(offsets).max(axis=1), distances)]
     offsets.flags.writeable = False
     return offsets
+
+
+def require_visits(n_voxels: int, n_offsets: int, distances: Sequence[int]) -> None:
+    """Refuse neighbourhoods that are too large to be visited from every voxel, in GLCM, GLDM (NGLDM) and NGTDM."""
+    require(
+        f"distances={tuple(distances)}: {n_offsets:,} neighbours of {n_voxels:,} voxels",
+        operations=4.0 * n_offsets * n_voxels,
+        instead="Use shorter distances, or a coarser grid.",
+    )
 
 
 class Lattice:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from radiokit.features._matrices._counts import TABLE_BYTES, CountMatrix
+from radiokit.features._matrices._counts import ADVICE, TABLE_BYTES, CountMatrix
+from radiokit.preprocessing._budget import require
 from radiokit.utils._jit import compiled
 
 
@@ -28,6 +29,11 @@ def cooccurrence(field: np.ndarray, index: np.ndarray, steps: np.ndarray, n_leve
         Not symmetrical: i is the level here, j the level of the neighbour.
     """
     if 4 * len(steps) * (n_levels + 1) ** 2 > TABLE_BYTES:
+        require(
+            f"The GLCM of {n_levels:,} grey levels and {len(steps):,} directions",
+            memory=field.itemsize * len(steps) * len(index),
+            instead=ADVICE,
+        )
         here = field[index]
         return CountMatrix.from_events([(here, field[index + step]) for step in steps])
     table = np.zeros((len(steps), n_levels + 1, n_levels + 1), dtype=np.uint32)
