@@ -101,7 +101,7 @@ def is_told(options: argparse.Namespace) -> bool:
 
 def output_table(text: str) -> Path:
     """Return the path of a table to write, where that can be done now."""
-    from radiokit.io._write import check_table_path
+    from radiokit.utils._write_table import check_table_path
 
     path = Path(text)
     check_table_path(path)
@@ -110,7 +110,7 @@ def output_table(text: str) -> Path:
 
 def output_folder(text: str | Path) -> Path:
     """Return a folder to write into, where that can be done now."""
-    from radiokit.io._write import check_folder
+    from radiokit.utils._write_table import check_folder
 
     path = Path(text)
     check_folder(path.absolute())

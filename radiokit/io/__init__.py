@@ -13,7 +13,8 @@ from radiokit.io._pair import read_pair
 from radiokit.io._read import read_volume
 from radiokit.io._sitk import from_sitk, to_sitk
 from radiokit.io._volume import Grid, Mask, Volume
-from radiokit.io._write import write_table, write_volume
+from radiokit.io._write import write_volume
+from radiokit.utils import write_table
 
 __all__ = [
     "Grid",

@@ -40,7 +40,7 @@ from radiokit.stats._table_one_format import format_table_one
 from radiokit.stats._thresholds import Threshold, optimal_threshold, threshold_metrics
 from radiokit.stats._time_auc import compare_time_auc, time_auc
 from radiokit.stats._vif import vif
-from radiokit.stats._write_table import write_table
+from radiokit.utils import write_table
 
 __all__ = [
     "AUC",

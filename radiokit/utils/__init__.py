@@ -25,6 +25,7 @@ from radiokit.utils._targets import (
 from radiokit.utils._threads import one_thread
 from radiokit.utils._ties import tie_times, tie_to
 from radiokit.utils._warned import collect_warnings
+from radiokit.utils._write_table import write_table
 from radiokit.utils._yaml import parse_yaml, read_yaml, yaml_text
 
 __all__ = [
@@ -63,6 +64,7 @@ __all__ = [
     "tie_to",
     "track",
     "write_bytes",
+    "write_table",
     "write_text",
     "yaml_text",
 ]

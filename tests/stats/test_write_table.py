@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
-from radiokit.exceptions import FileError, InputError
+from radiokit import io
+from radiokit.exceptions import FileError
 from radiokit.stats import write_table
 
 NASTY = "<script>alert(1)</script> & 50_% \\x"
@@ -50,7 +51,18 @@ def test_csv_comes_back(tmp_path: Path) -> None:
 
 
 def test_bad_path(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"ends in '\.pdf'"):
+    with pytest.raises(FileError, match=r"suffix '\.pdf'"):
         write_table(TABLE, tmp_path / "t.pdf")
     with pytest.raises(FileError, match="does not exist"):
         write_table(TABLE, tmp_path / "no" / "t.csv")
+
+
+def test_there_is_one_function_and_ids_are_never_lost(tmp_path: Path) -> None:
+    assert io.write_table is write_table
+    table = pd.DataFrame({"a": [1.5]}, index=pd.Index(["007"], name="case_id"))
+    for suffix in ("csv", "tsv", "html", "tex"):
+        text = write_table(table, tmp_path / f"t.{suffix}").read_text().replace(r"\_", "_")
+        assert "case_id" in text and "007" in text
+    assert pd.read_excel(write_table(table, tmp_path / "t.xlsx"), dtype=str)["case_id"].tolist() == ["007"]
+    assert pd.read_parquet(write_table(table, tmp_path / "t.parquet")).index.tolist() == ["007"]
+    assert write_table(table.reset_index(drop=True), tmp_path / "t.csv").read_text() == "a\n1.5\n"

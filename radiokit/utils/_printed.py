@@ -1,72 +1,16 @@
-"""A printed table as a file for a paper: CSV, HTML, LaTeX, or Word."""
+"""Tables as papers print them: HTML, LaTeX, Word.
+
+Whatever cells and title hold is escaped. HTML is a fragment with inline rules, LaTeX needs the package ``booktabs``,
+and Word is Office Open XML (ECMA-376). The same table gives the same bytes.
+"""
 
 from __future__ import annotations
 
 import html
 import zipfile
+from collections.abc import Callable
 from io import BytesIO
-from pathlib import Path
 from xml.sax.saxutils import escape
-
-import pandas as pd
-
-from radiokit.exceptions import FileError, InputError
-from radiokit.utils import write_bytes
-
-
-def write_table(table: pd.DataFrame, path: str | Path, *, title: str = "") -> Path:
-    """Write a table as papers print it; the suffix of the path says in what format.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Text as it is to appear, for example from `format_table_one`; numbers are written as Python prints them, missing
-        cells are empty. The index is not written.
-    path : str or Path
-        A file that ends in ``.csv``, ``.html``, ``.tex`` or ``.docx``. The folder must exist.
-    title : str
-        Caption (not in CSV).
-
-    Returns
-    -------
-    Path
-        The file written.
-
-    Raises
-    ------
-    InputError
-        If the suffix is another one.
-    FileError
-        If the folder does not exist.
-
-    Notes
-    -----
-    Whatever the cells and the title hold is escaped. HTML is a fragment with inline rules, LaTeX needs the package
-    ``booktabs``, and Word is Office Open XML (ECMA-376) with rules above and below as journals ask for, written without
-    any other package. The same table gives the same bytes.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> table = pd.DataFrame({"Characteristic": ["age"], "p": ["<0.001"]})
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     text = write_table(table, Path(folder) / "table.html").read_text()
-    >>> "&lt;0.001" in text
-    True
-    """
-    target = Path(path)
-    if target.suffix.lower() not in _WRITERS:
-        raise InputError(f"The file ends in {target.suffix!r}; required: one of {', '.join(_WRITERS)}.")
-    if not target.parent.is_dir():
-        raise FileError(f"The folder {str(target.parent)!r} does not exist; make it first.")
-    header = [str(column) for column in table.columns]
-    rows = [["" if pd.isna(cell) else str(cell) for cell in row] for row in table.itertuples(index=False)]
-    write_bytes(target, _WRITERS[target.suffix.lower()](header, rows, title))
-    return target
-
-
-def _csv(header: list[str], rows: list[list[str]], title: str) -> bytes:
-    return pd.DataFrame(rows, columns=header).to_csv(index=False, lineterminator="\n").encode()
 
 
 def _html(header: list[str], rows: list[list[str]], title: str) -> bytes:
@@ -160,4 +104,8 @@ def _depth(text: str) -> int:
     return len(text) - len(text.lstrip(" "))
 
 
-_WRITERS = {".csv": _csv, ".html": _html, ".tex": _latex, ".docx": _docx}
+PRINTED: dict[str, Callable[[list[str], list[list[str]], str], bytes]] = {
+    ".html": _html,
+    ".tex": _latex,
+    ".docx": _docx,
+}
