@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,13 +10,14 @@ import numpy as np
 import pandas as pd
 
 from radiokit.exceptions import CaseTableError, InputError, ParameterError
+from radiokit.utils import as_table, cell_text
 
 PREFIXES = {"absolute": "delta", "relative": "relative-delta", "per_day": "daily-delta"}
 
 
 def delta_features(
-    before: pd.DataFrame,
-    after: pd.DataFrame,
+    before: pd.DataFrame | str | os.PathLike[str],
+    after: pd.DataFrame | str | os.PathLike[str],
     *,
     kind: str = "absolute",
     days: pd.Series | Mapping[Any, float] | float | None = None,
@@ -24,9 +26,9 @@ def delta_features(
 
     Parameters
     ----------
-    before : DataFrame of shape (n_cases, n_features)
-        Features of the first examination, the case id as index.
-    after : DataFrame of shape (n_cases, n_features)
+    before : DataFrame of shape (n_cases, n_features), or path of a table
+        Features of the first examination, the case id as index or in a column ``case_id``.
+    after : DataFrame of shape (n_cases, n_features), or path of a table
         Features of the second; the same cases and columns, in any order.
     kind : {"absolute", "relative", "per_day"}
         after - before, (after - before) / before, or (after - before) / days.
@@ -58,10 +60,8 @@ def delta_features(
     --------
     >>> first = pd.DataFrame({"volume": [10.0, 4.0]}, index=["P1", "P2"])
     >>> second = pd.DataFrame({"volume": [5.0, 15.0]}, index=["P2", "P1"])
-    >>> delta_features(first, second, kind="relative")
-        relative-delta_volume
-    P1                   0.50
-    P2                   0.25
+    >>> delta_features(first, second, kind="relative")["relative-delta_volume"].to_dict()
+    {'P1': 0.5, 'P2': 0.25}
     >>> delta_features(first, second, kind="per_day", days={"P1": 50, "P2": 10})["daily-delta_volume"].tolist()
     [0.1, 0.1]
     """
@@ -69,22 +69,19 @@ def delta_features(
         raise ParameterError(f"kind={kind!r}; required: one of {', '.join(map(repr, PREFIXES))}.")
     if (days is not None) != (kind == "per_day"):
         raise ParameterError(f"kind={kind!r} with days={'given' if days is not None else None}; 'per_day' needs them.")
+    first, last = as_table(before, "before").numbers().frame, as_table(after, "after").numbers().frame
     for axis, name in ((0, "cases"), (1, "features")):
-        _require_same(before.axes[axis], after.axes[axis], name)
-    first = _numbers(before, "before")
-    change = _numbers(after.loc[before.index, before.columns], "after") - first
+        _require_same(first.axes[axis], last.axes[axis], name)
+    change = last.loc[first.index, first.columns] - first
     if kind == "relative":
         _refuse_zero(first)
         change = change / first
     elif kind == "per_day":
-        change = change.div(_days_of(days, before.index), axis=0)
+        change = change.div(_days_of(days, first.index), axis=0)
     return change.add_prefix(f"{PREFIXES[kind]}_")
 
 
 def _require_same(ours: pd.Index, theirs: pd.Index, name: str) -> None:
-    for index, table in ((ours, "before"), (theirs, "after")):
-        if index.has_duplicates:
-            raise CaseTableError(f"{table} holds the {name} {_some(index[index.duplicated()])} twice; required: once.")
     lost, extra = ours.difference(theirs, sort=False), theirs.difference(ours, sort=False)
     if len(lost) or len(extra):
         parts = [
@@ -96,15 +93,6 @@ def _require_same(ours: pd.Index, theirs: pd.Index, name: str) -> None:
             f"{'; '.join(parts)}. Both tables need the same {name}: keep those of both, such as "
             f"{'before.loc[before.index.intersection(after.index)]' if name == 'cases' else 'before[shared]'}."
         )
-
-
-def _numbers(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    try:
-        return table.astype(float)
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"{name} holds values that are not numbers ({error}); required: a table of features."
-        ) from error
 
 
 def _refuse_zero(first: pd.DataFrame) -> None:
@@ -122,6 +110,7 @@ def _days_of(days: Any, cases: pd.Index) -> pd.Series:
     if np.ndim(days) == 0 and not isinstance(days, Mapping):
         days = dict.fromkeys(cases, days)
     found = pd.Series(days, dtype=float)
+    found = found.set_axis(found.index.map(cell_text), axis="index")
     if found.index.has_duplicates:
         raise CaseTableError(f"days holds the cases {_some(found.index[found.index.duplicated()])} twice.")
     found = found.reindex(cases)

@@ -12,7 +12,8 @@ from radiokit.exceptions import InputError, ParameterError
 from radiokit.selection._base import Selector
 from radiokit.stats import icc
 from radiokit.stats._inputs import check_choice, check_level
-from radiokit.utils import feature_values
+from radiokit.utils import as_table, feature_values
+from radiokit.utils._table import row_ids
 
 MIN_SUBJECTS = 3
 
@@ -23,8 +24,8 @@ class RepeatabilitySelector(Selector):
     Parameters
     ----------
     repeat : DataFrame, sequence of DataFrame, or dict of DataFrame
-        The features of some cases measured again (a second reader, a second scan): the case id as index, the columns of
-        X. Each table is one more rater beside X itself.
+        The features of some cases measured again (a second reader, a second scan): the case id as index or in a column
+        ``case_id``, the columns of X. Each table is one more rater beside X itself.
     form : {"ICC(1,1)", "ICC(2,1)", "ICC(3,1)", "ICC(1,k)", "ICC(2,k)", "ICC(3,k)"}
         As `radiokit.stats.icc`.
     threshold : float
@@ -57,7 +58,7 @@ class RepeatabilitySelector(Selector):
     Examples
     --------
     >>> rng = np.random.default_rng(0)
-    >>> X = pd.DataFrame(rng.normal(size=(30, 2)), columns=["steady", "shaky"])
+    >>> X = pd.DataFrame(rng.normal(size=(30, 2)), index=[f"P{i}" for i in range(30)], columns=["steady", "shaky"])
     >>> again = X + rng.normal(size=(30, 2)) * [0.1, 1.0]
     >>> RepeatabilitySelector(again).fit(X).get_feature_names_out().tolist()
     ['steady']
@@ -107,7 +108,8 @@ class RepeatabilitySelector(Selector):
             raise InputError(f"X is a {type(X).__name__}; required: a DataFrame whose index holds the case ids.")
         feature_values(self, X, ensure_all_finite="allow-nan")
         # A bootstrap draws cases several times; each says as much once.
-        tables = [X[~X.index.duplicated()], *_tables(self.repeat)]
+        named = X.set_axis(row_ids(X, "X"), axis="index")
+        tables = [named[~named.index.duplicated()], *_tables(self.repeat)]
         shared = tables[0].index
         for table in tables:
             if table.index.has_duplicates:
@@ -152,4 +154,10 @@ def _tables(repeat: Any) -> list[pd.DataFrame]:
         tables = list(repeat) if isinstance(repeat, Sequence) else []
     if not tables or not all(isinstance(t, pd.DataFrame) for t in tables):
         raise InputError(f"repeat is a {type(repeat).__name__}; required: a DataFrame, or several.")
-    return tables
+    return [_with_ids(table) for table in tables]
+
+
+def _with_ids(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a repeat with its case ids as index; one that came through the door before, as a study's has, stays."""
+    entered = table.index.name == "case_id" and table.index.inferred_type == "string"
+    return table if entered else as_table(table, "repeat", keep=table.columns, repeated=True).frame

@@ -213,6 +213,23 @@ def _as_test(names: Collection[str] | Callable[[str], bool]) -> Callable[[str], 
     return names if callable(names) else frozenset(map(str, names)).__contains__
 
 
+def row_ids(frame: pd.DataFrame, what: str) -> pd.Index:
+    """Return the ids of a table whose index already names its rows, as text, without looking at its columns.
+
+    Raises
+    ------
+    CaseTableError
+        If the index holds pandas' row labels.
+    """
+    name = cell_text(frame.index.name)
+    if isinstance(frame.index, pd.MultiIndex) or not _is_labelled(frame.index, name):
+        raise CaseTableError(
+            f"the index of {what} holds pandas' row labels ({some(frame.index, 3)}); required: the case ids, such as "
+            "table.set_index('case_id'), for rows are matched by them."
+        )
+    return pd.Index(_id_texts(frame.index.to_series(), what), name="case_id", dtype=object)
+
+
 def is_patient(column: str) -> bool:
     """Whether a column is called as ids of patients are: text, for a long number would lose digits as a float."""
     return column.lower() in ID_NAMES

@@ -94,12 +94,14 @@ def _rows(stream: io.StringIO, separator: str) -> Iterator[list[str]]:
 
 def _header(path: Path, text: str) -> tuple[str, list[str], str]:
     """Return the separator, the names of the columns, which stand in the first row, and the text of the other rows."""
-    found = []
-    for separator in SEPARATORS:
-        stream = io.StringIO(text, newline="")
-        names = next(filter(any, _rows(stream, separator)), [])
-        found.append((separator, [name.strip() for name in names], stream))
-    separator, names, stream = max(found, key=lambda f: len(f[1]))
+    stream = io.StringIO(text, newline="")
+
+    def header(separator: str) -> list[str]:
+        stream.seek(0)
+        return [name.strip() for name in next(filter(any, _rows(stream, separator)), [])]
+
+    separator = max(SEPARATORS, key=lambda s: len(header(s)))
+    names = header(separator)
     if not any(names):
         raise CaseTableError(f"{path}: The table is empty.")
     return separator, names, stream.read()
@@ -165,7 +167,9 @@ def _read_decimal_commas(
 
 def _named(path: Path, table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Leave out rows and nameless columns that hold nothing, and name the others; values without a name are refused."""
-    empty = table.isna() | (table == "")
+    empty = table.isna()
+    for k in table.columns[table.dtypes == "object"]:
+        empty[k] |= table[k] == ""
     keep = [k for k in range(len(names)) if names[k] or not empty.iloc[:, k].all()]
     nameless = [k for k in keep if not names[k] and k > 0]
     if nameless:

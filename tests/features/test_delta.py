@@ -43,10 +43,10 @@ def test_missing_values_stay_missing() -> None:
     ("change", "options", "error", "match"),
     [
         (lambda a: a.drop("b"), {}, CaseTableError, "1 cases not in after: b"),
-        (lambda a: pd.concat([a, a.loc[["b"]]]), {}, CaseTableError, "cases b twice"),
+        (lambda a: pd.concat([a, a.loc[["b"]]]), {}, CaseTableError, "repeats 1 case ids: b"),
         (lambda a: a.rename(index={"b": "q"}), {}, CaseTableError, "not in after: b; 1 cases not in before: q"),
         (lambda a: a.drop(columns="z"), {}, CaseTableError, "features not in after: z"),
-        (lambda a: a.assign(z="high"), {}, InputError, "after holds values that are not numbers"),
+        (lambda a: a.assign(z="high"), {}, InputError, "values of after hold text in z"),
         (lambda a: a, {"kind": "percent"}, ParameterError, "kind='percent'"),
         (lambda a: a, {"kind": "per_day"}, ParameterError, "'per_day' needs them"),
         (lambda a: a, {"days": 3}, ParameterError, "'per_day' needs them"),
@@ -66,3 +66,13 @@ def test_a_relative_change_from_zero_has_no_value() -> None:
     with pytest.raises(InputError, match=r"1 features \(y\) are 0 before in 1 cases \(c\)"):
         delta_features(zero, AFTER, kind="relative")
     assert delta_features(zero, AFTER).loc["c", "delta_y"] == AFTER.loc["c", "y"]
+
+
+def test_examinations_are_joined_by_case_id_never_by_row_labels() -> None:
+    right = delta_features(BEFORE, AFTER)
+    flat = [
+        t.rename_axis("case_id").reset_index().sample(frac=1, random_state=k) for k, t in enumerate((BEFORE, AFTER))
+    ]
+    pd.testing.assert_frame_equal(delta_features(*flat).loc[list("abcd")], right, check_names=False)
+    with pytest.raises(CaseTableError, match="row labels"):
+        delta_features(*(t.reset_index(drop=True) for t in (BEFORE, AFTER)))
