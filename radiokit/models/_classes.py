@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
@@ -18,6 +19,9 @@ def binary_classes(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         classes = np.unique(y)
         if classes.size == 2:
             return classes, y == classes[1]
+    missing = int(pd.isna(y).sum())
+    if missing:
+        raise OutcomeError(f"y has {missing} missing values of {y.size} (NaN); required: a class for each case.")
     check_classification_targets(y)
     kind = type_of_target(y, input_name="y", raise_unknown=True)
     classes = np.unique(y)

@@ -131,16 +131,16 @@ class Design:
 
     def matrix(self, data: pd.DataFrame) -> pd.DataFrame:
         """Design columns of raw columns; missing values are refused."""
-        check_frame(data)
-        absent = [str(v) for v in self.variables if v not in data.columns]
+        data = text_columns(data)
+        absent = [str(v) for v in self.variables if str(v) not in data.columns]
         if absent:
             raise InputError(f"The table lacks the columns {', '.join(absent[:8])}; the model was fitted with them.")
-        holes = [str(v) for v in self.variables if data[v].isna().any()]
+        holes = [str(v) for v in self.variables if data[str(v)].isna().any()]
         if holes:
             raise InputError(f"Missing values in {', '.join(holes[:8])}; impute or drop those rows first.")
         if not self.terms:
             return pd.DataFrame(index=data.index)
-        blocks = [term.columns(data[term.variable]) for term in self.terms]
+        blocks = [term.columns(data[str(term.variable)]) for term in self.terms]
         return pd.DataFrame(np.hstack(blocks), index=data.index, columns=self.names)
 
 
@@ -185,7 +185,7 @@ def model_frame(formula: str, data: pd.DataFrame, *, outcome: bool = True) -> Mo
     ModelFrame
         Levels, knots and ranges; the rows without missing values in the columns used; and where they are.
     """
-    check_frame(data)
+    data = text_columns(data)
     read = parse_formula(formula)
     response = list(read.response) if outcome else []
     parts = _spelled_out(read.parts, [c for c in data.columns if c not in read.response])
@@ -208,6 +208,16 @@ def model_frame(formula: str, data: pd.DataFrame, *, outcome: bool = True) -> Mo
         raise InputError(f"No row is complete in {', '.join(map(str, used))}; impute the missing values first.")
     terms = tuple(_learn(part, frame[variable]) for part, variable in parts)
     return ModelFrame(Design(terms, read.response, formula), frame, rows)
+
+
+def text_columns(data: Any) -> pd.DataFrame:
+    """Return a table whose columns are text, as a formula names them."""
+    check_frame(data)
+    if all(isinstance(c, str) for c in data.columns):
+        return data
+    renamed = data.set_axis([str(c) for c in data.columns], axis=1)
+    check_frame(renamed)
+    return renamed
 
 
 def _spelled_out(parts: tuple[Part, ...], columns: list[Hashable]) -> list[tuple[Part, Hashable]]:

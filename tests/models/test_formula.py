@@ -335,3 +335,20 @@ def test_tables_of_a_survival_outcome_are_cox_models(data: pd.DataFrame) -> None
         univariable_table(X, y, firth=True)
     with pytest.raises(OutcomeError, match="no event"):
         univariable_table(X, as_target(np.zeros(len(X)), data["time"]))
+
+
+def test_numbered_columns_are_named_as_text(data: pd.DataFrame) -> None:
+    numbered = data.rename(columns={"age": 7})
+    model = LogisticModel("y ~ `7` + stage").fit(numbered)
+    pd.testing.assert_series_equal(
+        model.summary_["coef"], LogisticModel("y ~ age + stage").fit(data).summary_["coef"].rename({"age": "7"})
+    )
+    np.testing.assert_array_equal(model.predict(numbered), model.predict(data.rename(columns={"age": "7"})))
+
+
+def test_a_missing_class_is_counted(data: pd.DataFrame) -> None:
+    y = data["y"].astype(float).where(data.index != "P001")
+    with pytest.raises(OutcomeError, match="1 missing values of 240"):
+        LogisticModel("y ~ age").fit(data, y)
+    with pytest.raises(ValueError, match="NaN"):
+        LogisticModel().fit(data[["age"]], y)
