@@ -175,3 +175,9 @@ def test_bad_survival_input(survival: tuple[np.ndarray, dict[str, np.ndarray]]) 
         decision_curve_difference(y, models, time=1.0, reference="best", n_bootstraps=2)
     with pytest.raises(OutcomeError, match="cause"):
         decision_curve(pd.DataFrame({"cause": [0.5, 1], "time": [1, 2]}), {"m": [0.1, 0.2]}, time=1.0)
+
+
+def test_default_thresholds_are_the_percents_from_1_to_99() -> None:
+    table = decision_curve([0, 0, 1, 1], {"m": [0.1, 0.4, 0.35, 0.8]})
+    own = table.loc[table["model"] == "m", "threshold"]
+    assert own.tolist() == [k / 100 for k in range(1, 100)]  # as dcurves::dca without 0 and 1

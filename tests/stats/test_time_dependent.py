@@ -170,3 +170,22 @@ def test_a_group_without_events_and_bad_causes() -> None:
         cumulative_incidence([-1, 2], [1, 0])
     with pytest.raises(InputError, match="at least 2"):
         gray_test([1, 2], [1, 0], ["a", "a"])
+
+
+def test_an_event_at_the_very_horizon_is_a_case_and_a_censoring_there_no_control() -> None:
+    """T <= t are cases, T > t controls (Uno et al. 2007): by hand, without censoring before t."""
+    y = pd.DataFrame({"event": [1, 1, 0, 1, 0], "time": [1.0, 2.0, 2.0, 3.0, 4.0]})
+    row = time_auc(y, [4.0, 1.0, 9.0, 2.0, 3.0], [2.0]).iloc[0]
+    assert (row["n_cases"], row["n_controls"]) == (2, 2)
+    assert row["auc"] == pytest.approx((2 + 0) / 4)  # the first beats both controls, the second none
+    later = time_auc(y, [4.0, 1.0, 9.0, 2.0, 3.0], [1.999]).iloc[0]
+    assert (later["n_cases"], later["n_controls"]) == (1, 4)
+
+
+def test_limits_of_the_time_auc_are_wald_at_the_level_asked_for() -> None:
+    rng = np.random.default_rng(0)
+    y = pd.DataFrame({"event": rng.random(80) < 0.7, "time": rng.exponential(2, 80)})
+    row = time_auc(y, rng.normal(size=80), [1.0], confidence_level=0.8).iloc[0]
+    np.testing.assert_allclose(
+        [row["ci_low"], row["ci_high"]], row["auc"] + 1.2815515655446004 * row["se"] * np.array([-1, 1]), rtol=1e-12
+    )

@@ -219,3 +219,15 @@ def test_confidence_level_reaches_every_comparison() -> None:
         wide, narrow = (compare_models(made, confidence_level=level).iloc[0] for level in (0.95, 0.8))
         ratio = (narrow["ci_high"] - narrow["ci_low"]) / (wide["ci_high"] - wide["ci_low"])
         assert ratio == pytest.approx(1.2815515655446004 / 1.959963984540054, rel=1e-9)  # normal quantiles
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_limits_of_a_difference_end_at_one(sign: int) -> None:
+    """Two areas in [0, 1] differ by 1 at most; the interval of few survival cases would go beyond."""
+    y = as_survival_target([1, 1, 1, 0, 1, 1], [1.0, 2, 3, 4, 5, 6])
+    a, b = np.array([6.0, 5, 4, 3, 2, 1]), np.array([1.0, 2, 3.5, 3, 5, 6])
+    made = {n: Predictions(y, risk=s) for n, s in zip("ab", (a, b)[::sign], strict=True)}
+    row = compare_models(made).iloc[0]
+    wald = row["difference"] + sign * 1.959963984540054 * row["se"]
+    assert abs(wald) > 1
+    assert row["ci_high" if sign == 1 else "ci_low"] == sign

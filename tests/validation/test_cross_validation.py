@@ -115,3 +115,25 @@ def test_finished_folds_are_not_computed_again(tmp_path) -> None:
     assert [e.stat().st_mtime_ns for e in entries[1:]] == stamps
     nested_cv(MODEL, X + 1, Y, random_state=0, cache=tmp_path)
     assert len(list(tmp_path.glob("*.case"))) == 10
+
+
+def test_the_interval_over_folds_is_nadeau_and_bengios() -> None:
+    """Written out: mean +- t(k - 1) sqrt((1/J + n_test/n_train) s2) over J = 2 k folds, doi 10.1023/A:1024068626366."""
+    X, y, k = pd.DataFrame({"a": np.random.default_rng(3).normal(size=60)}), np.arange(60) % 2, 4
+    result = nested_cv(MODEL, X, y, outer=k, repeats=2, random_state=0, confidence_level=0.9)
+    row = result.summary.set_index("metric").loc["auc_fold_mean"]
+    areas = result.folds["auc"].to_numpy()
+    assert areas.size == 8
+    half = 2.353363434801823 * np.sqrt((1 / 8 + 15 / 45) * areas.var(ddof=1))  # t quantile: qt(0.95, 3)
+    assert (row["estimate"], row["ci_low"], row["ci_high"]) == pytest.approx(
+        (areas.mean(), max(areas.mean() - half, 0), min(areas.mean() + half, 1)), rel=1e-12
+    )
+    assert half < min(areas.mean(), 1 - areas.mean())  # nothing is clipped here
+
+
+def test_one_fold_has_no_interval_over_folds() -> None:
+    X, y = pd.DataFrame({"a": np.random.default_rng(3).normal(size=40)}), np.arange(40) % 2
+    result = nested_cv(MODEL, X, y, outer=[(range(20), range(20, 40))])
+    row = result.summary.set_index("metric").loc["auc_fold_mean"]
+    assert np.isfinite(row["estimate"])
+    assert np.isnan([row["ci_low"], row["ci_high"]]).all()
