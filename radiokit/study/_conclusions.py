@@ -53,7 +53,7 @@ class Case:
     @property
     def main(self) -> Modelled:
         """The model of all predictors."""
-        return self.endpoint.models[-1]
+        return self.endpoint.main
 
     @property
     def metric(self) -> str:

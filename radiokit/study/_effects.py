@@ -18,7 +18,7 @@ from radiokit.survival import CoxModel, proportional_hazards_test
 
 def effect_tables(endpoint: Endpoint, data: Data, level: float) -> dict[str, pd.DataFrame]:
     """Return univariable and multivariable models of all predictors (scores cross-fitted), and their points."""
-    model = endpoint.models[-1] if endpoint.models else None
+    model = endpoint.main if endpoint.models else None
     fitted = None if model is None else final_of(model, level)
     if model is None or fitted is None:
         return {}

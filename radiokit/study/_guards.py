@@ -164,7 +164,7 @@ def _doubtful(endpoint: Endpoint) -> list[str]:
         "out_of_range": "a value outside the range of training",
         "imputed": "a missing value, filled as in training",
     }
-    model = endpoint.models[-1]
+    model = endpoint.main
     said = []
     for cohort, flags in model.flags.items():
         for flag, what in words.items() if cohort != "train" else ():

@@ -178,9 +178,8 @@ def decision_table(endpoint: Endpoint) -> pd.DataFrame:
 
 
 def benefit_difference(endpoint: Endpoint, options: Options, seed: int) -> pd.DataFrame:
-    """Return the gain in net benefit of the last model over the clinical one, in patients that were held out."""
-    by_name = {m.name: m for m in endpoint.models}
-    main, baseline = endpoint.models[-1], by_name.get(f"clinical{endpoint.suffix}")
+    """Return the gain in net benefit of the main model over the clinical one, in patients that were held out."""
+    main, baseline = endpoint.main, endpoint.of_kind("clinical")
     held_out = [c for c in endpoint.cohorts() if c != "training"]
     if baseline is None or baseline is main or not held_out:
         return pd.DataFrame()

@@ -38,7 +38,7 @@ def subgroup_table(endpoint: Endpoint, data: Data, confidence_level: float) -> p
     """
     if not endpoint.models:
         return pd.DataFrame(columns=list(COLUMNS))
-    model = endpoint.models[-1]
+    model = endpoint.main
     cohort = next(c for c in ("external", "test", "training") if c in endpoint.cohorts())
     predictions = model.honest(cohort)
     parts = [_overall(predictions, confidence_level)]

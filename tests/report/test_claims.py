@@ -66,7 +66,8 @@ def no_clinical() -> StudyResult:
 
 
 def no_signature() -> StudyResult:
-    cases, _ = cohort()
+    cases, X = cohort()
+    cases = cases.assign(volume=np.exp(X.iloc[:, 0]))  # a baseline, and not what the study is about
     return run(cases, {}, center="center", split={"external": ["C1"]})
 
 
@@ -207,6 +208,7 @@ def test_summary_conclusions_and_tables_agree(study: tuple[str, StudyResult, dic
         assert quoted == pytest.approx(min(e.estimate for e in main), abs=0.006)
     assert set(re.findall(r"(\d+)% interval", " ".join(summary.findings))) <= {level}
     verdicts = result.tables["conclusions"]
+    assert set(verdicts["model"]) == {e.main for e in result.endpoints}
     calibrated = verdicts[verdicts["claim"].str.contains("probabilities")].set_index("model")["verdict"]
     for text in summary.findings:
         if "about right in spread" in text:
