@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ import pandas as pd
 from radiokit.exceptions import CaseTableError, FileError
 from radiokit.io._arrays import as_volume
 from radiokit.io._case_files import PROBLEM
-from radiokit.io._cases import read_cases
+from radiokit.io._cases import Columns, case_frame
 from radiokit.io._volume import Grid
 from radiokit.utils import as_table, content_hash
 from radiokit.utils._levels import is_absent
@@ -39,7 +39,7 @@ def _cell(row: pd.Series, name: str) -> Any:
     return None if is_absent(value) or (name == "suv" and not isinstance(value, str)) else value
 
 
-def case_table(cases: Any, *, on_error: Literal["raise", "nan"] = "raise") -> pd.DataFrame:
+def case_table(cases: Any, *, on_error: str = "raise") -> pd.DataFrame:
     """Return a table with columns image and mask and ids as index.
 
     With ``on_error="nan"``, a case whose files are missing stays, and fails when it is read.
@@ -48,7 +48,7 @@ def case_table(cases: Any, *, on_error: Literal["raise", "nan"] = "raise") -> pd
         # Images may be arrays in memory, and rows without ids are called by their place.
         cases = as_table(cases, "The case table", text=_is_name, keep=is_no_row_name, unnamed=True).frame
     else:
-        cases = read_cases(cases, on_error=on_error)
+        cases = case_frame(cases, Columns(), on_error=on_error)
     lost = [name for name in ("image", "mask") if name not in cases.columns]
     if lost:
         several = [c for c in cases.columns if str(c).startswith(("image_", "mask_"))]
@@ -65,7 +65,7 @@ def _is_name(column: str) -> bool:
     return column in ("image", "mask", "roi", "series")
 
 
-def table_of_files(cases: Any, *, on_error: Literal["raise", "nan"] = "raise") -> pd.DataFrame:
+def table_of_files(cases: Any, *, on_error: str = "raise") -> pd.DataFrame:
     """Return the columns of a case table that say where the files of a case are and how they are read."""
     table = case_table(cases, on_error=on_error)
     for name in ("image", "mask"):

@@ -134,7 +134,8 @@ def test_repeatability_says_what_is_wrong(cohort: Any) -> None:
     X, _, _ = cohort
     noise = X.apply(lambda column: column.sample(frac=1, random_state=0).to_numpy())
     for repeat, error, message in (
-        (X.set_axis(range(100)), InputError, "0 training cases"),
+        (X.set_axis([f"other {i}" for i in range(100)]), InputError, "0 training cases"),
+        (X.set_axis(range(100)), InputError, "row labels"),
         (X.drop(columns="b"), InputError, "lacks 1 features"),
         (pd.concat([X, X.head(1)]), InputError, "twice"),
         (noise, ParameterError, "No feature reaches"),
