@@ -15,6 +15,7 @@ from radiokit.plotting._display import Display, check_columns
 from radiokit.plotting._scores import named_scores, positive_probability
 from radiokit.plotting._style import GREY, color_of, dash_of, plain, style
 from radiokit.stats import calibration_curve, calibration_table
+from radiokit.utils import same_rows
 
 STRIP = 0.16  # height of the histogram's strip, in units of the probability axis
 
@@ -176,6 +177,7 @@ class CalibrationDisplay(Display):
         >>> CalibrationDisplay.from_estimator(LogisticRegression().fit(X, y), X, y, bins=2).groups["n"].tolist()
         [2, 2]
         """
+        same_rows(X=X, y=y)
         score = positive_probability(estimator, X)
         return cls.from_predictions(y, {name or type(estimator).__name__: score}, bins=bins)
 

@@ -14,6 +14,7 @@ from radiokit import stats
 from radiokit.plotting._display import Display, check_columns
 from radiokit.plotting._scores import named_scores, positive_probability
 from radiokit.plotting._style import FAINT, INK, color_of, dash_of, plain, style
+from radiokit.utils import same_rows
 
 # Thin and solid: dots and dashes belong to models.
 REFERENCES = {"all": ("Treat all", INK, "-"), "none": ("Treat none", FAINT, "-")}
@@ -122,6 +123,7 @@ class DecisionCurveDisplay(Display):
         >>> "a" in set(display.curve["model"])
         True
         """
+        same_rows(X=X, y=y)
         return cls.from_predictions(y, {name or type(estimator).__name__: positive_probability(estimator, X)})
 
     def plot(self, *, ax: Axes | None = None, colors: dict[str, str] | None = None) -> Self:

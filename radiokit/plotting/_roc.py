@@ -13,6 +13,7 @@ from radiokit.plotting._display import Display, check_columns
 from radiokit.plotting._scores import named_scores, positive_score
 from radiokit.plotting._style import GREY, color_of, dash_of, estimate_text, interval_label, plain, style
 from radiokit.stats import auc, roc_curve
+from radiokit.utils import same_rows
 
 
 class RocDisplay(Display):
@@ -140,6 +141,7 @@ class RocDisplay(Display):
         >>> RocDisplay.from_estimator(LogisticRegression().fit(X, y), X, y).areas["auc"].item()
         0.75
         """
+        same_rows(X=X, y=y)
         return cls.from_predictions(y, {name or type(estimator).__name__: positive_score(estimator, X)})
 
     @classmethod

@@ -14,7 +14,7 @@ from radiokit.exceptions import InputError
 from radiokit.plotting._display import Display
 from radiokit.plotting._scores import positive_score
 from radiokit.plotting._style import COLORS, GREY, plain, style
-from radiokit.utils import check_binary_target
+from radiokit.utils import check_binary_target, same_rows
 
 
 class ScoreDisplay(Display):
@@ -73,6 +73,7 @@ class ScoreDisplay(Display):
         >>> ScoreDisplay.from_predictions([0, 1, 1], [0.3, 0.1, 0.9]).cases["score"].tolist()
         [0.1, 0.3, 0.9]
         """
+        same_rows(y_true=y_true, score=score)
         y = check_binary_target(y_true, both_classes=False)
         values = np.asarray(score, dtype=float)
         if values.shape != y.shape or not np.isfinite(values).all():
@@ -106,6 +107,7 @@ class ScoreDisplay(Display):
         >>> ScoreDisplay.from_estimator(LogisticRegression().fit(X, y), X, y).threshold
         0.5
         """
+        same_rows(X=X, y=y)
         return cls.from_predictions(y, positive_score(estimator, X), threshold=threshold)
 
     def plot(self, *, ax: Axes | None = None) -> Self:

@@ -287,6 +287,7 @@ class CoxModel(BaseEstimator):
         float
             Concordance; of pairs within a stratum where the model has strata, as R's coxph prints it.
         """
+        same_rows(X=X, y=y)
         layer = self._split(X)[1]
         if self.strata is not None and layer is None:
             raise InputError(f"X lacks the strata {self.strata!r}; risks are compared within them only.")

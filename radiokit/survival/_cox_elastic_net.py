@@ -186,6 +186,7 @@ class CoxElasticNet(BaseEstimator):
         float
             Concordance; 0.5 where no feature is left.
         """
+        same_rows(X=X, y=y)
         return concordance_index(y, self.predict(X)).estimate
 
     def __sklearn_tags__(self) -> Tags:

@@ -19,6 +19,7 @@ from radiokit.stats._cox_residuals import time_interaction
 from radiokit.stats._inputs import FloatArray, check_choice, check_weights
 from radiokit.survival._cox import CoxModel
 from radiokit.survival._inputs import check_outcome
+from radiokit.utils import same_rows
 
 TRANSFORMS = ("km", "identity", "rank", "log")
 
@@ -72,6 +73,7 @@ def proportional_hazards_test(
     >>> proportional_hazards_test(CoxModel().fit(X, y), X, y).index.tolist()
     ['age', 'GLOBAL']
     """
+    same_rows(X=X, y=y, sample_weight=sample_weight)
     check_choice(transform, TRANSFORMS, name="transform")
     sets, centred, coef, names = _laid_out(model, X, y, sample_weight)
     time, event = check_outcome(y, len(centred))
@@ -131,6 +133,7 @@ def schoenfeld_residuals(model: CoxModel, X: Any, y: Any, *, sample_weight: Arra
     >>> len(schoenfeld_residuals(CoxModel().fit(X, y), X, y))
     5
     """
+    same_rows(X=X, y=y, sample_weight=sample_weight)
     sets, centred, coef, names = _laid_out(model, X, y, sample_weight)
     residuals, scaled = _residuals(sets, centred, centred @ coef)
     return pd.DataFrame(

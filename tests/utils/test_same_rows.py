@@ -90,6 +90,14 @@ CALLS: dict[str, tuple[Callable[..., Any], str]] = {
     "cox_univariable": (stats.cox_univariable, "x s"),
     "optimal_cutpoint": (survival.optimal_cutpoint, "s p"),
     "CoxModel": (lambda x, s, w, k: survival.CoxModel().fit(x, s, sample_weight=w, cluster=k), "x s w k"),
+    "CoxModel.score": (lambda x, s: survival.CoxModel().fit(TABLE[["p", "q"]], T["s"]).score(x, s), "x s"),
+    "schoenfeld_residuals": (
+        lambda x, s: survival.schoenfeld_residuals(survival.CoxModel().fit(TABLE[["p", "q"]], T["s"]), x, s), "x s",
+    ),
+    "proportional_hazards_test": (
+        lambda x, s: survival.proportional_hazards_test(survival.CoxModel().fit(TABLE[["p", "q"]], T["s"]), x, s),
+        "x s",
+    ),
     "CoxElasticNet": (lambda x, s: survival.CoxElasticNet(cv=2, random_state=0).fit(x, s), "x s"),
     "RiskStratifier": (lambda x, s: survival.RiskStratifier(survival.CoxModel()).fit(x, s), "x s"),
     "FineGray": (lambda x, c: FineGray().fit(x, c), "x c"),
