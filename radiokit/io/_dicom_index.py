@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,14 +60,15 @@ def index_dicom(folder: str | os.PathLike[str]) -> pd.DataFrame:
     instances: dict[str, str] = {}
     frames: dict[str, set[str]] = {}
     for path, head in _headers(root):
-        modality, uid = str(head.get("Modality", "")), str(head.get("SeriesInstanceUID", ""))
-        if modality in REGIONS:
-            regions.append(_region_row(path, head, modality, uid))
-        elif modality not in NO_IMAGE:
-            row = series.setdefault((uid, str(path.parent)), _row(uid, modality, head, path.parent))
-            row["n_files"] += 1
-            instances[str(head.get("SOPInstanceUID", ""))] = uid
-            frames.setdefault(str(head.get("FrameOfReferenceUID", "")), set()).add(uid)
+        with _reading(path):
+            modality, uid = str(head.get("Modality", "")), str(head.get("SeriesInstanceUID", ""))
+            if modality in REGIONS:
+                regions.append(_region_row(path, head, modality, uid))
+            elif modality not in NO_IMAGE:
+                row = series.setdefault((uid, str(path.parent)), _row(uid, modality, head, path.parent))
+                row["n_files"] += 1
+                instances[str(head.get("SOPInstanceUID", ""))] = uid
+                frames.setdefault(str(head.get("FrameOfReferenceUID", "")), set()).add(uid)
     folders = [place for _, place in series]
     for (_, place), row in series.items():
         row["alone"] = folders.count(place) == 1
@@ -74,6 +76,12 @@ def index_dicom(folder: str | os.PathLike[str]) -> pd.DataFrame:
     for row in regions:
         row["refers_to"] = _referred(row.pop("references"), known, instances, frames)
     return pd.DataFrame([*series.values(), *regions], columns=list(COLUMNS))
+
+
+def _reading(path: Path) -> AbstractContextManager[None]:
+    from radiokit.io._dicom_files import reading
+
+    return reading(path)
 
 
 def _headers(root: Path) -> Iterator[tuple[Path, pydicom.Dataset]]:

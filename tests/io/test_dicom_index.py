@@ -95,6 +95,16 @@ def test_what_cannot_be_paired_is_said(tmp_path: Path) -> None:
         index_dicom(tmp_path / "gone")
 
 
+def test_a_header_that_makes_no_sense_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    """Found by a fuzzer: a number of the series that is two."""
+    file = write_series(tmp_path, STORED)[0]
+    data = pydicom.dcmread(file)
+    data.SeriesNumber = [1, 2]
+    data.save_as(file)
+    with pytest.raises(FileError, match=file.name):
+        index_dicom(tmp_path)
+
+
 @pytest.mark.shared
 def test_a_real_tree(shared: Path) -> None:
     cases = read_cases(shared / "data/dicom/sts_processed")
