@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -36,27 +38,36 @@ class Plane:
 
 def make_plane(position: Any, orientation: Any, spacing: Any, thickness: Any, path: Path) -> Plane:
     """Make a plane of DICOM attributes; `spacing` is (between rows, between columns)."""
-    origin, cosines, steps = (np.array(v, dtype=float) for v in (position, orientation, spacing))
-    for name, values, n in (("ImagePositionPatient", origin, 3), ("PixelSpacing", steps, 2)):
-        if values.shape != (n,) or not np.isfinite(values).all() or (n == 2 and values.min() <= 0):
-            raise FileError(f"{path}: its {name} is {values.tolist()}; required: {n} numbers of mm.")
+    place, cosines, steps = ([float(v) for v in values] for values in (position, orientation, spacing))
+    for name, found, n in (("ImagePositionPatient", place, 3), ("PixelSpacing", steps, 2)):
+        if len(found) != n or not all(map(math.isfinite, found)) or (n == 2 and min(found) <= 0):
+            raise FileError(f"{path}: its {name} is {found}; required: {n} numbers of mm.")
     # NM writes the distance between slices negative where they run downwards.
-    return Plane(origin, _unit_cosines(cosines, path), steps, abs(float(thickness)) if thickness else None)
+    distance = abs(float(thickness)) if thickness else None
+    return Plane(np.array(place), np.array(_unit_cosines(tuple(cosines), path)), np.array(steps), distance)
 
 
-def _unit_cosines(cosines: np.ndarray, path: Path) -> np.ndarray:
+def _unit_cosines(cosines: tuple[float, ...], path: Path) -> tuple[float, ...]:
     """Direction cosines of rows and columns without their rounding: of unit length, at right angles."""
-    row, column = cosines[:3], cosines[3:]
-    lengths = np.linalg.norm(row), np.linalg.norm(column)
-    rounded = cosines.shape == (6,) and np.abs(np.array(lengths) - 1).max() < ROUNDED
-    if not rounded or abs(row @ column) > ROUNDED:
+    found = _normalised(cosines)
+    if found is None:
         raise FileError(
-            f"{path}: its ImageOrientationPatient is {cosines.tolist()}; required: two directions of length 1 at right "
+            f"{path}: its ImageOrientationPatient is {list(cosines)}; required: two directions of length 1 at right "
             "angles."
         )
+    return found
+
+
+@lru_cache(maxsize=64)  # a series repeats its cosines in every slice
+def _normalised(cosines: tuple[float, ...]) -> tuple[float, ...] | None:
+    row, column = np.array(cosines[:3]), np.array(cosines[3:])
+    lengths = np.linalg.norm(row), np.linalg.norm(column)
+    rounded = len(cosines) == 6 and np.abs(np.array(lengths) - 1).max() < ROUNDED
+    if not rounded or abs(row @ column) > ROUNDED:
+        return None
     row = row / lengths[0]
     column = column - (column @ row) * row
-    return np.concatenate([row, column / np.linalg.norm(column)])
+    return (*row.tolist(), *(column / np.linalg.norm(column)).tolist())
 
 
 def arrange(planes: list[Plane], path: Path) -> tuple[np.ndarray, tuple[Any, Any, Any]]:
@@ -70,7 +81,7 @@ def arrange(planes: list[Plane], path: Path) -> tuple[np.ndarray, tuple[Any, Any
         if np.abs(plane.spacing - first.spacing).max() > SAME_SPACING:
             raise FileError(f"{path}: the slices have several pixel spacings: {first.spacing} and {plane.spacing} mm.")
     found = np.array([plane.orientation for plane in planes])
-    orientation = _unit_cosines(found.mean(axis=0), path)
+    orientation = np.array(_unit_cosines(tuple(found.mean(axis=0).tolist()), path))
     row, column = orientation[:3], orientation[3:]
     normal = np.cross(row, column)
     places = np.array([plane.position @ normal for plane in planes])

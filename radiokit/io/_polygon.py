@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -54,46 +55,71 @@ def combine(contours: list[np.ndarray], shape: tuple[int, ...], *, exclusive: bo
     contour is taken out of the outer one here too, while contours that cross are joined. A contour that is stored
     twice counts once.
     """
-    fills: list[np.ndarray] = []
-    areas: list[float] = []
+    parts: list[_Part] = []
     twice = 0
     for points in contours:
-        fill, area = polygon(points, shape), _area(points)
-        if any(_same(fill, area, *other) for other in zip(fills, areas, strict=True)):
+        part = _Part(polygon(points, shape), points.min(axis=0), points.max(axis=0), _area(points))
+        if any(part.is_same(other) for other in parts):
             twice += 1
         else:
-            fills.append(fill)
-            areas.append(area)
-    groups, crossing = _joined(fills, join=not exclusive)
+            parts.append(part)
+    filled = any(part.array.any() for part in parts)
+    groups, crossing = (parts, False) if exclusive else _joined(parts)
     array = np.zeros(shape, dtype=bool)
-    for fill in groups:
-        array ^= fill
-    cancelled = not array.any() and any(fill.any() for fill in fills)
-    return Filled(array, twice, crossing, cancelled)
+    for part in groups:
+        array ^= part.array
+    return Filled(array, twice, crossing, cancelled=filled and not array.any())
 
 
-def _joined(fills: list[np.ndarray], *, join: bool) -> tuple[list[np.ndarray], bool]:
-    """Join the fills that cross, one after the other; also say whether any two crossed, which XOR allows."""
-    groups: list[np.ndarray] = []
+@dataclass(frozen=True)
+class _Part:
+    """Pixels of a contour, or of several that cross, with corners of the box around it."""
+
+    array: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    area: float
+
+    @cached_property
+    def n_pixels(self) -> int:
+        return int(np.count_nonzero(self.array))
+
+    def overlap(self, other: _Part) -> int:
+        """Pixels that two have in common."""
+        if (self.low > other.high).any() or (self.high < other.low).any():
+            return 0
+        return int(np.count_nonzero(self.array & other.array))
+
+    def is_same(self, other: _Part) -> bool:
+        """Whether two are one contour, drawn or stored twice."""
+        if min(self.area, other.area) < TWICE * max(self.area, other.area):
+            return False
+        overlap = self.overlap(other)
+        return overlap >= TWICE * (self.n_pixels + other.n_pixels - overlap) and bool(
+            np.abs(self.low - other.low).max() < 1 and np.abs(self.high - other.high).max() < 1
+        )
+
+    def joined(self, other: _Part) -> _Part:
+        """Return both as one."""
+        low, high = np.minimum(self.low, other.low), np.maximum(self.high, other.high)
+        return _Part(self.array | other.array, low, high, self.area)
+
+
+def _joined(parts: list[_Part]) -> tuple[list[_Part], bool]:
+    """Join the parts that cross, one after the other; also say whether any two crossed."""
+    groups: list[_Part] = []
     crossing = False
-    for fill in fills:
+    for part in parts:
         apart = []
         for group in groups:
-            overlap = int(np.count_nonzero(group & fill))
-            smaller = min(int(np.count_nonzero(group)), int(np.count_nonzero(fill)))
-            crossing |= join and 0 < overlap < smaller
-            if join and 0 < overlap < WITHIN * smaller:
-                fill = fill | group
+            overlap, smaller = group.overlap(part), min(group.n_pixels, part.n_pixels)
+            crossing |= 0 < overlap < smaller
+            if 0 < overlap < WITHIN * smaller:
+                part = part.joined(group)
             else:
                 apart.append(group)
-        groups = [*apart, fill]
+        groups = [*apart, part]
     return groups, crossing
-
-
-def _same(fill: np.ndarray, area: float, other: np.ndarray, other_area: float) -> bool:
-    if min(area, other_area) < TWICE * max(area, other_area):
-        return False
-    return bool(np.count_nonzero(fill & other) >= TWICE * np.count_nonzero(fill | other))
 
 
 def _area(points: np.ndarray) -> float:
