@@ -40,8 +40,6 @@ def standardize(
     >>> standardize(Volume(np.array([[[1.0, 2.0, 3.0]]]))).array.tolist()
     [[[-1.0, 0.0, 1.0]]]
     """
-    import SimpleITK as sitk
-
     values = volume.array if within is None else volume.array[within.array]
     if values.size < 2:
         raise InputError(f"The reference region holds {values.size} voxels; z-scores need at least 2.")
@@ -52,9 +50,19 @@ def standardize(
         scores = (volume.array - values.mean(dtype=float)) / values.std(dtype=float, ddof=1)
         limit = np.inf if outlier_sigma is None else outlier_sigma
         return volume.with_array(np.clip(scores, -limit, limit) * scale)
-    image = sitk.Normalize(to_sitk(volume))
+    mean, sd = _moments(volume)
+    scores = np.add(volume.array, -mean, dtype=np.float64)  # and then in place: an image may be most of the memory
+    scores *= 1 / sd
     if outlier_sigma is not None:
-        clipped = sitk.GetImageFromArray(np.clip(sitk.GetArrayViewFromImage(image), -outlier_sigma, outlier_sigma))
-        clipped.CopyInformation(image)
-        image = clipped
-    return volume.with_array(sitk.GetArrayFromImage(image * scale))
+        np.clip(scores, -outlier_sigma, outlier_sigma, out=scores)
+    scores *= scale
+    return volume.with_array(scores)
+
+
+def _moments(volume: Volume) -> tuple[float, float]:
+    """Mean and standard deviation as ITK sums them, which pyradiomics normalises with: equal in the last bit."""
+    import SimpleITK as sitk
+
+    found = sitk.StatisticsImageFilter()
+    found.Execute(to_sitk(volume))
+    return found.GetMean(), found.GetSigma()

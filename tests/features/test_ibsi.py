@@ -324,3 +324,24 @@ def test_volume_histogram_of_one_intensity():
 def test_volume_histogram_refuses_too_many_steps():
     with pytest.raises(ParameterError, match=r"1e\+12 grey levels.*ivh"):
         intensity_volume(np.array([0.0, 1e12]), None, (None, None), whole=True)
+
+
+def test_tone_differences_of_voxels_with_one_neighbour():
+    """By hand: levels 1 and 3 side by side (s = 2 and 2, p = 1/2 each), and level 2 alone, which does not count."""
+    mask = np.zeros((3, 5, 5), bool)
+    mask[1, 0, 0] = mask[1, 0, 1] = mask[1, 4, 4] = True
+    image = np.zeros(mask.shape)
+    image[1, 0, 1], image[1, 4, 4] = 2.0, 1.0
+    settings = {
+        "standard": "ibsi",
+        "families": ["ngtdm"],
+        "discretization": FixedBinWidth(1),
+        "aggregation": "2.5D_avg",
+    }
+    row = RadiomicsExtractor(**settings).extract_case(image, mask, spacing=(1, 1, 1))
+    wanted = {"coarseness": 0.5, "contrast": 2 * 0.25 * 4 / 2 * 4 / 2, "busyness": 2 / 2, "complexity": 0.5 * 2 * 2 * 2}
+    assert row["original_ngtdm_coarseness"] == pytest.approx(wanted["coarseness"])
+    assert row["original_ngtdm_contrast"] == pytest.approx(wanted["contrast"])
+    assert row["original_ngtdm_busyness"] == pytest.approx(wanted["busyness"])
+    assert row["original_ngtdm_complexity"] == pytest.approx(wanted["complexity"])
+    assert row["original_ngtdm_strength"] == pytest.approx(2 * 1 * 4 / 4)

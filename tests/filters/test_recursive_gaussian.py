@@ -7,7 +7,7 @@ import pytest
 import SimpleITK as sitk
 from scipy import ndimage
 
-from radiokit.filters._recursive_gaussian import laplacian_of_gaussian
+from radiokit.filters._recursive_gaussian import REACH, laplacian_of_gaussian
 
 
 @pytest.mark.parametrize("dtype", [np.int16, np.float32, np.float64])
@@ -53,3 +53,23 @@ def test_one_slice_equals_itk_in_two_dimensions(sigma):
     image.SetSpacing((0.8, 1.3))
     expected = sitk.GetArrayFromImage(sitk.LaplacianRecursiveGaussian(image, sigma, True))
     np.testing.assert_array_equal(laplacian_of_gaussian(array[None], (1.0, 1.3, 0.8), sigma)[0], expected)
+
+
+@pytest.mark.parametrize(("sigma", "spacing"), [(1.0, (1.0, 1.0, 1.0)), (2.0, (3.0, 1.6, 1.4)), (0.3, (1.0, 1.0, 1.0))])
+@pytest.mark.parametrize("beyond", [1.0, 1e3])
+def test_what_is_far_away_changes_no_bit(sigma: float, spacing: tuple[float, ...], beyond: float) -> None:
+    """Only the box and the reach of the recursion are filtered; what lies beyond may be a thousand times as bright."""
+    margins = np.ceil(REACH * sigma / np.array(spacing)).astype(int) + 4
+    array = np.random.default_rng(0).normal(size=tuple(2 * margins + 20)) * 1000
+    box = tuple(slice(m + 8, m + 12) for m in margins)
+    near = tuple(slice(8, 2 * m + 12) for m in margins)
+    bright = array * beyond
+    bright[near] = array[near]
+    whole = laplacian_of_gaussian(bright, spacing, sigma)
+    assert (laplacian_of_gaussian(bright, spacing, sigma, box) == whole[box]).all()
+
+
+def test_a_gaussian_far_below_one_voxel_has_no_value() -> None:
+    array = np.ones((5, 5, 5))
+    with np.errstate(all="raise"):
+        assert np.isnan(laplacian_of_gaussian(array, (1.0, 1.0, 1.0), 1e-6)).all()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from radiokit.exceptions import DataWarning, InputError, MaskError, ParameterError
 from radiokit.io import Mask, Volume
@@ -130,3 +133,28 @@ def test_a_mask_on_another_grid_is_sampled_at_the_nearest_voxel() -> None:
     tiny = Mask(np.ones((1, 1, 1), bool), spacing=(0.1, 0.1, 0.1), origin=(1.5, 1.5, 1.5))
     with pytest.raises(MaskError, match="no voxel of the region is left"):
         on_grid_of(tiny, image)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "float64"])
+@pytest.mark.parametrize("outlier_sigma", [None, 1.5])
+def test_z_scores_equal_itk_in_the_last_bit(dtype, outlier_sigma):
+    """pyradiomics: sitk.Normalize, outliers cut, then the factor."""
+    array = np.random.default_rng(0).normal(100, 40, (9, 31, 17)).clip(0, 250).astype(dtype)
+    wanted = sitk.GetArrayFromImage(sitk.Normalize(sitk.GetImageFromArray(array)))
+    if outlier_sigma is not None:
+        wanted = np.clip(wanted, -outlier_sigma, outlier_sigma)
+    before = array.copy()
+    found = standardize(Volume(array), scale=37.3, outlier_sigma=outlier_sigma).array
+    np.testing.assert_array_equal(found, wanted * 37.3)
+    assert found.dtype == np.float64
+    np.testing.assert_array_equal(array, before)
+
+
+def test_z_scores_hold_one_image_beside_their_own():
+    array = np.random.default_rng(0).normal(size=(40, 100, 100))
+    standardize(Volume(array[:2]))
+    tracemalloc.start()
+    standardize(Volume(array), scale=100, outlier_sigma=3)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.2 * array.nbytes
