@@ -140,8 +140,8 @@ def _telling_centres(endpoint: Endpoint, data: Data) -> list[str]:
     if not effect.alone:
         return []
     return [
-        f"The centre alone tells the outcome with an AUC of {effect.auc:.2f} in training{endpoint.suffix}: a model may "
-        "know the scanner, not the disease. Cross-validate by leave_one_center_out, or take both kinds of cases from "
+        f"The centre alone tells the outcome with an AUC of {effect.auc:.2f}{endpoint.suffix}: a model may know "
+        "the scanner, not the disease. Cross-validate by leave_one_center_out, or take both kinds of cases from "
         "each."
     ]
 

@@ -221,6 +221,8 @@ def test_the_effect_of_the_centre_is_a_test_of_training_patients() -> None:
     survival: Any = SimpleNamespace(survival=True, y=as_survival_target(np.ones(200, bool), time))
     assert center_effect(survival, data).tells
     assert not center_effect(survival, data).alone
+    outside = Data(data.X, data.group, pd.Series("external", center.index), center, None, (), {})
+    assert not center_effect(binary, outside).tells  # external centres are new to the model
     for lacking in (None, pd.Series("A", center.index)):
         without = Data(data.X, data.group, cohort, lacking, None, (), {})
         assert not center_effect(binary, without).tells
