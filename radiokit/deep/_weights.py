@@ -6,7 +6,6 @@ import hashlib
 import os
 import pickle
 import re
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +14,7 @@ from typing import Any
 
 from radiokit.deep._torch import INSTALL, require_torch
 from radiokit.exceptions import FileError, ParameterError
-from radiokit.utils import import_optional
+from radiokit.utils import drop_warnings, import_optional
 
 HUB = re.compile(r"hf:(?P<repo>[^@#\s/]+/[^@#\s/]+)@(?P<commit>[0-9a-f]{40})#(?P<file>\S+)")
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -170,8 +169,7 @@ def _read(path: Path) -> Any:
     else:
         reader = partial(require_torch().load, map_location="cpu", weights_only=True)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # remarks on what the file would rather execute
+        with drop_warnings():  # remarks on what the file would rather execute
             return reader(path)
     except pickle.UnpicklingError as error:
         raise FileError(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from typing import Any
 
 import numpy as np
 
 from radiokit.exceptions import ExtractionError
 from radiokit.io import Mask, Volume, to_sitk
-from radiokit.utils import CaseResult, import_optional
+from radiokit.utils import CaseResult, drop_warnings, import_optional
 
 INSTALL = (
     "pip install 'setuptools<69' wheel numpy versioneer cython && pip install --no-build-isolation pyradiomics==3.0.1"
@@ -41,8 +40,7 @@ class ReferencePipeline:
         logger.setLevel(logging.CRITICAL)
         params = {**self.params, "setting": {**self.params["setting"], "label": 1}}
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with drop_warnings():
                 found = package.RadiomicsFeatureExtractor(params).execute(to_sitk(image), to_sitk(mask))
         except ValueError as error:
             raise ExtractionError(f"pyradiomics: {error}") from error

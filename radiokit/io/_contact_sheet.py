@@ -6,7 +6,6 @@ import base64
 import html
 import os
 import struct
-import warnings
 import zlib
 
 import numpy as np
@@ -17,7 +16,7 @@ from radiokit.io._case_rows import reading_of
 from radiokit.io._cases import read_cases
 from radiokit.io._pair import read_pair
 from radiokit.io._sequences import sequences_of
-from radiokit.utils import parallel_map, write_text
+from radiokit.utils import drop_warnings, parallel_map, write_text
 
 SIDE = 256
 RED = (255, 64, 64)
@@ -86,8 +85,7 @@ def _figure(item: tuple[str, str, pd.Series]) -> str:
     case_id, name, row = item
     caption = html.escape(f"{case_id} {name}".strip())
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DataWarning)  # `check_cases` says these
+        with drop_warnings(DataWarning):  # `check_cases` says these
             image, mask = read_pair(row["image"], row["mask"], case_id=case_id, **reading_of(row))
     except RadiokitError as error:
         return f'<figure><figcaption>{caption}<p class="error">{html.escape(str(error))}</p></figcaption></figure>'

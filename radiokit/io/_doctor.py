@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from radiokit.exceptions import DataWarning
 from radiokit.io._case_rows import reading_of
 from radiokit.io._cases import read_cases
 from radiokit.io._frame_of_reference import other_frame
 from radiokit.io._pair import read_pair
 from radiokit.io._sequences import PARTS, sequences_of
-from radiokit.utils import CaseResult, content_hash, run_cases
+from radiokit.utils import CaseResult, collect_warnings, content_hash, run_cases
 
 COLUMNS = ("case_id", "sequence", "severity", "check", "message")
 # A region of fewer voxels has hardly any texture (4 x 4 x 4).
@@ -72,8 +70,7 @@ def check_cases(
     table = read_cases(cases, on_error="nan")
     findings: list[Finding] = []
     for name, sequence in sequences_of(table).items():
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", DataWarning)
+        with collect_warnings() as caught:
             done = run_cases(sequence, _look, n_jobs=n_jobs, on_error="nan", progress=progress, description="Checking")
         failed = done.failures.itertuples(index=False)
         findings += [(case_id, name, "error", "read", message) for case_id, _, message in failed]

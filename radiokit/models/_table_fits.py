@@ -16,7 +16,7 @@ from radiokit.stats._cox_fit import fit_cox
 from radiokit.stats._design import column_design
 from radiokit.stats._hazard_table import hazard_table
 from radiokit.stats._inputs import check_magnitude
-from radiokit.utils import check_binary_target, check_survival_target, is_survival_target
+from radiokit.utils import check_binary_target, check_survival_target, drop_warnings, is_survival_target
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,7 @@ class Binary:
         if matrix.shape[1] == 0:
             matrix = pd.DataFrame({"constant": np.zeros(len(X))})
         model = LogisticModel(confidence_level=self.confidence_level, firth=self.firth if firth is None else firth)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DataWarning)
+        with drop_warnings(DataWarning):
             model.fit(matrix, self.y)
         names = ["Intercept", *matrix.columns]
         summary = model.summary_.set_axis(pd.Index(names, name="feature"), axis=0)

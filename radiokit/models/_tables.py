@@ -12,7 +12,7 @@ from radiokit.exceptions import DataWarning, InputError, SeparationWarning, Smal
 from radiokit.models._table_fits import Binary, Survival, table_outcome
 from radiokit.stats._design import check_frame, coefficient_columns, column_design
 from radiokit.stats._inputs import check_choice, check_level
-from radiokit.utils import same_rows
+from radiokit.utils import drop_warnings, same_rows
 
 EVENTS_PER_PARAMETER = 10
 MIN_GAIN = 1e-7  # an AIC lower by no more than rounding is no improvement, as MASS::stepAIC
@@ -209,6 +209,5 @@ def _stepwise(X: pd.DataFrame, outcome: Binary | Survival, direction: str) -> li
 
 
 def _aic(X: pd.DataFrame, outcome: Binary | Survival) -> float:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SeparationWarning)
+    with drop_warnings(SeparationWarning):
         return outcome.fit(X, firth=False).aic

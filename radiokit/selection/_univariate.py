@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, Self
 
 import numpy as np
@@ -13,7 +12,7 @@ from radiokit.selection._base import Selector, at_least
 from radiokit.stats import _univariable, adjust_pvalues
 from radiokit.stats._cox_univariable import cox_univariable
 from radiokit.stats._inputs import FloatArray, check_choice
-from radiokit.utils import is_survival_target
+from radiokit.utils import drop_warnings, is_survival_target
 
 TESTS = {
     "auto": _univariable.by_normality,
@@ -114,8 +113,7 @@ def univariate_tests(X: FloatArray, y: NDArray[Any], test: str) -> tuple[FloatAr
     if test == "cox" or (survival and test == "auto"):
         if not survival:
             raise ParameterError("test='cox' needs a survival target with event and time; y is binary.")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SeparationWarning)
+        with drop_warnings(SeparationWarning):
             table = cox_univariable(X, y)
         return table["statistic"].to_numpy(dtype=float), table["p_value"].to_numpy(dtype=float)
     if survival:

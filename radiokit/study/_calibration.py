@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import pandas as pd
 
@@ -13,6 +11,7 @@ from radiokit.stats._inputs import normal_quantile
 from radiokit.study._endpoint import Endpoint, Modelled
 from radiokit.study._over_repeats import repeats_of
 from radiokit.study._split import SOURCE_OF
+from radiokit.utils import drop_warnings
 from radiokit.validation import Predictions
 from radiokit.validation._within_folds import separated, slope_within
 
@@ -63,8 +62,7 @@ def _calibrated(model: Modelled, p: Predictions, confidence_level: float) -> tup
 def _of_one_model(p: Predictions, confidence_level: float) -> dict[str, float]:
     """All indices of val.prob with Wald limits; without a slope where there is none (one class, a constant, a gap)."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SeparationWarning)  # there is no slope then, and the table says it
+        with drop_warnings(SeparationWarning):  # there is no slope then, and the table says it
             found = stats.calibration(p.y_true, p.probability, confidence_level=confidence_level).to_frame().iloc[0]
     except (RadiokitError, ValueError, np.linalg.LinAlgError):
         return {}

@@ -19,7 +19,7 @@ from radiokit.study._endpoint import Data, Endpoint, Modelled, Run
 from radiokit.study._frozen import CaseScore, Score
 from radiokit.study._linear import score_of
 from radiokit.study._stack import fit_signature
-from radiokit.utils import parallel_map, spawn_seeds
+from radiokit.utils import drop_warnings, parallel_map, spawn_seeds
 
 SELECTED = (
     "model", "signature", "feature", "coef", "importance", "selection_frequency", "volume_correlation",
@@ -88,15 +88,13 @@ def selection_frequency(
 
 
 def _chosen(seed: int, *, pipeline: Any, X: pd.DataFrame, y: NDArray[Any]) -> list[str]:
-    import warnings
 
     rng = np.random.default_rng(seed)
     event = y["event"].astype(int) if y.dtype.names else y
     rows = np.sort(
         np.concatenate([rng.permutation(np.flatnonzero(event == k))[: round(0.8 * (event == k).sum())] for k in (0, 1)])
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the fit on all training patients has said it
+    with drop_warnings():  # the fit on all training patients has said it
         try:
             model = fit_signature(pipeline, X.iloc[rows], y[rows], seed)
         except RadiokitError:  # nothing passed the filters

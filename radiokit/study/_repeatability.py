@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from radiokit.selection._repeatability import MIN_SUBJECTS
 from radiokit.study._endpoint import Data, Endpoint, Run
 from radiokit.study._repeat_spec import RepeatSpec
 from radiokit.study._sources import Source, measure_again
-from radiokit.utils import Table, as_table
+from radiokit.utils import Table, as_table, drop_warnings
 
 STEP = "repeatability"
 COLUMNS = ("model", "signature", "feature", "icc", "ci_low", "ci_high", "n_subjects", "kept")
@@ -68,8 +67,7 @@ def training_repeats(
             given = _given(name, source.repeat, training)
         else:
             how: dict[str, Any] = {"n_jobs": run.n_jobs, "cache": cache, "progress": run.progress}
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", r"\d+ measurements of")  # said by failed_repeats, with the cases
+            with drop_warnings(match=r"\d+ measurements of"):  # said by failed_repeats, with the cases
                 measured = measure_again(source, cases.loc[training], random_state=run.random_state, **how)
             failures = measured.failures.assign(signature=name)[list(FAILED)]
             given = TrainingRepeats(dict(measured), failures=failures)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -43,6 +42,8 @@ from radiokit.study._spec import StudySpec
 from radiokit.study._split import as_split, divide, warn_of_torn_patients
 from radiokit.study._tables import all_tables, describe_tables
 from radiokit.study._yaml import read_study
+from radiokit.utils import collect_warnings
+from radiokit.utils._warned import give_again
 from radiokit.validation._evidence import evidence_of
 
 
@@ -198,13 +199,10 @@ class Study:
         --------
         >>> Study("cases.csv", outcome="died", signatures={"ct": "ct.csv"}).run()  # doctest: +SKIP
         """
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", RadiokitWarning)
+        with collect_warnings() as caught:
             result = self._run(n_jobs, Path(cache) if cache is not None else None, progress)
         heard = dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, RadiokitWarning))
-        for w in caught:
-            if not issubclass(w.category, RadiokitWarning):
-                warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
+        give_again(w for w in caught if not issubclass(w.category, RadiokitWarning))
         result.warnings[:0] = [text for text in heard if text not in result.warnings]
         return result
 

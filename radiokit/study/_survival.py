@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import partial
 from typing import Any
 
@@ -18,6 +17,7 @@ from radiokit.study._options import Options
 from radiokit.study._over_repeats import by_patient, mean_over_repeats
 from radiokit.study._split import SOURCE_OF
 from radiokit.survival import CoxModel
+from radiokit.utils import drop_warnings
 from radiokit.validation import Predictions
 from radiokit.validation._evaluate import threshold_range
 
@@ -111,8 +111,7 @@ def hazard_ratio(y: NDArray[np.void], group: NDArray[Any], level: float, *, test
     unknown = {"hazard_ratio": np.nan, "ci_low": np.nan, "ci_high": np.nan}
     if min(events.values()) == 0:
         return row | unknown | {"method": "a group without events: no ratio"}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RadiokitWarning)
+    with drop_warnings(RadiokitWarning):
         fitted = CoxModel(confidence_level=level).fit(pd.DataFrame({"high": high.astype(float)}), y).summary_.iloc[0]
     if not np.isfinite(fitted["se"]) or fitted["se"] > 100:
         return row | unknown | {"method": "the groups' follow-up does not overlap: no ratio"}

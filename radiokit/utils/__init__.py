@@ -24,7 +24,7 @@ from radiokit.utils._targets import (
 )
 from radiokit.utils._threads import one_thread
 from radiokit.utils._ties import tie_times, tie_to
-from radiokit.utils._warned import collect_warnings
+from radiokit.utils._warned import collect_warnings, drop_warnings
 from radiokit.utils._write_table import write_table
 from radiokit.utils._yaml import parse_yaml, read_yaml, yaml_text
 
@@ -44,6 +44,7 @@ __all__ = [
     "check_survival_target",
     "collect_warnings",
     "content_hash",
+    "drop_warnings",
     "feature_values",
     "import_optional",
     "is_survival_target",

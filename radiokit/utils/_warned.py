@@ -44,6 +44,32 @@ def collect_warnings() -> Iterator[list[warnings.WarningMessage]]:
         _collected.reset(token)
 
 
+@contextmanager
+def drop_warnings(category: type[Warning] = Warning, match: str = "") -> Iterator[None]:
+    """Drop some warnings of a block, in this thread only; the others are given at its end.
+
+    Parameters
+    ----------
+    category : type
+        Class of the warnings to drop.
+    match : str
+        Regular expression that the beginning of their text matches.
+
+    Yields
+    ------
+    None
+        The block.
+
+    Examples
+    --------
+    >>> with drop_warnings(UserWarning):
+    ...     warnings.warn("said elsewhere", stacklevel=1)
+    """
+    with collect_warnings() as collected:
+        yield
+    give_again(w for w in collected if not (issubclass(w.category, category) and re.match(match, str(w.message))))
+
+
 def each_once(collected: Iterable[warnings.WarningMessage]) -> list[Warned]:
     """Return class and text of warnings, each once, in order."""
     return list(dict.fromkeys((w.category, str(w.message)) for w in collected))

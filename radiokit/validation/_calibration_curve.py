@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from functools import partial
 from typing import Any
 
@@ -14,7 +13,7 @@ from sklearn.base import BaseEstimator
 
 from radiokit.exceptions import DataWarning, OutcomeError
 from radiokit.stats._lowess import lowess
-from radiokit.utils import is_survival_target, spawn_seeds
+from radiokit.utils import drop_warnings, is_survival_target, spawn_seeds
 from radiokit.validation._folds import check_data, fit, prepare, score
 from radiokit.validation._optimism import bootstrap_statistic
 
@@ -103,8 +102,7 @@ def _grid(
     estimator: BaseEstimator, X: Any, y: Any, groups: Any, random_state: int | np.random.Generator | None
 ) -> NDArray[np.float64]:
     """Grid of the apparent predictions."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)  # said when the bootstrap looks at the same rows
+    with drop_warnings(DataWarning):  # said when the bootstrap looks at the same rows
         rows = check_data(X, y, groups)
     seed = spawn_seeds(random_state, 1)[0] if not isinstance(random_state, np.random.Generator) else 0
     model = prepare(estimator, rows.target, rows.patients, None, seed)

@@ -14,7 +14,7 @@ from sklearn.model_selection import PredefinedSplit
 from sklearn.pipeline import Pipeline
 
 from radiokit.exceptions import DataWarning, InputError, LeakageError, OutcomeError, RadiokitError
-from radiokit.utils import check_binary_target, check_survival_target, is_survival_target, same_rows
+from radiokit.utils import check_binary_target, check_survival_target, drop_warnings, is_survival_target, same_rows
 from radiokit.utils._levels import cell_text
 from radiokit.validation._copies import one_patient
 from radiokit.validation._lesion_ids import suspected_lesions
@@ -126,9 +126,8 @@ def outer_splits(outer: Any, rows: Rows, seeds: list[int]) -> list[tuple[NDArray
             for k in range(outer)
         ]
     place = np.argsort(rows.order)
-    with warnings.catch_warnings():
-        # Splitters that know no groups say so; whether patients are kept whole is checked below.
-        warnings.filterwarnings("ignore", "The groups parameter is ignored")
+    # Splitters that know no groups say so; whether patients are kept whole is checked below.
+    with drop_warnings(match="The groups parameter is ignored"):
         as_given = X.iloc[place], events_of(y)[place].astype(int), groups[place]
         splits = list(outer.split(*as_given) if hasattr(outer, "split") else outer)
     seen = np.zeros(len(X), dtype=int)

@@ -10,7 +10,6 @@ somewhat careful.
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from radiokit.stats._logistic_fit import fit_logistic
 from radiokit.stats._logrank import observed_minus_expected
 from radiokit.stats._survival_inputs import check_groups
 from radiokit.stats._wald import chi_squared_p_value
+from radiokit.utils import drop_warnings
 from radiokit.validation._concordance import Concordances, shared_training
 from radiokit.validation._predictions import Predictions
 
@@ -209,8 +209,7 @@ def slope_within(p: Predictions) -> float:
     """
     codes = pd.factorize(p.fold)[0]
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with drop_warnings():
             return _cox_slope(p, codes) if p.survival else _logistic_slope(p, codes)
     except (RadiokitError, ValueError, FloatingPointError, np.linalg.LinAlgError):
         return float("nan")
