@@ -74,6 +74,11 @@ def ends_its_worker_once(case_id: str, row: pd.Series, *, folder: Path) -> dict[
     return {"third": float(row["value"]) / 3, "worker": float(os.getppid())}
 
 
+def parent(case_id: str, row: pd.Series) -> dict[str, float]:
+    """The process that started the one that works on a case."""
+    return {"worker": float(os.getppid())}
+
+
 def number_in(case_id: str, row: pd.Series, *, log: Path) -> dict[str, float]:
     """The number in the file of a case; notes who came to ask."""
     (log / f"{case_id}-{time.monotonic_ns()}").touch()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import time
 import warnings
 from collections.abc import Iterator
 from functools import partial
@@ -11,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from cohort_tasks import ends_its_worker_once, key_of, third
+from cohort_tasks import ends_its_worker_once, key_of, parent, third
 from joblib import parallel_config
 
 from radiokit.utils import Limits, run_cases
@@ -61,3 +63,21 @@ def test_cases_that_crash_or_hang_cost_themselves_only() -> None:
     ]
     kept = cases.drop(["003", "008"])
     np.testing.assert_array_equal(done.features.loc[kept.index, "third"], kept["value"].to_numpy() / 3)
+
+
+def children_of(pid: int) -> list[str]:
+    listed = subprocess.run(["ps", "-o", "args=", "--ppid", str(pid)], capture_output=True, text=True).stdout
+    return [line for line in listed.splitlines() if "_child import serve" in line]
+
+
+@pytest.mark.usefixtures("cluster")
+def test_workers_keep_no_idle_process() -> None:
+    """A process of 240 MB for each worker, between one run and the next, was kept for ever."""
+    with parallel_config(backend="dask"):
+        done = run_cases(table(12), parent)
+    workers = set(done.features["worker"].astype(int))
+    assert any(children_of(pid) for pid in workers)
+    ends = time.monotonic() + 20
+    while any(children_of(pid) for pid in workers) and time.monotonic() < ends:
+        time.sleep(0.2)
+    assert not any(children_of(pid) for pid in workers)
