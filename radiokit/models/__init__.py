@@ -1,5 +1,6 @@
 """Models of an outcome, and of signatures: logistic regression, the radiomics signature, trees, fusion, tables."""
 
+from radiokit.models._anova import anova, shrinkage
 from radiokit.models._boosting import BoostedClassifier, BoostedSurvival
 from radiokit.models._calibration import CalibratedModel
 from radiokit.models._default import default_pipeline
@@ -21,9 +22,11 @@ __all__ = [
     "RadiomicsSignature",
     "SurvivalSignature",
     "Winsorizer",
+    "anova",
     "default_pipeline",
     "likelihood_ratio",
     "multivariable_table",
+    "shrinkage",
     "signature_pipeline",
     "univariable_table",
 ]

@@ -5,6 +5,7 @@ from radiokit.validation._cross_validation import CrossValidation, leave_one_cen
 from radiokit.validation._evaluate import compare_models, evaluate, net_benefit, performance
 from radiokit.validation._optimism import optimism_bootstrap
 from radiokit.validation._predictions import Predictions
+from radiokit.validation._validate import validate
 from radiokit.validation._within_folds import logrank_within_folds, time_auc_within_folds
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "optimism_bootstrap",
     "performance",
     "time_auc_within_folds",
+    "validate",
 ]
