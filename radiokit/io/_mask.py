@@ -163,7 +163,7 @@ def _whole_numbers(array: np.ndarray, path: Path) -> np.ndarray:
     off = np.abs(array - rounded) > ROUNDING
     if off.any():
         raise MaskError(
-            f"{path} holds fractions ({int(off.sum())} voxels, for example {float(array[off][0]):.4g}); a mask needs "
+            f"{path} holds fractions ({int(off.sum())} voxels, for example {array[off][0]!s}); a mask needs "
             "whole numbers. Cut a probability map at a threshold, and resample masks by nearest neighbour."
         )
     return rounded

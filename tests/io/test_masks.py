@@ -53,6 +53,8 @@ def test_a_label_is_a_whole_number_other_than_the_background(tmp_path: Path, ask
 def test_fractions_and_nan_are_no_mask(tmp_path: Path) -> None:
     with pytest.raises(MaskError, match=r"holds fractions \(1 voxels, for example 0\.37\)"):
         read_mask(written(tmp_path, [0.37, 1], "f4"))
+    with pytest.raises(MaskError, match=r"for example 0\.99999\)"):
+        read_mask(written(tmp_path, [0.99999, 0], "f4"))
     with pytest.raises(MaskError, match="NaN"):
         read_mask(written(tmp_path, [np.nan, 1], "f4"))
     assert read_mask(written(tmp_path, [1.0000001, 1], "f4")).array.sum() == 2
