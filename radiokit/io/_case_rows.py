@@ -16,7 +16,7 @@ from radiokit.io._cases import Columns, case_frame
 from radiokit.io._volume import Grid
 from radiokit.utils import as_table, content_hash
 from radiokit.utils._levels import is_absent
-from radiokit.utils._table import is_no_row_name
+from radiokit.utils._row_numbers import is_no_row_name
 
 # Columns of a case table that say how its files are read.
 HOW = ("label", "roi", "series", "suv")

@@ -19,7 +19,8 @@ from radiokit.io._mask import as_label
 from radiokit.io._pictures import PICTURES
 from radiokit.io._read import READERS
 from radiokit.utils import Table, as_table, cell_text
-from radiokit.utils._table import CASE_NAMES, ID_NAMES, is_no_row_name, some
+from radiokit.utils._row_numbers import is_no_row_name
+from radiokit.utils._table import CASE_NAMES, ID_NAMES, some
 
 # How the files of a case are to be read, where that has to be said.
 READING = ("label", "roi", "series")

@@ -14,7 +14,7 @@ from radiokit.study._deep import optional_sequences
 from radiokit.study._sources import Source
 from radiokit.study._split import Split
 from radiokit.utils import Table, as_table
-from radiokit.utils._table import is_no_row_name
+from radiokit.utils._row_numbers import is_no_row_name
 
 WHAT = "the case table"
 

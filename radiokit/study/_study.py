@@ -43,6 +43,7 @@ from radiokit.study._split import as_split, divide, warn_of_torn_patients
 from radiokit.study._tables import all_tables, describe_tables
 from radiokit.study._yaml import read_study
 from radiokit.utils import collect_warnings
+from radiokit.utils._predictors import asked_for
 from radiokit.utils._warned import give_again
 from radiokit.validation._evidence import evidence_of
 
@@ -353,7 +354,7 @@ def _data(patients: Patients, cohort: pd.Series, roles: Roles) -> Data:
         if volume.name not in X:
             X = X.assign(**{str(volume.name): volume})
     return Data(
-        X=X,
+        X=asked_for(X),
         group=patients.group,
         cohort=cohort,
         center=patients.center,

@@ -7,7 +7,6 @@ index without a name) say where a row stood once, not whose it is, and are never
 from __future__ import annotations
 
 import os
-import re
 import warnings
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
@@ -20,15 +19,12 @@ import pandas as pd
 from radiokit.exceptions import CaseTableError, DataWarning, InputError
 from radiokit.utils._columns import normal_column, numeric_columns
 from radiokit.utils._levels import cell_text, is_absent, one_spelling
+from radiokit.utils._row_numbers import ROW_NAMES, counts_rows, running_numbers
 from radiokit.utils._table_files import NAMELESS, read_table
 
 CASE_NAMES = ("case_id", "case", "id")
 PATIENT_NAMES = ("patient_id", "patient", "subject_id", "subject")  # the case too, where nothing else names it
 ID_NAMES = (*CASE_NAMES, *PATIENT_NAMES)
-# Columns that pandas, R and spreadsheets write when nobody asks: the number of the row.
-ROW_NAMES = re.compile(r"|unnamed: ?\d+|index|level_\d+|row|row_?names?|row_?(id|nr|no|num|number)|rn|\.\.\.1", re.I)
-FEW_ROWS = 5  # of fewer rows 0, 1, 2 may be anything
-MANY_ROWS = 10  # from so many on a permutation of 1, ..., n is no accident
 LARGEST_EXACT = 2**53
 
 
@@ -204,11 +200,6 @@ def as_table(
     return Table(frame, what, tuple(out), unnamed=named is None)
 
 
-def is_no_row_name(column: str) -> bool:
-    """Whether a column is called otherwise than row numbers are: what stays where columns are chosen by name later."""
-    return ROW_NAMES.fullmatch(column) is None
-
-
 def _as_test(names: Collection[str] | Callable[[str], bool]) -> Callable[[str], bool]:
     return names if callable(names) else frozenset(map(str, names)).__contains__
 
@@ -222,12 +213,12 @@ def row_ids(frame: pd.DataFrame, what: str) -> pd.Index:
         If the index holds pandas' row labels.
     """
     name = cell_text(frame.index.name)
-    if isinstance(frame.index, pd.MultiIndex) or not _is_labelled(frame.index, name):
+    if isinstance(frame.index, pd.MultiIndex) or not is_labelled(frame.index, name):
         raise CaseTableError(
             f"the index of {what} holds pandas' row labels ({some(frame.index, 3)}); required: the case ids, such as "
             "table.set_index('case_id'), for rows are matched by them."
         )
-    return pd.Index(_id_texts(frame.index.to_series(), what), name="case_id", dtype=object)
+    return pd.Index(id_texts(frame.index.to_series(), what), name="case_id", dtype=object)
 
 
 def is_patient(column: str) -> bool:
@@ -279,17 +270,17 @@ def _take_ids(
         )
     name = cell_text(index.name)
     column = _id_column(frame, id, what, name)
-    labelled = _is_labelled(index, name)
+    labelled = is_labelled(index, name)
     if column is not None:
-        ids = _id_texts(frame[column], what)
+        ids = id_texts(frame[column], what)
         if labelled and id is None:
-            _require_agreement(ids, index, column, what)
+            require_agreement(ids, index, column, what)
         return ids, frame.drop(columns=column)
     if labelled:
-        return _id_texts(index.to_series(), what), frame
+        return id_texts(index.to_series(), what), frame
     patient = next((c for n in PATIENT_NAMES for c in frame.columns if c.lower() == n), None)
     if patient is not None:
-        return _id_texts(frame[patient], what), frame.drop(columns=patient)
+        return id_texts(frame[patient], what), frame.drop(columns=patient)
     if unnamed:
         return None, frame
     kind = "whole numbers without a name, which are pandas' row labels" if len(index) else "empty"
@@ -308,16 +299,16 @@ def _id_column(frame: pd.DataFrame, id: str | None, what: str, index_name: str) 
     return next((c for name in CASE_NAMES for c in frame.columns if c.lower() == name), None)
 
 
-def _is_labelled(index: pd.Index, name: str) -> bool:
+def is_labelled(index: pd.Index, name: str) -> bool:
     """Whether an index says whose a row is: by a name of its own, or by text."""
     if name.lower() in ID_NAMES:
         return True
     if pd.api.types.infer_dtype(index) not in ("integer", "floating", "mixed-integer-float", "empty"):
         return True
-    return bool(name) and not ROW_NAMES.fullmatch(name) and not _counts(index)
+    return bool(name) and not ROW_NAMES.fullmatch(name) and not counts_rows(index)
 
 
-def _require_agreement(ids: list[str], index: pd.Index, column: str, what: str) -> None:
+def require_agreement(ids: list[str], index: pd.Index, column: str, what: str) -> None:
     """Refuse a table whose id column and index name its rows differently."""
     other = list(map(cell_text, index))
     differ = [k for k in range(len(ids)) if ids[k] != other[k]]
@@ -331,7 +322,7 @@ def _require_agreement(ids: list[str], index: pd.Index, column: str, what: str) 
         )
 
 
-def _id_texts(values: pd.Series, what: str) -> list[str]:
+def id_texts(values: pd.Series, what: str) -> list[str]:
     rounded = [v for v in values if isinstance(v, float | np.floating) and abs(float(v)) >= LARGEST_EXACT]
     if rounded:
         raise CaseTableError(
@@ -351,38 +342,6 @@ def _require_one_each(ids: pd.Index, what: str) -> None:
             f"{what} repeats {len(repeated)} case ids: {some(repeated)}; required: each once. Two lesions of a patient "
             "need an id each, and a column of their own for the patient."
         )
-
-
-def running_numbers(frame: pd.DataFrame) -> list[str]:
-    """Return the columns that count the rows: 0, 1, 2, ... or 1, 2, 3, ... as the table came, or in another order.
-
-    A column that is called as row numbers are is one where its whole numbers do not repeat, also after rows were left
-    out.
-    """
-    found = []
-    for column in frame.columns:
-        if frame[column].dtype != float:
-            continue
-        numbers = frame[column].to_numpy()
-        if ROW_NAMES.fullmatch(column):
-            named = np.isfinite(numbers).all() and np.array_equal(numbers, np.floor(numbers))
-            if named and len(np.unique(numbers)) == len(numbers) and (len(numbers) > 1 or numbers[:1] < FEW_ROWS):
-                found.append(column)
-        elif len(numbers) >= FEW_ROWS and _counts(numbers, shuffled=len(numbers) >= MANY_ROWS):
-            found.append(column)
-    return found
-
-
-def _counts(values: Any, *, shuffled: bool = True) -> bool:
-    """Whether these are 0, ..., n-1 or 1, ..., n."""
-    try:
-        numbers = np.asarray(values, dtype=float)
-    except (TypeError, ValueError):
-        return False
-    if not numbers.size:
-        return False
-    numbers = np.sort(numbers) if shuffled else numbers
-    return bool(numbers[0] in (0, 1) and np.array_equal(numbers - numbers[0], np.arange(len(numbers))))
 
 
 def some(names: Iterable[Any], most: int = 5) -> str:

@@ -16,6 +16,7 @@ from sklearn.pipeline import Pipeline
 from radiokit.exceptions import DataWarning, InputError, LeakageError, OutcomeError, RadiokitError
 from radiokit.utils import check_binary_target, check_survival_target, drop_warnings, is_survival_target, same_rows
 from radiokit.utils._levels import cell_text
+from radiokit.utils._predictors import predictors
 from radiokit.validation._copies import one_patient
 from radiokit.validation._lesion_ids import suspected_lesions
 
@@ -37,7 +38,7 @@ def check_data(X: Any, y: Any, groups: Any) -> Rows:
     Rows with names are put in the order of their names, so that no fold, draw or fit depends on the order in which
     they came. Rows with the same measurements are one patient.
     """
-    frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
+    frame = predictors(X) if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
     if frame.index.has_duplicates:
         raise InputError("The index of X repeats ids; required: one id a row. Use X.reset_index() or add the lesion.")
     same_rows(X=X, y=y, groups=groups)

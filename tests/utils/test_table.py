@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from radiokit.exceptions import CaseTableError, DataWarning, FileError, InputError
 from radiokit.utils import as_table, level_key, one_spelling, same_rows
+from radiokit.utils._predictors import asked_for, predictors
 
 IDS = [f"P{i:02d}" for i in range(12)]
 VALUES = np.round(np.random.default_rng(0).standard_normal(12), 3)
@@ -288,3 +289,19 @@ def test_rows_without_ids_are_called_by_their_place(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert list(as_table(tmp_path / "t.csv", unnamed=True).ids) == ["1", "2"]
+
+
+def test_predictors_hold_no_numbers_of_rows() -> None:
+    X = frame().assign(nr=range(12), patient="x", z=VALUES**2)
+    with pytest.warns(DataWarning, match="X has nr, patient, which names cases or counts rows"):
+        got = predictors(X.sort_values("f"))
+    assert list(got) == ["f", "z"]
+    check_right(got)
+    plain = pd.DataFrame(VALUES.reshape(6, 2), columns=[3, 4])
+    assert predictors(plain) is plain
+    alone = pd.DataFrame({"nr": range(12)})
+    assert list(predictors(alone)) == ["nr"]
+    named = asked_for(X[["f", "nr"]].copy())
+    assert list(predictors(named[named["f"] > -9])) == ["f", "nr"]
+    with pytest.raises(CaseTableError, match="name 12 rows differently"):
+        predictors(X.set_index(X["case_id"] + "_1"))
