@@ -15,8 +15,8 @@ from radiokit.io._volume import Volume
 Geometry = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, ...]]
 # Cosines that are rounded to two digits are off by this much; what is further off is a sheared grid.
 RIGHT_ANGLE = 0.01
-# Distance between voxels, mm: from a tenth of a micrometre, as in microscopes, to ten metres.
-SMALLEST, LARGEST = 1e-4, 1e4
+# Distance between voxels, mm: from a nanometre to a kilometre; what is outside is in another unit.
+SMALLEST, LARGEST = 1e-6, 1e6
 
 
 @dataclass(frozen=True)

@@ -83,13 +83,18 @@ def dicom_files(folder: Path) -> Iterator[tuple[Path, Header]]:
 def one_series(folder: Path, series: int | str | None) -> list[tuple[Path, Header]]:
     """Return the files of one series of images, each instance once."""
     groups: dict[str, list[tuple[Path, Header]]] = {}
+    others: set[str] = set()
     for path, head in dicom_files(folder):
-        if str(head.get("Modality", "")) not in NO_IMAGE:
+        modality = str(head.get("Modality", ""))
+        if modality in NO_IMAGE:
+            others.add(modality)
+        else:
             if "Rows" not in head:
                 raise FileError(f"{path} is cut off, or no image: it does not say how many rows it has.")
             groups.setdefault(str(head.get("SeriesInstanceUID", "")), []).append((path, head))
     if not groups:
-        raise FileError(f"{folder} holds no DICOM image.")
+        beside = f", only {', '.join(sorted(others))}; a dose is read by its file" if others else ""
+        raise FileError(f"{folder} holds no DICOM image{beside}.")
     chosen = [g for u, g in groups.items() if series is None or str(series) in (u, str(g[0][1].get("SeriesNumber")))]
     if len(chosen) != 1:
         known = "; ".join(_described(uid, group) for uid, group in groups.items())

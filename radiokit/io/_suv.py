@@ -16,6 +16,7 @@ from radiokit.io._suv_times import elapsed, missing
 
 KINDS = ("bw", "lbm", "bsa")
 PHILIPS_SUV, PHILIPS_ACTIVITY = (0x7053, 0x1000), (0x7053, 0x1009)
+DOSE = ("RadionuclideTotalDose", "RadionuclideHalfLife", "RadiopharmaceuticalStartTime")
 STORED_KIND = {"BW": "bw", "LBM": "lbm", "LBMJANMA": "lbm", "LBMJAMES128": "lbm", "BSA": "bsa"}
 PLAUSIBLE = {
     "PatientWeight": (0.5, 700.0, "kg"),
@@ -63,7 +64,7 @@ def _per_becquerel(heads: list[Any], kind: str, path: Path) -> float:
     dose_items = head.get("RadiopharmaceuticalInformationSequence")
     if not dose_items:
         raise missing("RadiopharmaceuticalInformationSequence", path)
-    dose = dose_items[0]
+    dose = _one_dose(dose_items, path)
     injected = _number(dose, "RadionuclideTotalDose", path)
     if "ATTN" not in (head.get("CorrectedImage") or ["ATTN"]):
         warnings.warn(f"{path}: not corrected for attenuation; its SUV are too low.", DataWarning, stacklevel=2)
@@ -77,6 +78,14 @@ def _per_becquerel(heads: list[Any], kind: str, path: Path) -> float:
         )
     half_life = _number(dose, "RadionuclideHalfLife", path)
     return size / (injected * 2 ** (-elapsed(heads, dose, half_life, path) / half_life))
+
+
+def _one_dose(items: Any, path: Path) -> Any:
+    """Return the dose; two tracers, or two injections, have two, and no single SUV."""
+    told = {tuple(str(item.get(name) or "") for name in DOSE) for item in items}
+    if len(told) > 1:
+        raise FileError(f"{path} has {len(items)} injections (RadiopharmaceuticalInformationSequence); required: one.")
+    return items[0]
 
 
 def _size(head: Any, kind: str, path: Path) -> float:

@@ -161,6 +161,18 @@ def test_an_acquisition_after_midnight_without_a_date_of_its_own(tmp_path: Path)
     assert factor(folder) == pytest.approx(70e3 / LEFT)
 
 
+def test_two_injections_have_no_single_suv(tmp_path: Path) -> None:
+    import pydicom
+
+    for file in pet(tmp_path).iterdir():
+        data = pydicom.dcmread(file)
+        again = item(**{**DOSE, "RadionuclideTotalDose": 1e8})
+        data.RadiopharmaceuticalInformationSequence.append(again)
+        data.save_as(file)
+    with pytest.raises(FileError, match="2 injections"):
+        factor(tmp_path)
+
+
 def test_an_empty_slope_gives_no_suv(tmp_path: Path) -> None:
     import pydicom
 
