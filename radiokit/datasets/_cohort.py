@@ -18,7 +18,7 @@ from radiokit.datasets import _truth as planted
 from radiokit.datasets._truth import CohortTruth
 from radiokit.exceptions import ParameterError
 from radiokit.io import Mask, Volume, read_cases, write_volume
-from radiokit.utils import parallel_map, spawn_seeds
+from radiokit.utils import atomic_write, parallel_map, spawn_seeds
 
 CLINICAL = ["age", "sex", "cea", "stage"]
 OUTCOMES = ["outcome", "event", "time"]
@@ -152,7 +152,8 @@ def make_cohort(
     write = partial(_write_patient, folder=folder, sequences=sequences, necrosis=necrosis)
     parallel_map(write, tasks, n_jobs=n_jobs, progress=progress, description="Drawing patients")
     visible = planted.hide(patients, ("cea", "stage"), missing, rng)
-    _case_table(lesions, visible, sequences).to_csv(folder / "cases.csv", index=False)
+    with atomic_write(folder / "cases.csv") as draft:
+        _case_table(lesions, visible, sequences).to_csv(draft, index=False)
     truth = CohortTruth(
         cases=_true_cases(lesions, patients),
         coefficients=planted.scaled_coefficients(effect),
