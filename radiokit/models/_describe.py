@@ -71,17 +71,24 @@ class PipelineFacts:
     network: bool = False
 
     @property
-    def sentence(self) -> str:
-        """The pipeline as half a sentence of a methods section."""
+    def before(self) -> str:
+        """What happens to the features before the model, as half a sentence."""
         parts = [f"missing feature values were imputed by {self.imputes}"] if self.imputes else []
-        parts += self.reduces
-        parts += [self.clips] if self.clips else []
+        return ", ".join([*parts, *self.reduces, *([self.clips] if self.clips else [])])
+
+    @property
+    def entry(self) -> str:
+        """What enters which model, as half a sentence."""
         entered = "the rest" if self.reduces else "all features"
-        entered += " were standardised and entered " if self.scales else " entered "
+        entered += " were standardised and entered" if self.scales else " entered"
         model = self.model + (f", its penalty chosen {self.tuning}" if self.tuning else "")
         model += f", {self.fixed}" if self.fixed else ""
-        model += f", recalibrated by {self.calibration}" if self.calibration else ""
-        return ", ".join(parts) + (", and " if parts else "") + entered + model
+        return f"{entered} {model}" + (f", recalibrated by {self.calibration}" if self.calibration else "")
+
+    @property
+    def sentence(self) -> str:
+        """Both as half a sentence of a methods section."""
+        return f"{self.before}, and {self.entry}" if self.before else self.entry
 
 
 def describe_pipeline(estimator: Any) -> PipelineFacts:

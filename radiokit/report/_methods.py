@@ -109,7 +109,7 @@ def _missing(result: Reportable) -> str:
         return ""
     if not facts.n_missing:
         return f"No value was missing in the {facts.n_predictors} predictors. "
-    return f"Of the {facts.n_predictors} predictors {facts.n_missing} values were missing. "
+    return f"In the {facts.n_predictors} predictors {facts.n_missing} values were missing. "
 
 
 def _is_network(value: Any) -> bool:
@@ -135,15 +135,7 @@ def _network(name: str, about: Mapping[str, Any]) -> str:
 
 
 def _models(result: Reportable) -> str:
-    known = {s.name: s.pipeline for s in result.facts.signatures if not s.pipeline.network}
-    by_sentence: dict[str, list[str]] = {}
-    for signature in result.facts.signatures:
-        if not signature.pipeline.network:
-            by_sentence.setdefault(signature.pipeline.sentence, []).append(signature.name)
-    sentences = []
-    for sentence, names in by_sentence.items():
-        who = _join(list(dict.fromkeys(names)))
-        sentences.append(f"For the signature{'s' if len(set(names)) > 1 else ''} {who}, {sentence}." if known else "")
+    sentences = _pipelines(result)
     models = [m for e in endpoints(result) for m in e.models]
     clinical = list(dict.fromkeys(c for m in models for c in m.clinical))
     if clinical:
@@ -162,6 +154,21 @@ def _models(result: Reportable) -> str:
         )
     sentences.append("All steps were learnt from training patients only, and anew in every fold and resample.")
     return " ".join(filter(None, sentences))
+
+
+def _pipelines(result: Reportable) -> list[str]:
+    """Return what each signature does with its features; what is the same for several outcomes is said once."""
+    found: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for signature in result.facts.signatures:
+        if not signature.pipeline.network:
+            entries = found.setdefault((signature.name, signature.pipeline.before), {})
+            entries.setdefault(signature.pipeline.entry, []).append(signature.endpoint)
+    sentences = []
+    for (name, before), entries in found.items():
+        several = len(entries) > 1
+        said = [f"{entry} (for {_join(outcomes)})" if several else entry for entry, outcomes in entries.items()]
+        sentences.append(f"For the signature {name}, {before + ', and ' if before else ''}{'; '.join(said)}.")
+    return sentences
 
 
 def _validation(result: Reportable) -> str:
