@@ -104,6 +104,13 @@ class IbsiPipeline:
         """Carry out everything that comes before filtering."""
         plan, rules, how = self.plan, self.plan.region, self.plan.resampling
         image = as_measurable(image)
+        deep = [m.filter for m in plan.filters if getattr(m.filter, "dimension", None) == "3D"]
+        if image.shape[0] == 1 and deep:
+            warnings.warn(
+                f"The image has one slice, and {deep[0]!r} looks along three axes; dimension='2D' filters the slice.",
+                DataWarning,
+                stacklevel=3,
+            )
         plain = all(isinstance(m.filter, Original) for m in plan.filters)
         far = "local_intensity" in self.families
         require_finite(image, mask, everywhere=not plain or far or how is not None or plan.normalization is not None)

@@ -266,6 +266,10 @@ def test_one_slice_is_measured_in_the_slice():
         pd.testing.assert_series_equal(got, flat, rtol=1e-12)
     with pytest.warns(DataWarning, match="GLDZM"):
         RadiomicsExtractor(aggregation="3D_avg", **settings).extract_case(image, mask, spacing=(1, 1, 1))
+    with pytest.warns(DataWarning, match="one slice, and Mean.*dimension='2D'"):
+        RadiomicsExtractor(standard="ibsi", filters=[Mean(3)], families=["statistics"]).extract_case(
+            image, mask, spacing=(1, 1, 1)
+        )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         RadiomicsExtractor(standard="ibsi", families=["statistics"]).extract_case(image, mask, spacing=(1, 1, 1))
