@@ -90,7 +90,8 @@ def a_case(
 ) -> Case:
     p = scored() if scores is None else scores
     main = Model("combined", "combined", dict.fromkeys(SOURCES, p), by_center=by_center)
-    endpoint: Any = SimpleNamespace(survival=survival, models=(*others, main), cohorts=lambda: list(cohorts))
+    models = (*others, main)
+    endpoint: Any = SimpleNamespace(survival=survival, models=models, main=main, cohorts=lambda: list(cohorts))
     index = pd.Index(p.ids)
     data = Data(
         pd.DataFrame(index=index), pd.Series(index, index), pd.Series("test", index), center, None, (), {}
