@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from radiokit.exceptions import MaskError, ParameterError
@@ -121,3 +123,15 @@ def test_regions_that_cannot_be():
         Region(np.ones((2, 2), bool), (1.0, 1.0, 1.0))
     with pytest.raises(ParameterError, match="spacing"):
         Region(np.ones((2, 2, 2), bool), (1.0, 0.0, 1.0))
+
+
+def test_mesh_of_all_neighbourhoods_equals_pyradiomics():
+    """All 255 regions within 2 x 2 x 2 voxels (pyradiomics 3.0.1, golden/pyradiomics_mesh.py)."""
+    table = pd.read_csv(Path(__file__).parents[1] / "golden/pyradiomics_mesh.csv", index_col="code")
+    corners = np.array([(0, 0, 0), (0, 0, 1), (0, 1, 1), (0, 1, 0), (1, 0, 0), (1, 0, 1), (1, 1, 1), (1, 1, 0)])
+    assert len(table) == 255
+    for code, (area, volume) in table.iterrows():
+        mask = np.zeros((2, 2, 2), bool)
+        mask[tuple(corners[[code >> k & 1 == 1 for k in range(8)]].T)] = True
+        found = mesh_area_volume(mask, np.array([2.0, 1.0, 0.7]), closed=False)
+        assert found == pytest.approx((area, volume), rel=1e-12), code
