@@ -12,6 +12,7 @@ from radiokit.study._deep import is_deep
 from radiokit.study._detectable import POWER, detectable_auc, detectable_concordance
 from radiokit.study._endpoint import Data, Endpoint, Modelled
 from radiokit.study._pipelines import describe
+from radiokit.study._sample_size import candidate_predictors, rarer_outcome
 from radiokit.study._split import SOURCE_OF
 from radiokit.study._within_centers import (
     CenterEffect,
@@ -263,18 +264,18 @@ def _features(case: Case) -> Iterator[Found]:
     own = selected[selected["model"] == case.main.name] if len(selected) else selected
     if own.empty:
         return
-    train = case.main.predictions["training", "train"]
-    rarer = train.n_events if case.endpoint.survival else min(train.n_events, train.n - train.n_events)
+    rarer, candidates = rarer_outcome(case.endpoint, case.data), candidate_predictors(case.endpoint, case.data)
     signatures = [v for v in dict(case.main.stack.signatures or {}).values() if not is_deep(v[0])]
-    candidates = sum(len(columns) for _, columns in signatures)
     if not any(chooses(estimator) for estimator, _ in signatures):
         # A ridge model: a small weight is a choice too, but none that could be counted.
-        used = f"all {candidates}" if len(own) >= candidates else f"{len(own)} of {candidates}"
+        offered = sum(len(columns) for _, columns in signatures)
+        used = f"all {offered}" if len(own) >= offered else f"{len(own)} of {offered}"
         yield MATTER, UNKNOWN, f"the model uses {used} features and chooses none; {rarer} events"
         return
     often = int((own["selection_frequency"] >= OFTEN).sum())
     reason = (
-        f"{often} of {len(own)} were chosen in {OFTEN:.0%} of subsamples; {rarer} events for {candidates} candidates"
+        f"{often} of {len(own)} were chosen in {OFTEN:.0%} of subsamples; {rarer} events for {candidates} candidate "
+        "predictors"
     )
     if rarer < PER_FEATURE * candidates:
         yield MATTER, UNKNOWN, reason

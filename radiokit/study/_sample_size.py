@@ -13,20 +13,26 @@ from radiokit.validation._evidence import SampleSize
 def sample_size(endpoint: Endpoint, data: Data, name: str) -> SampleSize:
     """Count events, candidate predictors and parameters in training, and ask Riley's criteria for binary outcomes."""
     training = (endpoint.y["event"] if endpoint.survival else endpoint.y)[data.training]
-    rarer = int(training.sum()) if endpoint.survival else int(min(training.sum(), (~training).sum()))
+    rarer = rarer_outcome(endpoint, data)
     frozen = endpoint.main.frozen
     parameters = len(frozen.weights) + sum(len(score.features) for score in frozen.scores)
     return SampleSize(
         endpoint=name,
         patients=int(training.size),
         events=rarer,
-        candidates=_candidates(endpoint, data),
+        candidates=candidate_predictors(endpoint, data),
         parameters=parameters,
         required=float("nan") if endpoint.survival else _riley(endpoint, parameters, float(training.mean())),
     )
 
 
-def _candidates(endpoint: Endpoint, data: Data) -> int:
+def rarer_outcome(endpoint: Endpoint, data: Data) -> int:
+    """Return the events of training, or for a binary outcome the patients of the rarer class."""
+    training = (endpoint.y["event"] if endpoint.survival else endpoint.y)[data.training]
+    return int(training.sum()) if endpoint.survival else int(min(training.sum(), (~training).sum()))
+
+
+def candidate_predictors(endpoint: Endpoint, data: Data) -> int:
     """Return the number of predictors to choose from; a network chooses among none."""
     parts = [dict(model.stack.signatures or {}) for model in endpoint.models]
     networks = {name for part in parts for name, (estimator, _) in part.items() if is_deep(estimator)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -378,13 +379,27 @@ def test_sensitivity_and_specificity_are_known(
 # ------------------------------------------------------------------------------------------------------- features
 
 
-def features(frequency: list[float], *, candidates: int, events: int, pipeline: str = "lasso", **more: Any) -> Any:
+def features(
+    frequency: list[float],
+    *,
+    candidates: int,
+    events: int,
+    pipeline: str = "lasso",
+    clinical: tuple[str, ...] = (),
+    **more: Any,
+) -> Any:
     case = a_case({"selected": pd.DataFrame(
         {"model": ["combined"] * len(frequency) + ["ct"], "selection_frequency": [*frequency, 0.0]}
     )}, **more)  # fmt: skip
     estimator = signature_pipeline(False, options=Options(pipeline=pipeline))
-    case.main.stack.signatures = {"ct": (estimator, [f"f{i}" for i in range(candidates)])}
-    case.main.predictions["training", "train"] = SimpleNamespace(n=300, n_events=events)  # type: ignore[assignment]
+    names = [f"f{i}" for i in range(candidates)]
+    case.main.stack.signatures = {"ct": (estimator, names)}
+    n, y = 300, np.arange(300) < events
+    ids = pd.RangeIndex(n)
+    training = pd.Series("training", ids)
+    data = Data(pd.DataFrame(index=ids), pd.Series(ids, ids), training, None, None, clinical, {"ct": names})
+    case.endpoint.y = as_survival_target(y, np.ones(n)) if case.endpoint.survival else y  # type: ignore[misc]
+    case = replace(case, data=data)
     return next(_features(case))
 
 
@@ -406,8 +421,16 @@ def test_features_that_matter_are_those_of_the_main_model(
     assert (claim, found) == (MATTER, verdict)
     often, rarer = sum(f >= 0.8 for f in frequency), min(events, 300 - events)
     assert reason == (
-        f"{often} of {len(frequency)} were chosen in 80% of subsamples; {rarer} events for {candidates} candidates"
+        f"{often} of {len(frequency)} were chosen in 80% of subsamples; {rarer} events for {candidates} candidate "
+        "predictors"
     )
+
+
+def test_the_verdict_counts_candidates_as_the_warning_does() -> None:
+    """Clinical columns are candidates too: 51 events for 5 features and 2 clinical columns are too few."""
+    assert features([1.0], candidates=5, events=51)[1] == YES
+    found = features([1.0], candidates=5, events=51, clinical=("age", "stage"))
+    assert found[1:] == (UNKNOWN, "1 of 1 were chosen in 80% of subsamples; 51 events for 7 candidate predictors")
 
 
 def test_a_model_that_chooses_none_is_not_judged_by_its_choice() -> None:
