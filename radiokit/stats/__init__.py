@@ -20,8 +20,12 @@ from radiokit.stats._kaplan_meier import kaplan_meier, median_survival
 from radiokit.stats._kappa import FleissKappa, Kappa, cohen_kappa, fleiss_kappa
 from radiokit.stats._logrank import logrank_test, pairwise_logrank
 from radiokit.stats._model_table_format import format_model_table
+from radiokit.stats._multiclass_auc import MulticlassAUC, multiclass_auc
 from radiokit.stats._multiplicity import adjust_pvalues
+from radiokit.stats._noninferiority import NonInferiority, auc_noninferiority
+from radiokit.stats._paired_calls import PairedCalls, mcnemar_test, predictive_value_test
 from radiokit.stats._partial_auc import partial_auc, sensitivity_at_specificity, specificity_at_sensitivity
+from radiokit.stats._pool import Pooled, pool
 from radiokit.stats._proportions import proportion_ci
 from radiokit.stats._reclassification import (
     IDI,
@@ -56,12 +60,17 @@ __all__ = [
     "DeLongTest",
     "FleissKappa",
     "Kappa",
+    "MulticlassAUC",
+    "NonInferiority",
+    "PairedCalls",
+    "Pooled",
     "RMSTDifference",
     "SampleSize",
     "Test",
     "Threshold",
     "adjust_pvalues",
     "auc",
+    "auc_noninferiority",
     "bland_altman",
     "brier_curve",
     "brier_decomposition",
@@ -96,11 +105,15 @@ __all__ = [
     "integrated_discrimination",
     "kaplan_meier",
     "logrank_test",
+    "mcnemar_test",
     "median_survival",
+    "multiclass_auc",
     "net_reclassification",
     "optimal_threshold",
     "pairwise_logrank",
     "partial_auc",
+    "pool",
+    "predictive_value_test",
     "proportion_ci",
     "reclassification_table",
     "rmst",

@@ -183,6 +183,17 @@ USES: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, Any]]] = {
     "threshold_metrics.groups": (
         lambda y, g: stats.threshold_metrics(y, FINE_SCORE[: np.size(y)], 0.0, groups=g), OUTCOMES, GROUPS,
     ),
+    "mcnemar_test": (lambda y, s: stats.mcnemar_test(y, s, FINE_OUTCOME[: np.size(y)]), OUTCOMES, OUTCOMES),
+    "predictive_value_test": (
+        lambda y, s: stats.predictive_value_test(y, s, FINE_OUTCOME[: np.size(y)]), OUTCOMES, OUTCOMES,
+    ),
+    "auc_noninferiority": (lambda y, s: stats.auc_noninferiority(y, s, backwards(s), margin=0.1), OUTCOMES, SCORES),
+    "multiclass_auc": (
+        lambda y, p: stats.multiclass_auc(y, pd.DataFrame({0: 1 - np.asarray(p), 1: p}), method="ovr"),
+        {k: v for k, v in OUTCOMES.items() if k not in ("nothing", "table")},
+        {k: v for k, v in PROBABILITIES.items() if k != "text"},
+    ),
+    "pool": (lambda q, u: stats.pool(q, u), SCORES, PROBABILITIES),
     "delong_test_unpaired": (lambda y, s: stats.delong_test_unpaired(y, s, y, s), OUTCOMES, SCORES),
     "compare_aucs": (lambda y, s: stats.compare_aucs(y, {"a": s, "b": s}), OUTCOMES, SCORES),
     "partial_auc": (lambda y, s: stats.partial_auc(y, s, max_fpr=0.2), OUTCOMES, SCORES),

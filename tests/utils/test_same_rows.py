@@ -46,6 +46,12 @@ CALLS: dict[str, tuple[Callable[..., Any], str]] = {
     "roc_curve": (stats.roc_curve, "y p"),
     "delong_test": (lambda y, p, q, k: stats.delong_test(y, p, q, groups=k), "y p q k"),
     "delong_test_unpaired": (lambda y, p: stats.delong_test_unpaired(y, p, [0, 1, 1, 0], [1, 2, 3, 4]), "y p"),
+    "mcnemar_test": (stats.mcnemar_test, "y g event"),
+    "predictive_value_test": (stats.predictive_value_test, "y g event"),
+    "auc_noninferiority": (lambda y, p, q: stats.auc_noninferiority(y, p, q, margin=0.1), "y p q"),
+    "multiclass_auc": (
+        lambda y, x: stats.multiclass_auc(y, x.set_axis([0, 1], axis=1)), "y x",
+    ),
     "compare_aucs": (lambda y, p, q: stats.compare_aucs(y, {"a": p, "b": q}), "y p q"),
     "compare_aucs.table": (stats.compare_aucs, "y x"),
     "partial_auc": (stats.partial_auc, "y p"),
