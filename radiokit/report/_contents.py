@@ -71,6 +71,17 @@ RATIOS = ("feature", "odds_ratio", "hazard_ratio", "p_value", "p_adjusted", "n",
 
 SMD = "Mean (SD), median [quartiles] or n (%). SMD: standardised mean difference; above 0.1 is an imbalance."
 DIFFERENCE = "Difference: A minus B, paired test on the same patients; p adjusted for the number of comparisons."
+PAIRED = (
+    "Intervals: DeLong's in patients held out (Obuchowski's where patients have several rows); in training over pairs "
+    "within folds."
+)
+CONCORDANT = "Intervals: variance over pairs of patients, within folds in training."
+RATIO = "Intervals: Wald; profile likelihood where Firth's correction was needed (few events)."
+OPTIMISM = "Intervals: of the .632+ estimate, from the variance of one model's AUC or C-index."
+SUBGROUP = (
+    "Intervals of AUC and C-index: as in the table of performance; of ratios: profile likelihood (odds), Wald (hazard)."
+)
+SURVIVING = "Intervals: Kaplan-Meier with Greenwood's variance, on the log scale."
 VOLUME = "Volume correlation (Spearman), with the tumour volume: near 1 or −1 it is volume in disguise."
 
 
@@ -93,24 +104,30 @@ TABLES = {
     "follow_up": Entry("patients", "Follow-up"),
     "failures": Entry("patients", "Cases that could not be measured, and why"),
     "selected": Entry("features", "Features in the signatures", SELECTED, (VOLUME,)),
-    "repeatability": Entry("features", "Intraclass correlation of repeated measurements in training"),
+    "repeatability": Entry(
+        "features",
+        "Intraclass correlation of repeated measurements in training",
+        notes=("Intervals: by the F distribution.",),
+    ),
     "repeat_failures": Entry("features", "Perturbed images that could not be measured, and why"),
-    "delong": Entry("discrimination", "Comparisons of models", PAIRS, (DIFFERENCE,)),
+    "delong": Entry("discrimination", "Comparisons of models", PAIRS, (DIFFERENCE, PAIRED)),
     "calibration": Entry("calibration", "Calibration", CALIBRATION),
-    "optimism": Entry("calibration", "Optimism of the whole pipeline (bootstrap)"),
-    "decision_curve_difference": Entry("usefulness", "Differences in net benefit"),
-    "concordance_comparison": Entry("survival", "Comparisons of models (C-index)", PAIRS, (DIFFERENCE,)),
-    "risk_groups": Entry("survival", "Median survival and survival at the horizon by risk group"),
+    "optimism": Entry("calibration", "Optimism of the whole pipeline (bootstrap)", notes=(OPTIMISM,)),
+    "decision_curve_difference": Entry(
+        "usefulness", "Differences in net benefit", notes=("Intervals: bootstrap of the patients, percentiles.",)
+    ),
+    "concordance_comparison": Entry("survival", "Comparisons of models (C-index)", PAIRS, (DIFFERENCE, CONCORDANT)),
+    "risk_groups": Entry("survival", "Median survival and survival at the horizon by risk group", notes=(SURVIVING,)),
     "hazard_ratio": Entry("survival", "Hazard ratio of high against low risk"),
     "logrank": Entry("survival", "Log-rank tests"),
     "time_auc": Entry("survival", "Time-dependent AUC"),
     "survival_accuracy": Entry("survival", "Calibration and Brier score of predicted survival", ACCURACY),
-    "survival_calibration": Entry("survival", "Predicted and observed survival by group of risk"),
-    "subgroups": Entry("subgroups", "The main model by subgroup", DIVIDED),
+    "survival_calibration": Entry("survival", "Predicted and observed survival by group of risk", notes=(SURVIVING,)),
+    "subgroups": Entry("subgroups", "The main model by subgroup", DIVIDED, (SUBGROUP,)),
     "performance_by_center": Entry("subgroups", "Performance by centre", BY_CENTRE),
-    "univariable": Entry("effects", "Univariable analysis", RATIOS),
-    "multivariable": Entry("effects", "Multivariable analysis", RATIOS),
-    "cox": Entry("effects", "Final Cox models", ("model", *RATIOS)),
+    "univariable": Entry("effects", "Univariable analysis", RATIOS, (RATIO,)),
+    "multivariable": Entry("effects", "Multivariable analysis", RATIOS, (RATIO,)),
+    "cox": Entry("effects", "Final Cox models", ("model", *RATIOS), ("Intervals: Wald.",)),
     "proportional_hazards": Entry("effects", "Test of proportional hazards"),
     "nomogram": Entry("effects", "Points of the nomogram"),
     "baseline_survival": Entry("effects", "Baseline survival S0(t), of a patient with log relative hazard 0"),
