@@ -117,6 +117,8 @@ def test_limits_of_a_case(cohort: Path, capsys: pytest.CaptureFixture[str]) -> N
         (["extract", "cases.csv", "-o", "taken.csv"], "taken.csv is a folder"),
         (["extract", "pipe.csv", "-o", "f.csv"], "pipe.csv is a pipe"),
         (["predict", "/dev/zero", "cases.csv", "-o", "p.csv"], "/dev/zero is a device"),
+        (["extract", "cases.csv", "-o", "f.csv", "--params", "pipe.csv"], "pipe.csv is a pipe"),
+        (["study", "pipe.csv"], "pipe.csv is a pipe"),
         (["extract", "cases.csv", "-o", "f.csv", "--roi", "1", "--roi", "2"], "--roi is given twice"),
         (["extract", "two.csv", "-o", "f.csv", "--roi", "PT=1"], "names the sequence 'PT'; the table has t1, t2"),
         (["extract", "cases.csv", "-o", "f.csv", "--params", "gone.yaml"], "gone.yaml"),
@@ -350,3 +352,27 @@ def test_a_reader_that_has_seen_enough(arguments: list[str]) -> None:
     done = subprocess.run([sys.executable, "-c", code], stdout=write, stderr=subprocess.PIPE, text=True, check=False)
     os.close(write)
     assert done.stderr == "" and done.returncode == 0
+
+
+def test_regions_and_units_reach_the_study_and_the_model(
+    cohort: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import radiokit.study as study
+
+    told: list[pd.DataFrame] = []
+
+    def stop(cases: pd.DataFrame) -> None:
+        told.append(cases)
+        raise LeakageError("seen")
+
+    (cohort / "s.yaml").write_text("cases: two.csv\noutcome: y\nsignatures: {T1: {image: image_T1}}\n")
+    monkeypatch.setattr(study.Study, "run", lambda self, **_: stop(self.cases))
+    monkeypatch.setattr(study, "load_signature", lambda path: study.FrozenSignature(None))
+    monkeypatch.setattr(study.FrozenSignature, "predict", lambda self, cases, **_: stop(cases))
+    monkeypatch.setattr(study.FrozenSignature, "optional_sequences", [])
+    monkeypatch.chdir(cohort)
+    for words in (["study", "s.yaml"], ["predict", "m.rk", "two.csv", "-o", "p.csv"]):
+        assert run(*words, "--roi", "GTV*", "--suv", "T2=bw", "--suv", "t1=lbm") == 2
+        assert capsys.readouterr().err == "error: seen\n"
+    for cases in told:
+        assert set(cases["roi"]) == {"GTV*"} and set(cases["suv_T2"]) == {"bw"} and set(cases["suv_T1"]) == {"lbm"}

@@ -12,7 +12,7 @@ import pandas as pd
 from radiokit.exceptions import CaseTableError, FileError
 from radiokit.io._arrays import as_volume
 from radiokit.io._case_files import PROBLEM
-from radiokit.io._cases import Columns, case_frame
+from radiokit.io._cases import Columns, case_frame, read_labels
 from radiokit.io._volume import Grid
 from radiokit.utils import as_table, content_hash
 from radiokit.utils._levels import is_absent
@@ -47,6 +47,9 @@ def case_table(cases: Any, *, on_error: str = "raise") -> pd.DataFrame:
     if isinstance(cases, pd.DataFrame) and {"image", "mask"} <= set(cases.columns):
         # Images may be arrays in memory, and rows without ids are called by their place.
         cases = as_table(cases, "The case table", text=_is_name, keep=is_no_row_name, unnamed=True).frame
+        wrong = read_labels(cases, [])
+        if wrong:
+            raise CaseTableError(f"The case table: {wrong[0]}.")
     else:
         cases = case_frame(cases, Columns(), on_error=on_error)
     lost = [name for name in ("image", "mask") if name not in cases.columns]

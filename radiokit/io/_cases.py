@@ -136,7 +136,7 @@ def case_frame(
     told = {(p.case_id, p.sequence) for p in problems}
     lost = find_files(table, sequences, Path(root) if root is not None else base, {f"_{name}" for name in found})
     problems += [p for p in lost if (p.case_id, p.sequence) not in told]
-    wrong = [*_id_problems(table["case_id"]), *_read_labels(table, sequences)]
+    wrong = [*_id_problems(table["case_id"]), *read_labels(table, sequences)]
     if on_error == "nan" and not wrong:
         return _with_problems(table, sequences, problems).set_index("case_id")
     wrong += [problem.line for problem in problems]
@@ -298,7 +298,7 @@ def _with_problems(table: pd.DataFrame, sequences: list[str], problems: list[Pro
     return table
 
 
-def _read_labels(table: pd.DataFrame, sequences: list[str]) -> list[str]:
+def read_labels(table: pd.DataFrame, sequences: list[str]) -> list[str]:
     """Make labels whole numbers, in place; return what is wrong with them."""
     problems = []
     for column in [f"label{name}" for name in ("", *sequences) if f"label{name}" in table.columns]:

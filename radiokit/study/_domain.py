@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.linalg import eigh
 
-from radiokit.exceptions import InputError
+from radiokit.exceptions import DataWarning, InputError
+from radiokit.utils._table import PATIENT_NAMES
 
 if TYPE_CHECKING:
     from radiokit.study._endpoint import Data
@@ -134,7 +136,24 @@ def flag_unlike(
 
 
 def _numeric(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    return table[list(names)].apply(pd.to_numeric, errors="coerce").astype(float)
+    return table[list(names)].astype(float)
+
+
+def say_several_rows(table: pd.DataFrame, card: Mapping[str, Any]) -> None:
+    """Warn where patients have several rows: the study counted each once, by a rule that nobody applies here."""
+    settings = card.get("provenance", {}).get("settings", {}) if isinstance(card.get("provenance"), dict) else {}
+    named = settings.get("groups") if isinstance(settings, dict) else None
+    for column in [named] if named in table.columns else [c for c in table.columns if c.lower() in PATIENT_NAMES]:
+        patients = table[column].nunique()
+        if patients < table[column].notna().sum():
+            rule = settings.get("options", {}).get("aggregate", "largest")
+            warnings.warn(
+                f"column {column!r} names {patients} patients in {len(table)} rows: each row is predicted as if it "
+                f"were a patient. The model was built on one row a patient (rule for several lesions: {rule}); keep "
+                "that row.",
+                DataWarning,
+                stacklevel=4,
+            )
 
 
 def join_texts(one: pd.Series, other: pd.Series) -> pd.Series:

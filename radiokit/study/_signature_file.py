@@ -15,7 +15,14 @@ import pandas as pd
 from radiokit._version import __version__
 from radiokit.exceptions import FileError, InputError
 from radiokit.models._calibration import Calibration
-from radiokit.study._domain import check_imaging, flag_unlike, join_texts, require_usable, resampled_axes
+from radiokit.study._domain import (
+    check_imaging,
+    flag_unlike,
+    join_texts,
+    require_usable,
+    resampled_axes,
+    say_several_rows,
+)
 from radiokit.study._frozen import Clinical, Frozen
 from radiokit.study._scores import number, score_from_plain
 from radiokit.study._signature_schema import check_content
@@ -131,6 +138,7 @@ class FrozenSignature:
     def _as_trained(self, given: Table) -> pd.DataFrame:
         """Return the cases with levels spelled as in training, and the numbers of the model as numbers."""
         table = given.frame
+        say_several_rows(table, self.card)
         present = [f for f in self.model.feature_names if f in table.columns]
         plain = [c.name for c in self.model.clinical if not c.levels and c.name in table.columns]
         numbers = given.numbers(dict.fromkeys([*present, *plain])).frame

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -11,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from radiokit.exceptions import InputError, ParameterError, RadiokitWarning
+from radiokit.exceptions import InputError, ParameterError, RadiokitWarning, SeparationWarning
 from radiokit.study._cohort import (
     Flow,
     Patients,
@@ -202,7 +203,7 @@ class Study:
         """
         with collect_warnings() as caught:
             result = self._run(n_jobs, Path(cache) if cache is not None else None, progress)
-        heard = dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, RadiokitWarning))
+        heard = dict.fromkeys(_as_said_here(w) for w in caught if issubclass(w.category, RadiokitWarning))
         give_again(w for w in caught if not issubclass(w.category, RadiokitWarning))
         result.warnings[:0] = [text for text in heard if text not in result.warnings]
         return result
@@ -301,6 +302,16 @@ class Study:
             random_state=self.random_state,
             options=asdict(options),
         )
+
+
+def _as_said_here(heard: warnings.WarningMessage) -> str:
+    """Return a warning in words that help whoever writes a study, who chooses no estimators."""
+    if issubclass(heard.category, SeparationWarning):
+        return (
+            "The predictors of a model separate the outcomes perfectly: its coefficients run to infinity, and their "
+            "intervals and tests are void. Name fewer clinical columns or signatures, or take more patients."
+        )
+    return str(heard.message)
 
 
 def _refuse_weights(options: Options, roles: Roles) -> None:

@@ -174,7 +174,7 @@ def test_two_lesions_of_a_patient_across_sets() -> None:
     cases["patient"] = [f"P{i // 2}" for i in range(60)]
     cases["outcome"] = np.repeat(cases["outcome"].to_numpy()[::2], 2)
     cases["center"] = np.repeat(cases["center"].to_numpy()[::2], 2)
-    features = features.assign(volume=1.0 + np.arange(60))
+    features = features.assign(volume=1.0 + 1.5 * np.arange(60))
     predictions = study(cases, features, clinical=[]).run().predictions
     assert (predictions.groupby("group")["cohort"].nunique() == 1).all()
     assert (predictions.groupby("group")["case_id"].nunique() == 1).all()
@@ -351,7 +351,7 @@ def test_repeats_of_test_patients(recwarn: Any) -> None:
 def test_a_resample_finds_the_repeats_of_its_cases() -> None:
     """Ids are kept in a bootstrap: whole numbers as ids must not be taken for positions."""
     X, y = noise(p=4)
-    X.index = np.arange(60)[::-1] + 10
+    X.index = pd.Index(np.arange(60)[::-1] + 10, name="case_id")
     repeat = X + 0.1 * np.random.default_rng(0).normal(size=X.shape)
     repeat["f3"] = np.random.default_rng(1).normal(size=60)
     kept = make_pipeline(RepeatabilitySelector(repeat), LogisticRegression())

@@ -234,3 +234,12 @@ def test_one_rule_for_all_doors_refuses_with_our_errors() -> None:
             measure("r", Source(table=bad), cases, **HOW)
     with pytest.raises(InputError, match="is a int"):
         as_table(7)
+
+
+def test_several_lesions_of_a_new_patient_are_said() -> None:
+    new = pd.DataFrame({"age": [61, 75], "stage": "I", "patient_id": "P1"}, index=["P1_L", "P1_R"])
+    with pytest.warns(UserWarning, match="names 1 patients in 2 rows"):
+        model().predict(new)
+    card = {"provenance": {"settings": {"groups": "person", "options": {"aggregate": "mean"}}}}
+    with pytest.warns(UserWarning, match=r"'person' names 1 patients .* \(rule for several lesions: mean\)"):
+        FrozenSignature(model().model, card=card).predict(new.rename(columns={"patient_id": "person"}))
