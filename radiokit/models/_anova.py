@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from radiokit.exceptions import InputError
 from radiokit.stats._cox_fit import quadratic_form
-from radiokit.stats._design import Design, Spline
+from radiokit.stats._design import Design, Product, Spline
 from radiokit.stats._wald import chi_squared_p_value
 
 
@@ -26,8 +26,9 @@ def anova(model: Any) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index ``term``: a row a variable, ``<variable>, nonlinear`` for the curved part of a spline, and ``TOTAL``;
-        columns ``statistic`` (chi-squared), ``df, p_value``.
+        Index ``term``: a row a variable (its interactions included), ``<variable>, nonlinear`` for the curved part of a
+        spline (without them), a row an interaction, and ``TOTAL``; columns ``statistic`` (chi-squared), ``df`` and
+        ``p_value``.
 
     Raises
     ------
@@ -62,6 +63,9 @@ def anova(model: Any) -> pd.DataFrame:
         rows[str(term.variable)] = place
         if isinstance(term, Spline):
             rows[f"{term.variable}, nonlinear"] = place[1:]
+        if isinstance(term, Product):
+            for part in term.parts:
+                rows[str(part.variable)] = np.append(rows[str(part.variable)], place)
     rows["TOTAL"] = np.arange(coef.size)
     tested = {name: place[known[place]] for name, place in rows.items()}
     table = pd.DataFrame(

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from radiokit.exceptions import DataWarning, InputError, ParameterError, SeparationWarning
 from radiokit.models._classes import binary_classes
 from radiokit.stats import Test
+from radiokit.stats._cox_fit import quadratic_form
 from radiokit.stats._design import check_frame, column_design
 from radiokit.stats._formula_fit import formula_data, rows_of
 from radiokit.stats._inputs import (
@@ -34,6 +35,7 @@ from radiokit.stats._logistic_fit import (
     profile_firth,
 )
 from radiokit.stats._training_cases import TrainingCases, row_labels
+from radiokit.stats._wald import chi_squared_p_value
 from radiokit.utils import feature_values, same_rows
 from radiokit.utils._feature_values import check_features
 
@@ -47,7 +49,8 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
         ``"y ~ age + C(stage) + rcs(cea, 4)"``: numbers as they are; factors against their first level, or
         ``C(stage, reference='II')``; restricted cubic splines with rms' knots, or ``rcs(cea, [2, 5, 9])``; ``.`` for
         all other columns. Text columns are factors anyway; names with blanks go in backticks. Absent: the columns of X
-        as they are. Levels and knots are learnt in each fit, so that cross-validation and bootstrap validate them too.
+        as they are. ``a * b`` stands for both and their interaction ``a:b``; ``weight < 2500 ~`` compares. Levels and
+        knots are learnt in each fit, so that cross-validation and bootstrap validate them too.
     penalty : float, optional
         Ridge penalty on standardised coefficients, on glmnet's scale: the fit maximises
         :math:`\ell / n - \frac{\lambda}{2} \sum_j (s_j b_j)^2`. Standard errors are then not defined. Absent: none.
@@ -64,6 +67,8 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
         constant column, or one that is linear in those before it); the model predicts without it.
     likelihood_ratio_ : Test
         Likelihood-ratio test against the model without predictors.
+    wald_, score_test_ : Test
+        Wald's and Rao's test of all coefficients together; NaN where penalised.
     coef_ : ndarray of shape (1, n_coefficients)
         Log odds ratios.
     intercept_ : ndarray of shape (1,)
@@ -152,7 +157,7 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
         InputError
             If the table lacks a column of the formula.
         ParameterError
-            If the formula cannot be read (interactions are refused: make the product a column).
+            If the formula cannot be read (a transformed variable is made a column).
 
         Warns
         -----
@@ -246,6 +251,14 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
         statistic = 2 * (fitted.log_likelihood - fitted.log_likelihood_null)
         p_value = float(chi2.sf(statistic, parameters)) if self.penalty is None and parameters else np.nan
         self.likelihood_ratio_ = Test(statistic=float(statistic), df=parameters, p_value=p_value)
+        self.score_test_ = _chi_square(fitted.score_statistic if plain else np.nan, parameters)
+        place = np.flatnonzero(fitted.used)[1:]
+        self.wald_ = _chi_square(
+            quadratic_form(fitted.coef[place], fitted.covariance[np.ix_(place, place)])
+            if plain and parameters
+            else np.nan,
+            parameters,
+        )
         self.summary_ = self._summary(fitted, profile)
 
     def _summary(self, fitted: LogisticFit, profile: FirthProfile | None) -> pd.DataFrame:
@@ -340,6 +353,10 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
         return tags
+
+
+def _chi_square(statistic: float, df: int) -> Test:
+    return Test(statistic=float(statistic), df=df, p_value=chi_squared_p_value(statistic, df))
 
 
 def _check_room(X: FloatArray, cases: float) -> None:

@@ -14,7 +14,7 @@ from radiokit.exceptions import InputError
 from radiokit.nomogram._page import write_page
 from radiokit.nomogram._pretty import pretty
 from radiokit.nomogram._source import Source, read_model
-from radiokit.stats._design import Factor, Term, check_frame, level_text
+from radiokit.stats._design import Factor, Single, check_frame, level_text
 from radiokit.stats._inputs import FloatArray
 
 INTERVALS = 10
@@ -146,7 +146,7 @@ class Nomogram:
             raise InputError(
                 f"scales names {', '.join(unknown)}; the model has {', '.join(map(str, source.design.variables))}."
             )
-        ticks = {t.variable: _ticks(t, scales.get(t.variable)) for t in source.design.terms}
+        ticks = {t.variable: _ticks(t, scales.get(t.variable)) for t in source.design.singles}
         if not ticks:
             raise InputError("The model has no predictors; there is nothing to give points for.")
         nomogram = cls(source, ticks, max_points)
@@ -164,7 +164,7 @@ class Nomogram:
 
     def _effects(self, variable: Hashable, values: Sequence[Any]) -> FloatArray:
         position = self._source.design.variables.index(variable)
-        term, columns = self._source.design.terms[position], self._source.design.slices[position]
+        term, columns = self._source.design.singles[position], self._source.design.slices[position]
         return term.columns(pd.Series(list(values), name=variable)) @ self._source.coef[columns]
 
     @property
@@ -257,7 +257,7 @@ class Nomogram:
         return f"Nomogram({', '.join(map(str, self._source.design.variables))})"
 
 
-def _ticks(term: Term, given: Sequence[Any] | None) -> list[Any]:
+def _ticks(term: Single, given: Sequence[Any] | None) -> list[Any]:
     if isinstance(term, Factor):
         return [level_text(v) for v in given] if given is not None else list(term.levels)
     if given is not None:

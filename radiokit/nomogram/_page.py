@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radiokit.nomogram._source import Source
-from radiokit.stats._design import Factor, Spline, Term
+from radiokit.stats._design import Factor, Single, Spline
 from radiokit.utils import write_text
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def _script_safe(content: dict[str, Any]) -> str:
 def _numbers(nomogram: Nomogram, source: Source) -> dict[str, Any]:
     slices = source.design.slices
     terms = []
-    for term, columns in zip(source.design.terms, slices, strict=True):
+    for term, columns in zip(source.design.singles, slices, strict=True):
         rows = nomogram.table[nomogram.table["variable"] == str(term.variable)]
         terms.append(
             {
@@ -65,7 +65,7 @@ def _numbers(nomogram: Nomogram, source: Source) -> dict[str, Any]:
     }
 
 
-def _kind(term: Term) -> dict[str, Any]:
+def _kind(term: Single) -> dict[str, Any]:
     if isinstance(term, Factor):
         return {"kind": "factor", "levels": list(term.levels)}
     if isinstance(term, Spline):

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from radiokit.exceptions import InputError, OutcomeError
 from radiokit.stats._baseline import Baseline
-from radiokit.stats._design import Design, Linear, column_design
+from radiokit.stats._design import Design, Linear, Product, column_design
 from radiokit.stats._inputs import FloatArray
 from radiokit.stats._logistic_fit import expit
 
@@ -82,6 +82,17 @@ def _ranged(names: Sequence[Hashable], scales: Mapping[Hashable, Sequence[Any]])
     return Design(tuple(Linear(n, float(v.min()), float(v.max()), tuple(v.tolist())) for n, v in values.items()))
 
 
+def _check_additive(design: Design) -> Design:
+    """Refuse interactions: the points of one variable would depend on another."""
+    together = [term.variable for term in design.terms if isinstance(term, Product)]
+    if together:
+        raise InputError(
+            f"The model has the interaction {', '.join(together)}; points cannot show it. Leave it out, or make a "
+            "nomogram for each level."
+        )
+    return design
+
+
 def _from_classifier(model: Any, scales: Mapping[Hashable, Sequence[Any]]) -> Source:
     coef = np.asarray(model.coef_, dtype=float)
     if coef.ndim == 2 and coef.shape[0] != 1:
@@ -91,7 +102,7 @@ def _from_classifier(model: Any, scales: Mapping[Hashable, Sequence[Any]]) -> So
     if design is None:
         names = list(getattr(model, "feature_names_in_", [f"x{j}" for j in range(coef.size)]))
         design = _ranged(names, scales)
-    return Source(design, coef, float(np.ravel(model.intercept_)[0]))
+    return Source(_check_additive(design), coef, float(np.ravel(model.intercept_)[0]))
 
 
 def _from_hazards(model: Any, scales: Mapping[Hashable, Sequence[Any]]) -> Source:
@@ -105,7 +116,7 @@ def _from_hazards(model: Any, scales: Mapping[Hashable, Sequence[Any]]) -> Sourc
     last_time = getattr(getattr(model, "_baseline", None), "last_time", np.array([np.inf]))
     baseline = Baseline.from_table(model.baseline_, last_time)
     centre = -float(np.asarray(model.center_) @ coef)
-    return Source(design, coef, centre, baseline, incidence="cumulative_incidence" in model.baseline_)
+    return Source(_check_additive(design), coef, centre, baseline, incidence="cumulative_incidence" in model.baseline_)
 
 
 def _from_lifelines(model: Any, scales: Mapping[Hashable, Sequence[Any]]) -> Source:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Hashable
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from radiokit.exceptions import DataWarning, InputError
+from radiokit.exceptions import DataWarning, InputError, ParameterError
 from radiokit.stats._columns import as_column
 from radiokit.stats._formula import OTHERS, Part, parse_formula
 from radiokit.stats._inputs import FloatArray
@@ -102,7 +102,36 @@ class Spline:
         return spline_basis(_numeric(values), self.knots)
 
 
-Term = Linear | Factor | Spline
+Single = Linear | Factor | Spline
+
+
+@dataclass(frozen=True)
+class Product:
+    """An interaction: the products of the columns of its parts."""
+
+    parts: tuple[Single, ...]
+
+    @property
+    def variable(self) -> str:
+        """Its name, ``a:b``."""
+        return ":".join(str(part.variable) for part in self.parts)
+
+    @property
+    def names(self) -> list[str]:
+        """Names ``a:b``, those of the first variable in turn before the second moves on, as R has them."""
+        reversed_names = product(*(part.names for part in reversed(self.parts)))
+        return [":".join(reversed(names)) for names in reversed_names]
+
+    def columns(self, data: pd.DataFrame) -> FloatArray:
+        """Design columns of a table."""
+        blocks = [part.columns(data[str(part.variable)]) for part in reversed(self.parts)]
+        result = blocks[0]
+        for block in blocks[1:]:
+            result = (result[:, :, None] * block[:, None, :]).reshape(len(result), -1)
+        return result
+
+
+Term = Single | Product
 
 
 @dataclass(frozen=True)
@@ -121,7 +150,13 @@ class Design:
     @property
     def variables(self) -> list[Hashable]:
         """Names of the raw columns."""
-        return [term.variable for term in self.terms]
+        singles = [part for term in self.terms for part in (term.parts if isinstance(term, Product) else (term,))]
+        return list(dict.fromkeys(part.variable for part in singles))
+
+    @property
+    def singles(self) -> tuple[Single, ...]:
+        """Terms of one variable."""
+        return tuple(term for term in self.terms if not isinstance(term, Product))
 
     @property
     def slices(self) -> list[slice]:
@@ -140,7 +175,10 @@ class Design:
             raise InputError(f"Missing values in {', '.join(holes[:8])}; impute or drop those rows first.")
         if not self.terms:
             return pd.DataFrame(index=data.index)
-        blocks = [term.columns(data[str(term.variable)]) for term in self.terms]
+        blocks = [
+            term.columns(data) if isinstance(term, Product) else term.columns(data[str(term.variable)])
+            for term in self.terms
+        ]
         return pd.DataFrame(np.hstack(blocks), index=data.index, columns=self.names)
 
 
@@ -187,9 +225,9 @@ def model_frame(formula: str, data: pd.DataFrame, *, outcome: bool = True) -> Mo
     """
     data = text_columns(data)
     read = parse_formula(formula)
-    response = list(read.response) if outcome else []
-    parts = _spelled_out(read.parts, [c for c in data.columns if c not in read.response])
-    used = [*response, *(variable for _, variable in parts)]
+    names = [column.name for column in read.response]
+    products = _spelled_out(read.terms, [c for c in data.columns if c not in {*names, *read.strata}])
+    used = list(dict.fromkeys([*(names if outcome else []), *(p.variable for parts in products for p in parts)]))
     absent = [str(v) for v in used if v not in data.columns]
     if absent:
         raise InputError(
@@ -206,8 +244,9 @@ def model_frame(formula: str, data: pd.DataFrame, *, outcome: bool = True) -> Mo
         )
     if frame.empty:
         raise InputError(f"No row is complete in {', '.join(map(str, used))}; impute the missing values first.")
-    terms = tuple(_learn(part, frame[variable]) for part, variable in parts)
-    return ModelFrame(Design(terms, read.response, formula), frame, rows)
+    terms = tuple(_learn_product(parts, frame) for parts in products)
+    _refuse_missing_margins(terms)
+    return ModelFrame(Design(terms, tuple(names), formula), frame, rows)
 
 
 def text_columns(data: Any) -> pd.DataFrame:
@@ -220,11 +259,16 @@ def text_columns(data: Any) -> pd.DataFrame:
     return renamed
 
 
-def _spelled_out(parts: tuple[Part, ...], columns: list[Hashable]) -> list[tuple[Part, Hashable]]:
-    """Return each part with its column; ``.`` becomes the columns that no other part names."""
-    named = {p.variable for p in parts}
-    others: list[tuple[Part, Hashable]] = [(Part("auto", str(c)), c) for c in columns if c not in named]
-    return [pair for p in parts for pair in (others if p.variable == OTHERS else [(p, p.variable)])]
+def _spelled_out(terms: tuple[tuple[Part, ...], ...], columns: list[str]) -> list[tuple[Part, ...]]:
+    """Return the terms with ``.`` as the columns that no other term names."""
+    named = {part.variable for parts in terms for part in parts}
+    others = [(Part("auto", c),) for c in columns if c not in named]
+    return [term for parts in terms for term in (others if parts[0].variable == OTHERS else [parts])]
+
+
+def _learn_product(parts: tuple[Part, ...], frame: pd.DataFrame) -> Term:
+    learnt = tuple(_learn(part, frame[part.variable]) for part in parts)
+    return learnt[0] if len(learnt) == 1 else Product(learnt)
 
 
 def column_design(X: pd.DataFrame) -> Design:
@@ -232,7 +276,21 @@ def column_design(X: pd.DataFrame) -> Design:
     return Design(tuple(_learn(Part("auto", str(column)), X[column]) for column in X.columns))
 
 
-def _learn(part: Part, values: pd.Series) -> Term:
+def _refuse_missing_margins(terms: tuple[Term, ...]) -> None:
+    """Refuse a product with a factor whose other parts are no term: its columns are differences from that term."""
+    products = [term for term in terms if isinstance(term, Product)]
+    there = {frozenset([t.variable]) for t in terms} | {frozenset(p.variable for p in t.parts) for t in products}
+    for term in products:
+        for factor in term.parts:
+            others = frozenset(part.variable for part in term.parts if part != factor)
+            if isinstance(factor, Factor) and others not in there:
+                raise ParameterError(
+                    f"The interaction {term.variable} stands without {':'.join(map(str, others))}; required: write "
+                    f"{term.variable.replace(':', ' * ')}, or add that term."
+                )
+
+
+def _learn(part: Part, values: pd.Series) -> Single:
     values = as_column(values, factor=part.kind == "factor")
     is_text = not pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
     if part.kind == "factor" or (part.kind == "auto" and is_text):

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from radiokit.exceptions import InputError, ParameterError
 from radiokit.stats._design import Design, model_frame
+from radiokit.stats._formula import parse_formula
 from radiokit.stats._inputs import FloatArray
 
 
@@ -34,15 +35,23 @@ class FormulaData:
         return rows_of(values, self.rows)
 
 
-def formula_data(formula: str, data: pd.DataFrame, y: Any, *, left: tuple[str, ...]) -> FormulaData:
-    """Learn a formula from a table; without y the outcome is what stands on its left (`left` says what is required)."""
+def formula_data(
+    formula: str, data: pd.DataFrame, y: Any, *, left: tuple[str, ...], strata: bool = False
+) -> FormulaData:
+    """Learn a formula from a table; without y the outcome is what stands on its left (`left` says what is required).
+
+    `strata` says whether the model knows strata.
+    """
+    if not strata and parse_formula(formula).strata:
+        raise ParameterError(f"The formula is {formula!r}; strata() is for CoxModel. Add the column as C().")
     read = model_frame(formula, data, outcome=y is None)
     response: list[Hashable] = list(read.design.response)
     if y is None and len(response) != len(left):
         wanted = left[0] if len(left) == 1 else f"Surv({', '.join(left)})"
         raise ParameterError(f"The formula is {formula!r}; required on its left: {wanted}; or give y to fit.")
     if y is None:
-        outcome: Any = read.frame[response[0]] if len(left) == 1 else read.frame[response].set_axis(left, axis=1)
+        columns = [column.values(read.frame) for column in parse_formula(formula).response]
+        outcome: Any = columns[0] if len(left) == 1 else pd.DataFrame(dict(zip(left, columns, strict=True)))
     else:
         outcome = rows_of(y, read.rows)
     matrix = read.design.matrix(read.frame).to_numpy(dtype=float)

@@ -11,7 +11,7 @@ from scipy.special import xlogy
 from scipy.stats import chi2
 
 from radiokit.exceptions import InputError
-from radiokit.stats._cox_fit import independent_columns, inverse
+from radiokit.stats._cox_fit import independent_columns, inverse, quadratic_form
 from radiokit.stats._inputs import FloatArray
 
 MAX_ITERATIONS = 60
@@ -28,7 +28,8 @@ class LogisticFit:
     """A fitted logistic model; the intercept comes first in `coef` and `covariance`.
 
     Coefficients of columns that are constant or linear in those before them are NaN (aliased), as R's NA. For Firth the
-    likelihoods are the penalised ones. `separated` tells that the maximum lies at infinity.
+    likelihoods are the penalised ones. `separated` tells that the maximum lies at infinity; `score_statistic` is Rao's,
+    of all coefficients at 0.
     """
 
     coef: FloatArray
@@ -36,6 +37,7 @@ class LogisticFit:
     log_likelihood: float
     log_likelihood_null: float
     separated: bool
+    score_statistic: float = np.nan
 
     @property
     def used(self) -> NDArray[np.bool_]:
@@ -86,6 +88,7 @@ def fit_logistic(X: FloatArray, y: NDArray[np.bool_], weight: FloatArray | None 
     gamma = np.zeros(Z.shape[1])
     gamma[0] = np.log((weight @ outcome) / (weight @ (1 - outcome)))
     null = value = log_likelihood(Z @ gamma, outcome, weight)
+    rao = _score_statistic(Z, outcome, weight, gamma)
     for _ in range(MAX_ITERATIONS):
         p = expit(Z @ gamma)
         information = (Z.T * (weight * p * (1 - p))) @ Z
@@ -103,7 +106,14 @@ def fit_logistic(X: FloatArray, y: NDArray[np.bool_], weight: FloatArray | None 
     p = expit(Z @ gamma)
     separated = bool(np.abs(Z @ gamma).max() > SUSPICIOUS and is_separated(Z, y))
     covariance = scaled.covariance((Z.T * (weight * p * (1 - p))) @ Z)
-    return LogisticFit(scaled.coef(gamma), covariance, value, null, separated)
+    return LogisticFit(scaled.coef(gamma), covariance, value, null, separated, rao)
+
+
+def _score_statistic(Z: FloatArray, outcome: FloatArray, weight: FloatArray, gamma: FloatArray) -> float:
+    """Rao's statistic of all slopes at 0: score and information of the intercept alone."""
+    p = expit(Z @ gamma)
+    score = Z.T @ (weight * (outcome - p))
+    return quadratic_form(score, (Z.T * (weight * p * (1 - p))) @ Z)
 
 
 def expit(eta: FloatArray) -> FloatArray:

@@ -12,12 +12,13 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from radiokit.exceptions import DataWarning, InputError, SeparationWarning
+from radiokit.exceptions import DataWarning, InputError, ParameterError, SeparationWarning
 from radiokit.stats import Test, concordance_index
 from radiokit.stats._baseline import from_steps
 from radiokit.stats._cox_fit import CoxFit, fit_cox, quadratic_form
 from radiokit.stats._cox_residuals import robust_covariance
 from radiokit.stats._design import check_frame, column_design
+from radiokit.stats._formula import parse_formula
 from radiokit.stats._formula_fit import formula_data
 from radiokit.stats._hazard_table import hazard_table
 from radiokit.stats._inputs import (
@@ -42,7 +43,9 @@ class CoxModel(BaseEstimator):
         ``"Surv(time, event) ~ age + C(stage) + rcs(cea, 4)"``: numbers as they are; factors against their first level,
         or ``C(stage, reference='II')``; restricted cubic splines with rms' knots, or ``rcs(cea, [2, 5, 9])``; ``.`` for
         all other columns. Text columns are factors anyway; names with blanks go in backticks. Absent: the columns of X
-        as they are. Levels and knots are learnt in each fit, so that cross-validation and bootstrap validate them too.
+        as they are. ``a * b`` stands for both and their interaction ``a:b``; ``strata(site)`` stands for the parameter
+        `strata`; ``Surv(time, status == 2)`` compares. Levels and knots are learnt in each fit, so that
+        cross-validation and bootstrap validate them too.
     ties : {"efron", "breslow"}
         Treatment of tied deaths; Efron's is R's default and the better one.
     strata : str or sequence of str, optional
@@ -170,7 +173,7 @@ class CoxModel(BaseEstimator):
             names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(matrix.shape[1])])
             self.design_ = column_design(pd.DataFrame(matrix, columns=list(names)))
             return self._fit(matrix, layer, y, sample_weight, cluster, row_labels(X, len(matrix)))
-        read = formula_data(self.formula, covariates, y, left=("time", "event"))
+        read = formula_data(self.formula, covariates, y, left=("time", "event"), strata=True)
         self.design_, self.feature_names_in_ = read.design, read.variables
         self.n_features_in_ = len(read.variables)
         labels = row_labels(X, len(X))[read.rows]
@@ -289,8 +292,8 @@ class CoxModel(BaseEstimator):
         """
         same_rows(X=X, y=y)
         layer = self._split(X)[1]
-        if self.strata is not None and layer is None:
-            raise InputError(f"X lacks the strata {self.strata!r}; risks are compared within them only.")
+        if self._strata_columns() and layer is None:
+            raise InputError(f"X lacks the strata {self._strata_columns()}; risks are compared within them only.")
         return concordance_index(y, self.predict(X), strata=layer).estimate
 
     def covariates(self, X: Any) -> tuple[FloatArray, NDArray[np.intp]]:
@@ -320,11 +323,11 @@ class CoxModel(BaseEstimator):
 
     def _split(self, X: Any, *, fitting: bool = False) -> tuple[Any, Any]:
         """Covariates and the stratum of each row (None without strata)."""
-        if self.strata is None:
+        names = self._strata_columns()
+        if not names:
             return X, None
-        names = [self.strata] if isinstance(self.strata, str) else list(self.strata)
         if not isinstance(X, pd.DataFrame):
-            raise InputError(f"strata={self.strata!r} names columns of X; required: X as a DataFrame.")
+            raise InputError(f"strata={names!r} names columns of X; required: X as a DataFrame.")
         lacking = [name for name in names if name not in X.columns]
         if lacking and (fitting or len(lacking) < len(names)):
             raise InputError(f"strata names {lacking}, which X lacks; it has {list(map(str, X.columns))[:10]}.")
@@ -335,11 +338,19 @@ class CoxModel(BaseEstimator):
             raise InputError(f"X has no columns besides the strata {names}; required: one covariate at least.")
         return X.drop(columns=names), layer.to_numpy()
 
+    def _strata_columns(self) -> list[str]:
+        """Columns of the strata, given apart or in the formula."""
+        given = [] if self.strata is None else [self.strata] if isinstance(self.strata, str) else list(self.strata)
+        inside = [] if self.formula is None else list(parse_formula(self.formula).strata)
+        if given and inside:
+            raise ParameterError(f"strata are given twice: strata={self.strata!r} and in the formula {self.formula!r}.")
+        return given or inside
+
     def _strata_codes(self, layer: Any, n: int) -> NDArray[np.intp]:
-        if self.strata is None:
+        if not self._strata_columns():
             return np.zeros(n, dtype=np.intp)
         if layer is None:
-            raise InputError(f"X lacks the strata {self.strata!r}; survival depends on them.")
+            raise InputError(f"X lacks the strata {self._strata_columns()}; survival depends on them.")
         codes = pd.Index(self._strata_labels).get_indexer(pd.Index(layer))
         if (codes < 0).any():
             unknown = list(pd.unique(pd.Series(layer)[codes < 0]))[:5]
@@ -374,7 +385,7 @@ class CoxModel(BaseEstimator):
         table = self._baseline.table()
         labels = pd.Series(self._strata_labels, dtype=object)
         table["stratum"] = labels[table["stratum"]].to_numpy()
-        self.baseline_ = table if self.strata is not None else table.drop(columns="stratum")
+        self.baseline_ = table if self._strata_columns() else table.drop(columns="stratum")
 
     @staticmethod
     def _warn(fit: CoxFit, names: list[str]) -> None:

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, clone
 
 from radiokit.exceptions import DataWarning, InputError, OutcomeError, RadiokitError, SeparationWarning
 from radiokit.stats._design import model_frame
+from radiokit.stats._formula import parse_formula
 from radiokit.stats._inputs import check_choice, check_count
 from radiokit.utils import as_survival_target, check_binary_target, spawn_seeds
 from radiokit.validation._folds import Rows, check_data, patient_folds
@@ -140,10 +141,11 @@ def _cases(model: Any, data: Any, groups: Any) -> Rows:
         )
     read = model_frame(formula, data)
     response = list(read.design.response)
-    if len(response) == 2:
-        y: Any = as_survival_target(read.frame[response[1]], read.frame[response[0]])
+    columns = [column.values(read.frame) for column in parse_formula(formula).response]
+    if len(columns) == 2:
+        y: Any = as_survival_target(columns[1], columns[0])
     else:
-        labels = read.frame[response[0]]
+        (labels,) = columns
         y = check_binary_target(labels == np.unique(labels)[-1], name=response[0])
     beside = None if groups is None else np.asarray(groups)[read.rows]
     return check_data(read.frame.drop(columns=response), y, beside)
