@@ -24,7 +24,8 @@ from radiokit.features._plan import (
     as_shift,
     build_pipeline,
 )
-from radiokit.features._pyradiomics_params import arguments_of, load_params, params_of, say_voxel_setting
+from radiokit.features._pyradiomics_params import arguments_of, load_params, say_voxel_setting
+from radiokit.features._pyradiomics_written import params_of
 from radiokit.features._reference import ReferencePipeline
 from radiokit.features._settings import FixedBinWidth, Normalization, RegionRules, Resampling, Resegmentation
 from radiokit.io import Mask, Volume
