@@ -23,8 +23,8 @@ def other_frame(image: Grid, mask: Grid) -> str | None:
         return None
     return (
         f"{mask.metadata.get('path', 'The region')} was drawn in another frame of reference than the image "
-        f"{image.metadata.get('path', '')} ({_end(theirs[0])} and {_end(ours)}): is it of another patient or another "
-        "scan? If an anonymiser gave the two different UIDs, see that the region lies right before you use it."
+        f"{image.metadata.get('path', '')} (FrameOfReferenceUID): is it of another patient or another scan? If an "
+        "anonymiser gave the two different UIDs, see that the region lies right before you use it."
     )
 
 
@@ -33,7 +33,3 @@ def warn_of_other_frame(image: Grid, mask: Grid) -> None:
     said = other_frame(image, mask)
     if said:
         warnings.warn(said, DataWarning, stacklevel=3)
-
-
-def _end(uid: str) -> str:
-    return f"...{uid[-12:]}" if len(uid) > 15 else uid

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from radiokit.exceptions import DataWarning, MaskError, ParameterError
-from radiokit.io._contours import ContourPlane, Region, contours_of, planes_of
+from radiokit.io._contours import MIDWAY, ContourPlane, Region, contours_of, planes_of
 from radiokit.io._dicom_files import Header, read_file, reading
 from radiokit.io._polygon import combine
 from radiokit.io._regions import select_region
@@ -98,14 +98,15 @@ def _nearest(planes: list[ContourPlane]) -> dict[int, ContourPlane]:
 
 
 def _between(planes: list[ContourPlane], n_slices: int) -> dict[int, ContourPlane]:
-    """Return for each slice the nearest plane, if it lies within half the usual distance between planes."""
+    """Return for each slice the nearest plane, where each plane is as thick as planes usually lie apart."""
     depths = np.array([plane.depth for plane in planes])
-    reach = max(0.5, float(np.median(np.diff(depths))) / 2) if len(planes) > 1 else 0.5
+    half = max(0.5, float(np.median(np.diff(depths))) / 2) if len(planes) > 1 else 0.5
     taken = _nearest(planes)
-    for z in range(n_slices):
-        nearest = int(np.abs(depths - z).argmin())
-        if z not in taken and abs(depths[nearest] - z) < reach:
-            taken[z] = planes[nearest]
+    for z in set(range(n_slices)) - set(taken):
+        # A slice at the edge between two planes belongs to the upper one, and the volume stays that of the planes.
+        within = np.flatnonzero((z - depths >= -half - MIDWAY) & (z - depths < half - MIDWAY))
+        if len(within):
+            taken[z] = planes[int(within[np.abs(depths[within] - z).argmin()])]
     return dict(sorted(taken.items()))
 
 

@@ -94,16 +94,17 @@ def test_finer_contours_than_slices(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found, shade((1, 1, 4, 1, 3), (2, 1, 7, 1, 3)))
 
 
-def test_coarser_contours_than_slices(tmp_path: Path) -> None:
-    """Contours 3 mm apart on slices of 1 mm: 3 planes of 9 voxels, each three slices thick if that is asked for."""
-    fine = Volume(np.zeros((18, 12, 10)), (1.0, 0.8, 0.7), (99.0, 20.0, -10.0))
+@pytest.mark.parametrize("times", [2, 3, 4])
+def test_coarser_contours_than_slices(tmp_path: Path, times: int) -> None:
+    """Three contours of 9 voxels on slices 2 to 4 times as thin: each that many slices thick if it is asked for."""
+    fine = Volume(np.zeros((6 * times, 12, 10)), (3.0 / times, 0.8, 0.7), (100.0, 20.0, -10.0))
     planes = [box((1.5, 4.5), (1.5, 4.5), z) for z in (1, 2, 3)]
-    with pytest.warns(
-        DataWarning, match=r"slices 5, 6, 8, 9 between.*3 mm apart: read_mask\(\.\.\., fill_between=True"
-    ):
+    with pytest.warns(DataWarning, match=r"between.*3 mm apart: read_mask\(\.\.\., fill_between=True"):
         assert filled(tmp_path, *planes, grid=fine).sum() == 27
     found = filled(tmp_path, *planes, grid=fine, fill_between=True)
-    assert found.any(axis=(1, 2)).nonzero()[0].tolist() == list(range(3, 12)) and found.sum() == 81
+    first = times - times // 2
+    assert found.any(axis=(1, 2)).nonzero()[0].tolist() == list(range(first, first + 3 * times))
+    assert found.sum() == 27 * times
 
 
 def test_a_gap_in_the_region_is_not_filled(tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ def test_another_frame_of_reference_is_said(tmp_path: Path, kind: str) -> None:
     write("1.2.3.4")
     image, right = read_pair(tmp_path / "image", path)
     write("1.2.3.5")
-    with pytest.warns(DataWarning, match=r"another frame of reference than the image.*1\.2\.3\.5 and 1\.2\.3\.4"):
+    with pytest.warns(DataWarning, match="another frame of reference than the image"):
         found = read_pair(tmp_path / "image", path)[1]
     with pytest.warns(DataWarning, match="another frame of reference"):
         read_mask(path, reference=image)

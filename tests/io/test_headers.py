@@ -6,8 +6,6 @@ import gzip
 import itertools
 import random
 import struct
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -329,27 +327,18 @@ def mutated(content: bytes, rng: random.Random) -> bytes:
     return bytes(changed)
 
 
-def mutate(folder: Path, suffix: str, n: int) -> None:
-    """Read `n` files with headers changed at random: a result or an error of ours. Run in a process of its own."""
+@pytest.mark.parametrize("suffix", [".mha", ".nrrd", ".nii"])
+def test_headers_changed_at_random_give_voxels_or_an_error_of_ours(tmp_path: Path, suffix: str) -> None:
+    """ITK's reader of MetaImage ended the process on some of these."""
     rng = random.Random(0)
-    path = folder / f"base{suffix}"
+    path = tmp_path / f"base{suffix}"
     write_volume(Volume((np.arange(120).reshape(6, 5, 4) % 7).astype("i2"), (3.0, 1.0, 1.0)), path)
     content = path.read_bytes()
-    for _ in range(n):
+    for _ in range(200):
         path.write_bytes(mutated(content, rng))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            for read in (read_volume, read_mask):
-                try:
-                    read(path)
-                except RadiokitError as error:
-                    assert "base" in str(error)
-
-
-@pytest.mark.parametrize("suffix", [".mha", ".nrrd", ".nii"])
-def test_changed_headers_never_end_the_process(tmp_path: Path, suffix: str) -> None:
-    code = f"import test_headers as t; from pathlib import Path; t.mutate(Path({str(tmp_path)!r}), {suffix!r}, 300)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+            try:
+                rng.choice([read_volume, read_mask])(path)
+            except RadiokitError as error:
+                assert "base" in str(error)
