@@ -6,24 +6,31 @@ import datetime
 import hashlib
 import importlib.metadata
 import platform
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from radiokit._version import __version__
+from radiokit.study._sources import Source
 
-PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "numba", "SimpleITK", "lifelines", "statsmodels")
+ALWAYS = ("numpy", "scipy", "pandas", "scikit-learn", "numba")
 
 
 def provenance(
-    spec: dict[str, Any], X: pd.DataFrame, cohort: pd.Series, outcomes: pd.DataFrame, seed: int
+    spec: dict[str, Any],
+    X: pd.DataFrame,
+    cohort: pd.Series,
+    outcomes: pd.DataFrame,
+    seed: int,
+    sources: Mapping[str, Source],
 ) -> dict[str, Any]:
     """All that is needed to say how a number came about."""
     return {
         "radiokit": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: _version(name) for name in packages_used(spec, sources)},
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "random_state": seed,
         "settings": spec,
@@ -33,6 +40,18 @@ def provenance(
             "outcomes": table_hash(outcomes),
         },
     }
+
+
+def packages_used(spec: Mapping[str, Any], sources: Mapping[str, Source]) -> list[str]:
+    """Return the packages that took part in this run: those that are only installed had no part in its numbers."""
+    used = list(ALWAYS)
+    if any(s.from_images for s in sources.values()):
+        used.append("SimpleITK")
+    if "xgboost" in str(spec.get("options", {}).get("pipeline")):
+        used.append("xgboost")
+    if any(s.deep is not None or hasattr(s.extractor, "backbone") for s in sources.values()):
+        used += ["torch", "monai"]
+    return used
 
 
 def _version(name: str) -> str:

@@ -243,7 +243,7 @@ class Study:
         said = failed_repeats(repeats)
         said += [text for e in endpoints for text in study_warnings(e, data, patients, roles, tables)]
         spec = self._spec(options, sources)
-        about = provenance(asdict(spec), data.X, cohort, _outcomes(patients), self.random_state)
+        about = provenance(asdict(spec), data.X, cohort, _outcomes(patients), self.random_state, sources)
         models = with_domains(freeze_all(endpoints, data, sources, tables, said, about), data, measured)
         predictions = pd.concat(tables.pop("predictions_parts"), ignore_index=True)
         facts = study_facts(

@@ -331,6 +331,8 @@ def test_a_centre_that_tells_the_outcome() -> None:
 
 def test_settings_not_reported(result: Any) -> None:
     assert {"python", "radiokit", "packages", "random_state"} <= set(result.provenance)
+    # What is only installed took no part in the numbers.
+    assert set(result.provenance["packages"]) == {"numpy", "scipy", "pandas", "scikit-learn", "numba"}
     assert result.models["ct"].card["provenance"] == result.provenance
 
 
