@@ -148,15 +148,20 @@ def _about(a: float, b: float) -> bool:
 def _distances(data: Header, planes: list[Plane]) -> tuple[float, float, np.ndarray]:
     """SpacingBetweenSlices and SliceThickness (0 where not said), and the distances between frames, mm."""
     measures = functional_group(data, 0, "PixelMeasuresSequence")
-    gaps = np.diff(np.sort([plane.position @ planes[0].normal for plane in planes]))
+    gaps = np.diff(np.sort(_along(planes)))
     said, thickness = (abs(number_of(measures, n, 0.0)) for n in ("SpacingBetweenSlices", "SliceThickness"))
     return said, thickness, gaps[gaps > SAME_PLACE]
+
+
+def _along(planes: list[Plane]) -> np.ndarray:
+    """Places of planes along the normal of the first, mm."""
+    return np.array([plane.position for plane in planes]) @ planes[0].normal
 
 
 def _on_own_grid(data: Header, planes: list[Plane], frames: dict[int, np.ndarray], path: Path) -> Mask:
     """Put the frames on the evenly spaced planes that those of all segments span, slices without a frame among them."""
     first = planes[0]
-    along = np.array([plane.position @ first.normal for plane in planes])
+    along = _along(planes)
     step = _step(data, planes, path)
     index = (along - along.min()) / step
     if index.max() > MOST_SLICES:

@@ -13,6 +13,8 @@ import pandas as pd
 import pydicom
 import pytest
 from dicom_files import item, write_rtstruct, write_seg, write_series
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from radiokit.exceptions import DataWarning, FileError, MaskError
 from radiokit.io import Volume, check_cases, read_mask, read_pair, read_volume
@@ -64,6 +66,24 @@ def test_a_finer_grid_takes_each_frame_for_its_slice_only(tmp_path: Path) -> Non
     np.testing.assert_array_equal(
         read_mask(tmp_path / "whole.dcm", reference=fine).array, foci((3, 4, 5)).repeat(3, axis=0)
     )
+
+
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_any_choice_of_slices_comes_back_as_it_was_written(tmp_path_factory, data: st.DataObject) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.dcm"
+    n = data.draw(st.integers(1, 9))
+    kept = data.draw(st.lists(st.integers(0, n - 1), min_size=1, unique=True))
+    kind = data.draw(st.sampled_from(["BINARY", "FRACTIONAL", "LABELMAP"]))
+    right = np.zeros((n, 5, 7), np.uint8)
+    right[kept] = np.random.default_rng(n).random((len(kept), 5, 7)) > 0.5
+    right[kept, 2, 3] = 1
+    step = data.draw(st.sampled_from([0.3, 1.0, 2.5, 7.0]))
+    said = data.draw(st.sampled_from([step, -step]))
+    write_seg(path, {"a": right * (200 if kind == "FRACTIONAL" else 1)}, kind=kind, step=step, between=said)
+    image = Volume(np.zeros(right.shape), (step, 0.8, 0.7), (100.0, 20.0, -10.0))
+    np.testing.assert_array_equal(read_mask(path, reference=image).array, right)
+    np.testing.assert_array_equal(read_mask(path).array, right[min(kept) : max(kept) + 1])
 
 
 def test_a_file_that_does_not_say_the_distance_between_slices(tmp_path: Path) -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from dicom_files import item, write_series
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydicom.config import disable_value_validation
 from pydicom.sequence import Sequence
 
 from radiokit.exceptions import DataWarning, FileError, ParameterError
 from radiokit.io import read_volume
+from radiokit.io._suv_times import elapsed
 
 STORED = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
 DOSE = {"RadionuclideTotalDose": 3.7e8, "RadionuclideHalfLife": 6588, "RadiopharmaceuticalStartTime": "100000.00"}
@@ -99,6 +103,32 @@ def test_dates_and_offsets_from_utc_count(
     """Dose · 2^(-t / T) with t between two moments (PS3.5 6.2, DT); the clock at injection says 10:00 in all."""
     folder = pet(tmp_path, {MOMENT: moment, "RadionuclideHalfLife": half_life}, TimezoneOffsetFromUTC=zone)
     assert factor(folder) == pytest.approx(70e3 / (3.7e8 * 2 ** (-hours * 3600 / half_life)), rel=1e-5)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    start=st.datetimes(datetime(1950, 1, 5), datetime(2050, 1, 1)),
+    gone=st.integers(0, 5 * 86400),
+    scanner=st.integers(-48, 56),
+    injector=st.none() | st.integers(-48, 56),
+    alone=st.booleans(),
+)
+def test_time_gone_does_not_depend_on_how_it_is_written(
+    start: datetime, gone: int, scanner: int, injector: int | None, alone: bool
+) -> None:
+    """Moments on clocks of two zones (in quarters of an hour), against Python's own arithmetic of time zones."""
+    start = start.replace(microsecond=0)
+    here = timezone(timedelta(minutes=15 * scanner))
+    there = here if injector is None else timezone(timedelta(minutes=15 * injector))
+    injected = start.replace(tzinfo=here) - timedelta(seconds=gone)
+    head = item(SeriesDate=f"{start:%Y%m%d}", SeriesTime=f"{start:%H%M%S}", TimezoneOffsetFromUTC=f"{injected:%z}")
+    text = f"{injected.astimezone(there):%Y%m%d%H%M%S}" + (
+        "" if injector is None else f"{injected.astimezone(there):%z}"
+    )
+    dose = item(RadiopharmaceuticalStartDateTime=text)
+    if not alone:
+        dose.RadiopharmaceuticalStartTime = f"{injected:%H%M%S}"
+    assert elapsed([head], dose, ZIRCONIUM, Path("a")) == gone
 
 
 def test_a_date_that_was_shifted_counts_only_where_the_time_of_day_can_stand_in(tmp_path: Path) -> None:
