@@ -167,3 +167,22 @@ def test_bad_sample_size(options: dict[str, Any], text: str) -> None:
         sample_size_survival(n_parameters=5, r2_cs=0.1, event_rate=0, time_point=1, mean_follow_up=1)
     with pytest.raises(InputError, match="time_point is '2 years'; required: a finite number"):
         sample_size_survival(n_parameters=5, r2_cs=0.1, event_rate=0.1, time_point="2 years", mean_follow_up=1)  # type: ignore[arg-type]
+
+
+def test_slope_of_the_differences_is_that_of_a_regression() -> None:
+    """scipy.stats.linregress of the differences on the means: slope and its two-sided p-value."""
+    from scipy.stats import linregress
+
+    rng = np.random.default_rng(0)
+    a = rng.normal(10, 2, 9)
+    b = 0.8 * a + rng.normal(0, 0.5, 9)
+    result = bland_altman(a, b)
+    fit = linregress((a + b) / 2, a - b)
+    assert (result.slope, result.slope_p_value) == pytest.approx((fit.slope, fit.pvalue), rel=1e-10)
+
+
+def test_differences_without_spread_have_no_test() -> None:
+    shifted = bland_altman([1.0, 2, 3, 4], [2.0, 3, 4, 5])
+    assert shifted.bias == -1
+    assert math.isnan(shifted.p_value)
+    assert math.isnan(bland_altman([1.0, 2, 3], [1.0, 2, 3]).p_value)
