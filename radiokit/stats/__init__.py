@@ -26,6 +26,15 @@ from radiokit.stats._noninferiority import NonInferiority, auc_noninferiority
 from radiokit.stats._paired_calls import PairedCalls, mcnemar_test, predictive_value_test
 from radiokit.stats._partial_auc import partial_auc, sensitivity_at_specificity, specificity_at_sensitivity
 from radiokit.stats._pool import Pooled, pool
+from radiokit.stats._precision_sizes import (
+    LogrankSize,
+    PrecisionSize,
+    logrank_power,
+    logrank_sample_size,
+    sample_size_auc,
+    sample_size_icc,
+    sample_size_kappa,
+)
 from radiokit.stats._proportions import proportion_ci
 from radiokit.stats._reclassification import (
     IDI,
@@ -60,10 +69,12 @@ __all__ = [
     "DeLongTest",
     "FleissKappa",
     "Kappa",
+    "LogrankSize",
     "MulticlassAUC",
     "NonInferiority",
     "PairedCalls",
     "Pooled",
+    "PrecisionSize",
     "RMSTDifference",
     "SampleSize",
     "Test",
@@ -104,6 +115,8 @@ __all__ = [
     "integrated_brier",
     "integrated_discrimination",
     "kaplan_meier",
+    "logrank_power",
+    "logrank_sample_size",
     "logrank_test",
     "mcnemar_test",
     "median_survival",
@@ -119,7 +132,10 @@ __all__ = [
     "rmst",
     "rmst_difference",
     "roc_curve",
+    "sample_size_auc",
     "sample_size_binary",
+    "sample_size_icc",
+    "sample_size_kappa",
     "sample_size_survival",
     "scaled_brier_score",
     "sensitivity_at_specificity",
