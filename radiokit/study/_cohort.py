@@ -224,9 +224,9 @@ def _binary(values: pd.Series) -> pd.Series:
     if not all(v in (0, 1) for v in found):
         # Which of the values is the event, only the user knows.
         raise OutcomeError(
-            f"column {values.name!r} holds {', '.join(map(str, found[:5]))}; required: 0 and 1, where 1 is the event. "
-            f"Recode it: cases[{str(values.name)!r}] = (cases[{str(values.name)!r}] == EVENT).astype(int), with the "
-            "value that means the event."
+            f"column {values.name!r} holds {', '.join(map(repr, found[:5]))}; required: the numbers 0 and 1, "
+            f"where 1 is the event. Recode it: cases[{str(values.name)!r}] = (cases[{str(values.name)!r}] == EVENT).astype(int), with "
+            "the value that means the event."
         )
     return (values == 1).rename(values.name)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from radiokit.exceptions import CaseTableError
@@ -14,6 +16,7 @@ from radiokit.study._deep import optional_sequences
 from radiokit.study._sources import Source
 from radiokit.study._split import Split
 from radiokit.utils import Table, as_table
+from radiokit.utils._levels import is_absent
 from radiokit.utils._row_numbers import is_no_row_name
 
 WHAT = "the case table"
@@ -43,14 +46,26 @@ def spelled(cases: pd.DataFrame, roles: Roles, split: Split) -> pd.DataFrame:
     table = Table(cases, WHAT)
     levels = {c: table.names(c, role=role) for c, role in ((roles.center, "center"), (split.column, "cohort")) if c}
     for column in roles.clinical:
+        _refuse_odd(cases[column])
         if pd.api.types.is_object_dtype(cases[column].dtype):
             levels[column] = table.levels(column)
-        elif pd.api.types.is_datetime64_any_dtype(cases[column].dtype):
-            raise CaseTableError(
-                f"the clinical column {column!r} holds dates; required: numbers or categories. Make it a number, such "
-                "as the age in years."
-            )
     return cases.assign(**levels)
+
+
+def _refuse_odd(values: pd.Series) -> None:
+    """Refuse a clinical column of dates, durations, lists and the like, which would become a category a patient."""
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        kind = "dates"
+    elif pd.api.types.is_object_dtype(values.dtype):
+        odd = [v for v in values if not is_absent(v) and not isinstance(v, str | Real | bool | np.bool_)]
+        kind = f"cells of the kind {type(odd[0]).__name__}" if odd else ""
+    else:
+        kind = ""
+    if kind:
+        raise CaseTableError(
+            f"the clinical column {values.name!r} holds {kind}; required: numbers or categories. Make it a number, "
+            "such as the age in years."
+        )
 
 
 def _is_table(value: Any) -> bool:

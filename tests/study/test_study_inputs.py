@@ -130,8 +130,9 @@ def test_centres_and_cohorts_are_known_and_spelled_once() -> None:
         entered(gap.assign(set=None), split={"column": "set"})
     with pytest.raises(CaseTableError, match="have no patient"):
         entered(gap.assign(pat=None), groups="pat")
-    with pytest.raises(CaseTableError, match="'day' holds dates"):
-        entered(cases.assign(day=pd.Timestamp("2024-01-01")), clinical=["day"])
+    for odd, kind in ((pd.Timestamp("2024-01-01"), "dates"), (pd.Timedelta(1, "D"), "Timedelta"), (1j, "complex")):
+        with pytest.raises(CaseTableError, match=f"'day' holds .*{kind}"):
+            entered(cases.assign(day=odd), clinical=["day"])
 
 
 def test_codes_of_centres_stay_as_written(tmp_path: Path) -> None:
@@ -174,7 +175,7 @@ def test_external_centres_are_named_in_any_spelling() -> None:
 def test_outcomes_that_are_no_numbers() -> None:
     cases, features = cohort()
     words = cases.assign(y=np.where(cases["y"] == 1, "mets", "no mets"))
-    with pytest.raises(OutcomeError, match=r"holds mets, no mets; required: 0 and 1, .* == EVENT"):
+    with pytest.raises(OutcomeError, match=r"holds 'mets', 'no mets'; required: the numbers 0 and 1, .* == EVENT"):
         predictions(words, features)
     survival = {"outcome": None, "survival": {"event": "y", "time": "day"}}
     with pytest.raises(OutcomeError, match="'day' holds dates; required: the time"):

@@ -274,7 +274,7 @@ def test_a_random_split_is_stratified_by_patient_and_does_not_depend_on_row_orde
     [
         (lambda c, f: (c.assign(outcome=1), f), OutcomeError, "without"),
         (lambda c, f: (c.head(5), f), RadiokitError, "folds need"),
-        (lambda c, f: (c.assign(outcome="yes"), f), OutcomeError, "required: 0 and 1"),
+        (lambda c, f: (c.assign(outcome="yes"), f), OutcomeError, "required: the numbers 0 and 1"),
         (lambda c, f: (c.drop(columns="outcome"), f), CaseTableError, "has no column 'outcome'"),
         (lambda c, f: (c.head(0), f), CaseTableError, "no rows"),
         (lambda c, f: (c, f.set_axis([f"x{i}" for i in range(len(f))])), CaseTableError, "shares no case id"),
