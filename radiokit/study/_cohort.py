@@ -225,8 +225,8 @@ def _binary(values: pd.Series) -> pd.Series:
         # Which of the values is the event, only the user knows.
         column = f"cases[{str(values.name)!r}]"
         raise OutcomeError(
-            f"column {values.name!r} holds {', '.join(map(repr, found[:5]))}; required: the numbers 0 and 1, where 1 is "
-            f"the event. Recode it: {column} = ({column} == EVENT).astype(int), with the value that means the event."
+            f"column {values.name!r} holds {', '.join(map(repr, found[:5]))}; required: the numbers 0 and 1, where 1 "
+            f"is the event. Recode it: {column} = ({column} == EVENT).astype(int), with the value that means the event."
         )
     return (values == 1).rename(values.name)
 
