@@ -136,6 +136,10 @@ def _parse(head: bytes, path: Path) -> _Header:
         )
     if not np.isfinite(offset) or offset < size_of_header[order]:
         raise FileError(f"{path} is damaged: its voxels begin at byte {offset:g} (vox_offset), within its header.")
+    if np.isinf(slope) or (np.isfinite(slope) and slope != 0 and not np.isfinite(intercept)):
+        raise FileError(
+            f"{path} is damaged: its scale is {slope:g} (scl_slope) and {intercept:g} (scl_inter); required: numbers."
+        )
     size, n_volumes = _size(dims, path)
     space.require_sense(size, path)
     geometry = space.plain() if first else space.geometry(path)
@@ -150,7 +154,7 @@ def _size(dims: tuple[int, ...], path: Path) -> tuple[tuple[int, ...], int]:
 
 
 def _scaled(array: np.ndarray, header: _Header) -> np.ndarray:
-    """Value = slope · stored + intercept, where the header asks for it; a slope of 0 means none."""
+    """Value = slope · stored + intercept, where the header asks for it; a slope of 0 or NaN means none."""
     slope, intercept = header.slope, header.intercept
     native = array.astype(array.dtype.newbyteorder("="), copy=False)
     if (slope in (0.0, 1.0) and intercept == 0.0) or slope == 0.0 or not np.isfinite([slope, intercept]).all():

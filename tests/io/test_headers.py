@@ -297,6 +297,15 @@ def test_voxels_that_begin_nowhere(tmp_path: Path, start: float) -> None:
         read_volume(nifti(tmp_path / "a.nii", 1, start=start))
 
 
+@pytest.mark.parametrize(("slope", "intercept"), [(np.inf, 0.0), (-np.inf, 0.0), (2.0, np.nan), (1.0, np.inf)])
+def test_a_scale_that_is_no_number(tmp_path: Path, slope: float, intercept: float) -> None:
+    content = bytearray(nifti(tmp_path / "a.nii", 1).read_bytes())
+    struct.pack_into("<2f", content, 112, slope, intercept)
+    (tmp_path / "a.nii").write_bytes(content)
+    with pytest.raises(FileError, match="scl_slope"):
+        read_volume(tmp_path / "a.nii")
+
+
 def test_a_small_file_that_promises_much_takes_no_memory(tmp_path: Path) -> None:
     content = bytearray(nifti(tmp_path / "a.nii", 1).read_bytes())
     struct.pack_into("<8h", content, 40, 3, 32767, 32767, 32767, 1, 1, 1, 1)
