@@ -349,3 +349,11 @@ def test_tone_differences_of_voxels_with_one_neighbour():
     assert row["original_ngtdm_busyness"] == pytest.approx(wanted["busyness"])
     assert row["original_ngtdm_complexity"] == pytest.approx(wanted["complexity"])
     assert row["original_ngtdm_strength"] == pytest.approx(2 * 1 * 4 / 4)
+
+
+def test_volume_histogram_of_grey_levels():
+    """By hand: ten levels of one voxel each. At level i: volume (11 - i) / 10, fraction (i - 1) / 9."""
+    h = intensity_volume(np.arange(10.0), FixedBinCount(10), (None, None))
+    assert h.intensity.tolist() == list(range(1, 11))
+    assert h.volume_at(0.1) == pytest.approx(0.9) and h.volume_at(0.9) == pytest.approx(0.1)
+    assert h.intensity_at(0.1) == 10 and h.intensity_at(0.9) == 2
