@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import chi2, norm
+from scipy.special import ndtr
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -233,7 +233,7 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
         else:
             fitted, profile = fit_logistic(X, positive, weight), None
         self._store(fitted, profile, positive)
-        self._training = TrainingCases.of(labels, outcome=positive, weights=weight)
+        self._training = TrainingCases.of(labels, positive, weights=weight)
         self._warn(fitted)
         return self
 
@@ -249,7 +249,7 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
         rarer = min(positive.sum(), (~positive).sum())
         self.events_per_parameter_ = float(rarer / parameters) if parameters else np.inf
         statistic = 2 * (fitted.log_likelihood - fitted.log_likelihood_null)
-        p_value = float(chi2.sf(statistic, parameters)) if self.penalty is None and parameters else np.nan
+        p_value = chi_squared_p_value(statistic, parameters) if self.penalty is None else np.nan
         self.likelihood_ratio_ = Test(statistic=float(statistic), df=parameters, p_value=p_value)
         self.score_test_ = _chi_square(fitted.score_statistic if plain else np.nan, parameters)
         place = np.flatnonzero(fitted.used)[1:]
@@ -265,7 +265,7 @@ class LogisticModel(ClassifierMixin, BaseEstimator):
         se = np.sqrt(np.diagonal(fitted.covariance))
         statistic = fitted.coef / se
         if profile is None:
-            p_value = 2 * norm.sf(np.abs(statistic))
+            p_value = 2 * ndtr(-np.abs(statistic))
             wide = normal_quantile(self.confidence_level) * se
             low, high = fitted.coef - wide, fitted.coef + wide
         else:

@@ -14,8 +14,10 @@ from radiokit.exceptions import InputError
 
 def row_labels(X: Any, n: int) -> NDArray[np.uint64]:
     """Return a number for the label of each of n rows: of a table its index, otherwise the position."""
+    if isinstance(X, pd.DataFrame) and not isinstance(X.index, pd.RangeIndex):
+        return pd.util.hash_pandas_object(X.index).to_numpy()
     index = X.index if isinstance(X, pd.DataFrame) else pd.RangeIndex(n)
-    return pd.util.hash_pandas_object(index).to_numpy()
+    return _scramble(index.to_numpy().astype(np.uint64))
 
 
 @dataclass(frozen=True)
@@ -30,22 +32,32 @@ class TrainingCases:
 
     @classmethod
     def of(
-        cls, labels: NDArray[np.uint64], *, outcome: Any, weights: ArrayLike | None = None, strata: Any = None
+        cls,
+        labels: NDArray[np.uint64],
+        *outcome: ArrayLike,
+        weights: ArrayLike | None = None,
+        strata: ArrayLike | None = None,
     ) -> Self:
-        """Take the fingerprints of n cases; `outcome` is an array, or a table of time and event."""
-        n = labels.size
-        weight = np.ones(n) if weights is None else np.asarray(weights, dtype=float)
-        layer = np.zeros(n) if strata is None else np.asarray(strata)
-        parts = [None, pd.DataFrame(outcome), pd.DataFrame(weight), pd.DataFrame(layer)]
-        return cls(n, *(_fingerprint(labels, part) for part in parts))
+        """Take the fingerprints of n cases; `outcome` are its columns, `strata` numbers."""
+        beside = [() if values is None else (values,) for values in (weights, strata)]
+        return cls(labels.size, *(_fingerprint(labels, *columns) for columns in ((), outcome, *beside)))
 
 
-def _fingerprint(labels: NDArray[np.uint64], values: pd.DataFrame | None) -> int:
+def _fingerprint(labels: NDArray[np.uint64], *columns: ArrayLike) -> int:
     """Sum over the cases of a hash of the label together with the values: equal in any order of the cases."""
-    table = pd.DataFrame({"label": labels})
-    if values is not None:
-        table[[f"v{k}" for k in range(values.shape[1])]] = values.to_numpy()
-    return int(pd.util.hash_pandas_object(table, index=False).sum())
+    mixed = labels
+    for column in columns:
+        bits = np.ascontiguousarray(np.asarray(column, dtype=float) + 0.0).view(np.uint64)
+        mixed = _scramble(mixed ^ _scramble(bits))
+    return int(mixed.sum(dtype=np.uint64))
+
+
+def _scramble(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return well-mixed bits (the finalizer of splitmix64; Steele et al. 2014, doi:10.1145/2660193.2660195)."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
 
 
 def refuse_other_cases(small: TrainingCases, large: TrainingCases) -> None:

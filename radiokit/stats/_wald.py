@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from scipy import stats
+from scipy import special, stats
 
 from radiokit.stats._inputs import check_choice, check_level
 
@@ -79,7 +79,7 @@ def normal_p_value(statistic: float) -> float:
 
 def chi_squared_p_value(statistic: float, df: float) -> float:
     """Upper tail of a chi-squared statistic; NaN unless it is finite and has degrees of freedom."""
-    return float(stats.chi2.sf(statistic, df)) if math.isfinite(statistic) and df > 0 else math.nan
+    return float(special.chdtrc(df, statistic)) if math.isfinite(statistic) and df > 0 else math.nan
 
 
 def _p_value(statistic: float, alternative: str, law: Any) -> float:

@@ -220,8 +220,7 @@ class CoxModel(BaseEstimator):
         self._baseline = from_steps(fit.sets, fit.state.hazard, last_time)
         self._fill(fit, None if cluster is None else check_groups(cluster, len(matrix), name="cluster")[0])
         self.n_, self.n_events_ = len(matrix), int(event.sum())
-        outcome = pd.DataFrame({"time": time, "event": event})
-        self._training = TrainingCases.of(labels, outcome=outcome, weights=weights, strata=codes)
+        self._training = TrainingCases.of(labels, time, event, weights=weights, strata=codes)
         self._clustered = cluster is not None
         return self
 

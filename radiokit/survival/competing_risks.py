@@ -155,7 +155,7 @@ class FineGray(BaseEstimator):
         self.n_, self.n_events_ = time.size, int((cause == self.cause).sum())
         self.n_competing_ = int(((cause > 0) & (cause != self.cause)).sum())
         self._baseline = Baseline.from_table(self.baseline_, np.array([time.max()]))
-        self._training = TrainingCases.of(labels, outcome=pd.DataFrame({"time": time, "cause": cause}))
+        self._training = TrainingCases.of(labels, time, cause)
         return self
 
     def predict(self, X: Any) -> FloatArray:

@@ -260,6 +260,7 @@ def test_likelihood_ratio_refuses_what_is_not_comparable(data: pd.DataFrame) -> 
     small, large = LogisticModel("y ~ age"), LogisticModel("y ~ age + stage")
     other = data.assign(y=1 - data["y"])
     cases = {
+        "240 and 200 cases": (clone(small).fit(data), clone(large).fit(data.iloc[:200])),
         "different cases": (small.fit(data.iloc[:200]), clone(large).fit(data.iloc[40:])),
         "different outcome": (clone(small).fit(data), clone(large).fit(other)),
         "different weights": (clone(small).fit(data), clone(large).fit(data, sample_weight=np.r_[2, np.ones(239)])),
