@@ -186,3 +186,13 @@ def test_differences_without_spread_have_no_test() -> None:
     assert shifted.bias == -1
     assert math.isnan(shifted.p_value)
     assert math.isnan(bland_altman([1.0, 2, 3], [1.0, 2, 3]).p_value)
+
+
+def test_limits_of_kappa_end_at_one() -> None:
+    a = np.repeat([0, 1], 10)
+    b = a.copy()
+    b[0] = 1
+    near = cohen_kappa(a, b)
+    assert near.kappa + 1.959963984540054 * near.se > 1
+    assert near.ci_high == 1
+    assert cohen_kappa(a, 1 - b).ci_low == -1

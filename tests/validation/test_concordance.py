@@ -231,3 +231,10 @@ def test_limits_of_a_difference_end_at_one(sign: int) -> None:
     wald = row["difference"] + sign * 1.959963984540054 * row["se"]
     assert abs(wald) > 1
     assert row["ci_high" if sign == 1 else "ci_low"] == sign
+
+
+def test_equal_risks_count_one_half() -> None:
+    y = as_survival_target([1, 1, 0], [1.0, 2, 3])
+    assert harrell_c(y, np.array([1.0, 1, 1])) == 0.5
+    assert harrell_c(y, np.array([2.0, 1, 2])) == pytest.approx((1 + 0.5 + 0) / 3)
+    assert concordances([Predictions(y, risk=[2.0, 1, 2])]).estimates[0] == pytest.approx(0.5)
