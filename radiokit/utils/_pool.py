@@ -43,6 +43,7 @@ class ChildWork:
         how = ""
         for attempt in range(STARTS):
             time.sleep(0.2 * attempt)
+            busy.require_going_on()
             try:
                 with _pool.lent(self.limits) as process, busy.holding(process):
                     process.learn(self.run, self.task, self.limits)
@@ -64,12 +65,16 @@ class Busy:
         self.processes: list[Process] = []
         self.stopped = False
 
+    def require_going_on(self) -> None:
+        """Raise ExtractionError where the run was stopped."""
+        if self.stopped:
+            raise ExtractionError("The run was stopped.")
+
     @contextmanager
     def holding(self, process: Process) -> Iterator[None]:
         """Note, for a block, that the process works for this run."""
         with self.lock:
-            if self.stopped:
-                raise ExtractionError("The run was stopped.")
+            self.require_going_on()
             self.processes.append(process)
         try:
             yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -46,6 +47,9 @@ class _Hold:
         self.inside = 0
         self.before = ExitStack()
 
+    def renew_lock(self) -> None:
+        self.lock = threading.Lock()
+
     def enter(self) -> None:
         with self.lock:
             if self.inside == 0:
@@ -65,3 +69,5 @@ def _thread_pools() -> ThreadpoolController:
 
 
 _hold = _Hold()
+if hasattr(os, "register_at_fork"):  # a copy of this process must not wait for a thread that it does not have
+    os.register_at_fork(after_in_child=_hold.renew_lock)

@@ -8,6 +8,7 @@ a context variable.
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import warnings
@@ -91,6 +92,9 @@ class _Router:
         self.lock = threading.RLock()
         self.users = 0
 
+    def renew_lock(self) -> None:
+        self.lock = threading.RLock()
+
     @contextmanager
     def in_use(self) -> Iterator[None]:
         with self.lock:
@@ -150,3 +154,5 @@ def _pattern(text: Any) -> re.Pattern[str]:
 
 
 _router = _Router()
+if hasattr(os, "register_at_fork"):  # a copy of this process must not wait for a thread that it does not have
+    os.register_at_fork(after_in_child=_router.renew_lock)
