@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from radiokit.report._findings import WHERE, findings_of
 from radiokit.report._result import (
     SOURCES,
@@ -25,9 +27,10 @@ from radiokit.report._view import (
     number,
     view,
 )
-from radiokit.validation._evidence import BASELINES, HONEST, StudyEndpoint
+from radiokit.validation._evidence import BASELINES, HONEST, Evidence, StudyEndpoint
 
 WIDE = 0.25  # an interval this wide says little
+APART = 0.1  # estimates this far apart are two stories
 SIGNIFICANT = 0.05
 
 
@@ -114,12 +117,25 @@ def _cautions(result: Reportable, endpoint: StudyEndpoint) -> list[str]:
             texts.append(
                 f"The interval of the {name} is wide ({interval_text(own.ci_low, own.ci_high)}): few patients."
             )
+    texts += _apart(found)
     sources = {own.source for own in found}
     if sources == {"out-of-fold"}:
         texts.append("No patients were set aside and none come from other centres: this is internal validation.")
     if "test" in sources and "external" not in sources:
         texts.append("Test and training patients come from the same source: this is internal validation.")
     return texts
+
+
+def _apart(found: list[Evidence]) -> list[str]:
+    """Say where cohorts tell different stories, so that nobody quotes the best of them alone."""
+    known = sorted((e for e in found if np.isfinite(e.estimate)), key=lambda e: e.estimate)
+    if len(known) < 2 or known[-1].estimate - known[0].estimate < APART:
+        return []
+    low, high = known[0], known[-1]
+    return [
+        f"The {label(low.metric)} of the model “{low.model}” is {number(low.estimate)} {WHERE[low.source]} and "
+        f"{number(high.estimate)} {WHERE[high.source]}: chance, or other patients. Quote both."
+    ]
 
 
 def _chance(result: Reportable) -> list[str]:

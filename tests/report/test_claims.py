@@ -206,6 +206,14 @@ def test_summary_conclusions_and_tables_agree(study: tuple[str, StudyResult, dic
         assert len(leads) == 1
         quoted = float(re.search(r"(?:AUC|C-index) of ([\d.]+)", leads[0])[1])  # type: ignore[index]
         assert quoted == pytest.approx(min(e.estimate for e in main), abs=0.006)
+    everything = " ".join([*summary.findings, *summary.cautions])
+    for name, index, quoted_text in re.findall(r"“([^”]+)” alone, [^:]+: (AUC|C-index) ([\d.]+)", everything):
+        metric = {"AUC": "auc", "C-index": "c_index"}[index]
+        known = [e.estimate for e in result.performance(model=name, metric=metric)]
+        assert any(abs(float(quoted_text) - value) < 0.006 for value in known), (name, quoted_text)
+    for slope in re.findall(r"Calibration slope (−?[\d.]+)", everything):
+        known = [e.estimate for e in result.performance(metric="calibration_slope")]
+        assert any(abs(float(slope.replace("−", "-")) - value) < 0.06 for value in known), slope
     assert set(re.findall(r"(\d+)% interval", " ".join(summary.findings))) <= {level}
     verdicts = result.tables["conclusions"]
     assert set(verdicts["model"]) == {e.main for e in result.endpoints}

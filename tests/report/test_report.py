@@ -178,6 +178,18 @@ def test_chance_and_wide_intervals_are_said_aloud(result: Any, make_endpoint: An
         assert any(words in text for text in found.cautions)
 
 
+def test_estimates_that_tell_two_stories_are_both_to_be_quoted(make_endpoint: Any) -> None:
+    common = {"model": "combined", "metric": "auc", "ci_low": 0.6, "ci_high": 0.7, "n": 400, "n_events": 200}
+    for external, said in ((0.87, True), (0.7, False)):
+        rows = [
+            common | {"cohort": "training", "source": "out-of-fold", "estimate": 0.69},
+            common | {"cohort": "external", "source": "external", "estimate": external},
+        ]
+        found = headline(empty(tables={"performance": pd.DataFrame(rows)}, endpoints=(make_endpoint(),)))
+        assert any("is 0.69 in cross-validation and 0.87 in centres" in text for text in found.cautions) == said
+        assert "AUC of 0.69" in found.findings[0]
+
+
 def test_two_outcomes_have_their_own_findings(result: Any, make_endpoint: Any, tmp_path: Path) -> None:
     performance = result.tables["performance"]
     survival = performance[performance["metric"] == "auc"].assign(metric="c_index")
