@@ -28,7 +28,8 @@ def alone_in(folder: Path) -> Iterator[Path]:
 def _locked(folder: Path) -> IO[str]:
     """Return the open lock file of a folder; the system gives the lock back when this process ends, however it ends."""
     while True:
-        folder.mkdir(exist_ok=True)
+        with suppress(FileExistsError):
+            folder.mkdir()
         try:
             file = (folder / ".lock").open("a")
         except FileNotFoundError:  # another run has just ended, and removed the folder
