@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_complex_dtype, is_numeric_dtype
 
 from radiokit.exceptions import DataWarning
 from radiokit.utils._levels import cell_text
@@ -32,10 +33,12 @@ def predictors(frame: pd.DataFrame, what: str = "X") -> pd.DataFrame:
         if is_labelled(frame.index, cell_text(frame.index.name)):
             require_agreement(ids, frame.index, str(column), what)
         frame = frame.drop(columns=column).set_axis(pd.Index(ids, name="case_id", dtype=object), axis="index")
-    numeric = [c for c in frame.columns if pd.api.types.is_numeric_dtype(frame[c].dtype)]
+    numeric = [c for c in frame.columns if is_numeric_dtype(frame[c].dtype) and not is_complex_dtype(frame[c].dtype)]
     plain = pd.DataFrame({column_text(c): frame[c].to_numpy(dtype=float, na_value=np.nan) for c in numeric})
     counts = set(running_numbers(plain))
-    out = [c for c in frame.columns if names[c] in PATIENT_NAMES or column_text(c) in counts]
+    # Text cannot pass for a measurement, and patients that repeat may be what an estimator groups by.
+    patients = {c for c in numeric if names[c] in PATIENT_NAMES and frame[c].is_unique}
+    out = [c for c in frame.columns if c in patients or column_text(c) in counts]
     if out and len(out) < frame.shape[1]:
         warnings.warn(
             f"{what} has {', '.join(map(str, out))}, which names cases or counts rows and is no measurement; it is "

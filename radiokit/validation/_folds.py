@@ -41,7 +41,7 @@ def check_data(X: Any, y: Any, groups: Any) -> Rows:
     frame = predictors(X) if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
     if frame.index.has_duplicates:
         raise InputError("The index of X repeats ids; required: one id a row. Use X.reset_index() or add the lesion.")
-    same_rows(X=X, y=y, groups=groups)
+    _require_same_rows(X, frame, y=y, groups=groups)
     if frame.columns.has_duplicates:
         twice = frame.columns[frame.columns.duplicated()][0]
         raise InputError(f"X repeats the column {twice!r}; required: each once. Rename or drop one.")
@@ -59,6 +59,16 @@ def check_data(X: Any, y: Any, groups: Any) -> Rows:
     order = _order_of(frame.index)
     frame, target, patients = frame.iloc[order], target[order], patients[order]
     return Rows(frame, target, one_patient(frame, patients), frame.index.to_numpy(), order)
+
+
+def _require_same_rows(X: Any, frame: pd.DataFrame, **labelled: Any) -> None:
+    """Refuse inputs whose labels are neither those of X as it came nor its case ids, in its order."""
+    same_rows(**labelled)
+    if not isinstance(X, pd.DataFrame):
+        return
+    for name, value in labelled.items():
+        if not (isinstance(value, pd.Series | pd.DataFrame) and value.index.equals(X.index)):
+            same_rows(**{"X": frame, name: value})
 
 
 def _order_of(index: pd.Index) -> NDArray[np.intp]:

@@ -292,10 +292,10 @@ def test_rows_without_ids_are_called_by_their_place(tmp_path: Path) -> None:
 
 
 def test_predictors_hold_no_numbers_of_rows() -> None:
-    X = frame().assign(nr=range(12), patient="x", z=VALUES**2)
+    X = frame().assign(nr=range(12), patient=np.arange(12) + 700, subject=np.arange(12) // 2, z=VALUES**2)
     with pytest.warns(DataWarning, match="X has nr, patient, which names cases or counts rows"):
         got = predictors(X.sort_values("f"))
-    assert list(got) == ["f", "z"]
+    assert list(got) == ["f", "subject", "z"]
     check_right(got)
     plain = pd.DataFrame(VALUES.reshape(6, 2), columns=[3, 4])
     assert predictors(plain) is plain

@@ -180,3 +180,17 @@ def test_predictions_are_labelled_too() -> None:
     y = as_survival_target([1, 0, 1], [1.0, 2, 3])
     with pytest.raises(InputError, match="another order"):
         Predictions(pd.DataFrame(y, index=list("abc")), risk=pd.Series([1.0, 2, 3], index=list("bca")))
+
+
+def test_a_flat_table_is_called_by_its_id_column_and_keeps_no_numbers_of_rows() -> None:
+    """The right value is that of the clean table: a running number of rows sorted by outcome would reach 1.0."""
+    X, y, *_ = cohort()
+    right = nested_cv(LogisticRegression(), X, y, outer=3, repeats=1, random_state=0).summary
+    order = np.argsort(y.to_numpy(), kind="stable")
+    flat = X.iloc[order].rename_axis("case_id").reset_index().assign(row=range(N))
+    for outcome in (y.iloc[order].reset_index(drop=True), y.iloc[order]):
+        with pytest.warns(DataWarning, match="X has row, which names cases or counts rows"):
+            got = nested_cv(LogisticRegression(), flat, outcome, outer=3, repeats=1, random_state=0).summary
+        pd.testing.assert_frame_equal(got, right)
+    with pytest.raises(InputError, match="same rows in another order"):
+        nested_cv(LogisticRegression(), flat.drop(columns="row"), y, outer=3, repeats=1, random_state=0)
