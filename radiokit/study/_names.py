@@ -8,6 +8,7 @@ from radiokit.exceptions import ParameterError
 
 # Models that every study may hold beside its signatures, and the two policies of a decision curve.
 RESERVED = ("clinical", "volume", "combined", "prevalence", "all", "none")
+SURVIVAL = " (survival)"  # what the names of models of a second, survival outcome end in
 KINDS = ("clinical", "volume", "signature", "combined")
 
 
@@ -22,6 +23,11 @@ def refuse_reserved(signatures: Iterable[object]) -> None:
             raise ParameterError(
                 f"a signature is called {name!r}; the names {', '.join(RESERVED)} belong to models that the study "
                 "makes itself. Give the signature another name, such as 'ct'."
+            )
+        if plain.endswith(SURVIVAL.strip()):
+            raise ParameterError(
+                f"a signature is called {name!r}; names that end in {SURVIVAL.strip()!r} belong to the models of a "
+                "survival outcome beside a binary one. Give the signature another name."
             )
         if plain in seen:
             raise ParameterError(

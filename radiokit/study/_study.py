@@ -32,7 +32,7 @@ from radiokit.study._freeze import freeze_all
 from radiokit.study._guard_table import guard_table
 from radiokit.study._guards import refuse_outcome_copies, study_warnings
 from radiokit.study._inputs import case_table, spelled
-from radiokit.study._names import refuse_reserved
+from radiokit.study._names import SURVIVAL, refuse_reserved
 from radiokit.study._options import Options
 from radiokit.study._pipelines import make_signature
 from radiokit.study._provenance import provenance
@@ -284,7 +284,7 @@ class Study:
         if patients.outcome is not None:
             found.append(Endpoint("", False, patients.outcome.to_numpy(dtype=bool)))
         if patients.event is not None and patients.time is not None:
-            label = " (survival)" if found else ""
+            label = SURVIVAL if found else ""
             found.append(Endpoint(label, True, survival_outcome(patients.event, patients.time)))
         return found
 

@@ -23,6 +23,12 @@ def test_names_that_only_begin_so_are_fine() -> None:
     refuse_reserved(["clinical_ct", "volumetric", "combined PET"])
 
 
+def test_the_end_of_a_survival_models_name_is_refused() -> None:
+    """With both outcomes `clinical (survival)` would be the name of two models."""
+    with pytest.raises(ParameterError, match="called 'clinical \\(Survival\\)'"):
+        refuse_reserved(["clinical (Survival)"])
+
+
 def test_names_that_differ_in_capitals_only_are_refused() -> None:
     with pytest.raises(ParameterError, match="'ct' and 'CT '"):
         refuse_reserved(["ct", "CT "])
