@@ -33,7 +33,8 @@ def effect_tables(endpoint: Endpoint, data: Data, level: float) -> dict[str, pd.
 def univariable(model: Modelled, fitted: Any, data: Data, level: float) -> pd.DataFrame:
     """Fit each predictor of a model alone, to the training patients in whom it is known: `n` says how many.
 
-    A category is one predictor with a coefficient for each level but the first, against the first.
+    A category is one predictor with a coefficient for each level but the first, against the first. Where those in whom
+    it is known are of one value or one outcome, the row has no estimate.
     """
     y = model.predictions["training", "train"].y_true
     design, terms = model.stack.design_, model.stack.terms_
@@ -42,14 +43,17 @@ def univariable(model: Modelled, fitted: Any, data: Data, level: float) -> pd.Da
         known = _known(str(term.variable), data)
         values, own = design.iloc[:, columns][known], y[known]
         values = values.loc[:, values.nunique() > 1]
-        if values.empty:
-            continue
-        if own.dtype.names:
-            fresh: Any = CoxModel(confidence_level=level)
+        event = own["event"] if own.dtype.names else own
+        if values.empty or not event.any() or (event.all() and not own.dtype.names):
+            table = pd.DataFrame(
+                np.nan, index=pd.Index([str(term.variable)], name="feature"), columns=["coef", "p_value"]
+            )
+        elif own.dtype.names:
+            table = CoxModel(confidence_level=level).fit(values, own).summary_
         else:
-            fresh, own = LogisticModel(firth=bool(fitted.firth), confidence_level=level), own.astype(int)
-        table = fresh.fit(values, own).summary_.drop(index="Intercept", errors="ignore")
-        events = int((own["event"] if own.dtype.names else own).sum())
+            fresh = LogisticModel(firth=bool(fitted.firth), confidence_level=level)
+            table = fresh.fit(values, own.astype(int)).summary_.drop(index="Intercept", errors="ignore")
+        events = int(event.sum())
         parts.append(
             table.assign(variable=str(term.variable), n=len(own), n_events=events, n_missing=int((~known).sum()))
         )

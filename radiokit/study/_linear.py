@@ -18,7 +18,7 @@ from radiokit.exceptions import InputError
 from radiokit.models import BoostedClassifier, BoostedSurvival, CalibratedModel, Winsorizer
 from radiokit.models._trees import TreeEnsemble, from_forest
 from radiokit.stats._clinical import ClinicalColumns
-from radiokit.stats._design import Factor, level_text
+from radiokit.stats._design import Factor, Linear, level_text
 from radiokit.study._frozen import CaseScore, Clinical, Feature, Score
 from radiokit.study._scores import KernelScore, TreeScore
 
@@ -170,6 +170,6 @@ def frozen_clinical(columns: ClinicalColumns) -> tuple[Clinical, ...]:
         fill = columns.fill[term.variable]
         if isinstance(term, Factor):
             frozen.append(Clinical(str(term.variable), term.levels, level_text(fill)))
-        else:
+        elif isinstance(term, Linear):
             frozen.append(Clinical(str(term.variable), (), float(fill), term.low, term.high))
     return tuple(frozen)

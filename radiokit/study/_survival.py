@@ -18,20 +18,22 @@ from radiokit.study._over_repeats import by_patient, mean_over_repeats
 from radiokit.study._split import SOURCE_OF
 from radiokit.survival import CoxModel
 from radiokit.utils import drop_warnings
-from radiokit.validation import Predictions
+from radiokit.validation import Predictions, logrank_within_folds, time_auc_within_folds
 from radiokit.validation._evaluate import threshold_range
 
 LABELS = ("model", "cohort", "source")
 LIMITS = ("se", "ci_low", "ci_high")
-POOLED = "folds pooled; no interval, no test"  # groups that overlapping models made: log-rank rejects 11 % of nulls
+POOLED = "folds pooled; no interval"  # of groups that overlapping models made
+WITHIN = "within folds, corrected for shared training cases"
 FROZEN = "frozen model"
 
 
 def survival_tables(endpoint: Endpoint, options: Options) -> dict[str, pd.DataFrame]:
     """Return all tables of the risk groups and of the predicted survival, by name.
 
-    Out-of-fold risks come from several models that share patients: they have estimates, and neither interval nor test.
-    Their survival is read from the baseline of the frozen model.
+    Out-of-fold risks come from several models that share patients: the log-rank test and the AUC at the horizon are
+    taken within folds, with a variance that counts what the models share; other estimates have no interval. Survival is
+    read from the baseline of the frozen model.
     """
     found: dict[str, list[pd.DataFrame]] = {}
     for model in endpoint.models:
@@ -80,9 +82,9 @@ def _of_cohort(model: Modelled, p: Predictions, options: Options) -> dict[str, p
         tables = {name: _without_limits(table) for name, table in tables.items()}
     tested = p.source != "out-of-fold"
     return tables | {
-        "logrank": pd.DataFrame([_logrank(once, group, model.frozen.cut, tested=tested)]),
+        "logrank": pd.DataFrame([_logrank(p, once, group, model.frozen.cut)]),
         "hazard_ratio": pd.DataFrame([hazard_ratio(once.y_true, group, level, tested=tested)]),
-        "time_auc": mean_over_repeats(p, lambda own: _time_auc(own, horizon, level, tested=tested)),
+        "time_auc": _time_auc(p, horizon, level),
         "survival_accuracy": mean_over_repeats(p, lambda own: accuracy(own, baseline, horizon, level)),
     }
 
@@ -92,15 +94,20 @@ def _without_limits(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**dict.fromkeys(limits, np.nan))
 
 
-def _logrank(p: Predictions, group: NDArray[Any], cut: float, *, tested: bool) -> dict[str, Any]:
+def _logrank(p: Predictions, once: Predictions, group: NDArray[Any], cut: float) -> dict[str, Any]:
+    """Log-rank test of the risk groups; within folds, each row by the model of its fold, where models are several."""
     row = {"threshold": cut, "n_low": int((group == "low").sum()), "n_high": int((group == "high").sum())}
     nothing = {"statistic": np.nan, "df": np.nan, "p_value": np.nan}
-    if not tested:
-        return row | nothing | {"method": POOLED}
     if min(row["n_low"], row["n_high"]) == 0 or not p.events.any():
         return row | nothing | {"method": "one group only, or no event"}
-    test = stats.logrank_test(p.y_true, group)
-    return row | {"statistic": test.statistic, "df": test.df, "p_value": test.p_value, "method": "log-rank"}
+    try:
+        if p.source == "out-of-fold":
+            test, method = logrank_within_folds(p, p.risk > cut), WITHIN
+        else:
+            test, method = stats.logrank_test(once.y_true, group), "log-rank"
+    except RadiokitError:  # copies of a patient, or one group in every fold
+        return row | nothing | {"method": "not testable within folds"}
+    return row | {"statistic": test.statistic, "df": test.df, "p_value": test.p_value, "method": method}
 
 
 def hazard_ratio(y: NDArray[np.void], group: NDArray[Any], level: float, *, tested: bool) -> dict[str, Any]:
@@ -166,14 +173,18 @@ def follow_up_table(endpoint: Endpoint, level: float) -> pd.DataFrame:
     return pd.DataFrame(rows).assign(endpoint=endpoint.suffix.strip(" ()") or "survival")
 
 
-def _time_auc(p: Predictions, time: float, level: float, *, tested: bool) -> pd.DataFrame:
+def _time_auc(p: Predictions, time: float, level: float) -> pd.DataFrame:
     before, after = p.events & (p.y_true["time"] <= time), p.y_true["time"] > time
+    unknown = pd.DataFrame({"time": [time], "auc": np.nan, "ci_low": np.nan, "ci_high": np.nan})
     if not before.any() or not after.any():
-        return pd.DataFrame({"time": [time], "auc": np.nan, "method": "nobody on one side of the horizon"})
-    table = stats.time_auc(p.y_true, p.risk, [time], confidence_level=level)
-    if tested:
+        return unknown.assign(method="nobody on one side of the horizon")
+    if p.source != "out-of-fold":
+        table = stats.time_auc(p.y_true, p.risk, [time], confidence_level=level)
         return table.assign(method="inverse probability of censoring")
-    return _without_limits(table).assign(method="folds pooled in each repeat, mean over repeats; no interval")
+    try:
+        return time_auc_within_folds(p, [time], confidence_level=level).assign(method=WITHIN)
+    except RadiokitError:  # copies of a patient
+        return unknown.assign(method="not estimable within folds")
 
 
 def calibration_groups(

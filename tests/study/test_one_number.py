@@ -16,7 +16,7 @@ from radiokit.study import Options, Study
 from radiokit.study._calibration import slope_within, worst_slope
 from radiokit.study._over_repeats import by_patient, mean_over_repeats
 from radiokit.utils import as_survival_target
-from radiokit.validation import Predictions
+from radiokit.validation import Predictions, logrank_within_folds, time_auc_within_folds
 
 N = 110
 OPTIONS = Options(
@@ -118,18 +118,29 @@ def test_patients_are_placed_by_their_mean_score(result: Any) -> None:
     assert (frame.groupby("case_id")["risk_group"].first() == np.where(positive, "high", "low")).all()
 
 
-def test_risk_groups_in_training_are_by_the_mean_risk_and_have_no_test(result: Any) -> None:
+def test_risk_groups_in_training_are_by_the_mean_risk_and_tested_within_folds(result: Any) -> None:
     name = "combined (survival)"
     mean = held_out(result, name, "out-of-fold").groupby("case_id")["risk"].mean()
     high = int((mean > result.models[name].model.cut).sum())
     test = own(result, "logrank", model=name, source="out-of-fold").iloc[0]
     assert (test["n_high"], test["n_low"]) == (high, len(mean) - high)
-    assert np.isnan(test["p_value"])
-    assert "no test" in test["method"]
+    assert test["method"] == "within folds, corrected for shared training cases"
+    frame = held_out(result, name, "out-of-fold")
+    p = Predictions(
+        as_survival_target(frame["event"], frame["time"]), risk=frame["risk"], ids=frame["case_id"],
+        groups=frame["group"], fold=frame["fold"], repeat=frame["repeat"], source="out-of-fold",
+    )  # fmt: skip
+    within = logrank_within_folds(p, p.risk > test["threshold"])
+    assert test["p_value"] == pytest.approx(within.p_value)
+    areas = own(result, "time_auc", model=name, source="out-of-fold").iloc[0]
+    expected = time_auc_within_folds(p, [areas["time"]], confidence_level=0.9).iloc[0]
+    np.testing.assert_allclose(
+        areas[["auc", "ci_low", "ci_high"]].astype(float), expected[["auc", "ci_low", "ci_high"]].astype(float)
+    )
     curve = own(result, "kaplan_meier", model=name, source="out-of-fold")
     assert curve.groupby("group")["n_at_risk"].max()["high"] == high
     assert curve[["se", "ci_low", "ci_high"]].isna().all(axis=None)
-    for table in ("time_auc", "hazard_ratio", "risk_groups", "survival_calibration", "survival_accuracy"):
+    for table in ("hazard_ratio", "risk_groups", "survival_calibration", "survival_accuracy"):
         rows = own(result, table, model=name, source="out-of-fold")
         limits = [c for c in rows if c.endswith(("ci_low", "ci_high", "p_value")) or c == "se"]
         assert limits, table
