@@ -357,3 +357,16 @@ def test_volume_histogram_of_grey_levels():
     assert h.intensity.tolist() == list(range(1, 11))
     assert h.volume_at(0.1) == pytest.approx(0.9) and h.volume_at(0.9) == pytest.approx(0.1)
     assert h.intensity_at(0.1) == 10 and h.intensity_at(0.9) == 2
+
+
+def test_densities_of_a_block_of_voxels():
+    """A block along the axes: its oriented box is its own, 6 x 4 x 5 mm, less the edges that the mesh cuts off."""
+    mask = np.ones((3, 4, 5), bool)
+    row = RadiomicsExtractor(standard="ibsi", families=["morphology"]).extract_case(
+        np.arange(60.0).reshape(mask.shape), mask, spacing=(2, 1, 1)
+    )
+    get = {name.removeprefix("original_morphology_"): value for name, value in row.items()}
+    for box in ("axis_aligned", "oriented"):
+        assert get[f"volume_density_{box}_box"] == pytest.approx(get["volume"] / (6 * 4 * 5), rel=1e-9)
+        assert get[f"area_density_{box}_box"] == pytest.approx(get["surface_area"] / (2 * (24 + 20 + 30)), rel=1e-9)
+    assert 0.9 < get["volume_density_oriented_box"] < 1
