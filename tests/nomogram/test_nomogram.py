@@ -113,6 +113,11 @@ def test_competing_risks_give_cumulative_incidence(data: pd.DataFrame, tmp_path:
     assert '"incidence": true' in (tmp_path / "page.html").read_text()
     with pytest.raises(InputError, match="no median"):
         Nomogram.from_model(model, scales=scales)
+    # A model from a formula knows its ranges, splines and levels.
+    by_formula = FineGray("Surv(time, cause) ~ rcs(age, 3) + stage").fit(data.assign(cause=cause))
+    drawn = Nomogram.from_model(by_formula, times=at)
+    expected = by_formula.predict_cumulative_incidence(data, at)
+    np.testing.assert_allclose(drawn.predict(drawn.total_points(data)), expected, atol=1e-12)
 
 
 def test_models_fitted_to_columns_know_their_ranges(data: pd.DataFrame) -> None:
