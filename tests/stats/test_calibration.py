@@ -233,3 +233,14 @@ def test_survival_groups_without_follow_up_are_missing() -> None:
     assert table.loc[1, "observed"] == 1
     with pytest.raises(OutcomeError, match="longest follow-up"):
         survival_calibration_table(y, [0.1, 0.2, 0.8, 0.9], time=40)
+
+
+def test_the_spline_takes_a_probability_of_zero_as_half_the_smallest_other() -> None:
+    """A logit for 0: half of the smallest probability above 0, where that is below 1e-6, and the same below 1."""
+    rng = np.random.default_rng(0)
+    p = np.r_[0.0, 4e-8, rng.uniform(0.1, 0.9, 60)]
+    y = np.r_[0, 0, (rng.random(60) < p[2:]).astype(int)]
+    options = {"method": "spline", "grid": [0.2, 0.5, 0.8]}
+    given, spelt = (calibration_curve(y, q, **options) for q in (p, np.r_[2e-8, p[1:]]))
+    np.testing.assert_allclose(given["observed"], spelt["observed"], rtol=1e-9)
+    np.testing.assert_allclose(given["observed"], calibration_curve(y[::-1], p[::-1], **options)["observed"], rtol=1e-9)

@@ -181,3 +181,11 @@ def test_default_thresholds_are_the_percents_from_1_to_99() -> None:
     table = decision_curve([0, 0, 1, 1], {"m": [0.1, 0.4, 0.35, 0.8]})
     own = table.loc[table["model"] == "m", "threshold"]
     assert own.tolist() == [k / 100 for k in range(1, 100)]  # as dcurves::dca without 0 and 1
+
+
+def test_two_resamples_are_the_fewest() -> None:
+    y, models = [0, 0, 1, 1], {"m": [0.1, 0.4, 0.35, 0.8]}
+    options = {"thresholds": [0.3], "random_state": 0}
+    assert len(decision_curve_band(y, models, n_bootstraps=2, **options)) == 3
+    with pytest.raises(InputError, match="n_bootstraps is 1"):
+        decision_curve_band(y, models, n_bootstraps=1, **options)
