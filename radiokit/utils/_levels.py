@@ -25,7 +25,23 @@ def is_absent(value: Any) -> bool:
 
 
 def cell_text(value: Any) -> str:
-    """Text of a cell: 7.0 is "7" and "007" stays "007"; an empty cell is ""."""
+    """Return the text of a cell: 7.0 is "7" and "007" stays "007"; an empty cell is "".
+
+    Parameters
+    ----------
+    value : object
+        A cell: text, a number, a date, or nothing.
+
+    Returns
+    -------
+    str
+        Without blanks around it.
+
+    Examples
+    --------
+    >>> cell_text(7.0), cell_text("007 "), cell_text(None)
+    ('7', '007', '')
+    """
     if is_absent(value):
         return ""
     if isinstance(value, float | np.floating | Decimal) and np.isfinite(float(value)) and value == int(value):
@@ -36,9 +52,22 @@ def cell_text(value: Any) -> str:
 
 
 def level_key(value: Any) -> str:
-    """Return what two spellings of one level share: `Lyon` is `LYON` is ` lyon `; 1, 1.0 and "1" are one level.
+    """Return what two spellings of one level share: `Lyon` is `LYON`; 1, 1.0 and "1" are one level.
 
-    Letters are compared without case and in Unicode's compatible form, runs of blanks count as one.
+    Parameters
+    ----------
+    value : object
+        A cell.
+
+    Returns
+    -------
+    str
+        Letters without case and in Unicode's compatible form, runs of blanks as one.
+
+    Examples
+    --------
+    >>> level_key("Lyon") == level_key(" LYON"), level_key(1.0) == level_key("1")
+    (True, True)
     """
     return " ".join(unicodedata.normalize("NFKC", cell_text(value)).casefold().split())
 

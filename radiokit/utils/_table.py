@@ -43,6 +43,12 @@ class Table:
         Columns that only counted the rows.
     unnamed : bool
         Whether rows had no ids, and are called by their place.
+
+    Examples
+    --------
+    >>> table = as_table(pd.DataFrame({"f": [1, 2]}, index=["a", "b"]))
+    >>> table.rows(["b", "c"])["f"].tolist()
+    [2.0, nan]
     """
 
     frame: pd.DataFrame
