@@ -147,7 +147,7 @@ class DecisionCurveDisplay(Display):
         >>> DecisionCurveDisplay.from_frame(curve).plot().close()
         """
         with style():
-            ax = self._open(ax, 4.6, 3.6)
+            ax = self._open(ax, 4.6, 3.8)
             curves = {str(name): part for name, part in self.curve.groupby("model", sort=False)}
             models = [name for name in curves if name not in REFERENCES]
             for name, (label, color, dash) in REFERENCES.items():
@@ -176,5 +176,5 @@ class DecisionCurveDisplay(Display):
             order = [*range(len(labels) - len(models), len(labels)), *range(len(labels) - len(models))]
             # Below the axes, where no curve can lie under it.
             shown = [handles[i] for i in order], [labels[i] for i in order]
-            ax.legend(*shown, loc="upper left", bbox_to_anchor=(0.0, -0.17), ncols=3)
+            ax.legend(*shown, loc="upper left", bbox_to_anchor=(0.0, -0.17), ncols=2)
         return self

@@ -71,11 +71,6 @@ RATIOS = ("feature", "odds_ratio", "hazard_ratio", "p_value", "p_adjusted", "n",
 
 SMD = "Mean (SD), median [quartiles] or n (%). SMD: standardised mean difference; above 0.1 is an imbalance."
 DIFFERENCE = "Difference: A minus B, paired test on the same patients; p adjusted for the number of comparisons."
-PAIRED = (
-    "Intervals: DeLong's in patients held out (Obuchowski's where patients have several rows); in training over pairs "
-    "within folds."
-)
-CONCORDANT = "Intervals: variance over pairs of patients, within folds in training."
 RATIO = "Intervals: Wald; profile likelihood where Firth's correction was needed (few events)."
 OPTIMISM = "Intervals: of the .632+ estimate, from the variance of one model's AUC or C-index."
 SUBGROUP = (
@@ -110,13 +105,13 @@ TABLES = {
         notes=("Intervals: by the F distribution.",),
     ),
     "repeat_failures": Entry("features", "Perturbed images that could not be measured, and why"),
-    "delong": Entry("discrimination", "Comparisons of models", PAIRS, (DIFFERENCE, PAIRED)),
+    "delong": Entry("discrimination", "Comparisons of models", PAIRS, (DIFFERENCE,)),
     "calibration": Entry("calibration", "Calibration", CALIBRATION),
     "optimism": Entry("calibration", "Optimism of the whole pipeline (bootstrap)", notes=(OPTIMISM,)),
     "decision_curve_difference": Entry(
         "usefulness", "Differences in net benefit", notes=("Intervals: bootstrap of the patients, percentiles.",)
     ),
-    "concordance_comparison": Entry("survival", "Comparisons of models (C-index)", PAIRS, (DIFFERENCE, CONCORDANT)),
+    "concordance_comparison": Entry("survival", "Comparisons of models (C-index)", PAIRS, (DIFFERENCE,)),
     "risk_groups": Entry("survival", "Median survival and survival at the horizon by risk group", notes=(SURVIVING,)),
     "hazard_ratio": Entry("survival", "Hazard ratio of high against low risk"),
     "logrank": Entry("survival", "Log-rank tests"),

@@ -82,13 +82,21 @@ def _entry(result: Reportable, name: str, frame: pd.DataFrame, entry: Entry) -> 
         frame = frame[frame["n_missing"] > 0]  # the file has every column
     if name == "baseline_survival":
         frame = frame[frame["model"].isin(main_models(result))] if "model" in frame else frame
-    columns = [c for c in (entry.columns or frame.columns) if c in frame.columns and c != "method"]
+    columns = _columns(frame, entry)
     return [
         _clipped(part, f"{name}_{model}" if model else name, f"{entry.caption}, {model}" if model else entry.caption,
                  [*entry.notes, *method_note(part), *_unit(result, part)], columns)
         for model, part in by_model(frame)
         if len(part)
     ]  # fmt: skip
+
+
+def _columns(frame: pd.DataFrame, entry: Entry) -> list[str]:
+    """Return what is shown: methods stand in a note, and the source of predictions says more than the cohort."""
+    wanted = list(entry.columns or map(str, frame.columns))
+    if "source" in frame:
+        wanted = list(dict.fromkeys("source" if c == "cohort" else c for c in wanted))
+    return [c for c in wanted if c in frame.columns and c != "method"]
 
 
 def _unit(result: Reportable, frame: pd.DataFrame) -> list[str]:

@@ -30,7 +30,7 @@ LABELS = {
     "n_features": "Features", "n_high": "High risk", "n_low": "Low risk", "n_missing": "Missing",
     "n_patients": "Patients", "npv": "NPV", "o_e": "O/E", "odds_ratio": "Odds ratio", "p": "p",
     "p_adjusted": "p adjusted", "p_value": "p", "percent_missing": "Missing, %", "ppv": "PPV", "r2": "R²",
-    "r2_nagelkerke": "R²", "se": "SE", "selection_frequency": "Selected", "smd": "SMD",
+    "r2_nagelkerke": "R²", "se": "SE", "source": "Cohort", "selection_frequency": "Selected", "smd": "SMD",
     "survival": "Survival at the horizon", "threshold": "Threshold", "vif": "VIF",
     "volume_correlation": "ρ with volume",
 }  # fmt: skip
