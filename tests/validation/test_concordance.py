@@ -238,3 +238,15 @@ def test_equal_risks_count_one_half() -> None:
     assert harrell_c(y, np.array([1.0, 1, 1])) == 0.5
     assert harrell_c(y, np.array([2.0, 1, 2])) == pytest.approx((1 + 0.5 + 0) / 3)
     assert concordances([Predictions(y, risk=[2.0, 1, 2])]).estimates[0] == pytest.approx(0.5)
+
+
+def test_indices_that_do_not_exist_are_missing_in_silence() -> None:
+    y = as_survival_target([1, 0, 1], [1.0, 2, 3])
+    assert np.isnan(cox_slope(y, np.ones(3)))
+    four = as_survival_target([1, 1, 1, 1], [1.0, 2, 3, 4])
+    assert np.isfinite(cox_slope(four, np.array([0.5, 0.0, 1.0, 0.7])))  # a range of exactly 1 is a range
+    assert np.isnan(cox_slope(as_survival_target([0, 0, 0], [1.0, 2, 3]), np.arange(3.0)))
+    assert np.isnan(harrell_c(as_survival_target([0, 0, 1], [1.0, 2, 3]), np.arange(3.0)))
+    assert np.isnan(rank_auc(np.ones(3, dtype=bool), np.arange(3.0)))
+    assert np.isnan(rank_auc(np.zeros(3, dtype=bool), np.arange(3.0)))
+    assert np.isnan(recalibrate(np.array([True, False, True]), np.full(3, 0.5))).all()
