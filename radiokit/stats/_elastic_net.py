@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -136,7 +137,14 @@ def elastic_net_path(
     ElasticNetPath
         Coefficients on the original scale.
     """
-    problem = _problem(X, y, sample_weight, penalty_factor)
+    problem = problem_of(X, y, sample_weight, penalty_factor)
+    return path_of(problem, l1_ratio, lambdas, n_lambdas, lambda_min_ratio)
+
+
+def path_of(
+    problem: Problem, l1_ratio: float, lambdas: ArrayLike | None, n_lambdas: int, lambda_min_ratio: float | None = None
+) -> ElasticNetPath:
+    """Fit the path of standardised features; see `elastic_net_path`."""
     if not 0 <= l1_ratio <= 1:
         raise ParameterError(f"l1_ratio is {l1_ratio!r}; required: between 0 (ridge) and 1 (LASSO).")
     given = lambdas is not None
@@ -187,18 +195,22 @@ def cross_validated_path(
         if survival:
             loss, w = _cox_fold(part, X, y, weight, out)
         else:
-            loss, w = _binomial_cases(part, X[out], y[out]), weight[out]
+            loss, w = binomial_deviance(part.linear_predictor(X[out]), y[out]), weight[out]
             if np.sum(folds >= 0) / numbers.size >= 3:
                 loss, w = np.average(loss, axis=0, weights=w)[None], np.array([w.sum()])
         losses.append(loss)
         weights.append(w)
-    cv, w = np.vstack(losses), np.concatenate(weights)
+    return curve_of(full, np.vstack(losses), np.concatenate(weights))
+
+
+def curve_of(path: ElasticNetPath, cv: FloatArray, w: FloatArray) -> CrossValidatedPath:
+    """Return the path with the weighted mean of losses on cases left out (parts, n_lambdas), and its standard error."""
     mean = np.average(cv, axis=0, weights=w)
     se = (
         np.sqrt(np.average((cv - mean) ** 2, axis=0, weights=w) / (len(cv) - 1)) if len(cv) > 1 else np.zeros_like(mean)
     )
     best = int(np.argmin(mean))
-    return CrossValidatedPath(full, mean, se, best, int(np.argmax(mean <= mean[best] + se[best])))
+    return CrossValidatedPath(path, mean, se, best, int(np.argmax(mean <= mean[best] + se[best])))
 
 
 def fold_ids(cv: Any, X: Any, y: Any, *, random_state: Any = None, groups: ArrayLike | None = None) -> NDArray[np.intp]:
@@ -252,7 +264,7 @@ def fold_ids(cv: Any, X: Any, y: Any, *, random_state: Any = None, groups: Array
 
 
 @dataclass(frozen=True, eq=False)
-class _Problem:
+class Problem:
     """Standardised features by rows (the last is ones for an intercept), sorted by time for Cox, penalty factors."""
 
     loss: Loss
@@ -261,8 +273,14 @@ class _Problem:
     center: FloatArray
     scale: FloatArray
 
+    @cached_property
+    def by_cases(self) -> FloatArray:
+        """Products (n, n) of the cases with each other over the penalised features."""
+        Z = self.Z[np.isfinite(self.factor) & (self.factor > 0)]
+        return Z.T @ Z
 
-def _problem(X: FloatArray, y: Any, sample_weight: ArrayLike | None, penalty_factor: ArrayLike | None) -> _Problem:
+
+def problem_of(X: FloatArray, y: Any, sample_weight: ArrayLike | None, penalty_factor: ArrayLike | None) -> Problem:
     n, p = X.shape
     weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=float)
     weight = weight / weight.sum()
@@ -292,25 +310,25 @@ def _problem(X: FloatArray, y: Any, sample_weight: ArrayLike | None, penalty_fac
     Z = np.where(constant, 0.0, centred / scale).T
     if isinstance(loss, Binomial):
         Z, factor = np.vstack([Z, np.ones(n)]), np.append(factor, 0.0)
-    return _Problem(loss, plain(Z), factor, center, scale)
+    return Problem(loss, plain(Z), factor, center, scale)
 
 
-def _cheaper_by_cases(problem: _Problem) -> bool:
+def _cheaper_by_cases(problem: Problem) -> bool:
     """Whether ridge is cheaper in the space of the cases: all features penalised alike, and enough of them."""
     allowed = problem.factor[np.isfinite(problem.factor) & (problem.factor > 0)]
     return 2 * allowed.size > problem.Z.shape[1] and _only_intercept_is_free(problem) and bool(np.ptp(allowed) < 1e-12)
 
 
-def _only_intercept_is_free(problem: _Problem) -> bool:
+def _only_intercept_is_free(problem: Problem) -> bool:
     """Whether nothing but the intercept, which Cox has not, goes without a penalty."""
     return int(np.sum(problem.factor == 0)) == isinstance(problem.loss, Binomial)
 
 
-def _ridge_by_cases(problem: _Problem, penalties: FloatArray, stop_early: bool) -> tuple[FloatArray, FloatArray, float]:
+def _ridge_by_cases(problem: Problem, penalties: FloatArray, stop_early: bool) -> tuple[FloatArray, FloatArray, float]:
     """Fit ridge with a weight for each case; the coefficients are sums of the cases by these weights."""
     allowed = np.isfinite(problem.factor) & (problem.factor > 0)
     Z = problem.Z[allowed]
-    path = ridge_path(problem.loss, Z.T @ Z, penalties * problem.factor[allowed][0], stop_early=stop_early)
+    path = ridge_path(problem.loss, problem.by_cases, penalties * problem.factor[allowed][0], stop_early=stop_early)
     gamma = np.zeros((len(path.losses), problem.Z.shape[0]))
     gamma[:, allowed] = path.cases @ Z.T
     if isinstance(problem.loss, Binomial):
@@ -325,7 +343,7 @@ def _check_lambdas(lambdas: ArrayLike | None) -> FloatArray:
     return plain(values)
 
 
-def _default_lambdas(problem: _Problem, l1_ratio: float, n_lambdas: int, ratio: float | None) -> FloatArray:
+def _default_lambdas(problem: Problem, l1_ratio: float, n_lambdas: int, ratio: float | None) -> FloatArray:
     p, n = problem.center.size, problem.Z.shape[1]
     ratio = (0.01 if n < p else 1e-4) if ratio is None else ratio
     free = problem.factor == 0
@@ -345,9 +363,9 @@ def _default_lambdas(problem: _Problem, l1_ratio: float, n_lambdas: int, ratio: 
     return plain(largest * ratio ** (np.arange(n_lambdas) / max(n_lambdas - 1, 1)))
 
 
-def _binomial_cases(path: ElasticNetPath, X: FloatArray, y: Any) -> FloatArray:
-    """Deviance of each case at each penalty, shape (n, n_lambdas)."""
-    p = 1 / (1 + np.exp(-np.clip(path.linear_predictor(X), -700, 700)))
+def binomial_deviance(eta: FloatArray, y: Any) -> FloatArray:
+    """Deviance of each case at linear predictors (n, n_lambdas)."""
+    p = 1 / (1 + np.exp(-np.clip(eta, -700, 700)))
     p = np.clip(p, PROBABILITY_FLOOR, 1 - PROBABILITY_FLOOR)
     positive = np.asarray(y, dtype=bool)[:, None]
     return -2 * np.log(np.where(positive, p, 1 - p))

@@ -29,7 +29,7 @@ def problem(kind, n, p, weighted=False):
 def test_the_gradient_is_zero_at_every_penalty(kind, shape, weighted):
     X, y, weight = problem(kind, *shape, weighted)
     path = net.elastic_net_path(X, y, l1_ratio=0.0, n_lambdas=12, sample_weight=weight)
-    made = net._problem(X, y, weight, None)
+    made = net.problem_of(X, y, weight, None)
     order = np.argsort(y["time"], kind="stable") if kind == "survival" else np.arange(len(y))
     for penalty, coef, eta in zip(path.lambdas, path.coef, path.linear_predictor(X).T, strict=True):
         score = made.loss.at(eta[order]).score
@@ -44,7 +44,7 @@ def test_the_gradient_is_zero_at_every_penalty(kind, shape, weighted):
 def test_it_is_the_path_of_the_features(kind, given):
     X, y, _ = problem(kind, 35, 60)
     path = net.elastic_net_path(X, y, l1_ratio=0.0, lambdas=given, n_lambdas=8)
-    made = net._problem(X, y, None, None)
+    made = net.problem_of(X, y, None, None)
     by_features, losses, null = fit_path(
         made.loss, made.Z, 0.0, made.factor, path.lambdas, stop_early=False, tolerance=1e-16
     )
