@@ -202,6 +202,7 @@ def _penalised(final: RadiomicsSignature | SurvivalSignature) -> PipelineFacts:
     share = f" (LASSO share {ratio:g})" if 0 < ratio < 1 else ""
     outcome = "Cox" if isinstance(final, SurvivalSignature) else "logistic"
     folds = f"{final.cv}-fold cross-validation" if isinstance(final.cv, int) else "cross-validation"
+    left_out = "approximate leave-one-out cross-validation" if isinstance(final.cv, str) else folds
     rule = " (the largest penalty within one standard error of the minimum)" if final.rule == "1se" else ""
     article = "an" if penalty.startswith("e") else "a"
     return PipelineFacts(
@@ -209,5 +210,5 @@ def _penalised(final: RadiomicsSignature | SurvivalSignature) -> PipelineFacts:
         scales=True,
         selects=ratio > 0,
         penalty=penalty,
-        tuning=f"by {folds}{rule}",
+        tuning=f"by {left_out}{rule}",
     )

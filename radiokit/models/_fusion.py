@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from radiokit.exceptions import InputError
 from radiokit.models._classes import binary_classes
-from radiokit.models._cross_fitting import cross_fitted_scores, fit_part
+from radiokit.models._cross_fitting import by_patient, cross_fitted_scores, fit_part
 from radiokit.models._logistic import LogisticModel
 from radiokit.models._scores import CoxWeights, case_scores, few_events, varying
 from radiokit.models._signature import RadiomicsSignature, SurvivalSignature
@@ -58,7 +58,8 @@ class _Fusion(BaseEstimator):
                     f"cv leaves {int((folds < 0).sum())} cases in no test fold; every case needs one score."
                 )
             inner = isinstance(self.cv, PredefinedSplit) or _repeats(groups)
-            for (name, (estimator, columns)), seed in zip(self._parts.items(), seeds, strict=False):
+            for (name, (given, columns)), seed in zip(self._parts.items(), seeds, strict=False):
+                estimator = by_patient(given) if _repeats(groups) else given
                 scores[name] = cross_fitted_scores(estimator, X[columns], y, seed, folds, inner=inner)
                 self.signatures_[name] = fit_part(estimator, X[columns], y, seed, folds if inner else None)
         self.cross_fitted_ = pd.DataFrame(scores, index=X.index)

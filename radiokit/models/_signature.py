@@ -8,16 +8,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
-from sklearn.utils import check_consistent_length
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, column_or_1d, validate_data
+from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, column_or_1d
 
 from radiokit.exceptions import ParameterError
 from radiokit.models._classes import binary_classes
-from radiokit.stats._elastic_net import cross_validated_path, fold_ids
+from radiokit.stats._elastic_net import CrossValidatedPath, cross_validated_path, fold_ids
 from radiokit.stats._inputs import FloatArray, check_choice
 from radiokit.stats._logistic_fit import expit
+from radiokit.stats._ridge_left_out import ridge_left_out
 from radiokit.utils import check_survival_target, feature_values, same_rows
 from radiokit.utils._feature_values import check_features
+
+LEAVE_ONE_OUT = "loo"
 
 
 class _Signature(TransformerMixin, BaseEstimator):
@@ -50,10 +53,7 @@ class _Signature(TransformerMixin, BaseEstimator):
             raise ParameterError(f"l1_ratio is {self.l1_ratio!r}; required: between 0 (ridge) and 1 (LASSO).")
         if self.n_lambdas < 2:
             raise ParameterError(f"n_lambdas is {self.n_lambdas!r}; required: 2 or more.")
-        folds = fold_ids(self.cv, X, target, random_state=self.random_state)
-        fitted = cross_validated_path(
-            X, target, folds, lambdas=self.lambdas, n_lambdas=self.n_lambdas, l1_ratio=self.l1_ratio
-        )
+        fitted = self._tuned(X, target)
         index, path = fitted.index(self.rule), fitted.path
         coef, intercept = path.coef[index], float(path.intercept[index])
         self.lambda_ = float(path.lambdas[index])
@@ -73,6 +73,20 @@ class _Signature(TransformerMixin, BaseEstimator):
         self.coefficients_ = table.iloc[order[: np.count_nonzero(coef)]]
         self.formula_ = written_formula(intercept, self.coefficients_["coef"])
         return coef, intercept
+
+    def _tuned(self, X: FloatArray, target: NDArray[Any]) -> CrossValidatedPath:
+        """Return the path with its losses on cases left out."""
+        if isinstance(self.cv, str):
+            if self.cv != LEAVE_ONE_OUT or self.l1_ratio != 0:
+                raise ParameterError(
+                    f"cv is {self.cv!r} with l1_ratio {self.l1_ratio:g}; required: a number of folds, a splitter, or "
+                    f"{LEAVE_ONE_OUT!r} for ridge (l1_ratio=0)."
+                )
+            return ridge_left_out(X, target, lambdas=self.lambdas, n_lambdas=self.n_lambdas)
+        folds = fold_ids(self.cv, X, target, random_state=self.random_state)
+        return cross_validated_path(
+            X, target, folds, lambdas=self.lambdas, n_lambdas=self.n_lambdas, l1_ratio=self.l1_ratio
+        )
 
     def _score(self, X: Any) -> FloatArray:
         check_is_fitted(self)
@@ -123,8 +137,10 @@ class RadiomicsSignature(ClassifierMixin, _Signature):
 
     Parameters
     ----------
-    cv : int or scikit-learn splitter
-        Folds; an int is stratified by the outcome and shuffled.
+    cv : int, scikit-learn splitter or "loo"
+        Folds; an int is stratified by the outcome and shuffled. ``"loo"``, for ridge only, leaves out one case at a
+        time (equal rows together) by an approximation that needs no further fit: several times as fast, and on average
+        as good as folds (`default_pipeline`). Where a patient has several rows that differ, take a splitter by group.
     rule : {"min", "1se"}
         The penalty of the smallest cross-validated deviance, or the largest one within one standard error of it.
     lambdas : array-like, optional
@@ -219,8 +235,10 @@ class RadiomicsSignature(ClassifierMixin, _Signature):
         """
         same_rows(X=X, y=y)
         check_features(X)
-        values, labels = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
-        self.classes_, positive = binary_classes(column_or_1d(labels))
+        values = feature_values(self, X, ensure_min_samples=2)
+        labels = check_array(y, ensure_2d=False, dtype=None, input_name="y")
+        self.classes_, positive = binary_classes(column_or_1d(labels, warn=True))
+        check_consistent_length(values, positive)
         coef, intercept = self._fit(values, positive)
         self.coef_, self.intercept_ = coef[None], np.array([intercept])
         return self

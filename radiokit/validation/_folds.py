@@ -177,7 +177,7 @@ def prepare(estimator: BaseEstimator, y: NDArray[Any], groups: NDArray[Any], inn
         return model
     for name in _cv_parameters(model):
         wanted = inner if inner is not None else model.get_params()[name]
-        if wanted is None:
+        if wanted is None or isinstance(wanted, str):  # leave-one-out would keep a patient's other rows
             wanted = 5
         if isinstance(wanted, int):
             wanted = PredefinedSplit(patient_folds(y, groups, _fitting(wanted, y, groups), seed))
