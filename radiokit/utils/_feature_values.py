@@ -35,6 +35,15 @@ def feature_values(estimator: Any, X: Any, *, reset: bool = True, **checks: Any)
     ------
     InputError
         If a table repeats a column or holds text, or values are missing (unless `checks` allow them).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from radiokit.utils import feature_values
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> feature_values(LogisticRegression(), pd.DataFrame({"energy": [1, 2], "kurtosis": [3.5, 4.0]}))
+    array([[1. , 3.5],
+           [2. , 4. ]])
     """
     from sklearn.utils.validation import check_array, validate_data
 
