@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from radiokit.stats._inputs import FloatArray, normal_quantile
 from radiokit.stats._survival_inputs import check_causes, check_groups, each_group
-from radiokit.stats._wald import chi_squared_p_value
+from radiokit.stats._wald import ROUNDING, chi_squared_p_value
 from radiokit.utils import same_rows
 
 
@@ -142,7 +142,7 @@ def _incidence(time: FloatArray, cause: NDArray[np.int_], k: int) -> pd.DataFram
     mine, others = (_count(time[mask], times) for mask in (cause == k, (cause > 0) & (cause != k)))
     after = np.cumprod(1 - (mine + others) / n)
     before = np.append(1.0, after[:-1])
-    incidence = np.cumsum(before * mine / n)
+    incidence = np.minimum(np.cumsum(before * mine / n), 1.0)
     inverse = np.where(after > 0, 1 / np.where(after > 0, after, 1.0), 0.0)
     of_mine, of_others = (before**2 * d / n**2 * _ties(d, n) for d in (mine, others))
     of_others = np.where(after > 0, of_others, 0.0)
@@ -177,10 +177,11 @@ def _ties(d: FloatArray, n: FloatArray) -> FloatArray:
 
 def _with_interval(table: pd.DataFrame, z: float) -> pd.DataFrame:
     f, se = table["cumulative_incidence"].to_numpy(), table["se"].to_numpy()
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         half = z * se / (f * np.log(f))
         low, high = f ** np.exp(-half), f ** np.exp(half)
-    edge = (f <= 0) | (f >= 1)
+    # A sum that reaches 1 does so up to rounding, and there the transformation has no value.
+    edge = (f <= 0) | (1 - f <= ROUNDING)
     return table.assign(ci_low=np.where(edge, f, low), ci_high=np.where(edge, f, high))
 
 

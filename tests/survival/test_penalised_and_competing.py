@@ -13,6 +13,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from survival_reference import oracle_cases, oracle_values, random_target
 
 from radiokit.exceptions import DataWarning, InputError, OutcomeError
+from radiokit.stats import cumulative_incidence
 from radiokit.survival import CoxElasticNet, CoxModel, as_target
 from radiokit.survival.competing_risks import FineGray
 
@@ -142,3 +143,11 @@ def test_a_path_that_nearly_separates_stays_finite() -> None:
     y = as_target(rng.random(60) < 0.5, rng.exponential(10, 60))
     model = CoxElasticNet(cv=3, n_lambdas=40, random_state=0).fit(X, y)
     assert np.isfinite(model.path_[["cv_mean", "cv_se"]]).all().all()
+
+
+@pytest.mark.parametrize("n", [7, 10, 33, 49])
+def test_where_everybody_has_had_the_event_the_interval_has_no_width(n: int) -> None:
+    """A sum of n times 1/n is 1 up to rounding only; the limits were 0 and 1 there, or 1 and 1."""
+    table = cumulative_incidence(np.arange(1.0, n + 1), np.ones(n, int))
+    np.testing.assert_allclose(table.iloc[-1][["cumulative_incidence", "ci_low", "ci_high"]].astype(float), 1.0)
+    assert table["ci_low"].is_monotonic_increasing and (table["ci_high"] <= 1).all()
