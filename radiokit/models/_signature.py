@@ -235,6 +235,8 @@ class RadiomicsSignature(ClassifierMixin, _Signature):
         """
         same_rows(X=X, y=y)
         check_features(X)
+        if y is None:
+            raise ValueError("RadiomicsSignature requires y to be passed, but the target y is None.")
         values = feature_values(self, X, ensure_min_samples=2)
         labels = check_array(y, ensure_2d=False, dtype=None, input_name="y")
         self.classes_, positive = binary_classes(column_or_1d(labels, warn=True))

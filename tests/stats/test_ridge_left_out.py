@@ -39,7 +39,7 @@ def test_it_is_close_to_fits_without_the_case(p):
         for i in range(50):
             b = refitted(Z, y, penalty, np.arange(50) != i, 50)
             exact[i, j] = Z[i] @ b[1:] + b[0]
-    np.testing.assert_allclose(found.cv_mean, binomial_deviance(exact, y).mean(axis=0), rtol=0.01)
+    np.testing.assert_allclose(found.cv_mean, binomial_deviance(exact, y).mean(axis=0), rtol=0.05)
     assert np.argmin(found.cv_mean) == np.argmin(binomial_deviance(exact, y).mean(axis=0))
 
 
