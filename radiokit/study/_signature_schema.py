@@ -9,6 +9,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from radiokit.study._scores import KINDS
+
 Shape = Callable[[Any, str], None]
 
 
@@ -151,8 +153,9 @@ SCORES: dict[str, Shape] = {
 
 def score(value: Any, place: str) -> None:
     """Require a score, of a kind that this version knows."""
-    fields({}, {"kind": one_of(*SCORES)})(value, place)
-    SCORES[value.get("kind", "linear")](value, place)
+    fields({}, {"kind": one_of(*KINDS)})(value, place)
+    # A kind without a schema here is checked by its own `from_plain`.
+    SCORES.get(value.get("kind", "linear"), mapping)(value, place)
 
 
 def clinical(value: Any, place: str) -> None:
