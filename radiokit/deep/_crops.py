@@ -122,4 +122,5 @@ class CropTask:
                 "The crop shows nothing of the region, which is smaller than a voxel of the crop or lies around its "
                 "middle. Use a smaller spacing, a larger patch_size, or pooling='global'."
             )
-        return Prepared(Ready(cut, region), {"n_voxels": int(mask.array.sum()), "crop_fill": float(fill)})
+        stated = {what: str(image.metadata.get(what) or "") for what in ("modality", "unit")}
+        return Prepared(Ready(cut, region), {"n_voxels": int(mask.array.sum()), **stated, "crop_fill": float(fill)})

@@ -126,6 +126,7 @@ def provenance(image: Volume, mask: Mask, ready: Prepared) -> dict[str, Any]:
         "n_voxels": int(np.count_nonzero(mask.array)),
         "n_voxels_measured": int(np.count_nonzero(ready.mask.array[ready.box])),
         "modality": str(image.metadata.get("modality") or ""),
+        "unit": str(image.metadata.get("unit") or ""),
         "image_shape": " ".join(map(str, image.shape)),
         **{f"image_spacing_{axis}": size for axis, size in zip("zyx", image.spacing, strict=True)},
         "spacing_z": z,

@@ -28,20 +28,31 @@ class Problem:
 
 
 def find_files(table: pd.DataFrame, sequences: list[str], root: Path, spare: set[str]) -> list[Problem]:
-    """Make paths absolute, in place; return what is missing, but for sequences that can be spared."""
+    """Make paths absolute, in place; return what is missing, but for sequences that can be spared.
+
+    Cells that are no text hold images in memory, and stay as they are.
+    """
     problems = []
     ids = table["case_id"]
     for name in sequences:
         for column in (f"image{name}", f"mask{name}"):
-            paths = [_absolute(text, root) for text in table[column]]
-            for case_id, path in zip(ids, paths, strict=True):
+            cells = [
+                _absolute(os.fspath(cell), root) if isinstance(cell, str | os.PathLike) else cell
+                for cell in table[column]
+            ]
+            for case_id, path in zip(ids, cells, strict=True):
+                if not isinstance(path, str):
+                    continue
                 if not path and name not in spare:
                     problems.append(Problem(case_id, f"the column {column} is empty", name))
                 elif path and not os.path.exists(path):
                     problems.append(Problem(case_id, f"{column} {path} does not exist", name))
-            table[column] = pd.Series(paths, index=table.index, dtype=object)
-        same = (table[f"image{name}"] == table[f"mask{name}"]) & (table[f"image{name}"] != "")
-        problems += [Problem(i, f"image{name} and mask{name} are the same file", name) for i in ids[same]]
+            table[column] = pd.Series(cells, index=table.index, dtype=object)
+        pairs = zip(ids, table[f"image{name}"], table[f"mask{name}"], strict=True)
+        same = [
+            i for i, image, mask in pairs if isinstance(image, str) and isinstance(mask, str) and image == mask != ""
+        ]
+        problems += [Problem(i, f"image{name} and mask{name} are the same file", name) for i in same]
     return problems
 
 

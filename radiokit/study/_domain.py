@@ -214,11 +214,11 @@ def with_domains(
 
 
 def learn_imaging(provenance: pd.DataFrame) -> dict[str, Any]:
-    """Modalities and voxel sizes of the training images, from the provenance of their extraction."""
+    """Modalities, units and voxel sizes of the training images, from the provenance of their extraction."""
     about: dict[str, Any] = {}
-    if "modality" in provenance:
-        found = sorted({str(m) for m in provenance["modality"].dropna() if str(m)})
-        about |= {"modality": found} if found else {}
+    for what in ("modality", "unit"):
+        found = sorted(set(_stated(provenance, what)))
+        about |= {what: found} if found else {}
     sizes = [f"image_spacing_{axis}" for axis in AXES]
     if set(sizes) <= set(provenance.columns) and provenance[sizes].notna().all(axis=1).any():
         spacing = provenance[sizes].astype(float)
@@ -226,24 +226,44 @@ def learn_imaging(provenance: pd.DataFrame) -> dict[str, Any]:
     return about
 
 
+def _stated(provenance: pd.DataFrame, what: str) -> pd.Series:
+    """Return what the files say of modality or unit, of those cases whose file says it."""
+    if what not in provenance:
+        return pd.Series(dtype=object)
+    text = provenance[what].dropna().astype(str)
+    return text[text != ""]
+
+
+def refuse_mixed_units(name: str, provenance: pd.DataFrame) -> None:
+    """Refuse a signature whose images are measured in several units: one feature would be several quantities."""
+    units = _stated(provenance, "unit")
+    if units.nunique() > 1:
+        found = "; ".join(
+            f"{unit} ({len(ids)}: {', '.join(map(str, ids[:3]))}{', ...' if len(ids) > 3 else ''})"
+            for unit, ids in units.groupby(units).groups.items()
+        )
+        raise InputError(
+            f"the images of signature {name!r} are in several units: {found}. Bring them to one: for PET a column "
+            "`suv` with bw, lbm or bsa for every case."
+        )
+
+
 def check_imaging(about: Mapping[str, Any], provenance: pd.DataFrame, *, resampled: Sequence[bool]) -> pd.Series:
-    """Refuse images of another modality, or of other voxels where nothing brings them to one size; flag the latter.
+    """Refuse images of another modality or unit, or of other voxels where nothing brings them to one size.
+
+    What can be brought to one size, and files that do not say their unit, are flagged.
 
     Returns
     -------
     Series
         Text for each case, empty where its image is like those of training.
     """
-    seen = learn_imaging(provenance).get("modality", [])
-    if seen and about.get("modality"):
-        other = provenance["modality"].astype(str)
-        wrong = other[(other != "") & ~other.isin(about["modality"])]
-        if len(wrong):
-            raise InputError(
-                f"{len(wrong)} images are {', '.join(sorted(set(wrong)))} ({', '.join(map(str, wrong.index[:5]))}); "
-                f"the model was built on {', '.join(about['modality'])} and says nothing about others."
-            )
+    _refuse_others(about, provenance, "modality", "are", "")
+    _refuse_others(about, provenance, "unit", "are in", _way_to(about.get("unit", [])))
     said = pd.Series("", index=provenance.index)
+    if about.get("unit"):
+        unknown = ~said.index.isin(_stated(provenance, "unit").index)
+        said[unknown] = f"the file does not say its unit, in training {', '.join(about['unit'])}"
     sizes = [f"image_spacing_{axis}" for axis in AXES]
     if "spacing_low" not in about or not set(sizes) <= set(provenance.columns):
         return said
@@ -262,5 +282,23 @@ def check_imaging(about: Mapping[str, Any], provenance: pd.DataFrame, *, resampl
                 "(z×y×x) and its settings do not resample them, so that its features would mean something else. Use "
                 "images of that resolution."
             )
-        said.iloc[row] = f"voxels of {named} mm, in training {seen_range} mm"
+        voxels = f"voxels of {named} mm, in training {seen_range} mm"
+        said.iloc[row] = "; ".join(filter(None, (said.iloc[row], voxels)))
     return said
+
+
+def _refuse_others(about: Mapping[str, Any], provenance: pd.DataFrame, what: str, are: str, way: str) -> None:
+    """Refuse images whose files state a modality, or a unit, that was not in training."""
+    stated = _stated(provenance, what)
+    wrong = stated[~stated.isin(about.get(what, stated))]
+    if len(wrong):
+        raise InputError(
+            f"{len(wrong)} images {are} {', '.join(sorted(set(wrong)))} ({', '.join(map(str, wrong.index[:5]))}); "
+            f"the model was built on {', '.join(about[what])} and says nothing about others.{way}"
+        )
+
+
+def _way_to(units: Sequence[str]) -> str:
+    """Say how PET is read in the standardised uptake values of training."""
+    kinds = [unit.removeprefix("SUV ") for unit in units if unit.startswith("SUV ")]
+    return f" Read them so: a column `suv` with {kinds[0]}, or --suv {kinds[0]}." if kinds else ""

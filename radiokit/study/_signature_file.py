@@ -50,7 +50,7 @@ class FrozenSignature:
     nomogram : list of mapping
         Rows `variable, value, points`.
     domain : mapping
-        Where the training cases lay: the distribution of what the model reads, modalities and voxel sizes.
+        Where the training cases lay: the distribution of what the model reads; modalities, units, voxel sizes.
 
     Examples
     --------
@@ -101,8 +101,8 @@ class FrozenSignature:
         Raises
         ------
         InputError
-            If a feature or clinical column is missing and cannot be computed, images are of a modality that was not in
-            training, or have voxels of another size that the settings do not resample.
+            If a feature or clinical column is missing and cannot be computed, images are of a modality or in a unit
+            (SUV, Bq/ml) that was not in training, or have voxels of another size that the settings do not resample.
         ExtractionError
             If an image cannot be read or measured.
 

@@ -189,7 +189,11 @@ MODEL = fields(
     {"calibration": or_null(calibration)},
 )
 IMAGES = fields(
-    {}, {"modality": each(text), "spacing_low": row(number, number, number), "spacing_high": row(*[number] * 3)}
+    {},
+    {
+        **dict.fromkeys(("modality", "unit"), each(text)),
+        **dict.fromkeys(("spacing_low", "spacing_high"), row(number, number, number)),
+    },
 )
 
 

@@ -15,6 +15,7 @@ from radiokit.exceptions import CaseTableError, DataWarning, InputError, Paramet
 from radiokit.features import FixedBinCount, FixedBinWidth, RadiomicsExtractor, Repeats, Resampling, remeasure
 from radiokit.io._sequences import sequences_of
 from radiokit.study._deep import deep_arguments, deep_extractor, is_deep, read_crops
+from radiokit.study._domain import refuse_mixed_units
 from radiokit.study._repeat_spec import REPEAT_KEYS, RepeatSpec, as_repeat_spec
 from radiokit.utils import Table, as_table
 from radiokit.utils._marks import refuse_chosen
@@ -141,7 +142,7 @@ def measure(
     if source.deep is not None:
         return Measured(*read_crops(name, source.deep, cases, progress=progress))
     if source.from_images:
-        return _extract(source, cases, n_jobs=n_jobs, cache=cache, progress=progress)
+        return _extract(name, source, cases, n_jobs=n_jobs, cache=cache, progress=progress)
     if source.columns:
         given = Table(cases, f"signature {name!r}")
         given.require(source.columns)
@@ -181,9 +182,12 @@ def image_columns(cases: pd.DataFrame, sequence: str) -> pd.DataFrame:
     return found.get(sequence, found.get("", pd.DataFrame(index=cases.index)))
 
 
-def _extract(source: Source, cases: pd.DataFrame, *, n_jobs: int | None, cache: Any, progress: bool) -> Measured:
+def _extract(
+    name: str, source: Source, cases: pd.DataFrame, *, n_jobs: int | None, cache: Any, progress: bool
+) -> Measured:
     extractor = _running(source.extractor, n_jobs=n_jobs, cache=cache, progress=progress)
     done = extractor.extract(image_columns(cases, source.sequence))
+    refuse_mixed_units(name, done.provenance)
     return Measured(done.features, done.failures[["case_id", "error", "message"]], done.provenance)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -214,3 +215,14 @@ def test_a_sequence_that_a_case_may_lack(tmp_path: Path) -> None:
         read_cases(table, optional=["ct"])
     for optional in (["mr"], None):
         assert read_cases(table, optional=optional).loc["1", "image_mr"] == ""
+
+
+def test_images_in_memory_stay_and_paths_are_found(tmp_path: Path) -> None:
+    (tmp_path / "m.nii").touch()
+    array = np.zeros((2, 2, 2))
+    cases = pd.DataFrame({"image": [array, tmp_path / "m.nii"], "mask": [tmp_path / "m.nii"] * 2}, index=["a", "b"])
+    with pytest.raises(CaseTableError, match="has 1 problem:\n  b: image and mask are the same file"):
+        read_cases(cases)
+    found = read_cases(cases[:1])
+    assert found.loc["a", "image"] is array
+    assert found.loc["a", "mask"] == str(tmp_path / "m.nii")

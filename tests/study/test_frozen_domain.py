@@ -13,7 +13,7 @@ import pytest
 from radiokit.exceptions import FileError, InputError
 from radiokit.features import RadiomicsExtractor, Resampling
 from radiokit.features._params_file import params_to_text
-from radiokit.io import Volume, write_volume
+from radiokit.io import Mask, Volume, write_volume
 from radiokit.study import Options, Study, load_signature
 from radiokit.study._domain import check_imaging, learn_distribution, learn_imaging, resampled_axes, typicality
 from radiokit.study._frozen import Clinical, Feature, Frozen, Score
@@ -81,6 +81,45 @@ def test_another_modality_is_refused() -> None:
         check_imaging(about, provenance(["CT", "MR"], [[2, 1, 1]] * 2), resampled=[True] * 3)
     unknown = check_imaging(about, provenance(["", ""], [[2, 1, 1]] * 2), resampled=[True] * 3)
     assert (unknown == "").all()
+
+
+def test_another_unit_is_refused_and_an_unknown_one_is_flagged() -> None:
+    like = provenance(["PT", "PT"], [[2, 1, 1]] * 2)
+    about = learn_imaging(like.assign(unit="SUV bw"))
+    assert about["unit"] == ["SUV bw"]
+    with pytest.raises(InputError, match=r"1 images are in BQML \(case1\); the model was built on SUV bw .* --suv bw"):
+        check_imaging(about, like.assign(unit=["SUV bw", "BQML"]), resampled=[True] * 3)
+    said = check_imaging(about, like.assign(unit=["SUV bw", ""]), resampled=[True] * 3)
+    assert said.tolist() == ["", "the file does not say its unit, in training SUV bw"]
+    unitless = check_imaging(learn_imaging(like), like.assign(unit="BQML"), resampled=[True] * 3)
+    assert (unitless == "").all()
+
+
+def test_units_reach_the_frozen_model_and_do_not_mix() -> None:
+    rng = np.random.default_rng(0)
+    region = Mask(np.pad(np.ones((3, 3, 3), dtype=bool), 2))
+
+    def scans(*units: str) -> pd.DataFrame:
+        """Twenty scans of lesions, those of deaths brighter, in these units by turns."""
+        images = [
+            Volume(rng.normal(5 + k % 2, 1, size=(7, 7, 7)), metadata={"unit": units[k % len(units)], "modality": "PT"})
+            for k in range(20)
+        ]
+        index = [f"p{k:02d}" for k in range(20)]
+        return pd.DataFrame({"died": np.arange(20) % 2, "image": images, "mask": [region] * 20}, index=index)
+
+    def study(cases: pd.DataFrame) -> Study:
+        extractor = RadiomicsExtractor(families={"firstorder": ["Mean", "Maximum"]})
+        options = Options(folds=2, repeats=1, bootstraps=0, subsamples=2)
+        return Study(cases, outcome="died", signatures={"pet": extractor}, options=options)
+
+    with pytest.raises(InputError, match=r"'pet' are in several units: BQML \(10: p01, p03, p05, \.\.\.\); SUV bw"):
+        study(scans("SUV bw", "BQML")).run()
+    model = study(scans("SUV bw")).run().models["pet"]
+    assert model.domain["imaging"]["pet"]["unit"] == ["SUV bw"]
+    assert len(model.predict(scans("SUV bw").drop(columns="died"))) == 20
+    with pytest.raises(InputError, match="20 images are in BQML"):
+        model.predict(scans("BQML").drop(columns="died"))
 
 
 def test_other_voxels_are_refused_unless_resampled() -> None:
