@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
@@ -17,7 +17,7 @@ from radiokit.models._classes import binary_classes
 from radiokit.models._trees import TreeEnsemble, from_booster
 from radiokit.stats._inputs import FloatArray, check_choice
 from radiokit.stats._logistic_fit import expit
-from radiokit.utils import check_survival_target, feature_values, same_rows
+from radiokit.utils import Classifier, check_survival_target, feature_values, same_rows
 from radiokit.utils._feature_values import check_features
 
 # Some of the cases and a fifth of the features (ten at least) for each tree: what keeps trees honest on small tables.
@@ -81,7 +81,7 @@ class _Boosted(BaseEstimator):
         return pd.DataFrame(self.ensemble_.attributions(values), columns=names, index=getattr(X, "index", None))
 
 
-class BoostedClassifier(ClassifierMixin, _Boosted):
+class BoostedClassifier(Classifier, _Boosted):
     r"""Gradient-boosted trees for a binary outcome, with defaults for small tables.
 
     Parameters

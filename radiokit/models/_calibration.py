@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logit
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import PredefinedSplit
@@ -23,7 +23,7 @@ from radiokit.stats._elastic_net import fold_ids
 from radiokit.stats._inputs import FloatArray, check_choice
 from radiokit.stats._logistic_fit import expit, fit_firth
 from radiokit.stats._recalibrate import recalibrate_intercept
-from radiokit.utils import same_rows, spawn_seeds
+from radiokit.utils import Classifier, same_rows, spawn_seeds
 from radiokit.utils._feature_values import refuse_repeats
 
 METHODS = ("intercept", "platt", "beta", "isotonic")
@@ -97,7 +97,7 @@ def _isotonic(score: FloatArray, y: NDArray[np.bool_]) -> Calibration:
     return Calibration("isotonic", knots=tuple(knots))
 
 
-class CalibratedModel(ClassifierMixin, BaseEstimator):
+class CalibratedModel(Classifier, BaseEstimator):
     r"""A classifier whose score is turned into an honest probability.
 
     Parameters

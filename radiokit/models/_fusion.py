@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import PredefinedSplit
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
@@ -22,7 +22,7 @@ from radiokit.models._signature import RadiomicsSignature, SurvivalSignature
 from radiokit.stats._clinical import learn_clinical
 from radiokit.stats._elastic_net import fold_ids
 from radiokit.stats._inputs import FloatArray
-from radiokit.utils import check_survival_target, same_rows, spawn_seeds
+from radiokit.utils import Classifier, check_survival_target, same_rows, spawn_seeds
 from radiokit.utils._feature_values import refuse_repeats
 from radiokit.utils._marks import refuse_chosen
 
@@ -132,7 +132,7 @@ def _repeats(groups: ArrayLike | None) -> bool:
     return groups is not None and bool(pd.Series(np.asarray(groups)).duplicated().any())
 
 
-class FusionClassifier(ClassifierMixin, _Fusion):
+class FusionClassifier(Classifier, _Fusion):
     r"""Combine signatures and clinical columns in one model, with cross-fitted scores.
 
     Parameters

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiokit.exceptions import DataWarning, InputError, ParameterError, SeparationWarning
@@ -36,11 +36,11 @@ from radiokit.stats._logistic_fit import (
 )
 from radiokit.stats._training_cases import TrainingCases, row_labels
 from radiokit.stats._wald import chi_squared_p_value
-from radiokit.utils import feature_values, same_rows
+from radiokit.utils import Classifier, feature_values, same_rows
 from radiokit.utils._feature_values import check_features
 
 
-class LogisticModel(ClassifierMixin, BaseEstimator):
+class LogisticModel(Classifier, BaseEstimator):
     r"""Logistic regression by maximum likelihood, Firth's penalised likelihood, or ridge.
 
     Parameters

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, column_or_1d
 
@@ -17,7 +17,7 @@ from radiokit.stats._elastic_net import CrossValidatedPath, cross_validated_path
 from radiokit.stats._inputs import FloatArray, check_choice
 from radiokit.stats._logistic_fit import expit
 from radiokit.stats._ridge_left_out import ridge_left_out
-from radiokit.utils import check_survival_target, feature_values, same_rows
+from radiokit.utils import Classifier, check_survival_target, feature_values, same_rows
 from radiokit.utils._feature_values import check_features
 
 LEAVE_ONE_OUT = "loo"
@@ -132,7 +132,7 @@ def written_formula(intercept: float, coef: pd.Series) -> str:
     return f"radscore = {float(intercept)!r}" + "".join(terms)
 
 
-class RadiomicsSignature(ClassifierMixin, _Signature):
+class RadiomicsSignature(Classifier, _Signature):
     r"""A rad-score for a binary outcome: standardise, LASSO with cross-validated penalty, weighted sum.
 
     Parameters

@@ -82,7 +82,7 @@ class CalibrationDisplay(Display):
         [0.33, 0.67]
         """
         curves, groups, predictions = [], [], []
-        for name, p in named_scores(probabilities).items():
+        for name, p in named_scores(y_true, probabilities).items():
             table = calibration_table(y_true, p, bins=bins, confidence_level=confidence_level)
             # Fewer than four distinct predictions leave no room for a smooth curve: the groups are the curve.
             smooth = calibration_curve(y_true, p, method="lowess") if np.unique(p).size >= 4 else table

@@ -71,7 +71,7 @@ class DecisionCurveDisplay(Display):
         >>> display.curve["model"].tolist()
         ['all', 'none', 'model']
         """
-        return cls(stats.decision_curve(y_true, named_scores(probabilities), thresholds=thresholds, time=time))
+        return cls(stats.decision_curve(y_true, named_scores(y_true, probabilities), thresholds=thresholds, time=time))
 
     @classmethod
     def from_frame(cls, curve: pd.DataFrame) -> Self:

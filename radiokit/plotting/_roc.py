@@ -74,7 +74,7 @@ class RocDisplay(Display):
         >>> RocDisplay.from_predictions([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9]).areas["auc"].item()
         0.75
         """
-        parts = {name: (y_true, score) for name, score in named_scores(scores).items()}
+        parts = {name: (y_true, score) for name, score in named_scores(y_true, scores).items()}
         return cls._from_parts(parts, thresholds or {}, confidence_level)
 
     @classmethod

@@ -10,17 +10,19 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from radiokit.exceptions import InputError
+from radiokit.utils import same_rows
 
 
-def named_scores(scores: ArrayLike | Mapping[str, ArrayLike] | pd.DataFrame) -> dict[str, NDArray[np.float64]]:
-    """Return scores by model; a single array is called ``model``."""
-    if isinstance(scores, Mapping | pd.DataFrame):
-        named = {str(name): np.asarray(score, dtype=float) for name, score in scores.items()}
-    else:
-        named = {"model": np.asarray(scores, dtype=float)}
-    if not named:
+def named_scores(
+    outcome: Any, scores: ArrayLike | Mapping[str, ArrayLike] | pd.DataFrame
+) -> dict[str, NDArray[np.float64]]:
+    """Return scores by model, of the cases of the outcome; a single array is called ``model``."""
+    given = dict(scores.items()) if isinstance(scores, Mapping | pd.DataFrame) else {"model": scores}
+    if not given:
         raise InputError("There are no scores; required: at least one model.")
-    return named
+    for name, score in given.items():
+        same_rows(**{"the outcome": outcome, f"scores of {name}": score})
+    return {str(name): np.asarray(score, dtype=float) for name, score in given.items()}
 
 
 def positive_score(estimator: Any, X: Any) -> NDArray[np.float64]:

@@ -74,7 +74,7 @@ class TimeAucDisplay(Display):
         """
         parts = [
             stats.time_auc(y, risk, times, confidence_level=confidence_level).assign(model=name)
-            for name, risk in named_scores(risks).items()
+            for name, risk in named_scores(y, risks).items()
         ]
         return cls(pd.concat(parts, ignore_index=True), time_unit=time_unit)
 

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from radiokit.exceptions import OutcomeError
+from radiokit.utils._same_rows import same_rows
 from radiokit.utils._ties import tie_times
 
 SURVIVAL_DTYPE = np.dtype([("event", bool), ("time", float)])
@@ -82,12 +83,15 @@ def as_survival_target(event: ArrayLike, time: ArrayLike) -> NDArray[np.void]:
     ------
     OutcomeError
         If lengths differ, values are missing or infinite, a time is negative, or events are not 0/1.
+    InputError
+        If both have labels, and in another order or others.
 
     Examples
     --------
     >>> as_survival_target([1, 0], [5.0, 8.0])["time"]
     array([5., 8.])
     """
+    same_rows(event=event, time=time)
     events = check_binary_target(event, name="event", both_classes=False)
     try:
         times = np.asarray(time, dtype=float)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from radiokit import harmonization, models, selection, stats, survival, validation
+from radiokit import harmonization, models, plotting, selection, stats, survival, validation
 from radiokit.exceptions import InputError
 from radiokit.survival.competing_risks import FineGray
 from radiokit.utils import same_rows
@@ -90,10 +90,18 @@ CALLS: dict[str, tuple[Callable[..., Any], str]] = {
     "survival_calibration_table": (lambda s, p: stats.survival_calibration_table(s, p, time=2.0), "s p"),
     "cumulative_incidence": (lambda t, c, g: stats.cumulative_incidence(t, c, groups=g), "time cause g"),
     "gray_test": (stats.gray_test, "time cause g"),
+    "RocDisplay": (plotting.RocDisplay.from_predictions, "y p"),
+    "RocDisplay.table": (plotting.RocDisplay.from_predictions, "y x"),
+    "CalibrationDisplay": (lambda y, p, q: plotting.CalibrationDisplay.from_predictions(y, {"a": p, "b": q}), "y p q"),
+    "DecisionCurveDisplay": (plotting.DecisionCurveDisplay.from_predictions, "y p"),
+    "TimeAucDisplay": (lambda s, p: plotting.TimeAucDisplay.from_predictions(s, p, times=[2.0]), "s p"),
+    "ScoreDisplay": (plotting.ScoreDisplay.from_predictions, "y p"),
+    "KaplanMeierDisplay": (plotting.KaplanMeierDisplay.from_predictions, "s g"),
     "bland_altman": (stats.bland_altman, "p q"),
     "concordance_correlation": (stats.concordance_correlation, "p q"),
     "cohen_kappa": (stats.cohen_kappa, "y g"),
     "cox_univariable": (stats.cox_univariable, "x s"),
+    "as_target": (survival.as_target, "event time"),
     "optimal_cutpoint": (survival.optimal_cutpoint, "s p"),
     "CoxModel": (lambda x, s, w, k: survival.CoxModel().fit(x, s, sample_weight=w, cluster=k), "x s w k"),
     "CoxModel.score": (lambda x, s: survival.CoxModel().fit(TABLE[["p", "q"]], T["s"]).score(x, s), "x s"),
@@ -111,6 +119,12 @@ CALLS: dict[str, tuple[Callable[..., Any], str]] = {
     "CalibratedModel": (lambda x, y: models.CalibratedModel(LR, cv=2).fit(x, y), "x y"),
     "RadiomicsSignature": (lambda x, y: models.RadiomicsSignature(cv=2).fit(x, y), "x y"),
     "FusionClassifier": (lambda x, y: models.FusionClassifier({"a": (LR, ["p"])}, clinical=["q"]).fit(x, y), "x y"),
+    "LogisticModel.score": (
+        lambda x, y, w: models.LogisticModel().fit(TABLE[["p", "q"]], TABLE["y"]).score(x, y, w), "x y w",
+    ),
+    "RadiomicsSignature.score": (
+        lambda x, y: models.RadiomicsSignature(cv=2).fit(TABLE[["p", "q"]], TABLE["y"]).score(x, y), "x y",
+    ),
     "univariable_table": (models.univariable_table, "x y"),
     "multivariable_table": (models.multivariable_table, "x y"),
     "UnivariateSelector": (lambda x, y: selection.UnivariateSelector().fit(x, y), "x y"),
