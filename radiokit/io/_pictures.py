@@ -26,6 +26,7 @@ INCH = 25.4
 PICTURE = "picture"
 ORIENTATION, UPRIGHT = 0x0112, 1
 SAMPLE_FORMAT, UNSIGNED = 339, 1
+PHOTOMETRIC, WHITE_IS_ZERO = 262, 0
 # What Pillow raises on damaged files.
 DAMAGE = (
     ArithmeticError,
@@ -56,7 +57,7 @@ def read_picture(path: Path, spacing: Sequence[float] | None = None, *, indexed:
     try:
         with Image.open(path, formats=FORMATS) as picture:
             _require_grey(picture, path, indexed)
-            array = _pixels(picture)
+            array = _pixels(picture, path)
             found = spacing if spacing is not None else _spacing(picture)
     except (*DAMAGE, Image.DecompressionBombError) as error:
         if isinstance(error, FileError):
@@ -96,16 +97,21 @@ def _require_grey(picture: Any, path: Path, indexed: bool) -> None:
         raise FileError(f"{path} is stored turned (EXIF orientation). Save it upright, so that its mask lies on it.")
 
 
-def _pixels(picture: Any) -> np.ndarray:
+def _pixels(picture: Any, path: Path) -> np.ndarray:
+    tags = picture.tag_v2 if picture.format == "TIFF" else {}
     array = np.asarray(picture)
     if array.dtype == bool:
         return array.astype(np.uint8)
-    if (
-        picture.mode == "I"
-        and picture.format == "TIFF"
-        and picture.tag_v2.get(SAMPLE_FORMAT, (UNSIGNED,))[0] == UNSIGNED
-    ):
+    if picture.mode == "I" and tags and tags.get(SAMPLE_FORMAT, (UNSIGNED,))[0] == UNSIGNED:
         array = array.view(np.uint32)  # Pillow has no type for them and gives the same bits as signed numbers
+    if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
+        warnings.warn(
+            f"{path} is shown with white as 0 (PhotometricInterpretation WhiteIsZero): its numbers are taken as they "
+            "are stored, so that large ones are dark.",
+            DataWarning,
+            stacklevel=5,
+        )
+        array = 255 - array if picture.mode == "L" else array  # Pillow turns 8 bits, and no others
     return array.astype(array.dtype.newbyteorder("="))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,20 @@ def test_types_that_other_software_writes(tmp_path: Path, kind: str, top: int) -
     pixels[0, 0] = top
     sitk.WriteImage(sitk.GetImageFromArray(pixels), str(tmp_path / "a.tif"))
     np.testing.assert_array_equal(read_volume(tmp_path / "a.tif", spacing=(1, 1)).array[0], pixels)
+
+
+@pytest.mark.parametrize("kind", ["u1", "u2"])
+def test_numbers_are_those_stored_where_white_is_zero(tmp_path: Path, kind: str) -> None:
+    """TIFF 6.0, PhotometricInterpretation 0: a matter of display, as ITK reads it. An inverted mask was its outside."""
+    path = tmp_path / "a.tif"
+    sitk.WriteImage(sitk.GetImageFromArray(PIXELS.astype(kind)), str(path), useCompression=False)
+    stored = bytearray(path.read_bytes())
+    at = stored.index(struct.pack("<HHI", 262, 3, 1))  # the entry of the tag: number, type, count, value
+    stored[at + 8] = 0
+    path.write_bytes(stored)
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(sitk.ReadImage(str(path))), PIXELS)
+    with pytest.warns(DataWarning, match="WhiteIsZero"):
+        np.testing.assert_array_equal(read_volume(path, spacing=(1, 1)).array[0], PIXELS)
 
 
 def test_one_bit_and_jpeg(tmp_path: Path) -> None:
