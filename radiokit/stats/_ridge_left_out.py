@@ -50,7 +50,7 @@ def ridge_left_out(
     path = path_of(problem, 0.0, lambdas, n_lambdas)
     if path.lambdas[-1] <= 0:
         raise ParameterError("lambdas holds 0; required for leave-one-out: penalties above 0.")
-    group = np.unique(X, axis=0, return_inverse=True)[1].ravel()
+    group = _equal_rows(X)
     with one_thread():
         eta = np.column_stack(
             [
@@ -62,6 +62,12 @@ def ridge_left_out(
     deviance = binomial_deviance(eta, y)
     means = np.array([np.bincount(group, loss) for loss in deviance.T]).T / size[:, None]
     return curve_of(path, means, size)
+
+
+def _equal_rows(X: FloatArray) -> NDArray[np.intp]:
+    """Number of the group of equal rows to which each row belongs."""
+    seen: dict[bytes, int] = {}
+    return np.array([seen.setdefault(row.tobytes(), len(seen)) for row in np.ascontiguousarray(X)], dtype=np.intp)
 
 
 def _left_out(problem: Problem, eta: FloatArray, penalty: float, group: NDArray[np.intp]) -> FloatArray:
