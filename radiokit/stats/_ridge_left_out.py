@@ -65,7 +65,7 @@ def ridge_left_out(
 
 
 def _equal_rows(X: FloatArray) -> NDArray[np.intp]:
-    """Number of the group of equal rows to which each row belongs."""
+    """Return for each row the number of its group of equal rows."""
     seen: dict[bytes, int] = {}
     return np.array([seen.setdefault(row.tobytes(), len(seen)) for row in np.ascontiguousarray(X)], dtype=np.intp)
 

@@ -29,28 +29,28 @@ def refitted(Z, y, penalty, keep, n):
     return minimize(loss, np.zeros(Z.shape[1] + 1), jac=True, method="L-BFGS-B", options={"gtol": 1e-10}).x
 
 
-@pytest.mark.parametrize("p", [6, 30, 150])
+@pytest.mark.parametrize("p", [6, 20, 80])
 def test_it_is_close_to_fits_without_the_case(p):
-    X, y = table(50, p)
-    found = left.ridge_left_out(X, y, n_lambdas=5)
+    X, y = table(30, p)
+    found = left.ridge_left_out(X, y, n_lambdas=3)
     Z = problem_of(X, y, None, None).Z[:-1].T
-    exact = np.empty((50, 5))
+    exact = np.empty((30, 3))
     for j, penalty in enumerate(found.path.lambdas):
-        for i in range(50):
-            b = refitted(Z, y, penalty, np.arange(50) != i, 50)
+        for i in range(30):
+            b = refitted(Z, y, penalty, np.arange(30) != i, 30)
             exact[i, j] = Z[i] @ b[1:] + b[0]
     np.testing.assert_allclose(found.cv_mean, binomial_deviance(exact, y).mean(axis=0), rtol=0.05)
     assert np.argmin(found.cv_mean) == np.argmin(binomial_deviance(exact, y).mean(axis=0))
 
 
 def test_equal_rows_are_left_out_together():
-    X, y = table(40, 60)
-    repeats = np.r_[np.arange(40), np.arange(0, 40, 2)]
+    X, y = table(20, 30)
+    repeats = np.r_[np.arange(20), np.arange(0, 20, 2)]
     found = left.ridge_left_out(X[repeats], y[repeats], lambdas=[0.3])
     Z = problem_of(X[repeats], y[repeats], None, None).Z[:-1].T
-    exact = np.empty(60)
-    for i in range(60):
-        b = refitted(Z, y[repeats], 0.3, repeats != repeats[i], 60)
+    exact = np.empty(30)
+    for i in range(30):
+        b = refitted(Z, y[repeats], 0.3, repeats != repeats[i], 30)
         exact[i] = Z[i] @ b[1:] + b[0]
     np.testing.assert_allclose(found.cv_mean, binomial_deviance(exact[:, None], y[repeats]).mean(axis=0), rtol=0.01)
 
