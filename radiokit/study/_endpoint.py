@@ -55,6 +55,7 @@ class Run:
     n_jobs: int | None = None
     cache: Path | None = None
     progress: bool = False
+    place: str = ""  # what the bars say of where the study is
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +139,11 @@ def model_endpoint(
     """Fit and validate every model of an endpoint."""
     planned = plan_models(endpoint, data, make_signature, run.random_state)
     stacks = [stack.set_params(calibration=options.calibration) for stack in planned]
-    return replace(endpoint, models=tuple(_model(stack, endpoint, data, options, run) for stack in stacks))
+    models = []
+    for k, stack in enumerate(stacks, start=1):
+        placed = replace(run, place=f"Model {k} of {len(stacks)}, {stack.name}")
+        models.append(_model(stack, endpoint, data, options, placed))
+    return replace(endpoint, models=tuple(models))
 
 
 def plan_models(endpoint: Endpoint, data: Data, make_signature: Callable[[str, bool], Any], seed: int) -> list[Stack]:
@@ -191,7 +196,7 @@ def _cross_validate(
         "progress": run.progress,
         "cache": run.cache,
         "confidence_level": options.confidence_level,
-        "description": f"Cross-validating {stack.name}",
+        "description": f"{run.place}: cross-validation",
     }
     if run.by_center and data.center is not None:
         return leave_one_center_out(stack, X, y, data.center[data.training].to_numpy(), **common)
@@ -232,7 +237,7 @@ def _optimism(
     result = bootstrap_statistic(
         stack, X, y, AccuracyAndCurve(tuple(grid.tolist())),
         n_bootstraps=options.bootstraps, groups=groups, random_state=run.random_state,
-        n_jobs=run.n_jobs, progress=run.progress, cache=run.cache, description=f"Bootstrapping {stack.name}",
+        n_jobs=run.n_jobs, progress=run.progress, cache=run.cache, description=f"{run.place}: bootstrap",
     )  # fmt: skip
     k = len(names)
     metrics, curve = (_part(result, slice(0, k)), _part(result, slice(k, None)))
