@@ -18,6 +18,7 @@ import random
 import shutil
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,8 +57,10 @@ def make_mutants() -> None:
     """Write the mutants of the package in the working directory, where mutmut finds them again."""
     from mutmut.__main__ import copy_src_dir, create_mutants
 
-    copy_src_dir()
-    create_mutants(max_children=1)
+    print("mutmut makes the mutants (minutes)", flush=True)
+    with open("mutmut.log", "w") as log, redirect_stdout(log):
+        copy_src_dir()
+        create_mutants(max_children=1)
 
 
 def outcomes() -> dict[str, str]:

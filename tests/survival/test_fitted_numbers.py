@@ -10,7 +10,16 @@ import pytest
 from scipy.stats import chi2, norm
 from survival_reference import random_target
 
-from radiokit.survival import CoxElasticNet, CoxModel, as_target, optimal_cutpoint, proportional_hazards_test
+from radiokit.exceptions import InputError
+from radiokit.models import likelihood_ratio
+from radiokit.survival import (
+    CoxElasticNet,
+    CoxModel,
+    RiskStratifier,
+    as_target,
+    optimal_cutpoint,
+    proportional_hazards_test,
+)
 from radiokit.survival.competing_risks import FineGray
 
 
@@ -229,3 +238,21 @@ def test_proportional_hazards_is_the_score_test_of_a_time_by_covariate_term() ->
         assert found.loc["a", "statistic"] == pytest.approx(want, rel=1e-4)
         assert found.loc["GLOBAL", "p_value"] == pytest.approx(chi2.sf(want, 1), rel=1e-3)
         assert found["df"].tolist() == [1, 1]
+
+
+def test_groups_in_another_order_are_refused_and_a_stratifier_knows_its_columns() -> None:
+    X, y = _cases()
+    patient = pd.Series(np.arange(60) // 2, index=[f"c{i}" for i in range(60)])
+    X.index = patient.index
+    with pytest.raises(InputError, match="order"):
+        CoxElasticNet(cv=3).fit(X, y, groups=patient[::-1])
+    model = RiskStratifier(CoxModel()).fit(X, y)
+    assert model.n_features_in_ == 2 and model.feature_names_in_.tolist() == ["a", "b"]
+
+
+def test_fine_gray_knows_which_events_it_was_fitted_to() -> None:
+    X, y = _cases()
+    table = pd.DataFrame({"time": y["time"], "cause": y["event"] * (1 + np.arange(60) % 2)})
+    other = table.assign(cause=table["cause"].where(table["cause"] != 2, 0))
+    with pytest.raises(InputError, match="different outcome"):
+        likelihood_ratio(FineGray().fit(X[["a"]], table), FineGray().fit(X, other))
