@@ -19,8 +19,9 @@ from radiokit.io._mask import as_label
 from radiokit.io._pictures import PICTURES
 from radiokit.io._read import READERS
 from radiokit.utils import Table, as_table, cell_text
+from radiokit.utils._id_names import CASE_NAMES
 from radiokit.utils._row_numbers import is_no_row_name
-from radiokit.utils._table import CASE_NAMES, ID_NAMES, some
+from radiokit.utils._table import is_patient, some
 
 # How the files of a case are to be read, where that has to be said.
 READING = ("label", "roi", "series")
@@ -48,9 +49,9 @@ def read_cases(
     root : path, optional
         Folder that relative paths start from. Default: the folder of the table; the working directory for a DataFrame.
     id, image, mask : str, optional
-        Names of the columns of ids, images and masks. Default, in capitals or not: `case_id`, `case` or `id`, else the
-        index of a DataFrame where it has a name or holds text, else `patient_id`, `patient`, `subject_id` or `subject`;
-        `image`; `mask`. A table of files alone needs no ids: its rows are called 1, 2, ..., aloud.
+        Names of the columns of ids, images and masks. Default, in any spelling (`Case ID`): `case_id`, `case` or `id`,
+        else the index of a DataFrame where it has a name or holds text, else `patient_id`, `patient`, `subject_id`,
+        `subject` or `pid`; `image`; `mask`. A table of files alone needs no ids: its rows are called 1, 2, ..., aloud.
     optional : sequence of str or None
         Names of sequences that a case may lack: their cells may be empty. None: any of several sequences.
     on_error : {"raise", "nan"}
@@ -103,7 +104,9 @@ class Columns:
         if column in (self.id, self.image, self.mask, *self.text):
             return True
         return (
-            column.lower() in (*ID_NAMES, "roi", "series") or re.match(r"(image|mask)(_|$)", column.lower()) is not None
+            is_patient(column)
+            or column.lower() in ("roi", "series")
+            or re.match(r"(image|mask)(_|$)", column.lower()) is not None
         )
 
     def is_reading(self, column: str) -> bool:

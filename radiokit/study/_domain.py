@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 from radiokit.exceptions import DataWarning, InputError
-from radiokit.utils._table import PATIENT_NAMES
+from radiokit.utils._id_names import PATIENT_NAMES, id_name
 
 if TYPE_CHECKING:
     from radiokit.study._endpoint import Data
@@ -143,7 +143,7 @@ def say_several_rows(table: pd.DataFrame, card: Mapping[str, Any]) -> None:
     """Warn where patients have several rows: the study counted each once, by a rule that nobody applies here."""
     settings = card.get("provenance", {}).get("settings", {}) if isinstance(card.get("provenance"), dict) else {}
     named = settings.get("groups") if isinstance(settings, dict) else None
-    for column in [named] if named in table.columns else [c for c in table.columns if c.lower() in PATIENT_NAMES]:
+    for column in [named] if named in table.columns else [c for c in table.columns if id_name(c) in PATIENT_NAMES]:
         patients = table[column].nunique()
         if patients < table[column].notna().sum():
             rule = settings.get("options", {}).get("aggregate", "largest")

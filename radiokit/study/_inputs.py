@@ -17,7 +17,7 @@ from radiokit.study._sources import Source
 from radiokit.study._split import Split
 from radiokit.utils import Table, as_table
 from radiokit.utils._levels import is_absent
-from radiokit.utils._row_numbers import is_no_row_name
+from radiokit.utils._row_numbers import is_no_row_name, running_numbers
 
 WHAT = "the case table"
 
@@ -38,7 +38,19 @@ def case_table(
     if cases.empty:
         raise CaseTableError("the case table has no rows.")
     roles.check(cases)
+    _refuse_row_numbers(cases, [c for c in dict.fromkeys((*roles.clinical, *map(str, listed))) if c in cases])
     return cases.sort_index()
+
+
+def _refuse_row_numbers(cases: pd.DataFrame, columns: list[str]) -> None:
+    """Refuse columns to predict with that only say which row a case was: new patients have no such number."""
+    counts = running_numbers(cases[columns])
+    if counts:
+        low, high = cases[counts[0]].min(), cases[counts[0]].max()
+        raise CaseTableError(
+            f"the column {counts[0]!r} counts the cases ({low:g} to {high:g}, each once) and is no measurement: in a "
+            "table sorted by outcome it tells the outcome. Leave it out of what predicts."
+        )
 
 
 def spelled(cases: pd.DataFrame, roles: Roles, split: Split) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from radiokit.utils._digest import content_hash
 from radiokit.utils._extraction import Extraction
 from radiokit.utils._feature_values import feature_values
 from radiokit.utils._files import atomic_write, read_bytes, regular_file, write_bytes, write_text
+from radiokit.utils._id_names import ID_NAMES
 from radiokit.utils._levels import cell_text, level_key, one_spelling
 from radiokit.utils._limits import Limits
 from radiokit.utils._optional import import_optional
@@ -14,7 +15,7 @@ from radiokit.utils._random import spawn_seeds
 from radiokit.utils._runner import run_cases
 from radiokit.utils._same_rows import same_rows
 from radiokit.utils._stream import ExtractionFile, run_cases_to
-from radiokit.utils._table import ID_NAMES, Table, as_table
+from radiokit.utils._table import Table, as_table
 from radiokit.utils._targets import (
     SURVIVAL_DTYPE,
     as_survival_target,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from radiokit.exceptions import DataWarning, InputError
+from radiokit.utils._id_names import id_name
 from radiokit.utils._levels import cell_text, is_absent
 
 Bool = bool | np.bool_
@@ -78,12 +79,10 @@ def is_number(values: pd.Series) -> bool:
     return values.dtype == float or values.dtype == bool
 
 
-def numeric_columns(
-    frame: pd.DataFrame, columns: Iterable[str] | None, *, what: str, names: Collection[str]
-) -> pd.DataFrame:
+def numeric_columns(frame: pd.DataFrame, columns: Iterable[str] | None, *, what: str) -> pd.DataFrame:
     """Return columns as floats, infinities as gaps; of all columns those that name cases go, aloud."""
     if columns is None:
-        ids = [c for c in frame.columns if c.lower() in names]
+        ids = [c for c in frame.columns if id_name(c)]
         if ids:
             # Cases are often numbered by outcome or centre, so that a number predicts, in this table only.
             said = f"{what} has {', '.join(ids)}, which names cases and is no feature; it is left out."

@@ -9,9 +9,10 @@ import pandas as pd
 from pandas.api.types import is_complex_dtype, is_numeric_dtype
 
 from radiokit.exceptions import DataWarning
+from radiokit.utils._id_names import CASE_NAMES, PATIENT_NAMES, id_name
 from radiokit.utils._levels import cell_text
-from radiokit.utils._row_numbers import running_numbers
-from radiokit.utils._table import CASE_NAMES, PATIENT_NAMES, column_text, id_texts, is_labelled, require_agreement
+from radiokit.utils._row_numbers import running_numbers, say_in_order
+from radiokit.utils._table import column_text, id_texts, is_labelled, require_agreement
 
 ASKED_FOR = "radiokit_asked_for"
 
@@ -26,7 +27,7 @@ def predictors(frame: pd.DataFrame, what: str = "X") -> pd.DataFrame:
         return frame
     if frame.columns.has_duplicates:
         return frame  # the caller refuses it
-    names = {c: column_text(c).lower() for c in frame.columns}
+    names = {c: id_name(column_text(c)) for c in frame.columns}
     column = next((c for name in CASE_NAMES for c in frame.columns if names[c] == name), None)
     if column is not None:
         ids = id_texts(frame[column], what)
@@ -47,6 +48,7 @@ def predictors(frame: pd.DataFrame, what: str = "X") -> pd.DataFrame:
             stacklevel=3,
         )
         frame = frame.drop(columns=out)
+    say_in_order(plain[[c for c in plain.columns if c not in counts and not id_name(c)]], what, stacklevel=3)
     return frame
 
 

@@ -18,13 +18,11 @@ import pandas as pd
 
 from radiokit.exceptions import CaseTableError, DataWarning, InputError
 from radiokit.utils._columns import normal_column, numeric_columns
+from radiokit.utils._id_names import CASE_NAMES, ID_NAMES, PATIENT_NAMES, id_name
 from radiokit.utils._levels import cell_text, is_absent, one_spelling
-from radiokit.utils._row_numbers import ROW_NAMES, counts_rows, running_numbers
+from radiokit.utils._row_numbers import ROW_NAMES, counts_rows, running_numbers, say_in_order
 from radiokit.utils._table_files import NAMELESS, read_table
 
-CASE_NAMES = ("case_id", "case", "id")
-PATIENT_NAMES = ("patient_id", "patient", "subject_id", "subject")  # the case too, where nothing else names it
-ID_NAMES = (*CASE_NAMES, *PATIENT_NAMES)
 LARGEST_EXACT = 2**53
 
 
@@ -89,7 +87,7 @@ class Table:
         InputError
             For text and dates, naming a cell.
         """
-        return replace(self, frame=numeric_columns(self.frame, columns, what=self.what, names=ID_NAMES))
+        return replace(self, frame=numeric_columns(self.frame, columns, what=self.what))
 
     def names(self, column: str, *, role: str) -> pd.Series:
         """Return a column of levels, such as the centre: text, none missing, one spelling a level.
@@ -148,8 +146,8 @@ def as_table(
     what : str
         What messages call it: ``"the case table"``.
     id : str, optional
-        Column of the ids. Default: `case_id`, `case` or `id`, in capitals or not; else the index, where it has a name
-        or holds text; else `patient_id`, `patient`, `subject_id` or `subject`.
+        Column of the ids. Default: `case_id`, `case` or `id`, in any spelling (`Case ID`, `CaseID`); else the index,
+        where it has a name or holds text; else `patient_id`, `patient`, `subject_id`, `subject` or `pid`.
     text : collection of str, or function
         Columns that hold names and stay text (centres, paths), so that 007 is not 7.
     keep : collection of str, or function
@@ -199,7 +197,10 @@ def as_table(
             DataWarning,
             stacklevel=2,
         )
-    frame = frame.drop(columns=out).set_axis(pd.Index(ids, name="case_id", dtype=object), axis="index")
+    frame = frame.drop(columns=out)
+    unasked = [c for c in frame.columns if not is_kept(c) and not is_text(c) and not is_patient(c)]
+    say_in_order(frame[unasked], what, stacklevel=2)
+    frame = frame.set_axis(pd.Index(ids, name="case_id", dtype=object), axis="index")
     frame.attrs = dict(getattr(source, "attrs", {}))
     if not repeated:
         _require_one_each(frame.index, what)
@@ -229,7 +230,7 @@ def row_ids(frame: pd.DataFrame, what: str) -> pd.Index:
 
 def is_patient(column: str) -> bool:
     """Whether a column is called as ids of patients are: text, for a long number would lose digits as a float."""
-    return column.lower() in ID_NAMES
+    return bool(id_name(column))
 
 
 def _frame_of(source: Any, id: str | None, is_text: Callable[[str], bool], what: str) -> tuple[pd.DataFrame, bool]:
@@ -284,7 +285,7 @@ def _take_ids(
         return ids, frame.drop(columns=column)
     if labelled:
         return id_texts(index.to_series(), what), frame
-    patient = next((c for n in PATIENT_NAMES for c in frame.columns if c.lower() == n), None)
+    patient = next((c for n in PATIENT_NAMES for c in frame.columns if id_name(c) == n), None)
     if patient is not None:
         return id_texts(frame[patient], what), frame.drop(columns=patient)
     if unnamed:
@@ -302,12 +303,12 @@ def _id_column(frame: pd.DataFrame, id: str | None, what: str, index_name: str) 
         if wanted not in frame.columns and index_name != wanted:
             raise CaseTableError(f"{what} has no column {id!r}; its columns: {some(frame.columns, 30)}.")
         return wanted if wanted in frame.columns else None
-    return next((c for name in CASE_NAMES for c in frame.columns if c.lower() == name), None)
+    return next((c for name in CASE_NAMES for c in frame.columns if id_name(c) == name), None)
 
 
 def is_labelled(index: pd.Index, name: str) -> bool:
     """Whether an index says whose a row is: by a name of its own, or by text."""
-    if name.lower() in ID_NAMES:
+    if id_name(name):
         return True
     if pd.api.types.infer_dtype(index) not in ("integer", "floating", "mixed-integer-float", "empty"):
         return True

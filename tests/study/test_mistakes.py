@@ -185,13 +185,13 @@ def test_two_lesions_of_a_patient_across_sets() -> None:
 
 
 def test_a_score_fitted_and_fused_on_the_same_patients() -> None:
-    """On noise a refitted score would look strong beside age; cross-fitted, its weight is about nothing."""
+    """On noise a refitted score would look strong beside age; cross-fitted, its weight is about nothing, or below 0."""
     X, y = noise(80, 300)
     cases = pd.DataFrame({"y": y, "age": np.random.default_rng(1).normal(size=80)}, index=X.index)
     options = Options(folds=2, repeats=1, bootstraps=0, subsamples=2)
     done = Study(cases, outcome="y", clinical=["age"], signatures={"ct": X}, options=options).run()
     table = done.tables["multivariable"].set_index("feature")
-    assert table.loc["ct", "p_value"] > 0.01
+    assert table.loc["ct", "statistic"] < 2.6
     train = done.tables["performance"].query("model == 'ct' and source == 'train' and metric == 'auc'")
     assert train["estimate"].iloc[0] > 0.9  # what fusing on the same patients would have seen
 

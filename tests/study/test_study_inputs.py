@@ -244,3 +244,13 @@ def test_several_lesions_of_a_new_patient_are_said() -> None:
     card = {"provenance": {"settings": {"groups": "person", "options": {"aggregate": "mean"}}}}
     with pytest.warns(UserWarning, match=r"'person' names 1 patients .* \(rule for several lesions: mean\)"):
         FrozenSignature(model().model, card=card).predict(new.rename(columns={"patient_id": "person"}))
+
+
+@pytest.mark.parametrize("numbers", [np.arange(1, 61), np.random.default_rng(0).permutation(60) + 1000])
+@pytest.mark.parametrize("how", ["clinical", "columns"])
+def test_a_number_of_the_row_predicts_nothing(numbers: np.ndarray, how: str) -> None:
+    """Sorted by outcome, such a number reached an AUC of 1.00 and the verdict "supported"."""
+    cases = pd.DataFrame({"case_id": [f"P{i:02d}" for i in range(60)], "y": np.arange(60) // 30, "nr": numbers})
+    given = {"clinical": ["nr"], "signatures": {}} if how == "clinical" else {"signatures": {"s": {"columns": ["nr"]}}}
+    with pytest.raises(CaseTableError, match=r"'nr' counts the cases .* each once.* and is no measurement"):
+        Study(cases, outcome="y", **given).run()

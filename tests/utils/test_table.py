@@ -166,6 +166,8 @@ NUMBERINGS = [
     (np.arange(1, 13), "f17"),
     (np.arange(12, 0, -1.0), "rank"),
     (np.random.default_rng(0).permutation(12), "position"),
+    (np.arange(1001, 1013), "accession"),
+    (np.random.default_rng(0).permutation(12) + 17.0, "scan"),
     (np.random.default_rng(0).permutation(30)[:12], "row"),
     (np.random.default_rng(0).permutation(30)[:12], "index"),
 ]
@@ -186,12 +188,25 @@ def test_a_running_number_is_no_measurement(tmp_path: Path, numbers: np.ndarray,
 def test_measurements_are_no_running_numbers() -> None:
     rng = np.random.default_rng(0)
     table = frame().assign(
-        age=rng.integers(40, 80, 12), grade=rng.integers(1, 4, 12), x=np.arange(12) * 2, halves=np.arange(12) / 2
+        age=rng.integers(40, 80, 12), grade=rng.integers(1, 4, 12), x=rng.permutation(12) * 2, halves=np.arange(12) / 2
     )
     assert list(as_table(table).frame) == ["f", "age", "grade", "x", "halves"]
     for n in (1, 2, 3):  # few new patients
         few = pd.DataFrame({"id": IDS[:n], "stage": np.arange(1, n + 1)})
         assert list(as_table(few).frame) == ["stage"]
+
+
+@pytest.mark.parametrize("numbers", [np.arange(12) * 10, np.arange(24, 0, -2), np.cumsum(np.r_[5, np.arange(1, 12)])])
+def test_whole_numbers_in_the_order_of_the_rows_are_said(numbers: np.ndarray) -> None:
+    with pytest.warns(DataWarning, match="'k', whose whole numbers rise or fall from row to row"):
+        assert list(as_table(frame().assign(k=numbers)).frame) == ["f", "k"]
+    assert list(as_table(frame().assign(k=numbers), keep=["k"]).frame) == ["f", "k"]
+
+
+@pytest.mark.parametrize("name", ["PatientID", "Patient ID", "case-id", "CASE", "subject.id", "pid", "PID"])
+def test_ids_in_any_spelling(name: str) -> None:
+    table = pd.DataFrame({"f": VALUES, name: IDS}).sample(frac=1, random_state=0)
+    assert as_table(table).rows(IDS)["f"].tolist() == list(VALUES)
 
 
 @pytest.mark.parametrize(
