@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
 
-from radiokit.deep._reader import Case, Reader, open_case, rows_of
-from radiokit.deep._torch import computing_in, deterministic, require_torch, resolve_device
+from radiokit.deep._case import Case, open_case, rows_of
+from radiokit.deep._cells import along_axes, spread
+from radiokit.deep._reader import Reader
+from radiokit.deep._torch import computing_in, repeatable, require_torch, resolve_device
 from radiokit.exceptions import InputError, ParameterError
 from radiokit.io import Volume, from_sitk, to_sitk
 
@@ -77,15 +78,17 @@ def attribution_map(model: Any, case: Any, *, method: str = "gradcam", layer: st
     inputs, _ = model._prepared(table)
     learnt = model._learnt
     device = resolve_device(model.training.device)
-    with deterministic(threads=model.training.threads, strict=False), computing_in("float32", device):
+    plan = learnt.network.plan
+    with repeatable(device, threads=model.training.threads, strict=False), computing_in("float32", device):
         network = learnt.network.module(device)
         parts = list(inputs.tensors(slice(None), device))
         parts[0] = network.standardise(parts[0], parts[1])
         if method == "occlusion":
             found = _occlusion(network, parts, learnt.reader.are_images)
         else:
-            cells = _activation_map(network, parts, layer, average=method == "gradcam")
-            found = _spread(cells, parts[0].shape[2:], learnt.network.plan.network.backbone.startswith("densenet"))
+            cells, name = _activation_map(network, parts, layer, average=method == "gradcam")
+            stages = along_axes(plan.encoder.stage(name), slices_alone=plan.slices_alone)
+            found = spread(stages, cells, parts[0].shape[2:])
     if not learnt.reader.sequences:
         return Volume(found)
     return _on_image(found, table, learnt.reader)
@@ -100,8 +103,10 @@ def _one_case(case: Any) -> Any:
     return table
 
 
-def _activation_map(network: Any, parts: list[Any], layer: str | None, *, average: bool) -> NDArray[np.float64]:
-    """Features of a stage times their gradients, summed over channels, where positive; shape (z, y, x) of its cells."""
+def _activation_map(
+    network: Any, parts: list[Any], layer: str | None, *, average: bool
+) -> tuple[NDArray[np.float64], str]:
+    """Features of a stage times their gradients, summed over channels, where positive; (z, y, x) of its cells."""
     import torch
 
     names = list(network.trunk.layers)
@@ -116,18 +121,19 @@ def _activation_map(network: Any, parts: list[Any], layer: str | None, *, averag
 
         hooks.append(network.trunk.layer(name).register_forward_hook(keep))
     try:
-        with torch.enable_grad():
-            score = network(*parts)
+        with torch.inference_mode(False), torch.enable_grad():
+            score = network(*(part.clone() for part in parts))
+            chosen = layer or _deepest(kept, names, parts[0].shape[2:])
+            features = kept[chosen]
+            (gradient,) = torch.autograd.grad(score.sum(), features)
     finally:
         for hook in hooks:
             hook.remove()
-    features = kept[layer or _deepest(kept, names, parts[0].shape[2:])]
-    (gradient,) = torch.autograd.grad(score.sum(), features)
     if average:
         gradient = gradient.mean(dim=tuple(range(2, features.ndim)), keepdim=True)
     cells = torch.relu((gradient * features).sum(dim=1)).detach().double().cpu().numpy()
     # Slices are a batch of 2D features: one map each.
-    return cells[0] if features.ndim == 5 else cells
+    return (cells[0] if features.ndim == 5 else cells), chosen
 
 
 def _deepest(kept: dict[str, Any], names: list[str], size: Any) -> str:
@@ -136,20 +142,6 @@ def _deepest(kept: dict[str, Any], names: list[str], size: Any) -> str:
         if all(c >= min(FEWEST_CELLS, n) for c, n in zip(cells, size[-len(cells) :], strict=True)):
             return name
     return names[0]
-
-
-def _spread(cells: NDArray[np.float64], size: Any, dense: bool) -> NDArray[np.float64]:
-    """Interpolate a map to the voxels of the crop.
-
-    Cell i of a strided convolution with padding sits over voxel i * stride, not over the middle of its block; where a
-    dense network averages pairs the middle moves by half a cell each time.
-    """
-    along = []
-    for n, k in zip(size, cells.shape, strict=True):
-        stride = 2 ** round(np.log2(n / k))
-        shift = stride / 2 - 2 if dense and stride > 4 else 0.0
-        along.append((np.arange(n) - shift) / stride)
-    return map_coordinates(cells, np.meshgrid(*along, indexing="ij"), order=1, mode="nearest")
 
 
 def _occlusion(network: Any, parts: list[Any], are_images: tuple[bool, ...]) -> NDArray[np.float64]:

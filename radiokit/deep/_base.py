@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,24 +13,26 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
 from sklearn.model_selection import PredefinedSplit
 from sklearn.utils.validation import check_is_fitted
 
 from radiokit.deep import _document as document
+from radiokit.deep._case import columns_read
 from radiokit.deep._crop import Crop
-from radiokit.deep._fitted import FittedNetwork, Plan, fit_network
+from radiokit.deep._fitted import FittedNetwork, Plan, fit_network, require_usable
+from radiokit.deep._nested import NestedSettings
 from radiokit.deep._networks import check_backbone
-from radiokit.deep._reader import Reader, columns_read
+from radiokit.deep._reader import Reader
 from radiokit.deep._score import DeepScore
 from radiokit.deep._settings import Network, Training
+from radiokit.deep._store import CropStore
 from radiokit.deep._torch import require_torch
-from radiokit.deep._weighing import DEEP, Weights
+from radiokit.deep._weighing import Weights, free_name
 from radiokit.exceptions import FileError, InputError, ParameterError
 from radiokit.stats._clinical import ClinicalColumns, learn_clinical
 from radiokit.stats._elastic_net import fold_ids
 from radiokit.stats._inputs import FloatArray
-from radiokit.utils import same_rows, spawn_seeds
+from radiokit.utils import cell_text, same_rows, spawn_seeds
 
 FUSIONS = ("late", "concat", "film")
 
@@ -51,7 +53,7 @@ class Learnt:
         return pd.DataFrame(index=X.index) if self.clinical is None else self.clinical.matrix(X)
 
 
-class DeepModel(BaseEstimator):
+class DeepModel(NestedSettings):
     """Estimator of one score a case, from images and clinical columns."""
 
     def __init__(
@@ -113,43 +115,61 @@ class DeepModel(BaseEstimator):
         network = self._checked()
         reader = Reader.learn(X, self.crop, network.dimension, self.sequences)
         _require_room(network, reader)
-        images, present = reader.read(X, progress=self.training.progress)
-        patients = self._patients(X, groups, len(images))
-        clinical = learn_clinical(_frame(X), list(self.clinical)) if len(self.clinical) else None
-        design = pd.DataFrame(index=range(len(images))) if clinical is None else clinical.matrix(_frame(X))
-        seen = design.to_numpy(dtype=float) if self.fusion != "late" else np.zeros((len(images), 0))
+        patients = self._patients(X, groups, len(X))
+        crops = reader.store(X, progress=self.training.progress)
+        clinical = learn_clinical(self._clinical_columns(X), list(self.clinical)) if len(self.clinical) else None
+        design = pd.DataFrame(index=range(len(crops))) if clinical is None else clinical.matrix(_frame(X))
+        seen = design.to_numpy(dtype=float) if self.fusion != "late" else np.zeros((len(crops), 0))
         center, scale = seen.mean(axis=0), np.where(seen.std(axis=0) > 0, seen.std(axis=0), 1.0)
-        inputs = self._inputs(images, present, (seen - center) / scale)
+        inputs = self._inputs(crops, (seen - center) / scale)
         plan = Plan(
             network, reader.channels, reader.flags, seen.shape[1], "film" if self.fusion == "film" else "concat"
         )
-        about = self._about(reader)
-        everyone = np.arange(len(images))
-        target_of = partial(self._target, y)
-        first, last, *seeds = spawn_seeds(self.random_state, 2 + len(images))
-        fitted = fit_network(plan, inputs, target_of(everyone), everyone, patients, about, self.training, first)
+        first, last, *seeds = spawn_seeds(self.random_state, 2 + len(crops))
+        late = self.fusion == "late" and clinical is not None
+        folds = self._folds(y, patients, last) if late else None
+        fit = partial(self._network, plan, inputs, y, patients, self._about(reader))
+        fitted = fit(np.arange(len(crops)), first)
         self._learnt = Learnt(reader, fitted, clinical, tuple(center.tolist()), tuple(scale.tolist()))
-        self.history_ = pd.DataFrame(fitted.history, columns=["epoch", "learning_rate", "loss", "stopping_loss"])
+        self.history_ = document.history_of(fitted.history)
         self.cross_fitted_ = None
-        if self.fusion == "late" and clinical is not None:
-            folds = self._folds(y, patients, last)
-            deep = np.empty(len(images))
+        if folds is not None:
+            deep = np.empty(len(crops))
             for k, seed in zip(np.unique(folds), seeds, strict=False):
-                rows, out = np.flatnonzero(folds != k), np.flatnonzero(folds == k)
-                part = fit_network(plan, inputs, target_of(rows), rows, patients, about, self.training, seed)
-                deep[out] = part.score(inputs.take(out), self.training)
+                out = np.flatnonzero(folds == k)
+                deep[out] = fit(np.flatnonzero(folds != k), seed).score(inputs.take(out), self.training)
             self.cross_fitted_ = deep
-            design = design.assign(**{DEEP: deep})[[DEEP, *design.columns]]
+            design.insert(0, free_name(design.columns), deep)
             weights = self._weigh(design, y)
             self._learnt = replace(self._learnt, weights=weights)
             self.coef_ = pd.Series(weights.coef, index=weights.names, name="coef")
-        self._remember_risk(self._apparent(inputs, design), y)
+        self._remember_risk(partial(self._apparent, inputs, design), y)
+
+    def _network(
+        self, plan: Plan, inputs: Any, y: NDArray[Any], patients: Any, about: Any, rows: NDArray[np.intp], seed: int
+    ) -> FittedNetwork:
+        return fit_network(plan, inputs, self._loss(y, rows), rows, patients, about, self.training, seed)
 
     def _folds(self, y: NDArray[Any], patients: NDArray[Any], seed: int) -> NDArray[np.intp]:
+        """Return the fold of each case; each is scored once, by a network that can be fitted to the others."""
         folds = fold_ids(self.cv, np.zeros((len(y), 1)), y, random_state=seed, groups=patients)
         if (folds < 0).any():
             raise InputError(f"cv leaves {int((folds < 0).sum())} cases in no test fold; each needs one score.")
+        for k in np.unique(folds):
+            rows = np.flatnonzero(folds != k)
+            mend = " Use cv=5, which deals the outcome evenly, a splitter that shuffles, or other groups."
+            require_usable(self._loss(y, rows), rows, f"cv={self.cv!r}: the network without fold {k}", mend)
         return folds
+
+    def _clinical_columns(self, X: Any) -> pd.DataFrame:
+        table = _frame(X)
+        absent = [c for c in self.clinical if c not in table.columns]
+        if absent:
+            raise InputError(
+                f"X has no clinical column {', '.join(map(repr, absent))}; its columns: "
+                f"{', '.join(map(str, table.columns[:30]))}."
+            )
+        return table
 
     def _checked(self) -> Network:
         network = self.backbone if isinstance(self.backbone, Network) else Network(self.backbone)
@@ -169,13 +189,21 @@ class DeepModel(BaseEstimator):
             table = _frame(X)
             if column not in table.columns:
                 raise InputError(f"X has no column {column!r}, which training.groups names as the patient.")
-            groups = table[column].astype(str).to_numpy()
+            groups = table[column].map(cell_text).replace("", None).to_numpy(dtype=object)
+            what = f"column {column!r}, which training.groups names,"
         elif groups is None and isinstance(self.cv, PredefinedSplit):
-            groups = self.cv.test_fold
+            groups, what = self.cv.test_fold, "cv"
+        else:
+            what = "groups"
         found = np.arange(n) if groups is None else np.asarray(groups)
-        if found.shape != (n,) or pd.isna(found).any():
+        if found.shape != (n,):
+            raise InputError(f"{what} has shape {found.shape}; required: the patient of each of {n} rows.")
+        empty = np.flatnonzero(pd.isna(found))
+        if empty.size:
+            ids = X.index[empty[:5]] if isinstance(X, pd.DataFrame) else empty[:5]
             raise InputError(
-                f"groups has shape {found.shape}; required: the patient of each of {n} rows, none missing."
+                f"{what} has no patient for {empty.size} of {n} rows ({', '.join(map(str, ids))}); required: the "
+                "patient of each, none missing, for what has no name would be one patient."
             )
         return found
 
@@ -183,15 +211,15 @@ class DeepModel(BaseEstimator):
         """Check the outcome, and learn what it is made of."""
         raise NotImplementedError
 
-    def _target(self, outcome: NDArray[Any], rows: NDArray[np.intp]) -> Any:
+    def _loss(self, outcome: NDArray[Any], rows: NDArray[np.intp]) -> Any:
         """Return what a network that trains on these rows makes small."""
         raise NotImplementedError
 
     def _weigh(self, design: pd.DataFrame, y: NDArray[Any]) -> Weights:
         raise NotImplementedError
 
-    def _remember_risk(self, risk: FloatArray, y: NDArray[Any]) -> None:
-        """Learn what needs the training scores."""
+    def _remember_risk(self, risks: Callable[[], FloatArray], y: NDArray[Any]) -> None:
+        """Learn what needs the training scores, given how to get them."""
 
     def _apparent(self, inputs: Any, design: pd.DataFrame) -> FloatArray:
         """Scores of the training cases: cross-fitted where they are, else as the network sees them."""
@@ -200,10 +228,10 @@ class DeepModel(BaseEstimator):
         return self._learnt.network.score(inputs, self.training)
 
     @staticmethod
-    def _inputs(images: Any, present: Any, clinical: FloatArray) -> Any:
+    def _inputs(crops: CropStore, clinical: FloatArray) -> Any:
         from radiokit.deep._train import Inputs
 
-        return Inputs(images, present, clinical.astype(np.float32))
+        return Inputs(crops, clinical.astype(np.float32))
 
     @staticmethod
     def _about(reader: Reader) -> Any:
@@ -216,21 +244,23 @@ class DeepModel(BaseEstimator):
         check_is_fitted(self, "_learnt")
         require_torch(f"{type(self).__name__}.predict")
         learnt = self._learnt
-        images, present = learnt.reader.read(X)
-        design = (
-            learnt.clinical_design(_frame(X)) if learnt.clinical is not None else pd.DataFrame(index=range(len(images)))
-        )
-        seen = np.zeros((len(images), 0))
+        design = pd.DataFrame(index=range(len(X)))
+        if learnt.clinical is not None:
+            design = learnt.clinical_design(self._clinical_columns(X))
+        crops = learnt.reader.store(X)
+        seen = np.zeros((len(crops), 0))
         if learnt.network.plan.clinical:
             seen = (design.to_numpy(dtype=float) - np.array(learnt.center)) / np.array(learnt.scale)
-        return self._inputs(images, present, seen), design
+        return self._inputs(crops, seen), design
 
     def _score(self, X: Any) -> FloatArray:
         inputs, design = self._prepared(X)
         deep = self._learnt.network.score(inputs, self.training)
-        if self._learnt.weights is None:
-            return deep
-        return self._learnt.weights.score(design.assign(**{DEEP: deep}))
+        weights = self._learnt.weights
+        return deep if weights is None else weights.score(design.assign(**{weights.names[0]: deep}))
+
+    def _as_setting(self, name: str, value: Any) -> Any:
+        return Network(value) if name == "backbone" and isinstance(value, str) else value
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_learnt")
@@ -297,7 +327,8 @@ class DeepModel(BaseEstimator):
         Returns
         -------
         dict
-            Settings, weights in base64 with their checksum, and what else was learnt.
+            Settings, weights in base64 with their checksum, and what else was learnt; folders (of crops, checkpoints)
+            stay at home.
 
         Examples
         --------
@@ -305,6 +336,10 @@ class DeepModel(BaseEstimator):
         'DeepClassifier'
         """
         check_is_fitted(self)
+        return {**self._to_predict(), "record": document.record_to_dict(self)}
+
+    def _to_predict(self) -> dict[str, Any]:
+        """Return what prediction needs: without the scores of training cases, which another centre has no use for."""
         return {"class": type(self).__name__, **document.model_to_dict(self, self._learnt), **self._own_state()}
 
     @classmethod
@@ -335,6 +370,9 @@ class DeepModel(BaseEstimator):
             model = cls(**parameters)
             model._learnt = Learnt(**learnt)
             model._take_state(raw)
+            if "record" in raw:
+                for attribute, value in document.record_from_dict(raw["record"]).items():
+                    setattr(model, attribute, value)
             if (weights := model._learnt.weights) is not None:
                 model.coef_ = pd.Series(weights.coef, index=weights.names, name="coef")
         except (KeyError, TypeError, ValueError, AttributeError, json.JSONDecodeError) as error:
@@ -369,7 +407,7 @@ class DeepModel(BaseEstimator):
                 f"signature {name!r} was fitted to patches; required: a case table of images, which another centre has."
             )
         columns = (*columns_read(X, reader.sequences), *map(str, self.clinical))
-        return DeepScore(name, columns, self.to_dict())
+        return DeepScore(name, columns, self._to_predict())
 
     def _own_state(self) -> dict[str, Any]:
         return {}

@@ -1,68 +1,92 @@
-"""Who trains, who stops the training, and who goes through the network together: numbers only, no torch."""
+"""Who trains, who stops the training, and who takes a step together: numbers only, no torch."""
 
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from radiokit.exceptions import DataWarning
 
+if TYPE_CHECKING:
+    from radiokit.deep._losses import Loss
+
 Rows = NDArray[np.intp]
+TRIES = 50
 
 
-def stopping_split(
-    events: NDArray[np.bool_], groups: NDArray[np.generic], share: float, seed: int, *, both: bool
-) -> tuple[Rows, Rows]:
+def stopping_split(loss: Loss, rows: Rows, groups: NDArray[np.generic], share: float, seed: int) -> tuple[Rows, Rows]:
     """Return rows that train and rows that stop the training: whole patients, those with events dealt evenly.
 
     Parameters
     ----------
-    events : ndarray of bool, shape (n,)
-        Where the outcome is positive.
-    groups : ndarray of shape (n,)
-        Patients.
+    loss : Loss
+        Says of which rows it can be computed; a choice that leaves one side without such rows is made anew.
+    rows : ndarray of int, shape (n,)
+        Rows to part.
+    groups : ndarray
+        Patient of every row of the table.
     share : float
         Share of the patients that stop the training.
     seed : int
         Of the choice.
-    both : bool
-        Whether both sides need patients without the event too, as a binary outcome does.
 
     Returns
     -------
     tuple of 2 ndarray of int
-        Both sorted. With too few patients to part, all rows and none, and a warning.
+        Both sorted. Where no choice will do, all rows and none, and a warning.
     """
-    patients, codes = np.unique(groups, return_inverse=True)
+    patients, codes = np.unique(groups[rows], return_inverse=True)
     event = np.zeros(patients.size, dtype=bool)
-    np.logical_or.at(event, codes, events)
+    np.logical_or.at(event, codes, loss.events[rows])
+    both = not loss.usable(rows[loss.events[rows]])  # rows with the event alone do not say anything
     rng = np.random.default_rng(seed)
-    chosen = np.zeros(patients.size, dtype=bool)
-    for kind in (True, False):
-        found = rng.permutation(np.flatnonzero(event == kind))
-        least = min(1, found.size - 1) if kind or both else 0
-        chosen[found[: max(round(share * found.size), least)]] = True
-    sides = ~chosen[codes], chosen[codes]
-    if all(events[side].any() and not (both and events[side].all()) for side in sides):
-        return np.flatnonzero(sides[0]), np.flatnonzero(sides[1])
+    for attempt in range(TRIES):
+        some = 1 + 3 * attempt // TRIES  # one event at least; where one says nothing, two, then three
+        chosen = np.zeros(patients.size, dtype=bool)
+        for kind in (True, False):
+            found = rng.permutation(np.flatnonzero(event == kind))
+            least = min(some, found.size - 1) if kind or both else 0
+            chosen[found[: max(round(share * found.size), least)]] = True
+        sides = rows[~chosen[codes]], rows[chosen[codes]]
+        if all(side.size and loss.usable(side) for side in sides):
+            return sides
     warnings.warn(
         f"{int(event.sum())} of {patients.size} patients have the event: none can be spared to stop training early, "
         "all train for all epochs.",
         DataWarning,
         stacklevel=2,
     )
-    return np.arange(codes.size), np.arange(0)
+    return rows, rows[:0]
 
 
-def epoch_batches(events: NDArray[np.bool_], size: int, seed: tuple[int, ...]) -> list[Rows]:
-    """Deal positions into batches of `size` or a little more, events evenly.
+def epoch_steps(loss: Loss, rows: Rows, size: int, seed: tuple[int, ...]) -> list[list[Rows]]:
+    """Deal rows into steps, and each step into batches of no more than `size`, events evenly.
 
-    No batch is smaller than `size` (a batch of one has no variance for batch normalisation), and as long as there are
-    as many events as batches each holds one (a batch without has no partial likelihood).
+    A step takes one batch, or several where the loss needs more rows than a batch holds: then their gradients are
+    added up. No batch is a single row as long as there are two (it has no variance for batch normalisation): with
+    ``size=2`` one of an odd number of rows waits for another epoch.
     """
     rng = np.random.default_rng(seed)
-    count = max(1, min(events.size // size, int(events.sum())))
+    events = loss.events[rows]
+    count = -(-rows.size // size)
+    if not loss.has_gradient(rows[~events]):
+        count = max(1, min(count, int(events.sum())))  # an event for each step
     dealt = np.concatenate([rng.permutation(np.flatnonzero(events == kind)) for kind in (True, False)])
-    return [rng.permutation(dealt[k::count]) for k in rng.permutation(count)]
+    steps: list[Rows] = []
+    for k in rng.permutation(count):
+        part = rows[rng.permutation(dealt[k::count])]
+        if steps and not (loss.has_gradient(steps[-1]) and loss.has_gradient(part)):
+            steps[-1] = np.concatenate([steps[-1], part])  # what says nothing alone joins the step before it
+        else:
+            steps.append(part)
+    return [_parted(step, size, loss.events) for step in steps if step.size > 1 or rows.size == 1]
+
+
+def _parted(step: Rows, size: int, events: NDArray[np.bool_]) -> list[Rows]:
+    """Part a step into batches; of an odd number of rows in pairs the last one without the event waits."""
+    if size == 2 and step.size > 1 and step.size % 2:
+        step = step[np.argsort(~events[step], kind="stable")][:-1]
+    return np.array_split(step, -(-step.size // size))

@@ -88,12 +88,12 @@ class DeepClassifier(ClassifierMixin, DeepModel):
             raise OutcomeError(f"y holds {self.classes_.size} classes ({self.classes_[:5]}); required: two.")
         return labels == self.classes_[1]
 
-    def _target(self, outcome: NDArray[Any], rows: NDArray[np.intp]) -> Any:
-        from radiokit.deep._losses import BinaryTarget
+    def _loss(self, outcome: NDArray[Any], rows: NDArray[np.intp]) -> Any:
+        from radiokit.deep._losses import BinaryLoss
 
-        share = float(outcome[rows].mean())
-        balanced = self.training.class_weight == "balanced"
-        return BinaryTarget(outcome, (0.5 / (1 - share), 0.5 / share) if balanced else (1.0, 1.0))
+        plain = BinaryLoss(outcome)
+        balanced = self.training.class_weight == "balanced" and plain.usable(rows)
+        return BinaryLoss.balanced(outcome, rows) if balanced else plain
 
     def _weigh(self, design: pd.DataFrame, y: NDArray[Any]) -> Weights:
         return logistic_weights(design, y)
@@ -142,7 +142,8 @@ class DeepClassifier(ClassifierMixin, DeepModel):
         ndarray of shape (n,)
             Labels out of `classes_`.
         """
-        return self.classes_[(self._score(X) > 0).astype(int)]
+        positive = self._score(X) > 0
+        return self.classes_[positive.astype(int)]
 
     def _own_state(self) -> dict[str, Any]:
         return {"classes": self.classes_.tolist()}

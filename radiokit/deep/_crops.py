@@ -6,11 +6,11 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
+from radiokit.deep._case import read_pair
 from radiokit.deep._frozen import Ready
 from radiokit.deep._patches import PLANES, TOLERANCE, TOO_LARGE, cut_image, cut_shares, patch_frames, require_volume
 from radiokit.exceptions import DataWarning, MaskError, ParameterError
-from radiokit.io import Mask, Volume, check_geometry
-from radiokit.io._arrays import as_mask, as_volume
+from radiokit.io import Mask, Volume
 from radiokit.io._case_rows import reading_of
 from radiokit.utils._one_case import Prepared
 
@@ -77,23 +77,7 @@ class CropTask:
 
     def __call__(self, case_id: str, row: Any) -> Prepared:
         """Return the crop of one case of a table."""
-        return self.crop(*self.read(row["image"], row["mask"], case_id=case_id, **reading_of(row)))
-
-    def read(
-        self,
-        image: Any,
-        mask: Any,
-        *,
-        label: Any = None,
-        roi: Any = None,
-        series: Any = None,
-        suv: Any = None,
-        spacing: Any = None,
-        case_id: str | None = None,
-    ) -> tuple[Volume, Mask]:
-        """Return image and mask, on one grid."""
-        volume = as_volume(image, spacing, series=series, suv=suv)
-        return volume, check_geometry(volume, as_mask(mask, volume, label, spacing, roi), case_id)
+        return self.crop(*read_pair(row["image"], row["mask"], case_id=case_id, **reading_of(row)))
 
     def crop(self, image: Volume, mask: Mask) -> Prepared:
         """Return the crop with what is worth knowing of it."""

@@ -11,7 +11,9 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from radiokit.deep._case import read_pair
 from radiokit.deep._crops import CropTask, DeepOptions
+from radiokit.deep._encoder import Encoder
 from radiokit.deep._frozen import PRECISIONS, Backbone, FrozenStep
 from radiokit.deep._networks import check_backbone, layer_names
 from radiokit.deep._patches import check_settings
@@ -23,6 +25,7 @@ from radiokit.utils import Extraction, ExtractionFile, Limits, run_cases, run_ca
 from radiokit.utils._transformer import CaseTransformer
 
 POOLINGS = ("global", "masked")
+CELLS = "cells over their voxels"  # how masked pooling weighs; part of what names a result
 NEEDED_FOR = "DeepFeatureExtractor"
 
 
@@ -302,7 +305,7 @@ class DeepFeatureExtractor(CaseTransformer):
         require_torch(NEEDED_FOR)
         self._warn_if_random(stacklevel=3)
         task = self._task()
-        ready = task.crop(*task.read(image, mask, label=label, spacing=spacing))
+        ready = task.crop(*read_pair(image, mask, label=label, spacing=spacing))
         found = step([ready.payload])[0]
         if isinstance(found, Exception):
             raise found
@@ -332,9 +335,13 @@ class DeepFeatureExtractor(CaseTransformer):
             )
         if options.mean is not None and len(options.mean) == 3 and self.dimension == "3D":
             raise ParameterError("mean and sd of DeepOptions have 3 numbers; a 3D crop has one channel.")
-        width = architecture.channels[layers.index(layer)]
+        flat = (
+            self.dimension != "3D"
+        )  # slices are channels, or one slice thrice as networks of colour pictures expect it
+        encoder = Encoder(self.backbone, 3 if flat else 1, "2D" if flat else "3D", options.stride)
+        width = encoder.stage(layer).channels
         return FrozenStep(
-            Backbone(self.backbone, self.dimension, options.stride, layer, as_weights(self.weights), self.random_state),
+            Backbone(encoder, layer, as_weights(self.weights), self.random_state),
             tuple(f"{self._prefix(layer == layers[-1])}_{k}" for k in range(width)),
             self.batch_size,
             self.device,
@@ -373,7 +380,7 @@ class DeepFeatureExtractor(CaseTransformer):
         """Everything that decides a value, in one spelling."""
         weights = step.backbone.weights
         content = f"random {step.backbone.seed}" if weights is None else weights.digest()
-        network = (self.backbone, self.dimension, step.backbone.stride, step.backbone.layer, content)
+        network = (CELLS, step.backbone.encoder, step.backbone.layer, content)
         return repr((self._task(), network, step.place.type, self.precision, require_torch().__version__))
 
     def _warn_if_random(self, stacklevel: int = 4) -> None:

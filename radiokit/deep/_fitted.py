@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiokit.deep._batches import stopping_split
-from radiokit.deep._networks import build_network
+from radiokit.deep._encoder import Encoder
 from radiokit.deep._settings import Network, Training
 from radiokit.deep._state import state_from_bytes, state_to_bytes
-from radiokit.deep._torch import deterministic, require_torch, resolve_device
-from radiokit.exceptions import FileError, InputError, ParameterError
+from radiokit.deep._torch import repeatable, require_torch, resolve_device
+from radiokit.exceptions import ExtractionError, FileError, InputError, OutcomeError, ParameterError
 
 
 @dataclass(frozen=True)
@@ -33,22 +33,26 @@ class Plan:
         """Return the network, randomly initialised from torch's generator."""
         from radiokit.deep._scorer import Scorer, Slices
 
-        flat = self.network.dimension != "3D"
-        stride = self.network.stride if self.network.backbone.startswith("resnet") else 2
-        trunk = build_network(
-            self.network.backbone,
-            channels=self.channels,
-            dimension="2D" if flat else "3D",
-            stride=stride,
-            norm=self.network.norm,
-        )
+        trunk = self.encoder.build()
         return Scorer(
-            Slices(trunk) if flat else trunk,
+            Slices(trunk) if self.slices_alone else trunk,
             self.channels,
             flags=self.flags,
             clinical=self.clinical,
             fusion=self.fusion,
+            depends_on_company=self.encoder.is_dense,
         )
+
+    @property
+    def slices_alone(self) -> bool:
+        """Whether the network sees every slice of a crop alone."""
+        return self.network.dimension != "3D"
+
+    @property
+    def encoder(self) -> Encoder:
+        """The network before the head."""
+        own = self.network
+        return Encoder(own.backbone, self.channels, "2D" if self.slices_alone else "3D", own.stride, own.norm)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +75,9 @@ class FittedNetwork:
         """Return the network with its weights, built once a process and device."""
         torch = require_torch("a trained network")
         if str(device) not in self._built:
-            # Whatever it is initialised with is replaced; the user's generator is left alone.
-            with torch.random.fork_rng(devices=[]):
+            from radiokit.deep._drawing import DrawingFrom
+
+            with DrawingFrom(0), torch.inference_mode(False):  # whatever it is initialised with is replaced
                 network = self.plan.build()
             state = {k: torch.from_numpy(v) for k, v in state_from_bytes(self.weights).items()}
             try:
@@ -83,13 +88,26 @@ class FittedNetwork:
         return self._built[str(device)]
 
     def score(self, inputs: Any, training: Training) -> NDArray[np.float64]:
-        """Score of each case, one at a time: its company changes no bit of it."""
+        """Score of each case; its company changes no bit of it.
+
+        Raises
+        ------
+        ExtractionError
+            If a score is no number.
+        """
         require_torch("predicting with a network")
         from radiokit.deep._train import score
 
         device = resolve_device(training.device)
-        with deterministic(threads=training.threads, strict=False):
-            return score(self.module(device), inputs, device) - self.offset
+        with repeatable(device, threads=training.threads, strict=False):
+            found = score(self.module(device), inputs, device, training.batch_size) - self.offset
+        wrong = np.flatnonzero(~np.isfinite(found))
+        if wrong.size:
+            raise ExtractionError(
+                f"the network gives {wrong.size} of {len(found)} cases no score (NaN or infinite), the first is "
+                f"{inputs.crops.ids[wrong[0]]}: its intensities are far from those of training."
+            )
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """JSON's own types; weights in base64 with their checksum."""
@@ -113,7 +131,7 @@ class FittedNetwork:
 def fit_network(
     plan: Plan,
     inputs: Any,
-    target: Any,
+    loss: Any,
     rows: NDArray[np.intp],
     groups: NDArray[Any],
     about: Any,
@@ -122,35 +140,39 @@ def fit_network(
 ) -> FittedNetwork:
     """Train a network on some rows; part of their patients stop the training."""
     require_torch("training a network")
-    from radiokit.deep._losses import BinaryTarget
-    from radiokit.deep._train import Task, train
+    from radiokit.deep._train import Task, Trainer, with_gradients
 
-    events = target.events
-    taught, stop = rows, rows[:0]
-    if training.patience is not None:
-        binary = isinstance(target, BinaryTarget)
-        first, second = stopping_split(events[rows], groups[rows], training.validation, seed, both=binary)
-        taught, stop = rows[first], rows[second]
-    _require_enough(plan, taught, inputs.present[taught])
-    mean, sd = channel_scale(inputs.images[taught], inputs.present[taught])
     device = resolve_device(training.device)
     if training.precision != "float32" and device.type == "cpu":
         raise ParameterError(
             f"precision={training.precision!r} trains on a GPU only: on processors torch computes gradients of "
             "bfloat16 convolutions wrongly (NaN, or other values in every run). Use 'float32'."
         )
-    task = Task(inputs, target, taught, stop, about, seed)
+    _require_enough(plan, rows, inputs.present[rows])
+    require_usable(loss, rows, "training")
+    taught, stop = rows, rows[:0]
+    if training.patience is not None:
+        taught, stop = stopping_split(loss, rows, groups, training.validation, seed)
+    _require_enough(plan, taught, inputs.present[taught])
+    mean, sd = inputs.crops.scale(taught)
 
     def build() -> Any:
         network = plan.build()
         network.set_scale(mean, sd)
         return network
 
-    with deterministic(threads=training.threads, strict=device.type == "cpu"):
-        state, history = train(build, task, training, device=device, config=f"{plan}|{_deciding(training)}")
+    with repeatable(device, threads=training.threads, strict=device.type == "cpu"), with_gradients():
+        task, config = Task(inputs, loss, taught, stop, about, seed), f"{plan}|{_deciding(training)}"
+        state, history = Trainer(build, task, training, device=device, config=config).run()
     weights = state_to_bytes({k: v.numpy() for k, v in state.items()})
     fitted = FittedNetwork(plan, weights, history=tuple(tuple(row) for row in history))
-    return replace(fitted, offset=target.offset(lambda: fitted.score(inputs.take(taught), training)))
+    return replace(fitted, offset=loss.offset(lambda: fitted.score(inputs.take(taught), training)))
+
+
+def require_usable(loss: Any, rows: NDArray[np.intp], what: str, mend: str = "") -> None:
+    """Raise OutcomeError where a loss cannot be computed of these rows."""
+    if not loss.usable(rows):
+        raise OutcomeError(f"{what} is left with {loss.lack(rows)}.{mend}")
 
 
 def _require_enough(plan: Plan, taught: NDArray[Any], present: NDArray[np.float32]) -> None:
@@ -171,17 +193,3 @@ def _require_enough(plan: Plan, taught: NDArray[Any], present: NDArray[np.float3
 def _deciding(training: Training) -> dict[str, Any]:
     """Return the settings that decide the weights."""
     return {k: v for k, v in vars(training).items() if k not in ("checkpoint", "progress", "groups")}
-
-
-def channel_scale(
-    images: NDArray[np.float32], present: NDArray[np.float32]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation of each channel over the cases that have it; 0 and 1 where there is nothing."""
-    channels = images.shape[1]
-    mean, sd = np.zeros(channels), np.ones(channels)
-    for c in range(channels):
-        values = images[present[:, c] > 0, c].astype(np.float64)
-        if values.size:
-            mean[c] = values.mean()
-            sd[c] = values.std() or 1.0
-    return mean, sd

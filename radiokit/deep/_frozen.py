@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiokit.deep._networks import build_network
-from radiokit.deep._torch import computing_in, deterministic, require_torch, resolve_device
+from radiokit.deep._cells import Stage, share_in_cells
+from radiokit.deep._encoder import Encoder
+from radiokit.deep._torch import computing_in, repeatable, require_torch, resolve_device
 from radiokit.deep._weights import Weights
 from radiokit.exceptions import ExtractionError, ParameterError
 
@@ -29,24 +30,19 @@ class Ready:
 
 @dataclass(frozen=True)
 class Backbone:
-    """Everything that decides the network: by name, so that it can be spelt in a cache."""
+    """An encoder with its weights, and the stage that is pooled."""
 
-    name: str
-    dimension: str
-    stride: int
+    encoder: Encoder
     layer: str
     weights: Weights | None
     seed: int
 
-    @property
-    def channels(self) -> int:
-        """Channels of the input: slices, or one slice thrice as networks of colour pictures expect it."""
-        return 1 if self.dimension == "3D" else 3
-
     def build(self) -> Any:
         """Return the trunk with its weights, on the CPU."""
-        with deterministic(self.seed):
-            trunk = build_network(self.name, channels=self.channels, dimension=self.dimension, stride=self.stride)
+        from radiokit.deep._drawing import DrawingFrom
+
+        with DrawingFrom(self.seed), require_torch().inference_mode(False):
+            trunk = self.encoder.build()
         if self.weights is not None:
             self.weights.load_into(trunk.net)
         return trunk.eval().requires_grad_(False)
@@ -87,7 +83,7 @@ class FrozenStep:
         if self.place.type != "cuda" or self.precision == "float32":
             return None
         torch = require_torch()
-        return torch.channels_last_3d if self.backbone.dimension == "3D" else torch.channels_last
+        return torch.channels_last_3d if self.backbone.encoder.dimension == "3D" else torch.channels_last
 
     def __call__(self, payloads: Sequence[Ready]) -> list[dict[str, float] | Exception]:
         """Return the features of each crop, or its error."""
@@ -96,7 +92,8 @@ class FrozenStep:
         try:
             with self._mode():
                 maps = self.trunk.feature_map(images, self.backbone.layer).float()
-                pooled = _pooled(maps, [ready.region for ready in payloads])
+                stage = self.backbone.encoder.stage(self.backbone.layer)
+                pooled = _pooled(maps, [ready.region for ready in payloads], stage)
         except torch.OutOfMemoryError as error:
             raise ExtractionError(
                 f"{len(payloads)} crops of {payloads[0].image.shape} do not fit into the memory of {self.place}. "
@@ -108,12 +105,12 @@ class FrozenStep:
         """Stack crops to (n, channels, ...) on the device."""
         torch = require_torch()
         images = torch.from_numpy(np.stack(crops)).to(self.place)
-        if self.backbone.dimension == "3D":
+        if self.backbone.encoder.dimension == "3D":
             images = images[:, None]
-        images = images.expand(-1, self.backbone.channels, *images.shape[2:])
+        images = images.expand(-1, self.backbone.encoder.channels, *images.shape[2:])
         if self.mean is not None and self.sd is not None:
             mean, sd = (
-                torch.tensor(v, device=self.place).reshape(1, -1, *[1] * (images.ndim - 2))
+                torch.tensor(v, device=self.place, dtype=images.dtype).reshape(1, -1, *[1] * (images.ndim - 2))
                 for v in (self.mean, self.sd)
             )
             images = (images - mean) / sd
@@ -124,7 +121,7 @@ class FrozenStep:
         torch = require_torch()
         stack = ExitStack()
         stack.enter_context(torch.inference_mode())
-        stack.enter_context(deterministic())
+        stack.enter_context(repeatable(self.place))
         stack.enter_context(computing_in(self.precision, self.place))
         return stack
 
@@ -137,15 +134,16 @@ class FrozenStep:
         )
 
 
-def _pooled(maps: Any, regions: list[NDArray[np.float32] | None]) -> Any:
-    """Mean of each channel over the map, or over the region: weighted with its share in every cell of the map."""
+def _pooled(maps: Any, regions: list[NDArray[np.float32] | None], stage: Stage) -> Any:
+    """Mean of each channel over the map, or over the region: each cell weighs by how much of it is region."""
     torch = require_torch()
     flat = maps.flatten(2)
     if any(region is None for region in regions):
         return flat.mean(dim=2)
-    shares = torch.from_numpy(np.stack([region for region in regions if region is not None])).to(maps.device)
-    # Slices that are channels share one map.
-    shares = shares[:, None] if maps.ndim == 5 else shares.mean(dim=1, keepdim=True)
-    pool = torch.nn.functional.adaptive_avg_pool3d if maps.ndim == 5 else torch.nn.functional.adaptive_avg_pool2d
-    weights = pool(shares, maps.shape[2:]).flatten(2)
-    return (flat * weights).sum(dim=2) / weights.sum(dim=2)
+    cells, weights = maps.shape[2:], []
+    for region in regions:
+        # Slices that are channels share one map.
+        shares = region if len(cells) == 3 else region.mean(axis=0)  # type: ignore[union-attr]
+        weights.append(share_in_cells(stage, shares, cells))  # type: ignore[arg-type]
+    weight = torch.from_numpy(np.stack(weights)).to(maps.device, maps.dtype).flatten(1)[:, None]
+    return (flat * weight).sum(dim=2) / weight.sum(dim=2)

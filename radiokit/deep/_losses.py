@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -71,31 +71,84 @@ def cox_loss(risk: torch.Tensor, time: NDArray[Any], event: NDArray[np.bool_], *
     return (torch.logsumexp(risk[None, :] + weights.log(), dim=1) - risk[deaths]).mean()
 
 
+class Loss(Protocol):
+    """What a network makes small, of the rows it is asked for.
+
+    Who trains, who stops the training, what goes into a step and which part of a cross-fitting can be fitted all ask
+    the loss which rows it can be computed of.
+    """
+
+    @property
+    def events(self) -> NDArray[np.bool_]:
+        """What batches and splits are stratified by, for all rows."""
+
+    def usable(self, rows: NDArray[np.intp]) -> bool:
+        """Whether a network can learn from these rows, or be judged by them."""
+
+    def has_gradient(self, rows: NDArray[np.intp]) -> bool:
+        """Whether one step can be taken with these rows alone."""
+
+    def lack(self, rows: NDArray[np.intp]) -> str:
+        """Say why rows are not usable, and what is required."""
+
+    def __call__(self, score: torch.Tensor, rows: NDArray[np.intp]) -> torch.Tensor:
+        """Return the loss of these rows, given their scores."""
+
+    def offset(self, scores: Callable[[], NDArray[np.float64]]) -> float:
+        """Return what is taken from every score, given how to get those of the training rows."""
+
+    def key(self) -> list[Any]:
+        """Everything that decides the loss, for the name of a checkpoint."""
+
+
 @dataclass(frozen=True, eq=False)
-class BinaryTarget:
-    """A binary outcome with a weight for each class (negative, positive)."""
+class BinaryLoss:
+    """Cross-entropy of a binary outcome with a weight for each class (negative, positive)."""
 
     y: NDArray[np.bool_]
     weights: tuple[float, float] = (1.0, 1.0)
+
+    @classmethod
+    def balanced(cls, y: NDArray[np.bool_], rows: NDArray[np.intp]) -> BinaryLoss:
+        """Give both classes of these rows the same weight."""
+        share = float(y[rows].mean())
+        return cls(y, (0.5 / (1 - share), 0.5 / share))
 
     @property
     def events(self) -> NDArray[np.bool_]:
         """What batches and splits are stratified by."""
         return self.y
 
-    def loss(self, score: torch.Tensor, rows: NDArray[np.intp]) -> torch.Tensor:
+    def usable(self, rows: NDArray[np.intp]) -> bool:
+        """Whether both classes are there."""
+        return bool(self.y[rows].any() and not self.y[rows].all())
+
+    def has_gradient(self, rows: NDArray[np.intp]) -> bool:
+        """Every row has one of its own."""
+        return rows.size > 0
+
+    def lack(self, rows: NDArray[np.intp]) -> str:
+        """Say that a class is absent."""
+        return f"{rows.size} cases of one class; required: cases of both"
+
+    def __call__(self, score: torch.Tensor, rows: NDArray[np.intp]) -> torch.Tensor:
         """Weighted cross-entropy of these rows."""
         y = torch.as_tensor(self.y[rows], dtype=score.dtype, device=score.device)
-        return cross_entropy(score, y, torch.where(y > 0, self.weights[1], self.weights[0]).to(score.dtype))
+        weight = torch.as_tensor(self.weights, dtype=score.dtype, device=score.device)
+        return cross_entropy(score, y, torch.where(y > 0, weight[1], weight[0]))
 
-    def offset(self, risks: Callable[[], NDArray[np.float64]]) -> float:
+    def offset(self, scores: Callable[[], NDArray[np.float64]]) -> float:
         """Log-odds that the class weights add: without it the probabilities belong to another prevalence."""
         return math.log(self.weights[1] / self.weights[0])
 
+    def key(self) -> list[Any]:
+        """Outcome and weights."""
+        return ["binary", self.y, self.weights]
+
 
 @dataclass(frozen=True, eq=False)
-class SurvivalTarget:
-    """A survival outcome; the risk set of an event is made of the rows it is asked for."""
+class CoxLoss:
+    """Partial likelihood of a survival outcome; the risk set of an event is made of the rows it is asked for."""
 
     time: NDArray[np.float64]
     event: NDArray[np.bool_]
@@ -106,13 +159,29 @@ class SurvivalTarget:
         """What batches and splits are stratified by."""
         return self.event
 
-    def loss(self, score: torch.Tensor, rows: NDArray[np.intp]) -> torch.Tensor:
+    def usable(self, rows: NDArray[np.intp]) -> bool:
+        """Whether at some event another case is at risk: else every risk is as likely as any other."""
+        time, event = self.time[rows], self.event[rows]
+        return bool(event.any() and (time >= time[event].min()).sum() > 1)
+
+    def has_gradient(self, rows: NDArray[np.intp]) -> bool:
+        """As `usable`: a row alone says nothing."""
+        return self.usable(rows)
+
+    def lack(self, rows: NDArray[np.intp]) -> str:
+        """Say that there is no event, or nobody to compare it with."""
+        if not self.event[rows].any():
+            return f"{rows.size} cases without an event; required: one at least"
+        return f"{rows.size} cases none of which is at risk at the event of another; required: longer follow-up"
+
+    def __call__(self, score: torch.Tensor, rows: NDArray[np.intp]) -> torch.Tensor:
         """Cox's partial likelihood of these rows."""
         return cox_loss(score, self.time[rows], self.event[rows], ties=self.ties)
 
-    def offset(self, risks: Callable[[], NDArray[np.float64]]) -> float:
+    def offset(self, scores: Callable[[], NDArray[np.float64]]) -> float:
         """Mean of the training risks: without it risks of different folds are on different scales."""
-        return float(risks().mean())
+        return float(scores().mean())
 
-
-Target = BinaryTarget | SurvivalTarget
+    def key(self) -> list[Any]:
+        """Outcome and ties."""
+        return ["cox", self.time, self.event, self.ties]

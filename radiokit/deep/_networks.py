@@ -197,10 +197,12 @@ def build_network(
             feed_forward=False,
             bias_downsample=architecture.bias_downsample,
         )
+    from radiokit.deep._trunk import ShallowStem, Trunk
+
     if norm == "group":
         _with_group_norm(net)
-    from radiokit.deep._trunk import Trunk
-
+    if architecture.family == "resnet" and dims == 3:
+        net.conv1.__class__ = ShallowStem  # the same parameters under the same names
     return Trunk(net, layer_names(backbone), architecture.n_features * widen)
 
 

@@ -332,8 +332,27 @@ def _values(image: Volume, frame: Frame) -> NDArray[np.float32]:
             f"{bad} of {part.array.size} voxels that the crop needs are NaN or infinite; required: numbers. Export the "
             "image again, or fill them."
         )
-    found = to_sitk(part.with_array(part.array.astype(np.float32)))
-    return frame.sample(found, sitk.sitkLinear, np.nan)
+    values = part.with_array(part.array.astype(np.float32))
+    if (start >= 0).all() and (stop <= np.array(image.shape)).all():
+        return frame.sample(to_sitk(values), sitk.sitkLinear, np.nan)
+    # SimpleITK counts half a voxel beyond the first one to the image, and half a voxel beyond the last one not: which
+    # is first depends on how the file stores the image. Here both count.
+    found = frame.sample(to_sitk(_bordered(values)), sitk.sitkLinear, np.nan)
+    return np.where(_within(image, frame), found, np.float32(np.nan))
+
+
+def _bordered(part: Grid) -> Grid:
+    """Return a grid with one more voxel all around that repeats the border."""
+    z, y, x = (float(v) for v in positions(part, np.array([[-1, -1, -1]]))[0])
+    return replace(part, array=np.pad(part.array, 1, mode="edge"), origin=(z, y, x))
+
+
+def _within(image: Volume, frame: Frame) -> NDArray[np.bool_]:
+    """Which voxels of a frame lie inside of an image, its outer voxels to their full width."""
+    first, *steps = indices_at(image, positions(frame, np.vstack([np.zeros(3), np.eye(3)])))
+    along = [np.arange(n)[:, None] * (step - first) for n, step in zip(frame.size, steps, strict=True)]
+    index = first + along[0][:, None, None] + along[1][None, :, None] + along[2][None, None, :]
+    return ((index >= -0.5 - TOLERANCE) & (index <= np.array(image.shape) - 0.5 + TOLERANCE)).all(axis=-1)
 
 
 def _scaled(

@@ -12,6 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from radiokit.deep._bag import OneLesion
+
 HIDDEN = 32
 
 
@@ -51,6 +53,8 @@ class Scorer(nn.Module):
     fusion : {"concat", "film"}
         How it sees them: beside the features in a small perceptron, or as scale and shift of every feature (Perez et
         al. 2018, doi:10.1609/aaai.v32i1.11671).
+    depends_on_company : bool
+        Whether the other cases of a batch change the last bit of a case's features.
     """
 
     mean: torch.Tensor
@@ -64,10 +68,13 @@ class Scorer(nn.Module):
         flags: int = 0,
         clinical: int = 0,
         fusion: str = "concat",
+        depends_on_company: bool = False,
     ) -> None:
         super().__init__()
         self.trunk = trunk
+        self.bag = OneLesion()
         self.flags = flags
+        self.depends_on_company = depends_on_company
         self.film = nn.Linear(clinical, 2 * trunk.n_features) if clinical and fusion == "film" else None
         if self.film is not None:
             nn.init.zeros_(self.film.weight)
@@ -93,8 +100,12 @@ class Scorer(nn.Module):
 
     def forward(self, images: torch.Tensor, present: torch.Tensor, clinical: torch.Tensor) -> torch.Tensor:
         """Score of standardised patches."""
-        features = self.trunk(images * _wide(present))
-        return self.decide(features, present, clinical)
+        return self.decide(self.features(images, present), present, clinical)
+
+    def features(self, images: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+        """Pooled features of standardised patches, one row a patient."""
+        lesions = self.trunk(images * _wide(present))
+        return self.bag(lesions, torch.arange(len(lesions), device=lesions.device))
 
     def decide(self, features: torch.Tensor, present: torch.Tensor, clinical: torch.Tensor) -> torch.Tensor:
         """Score of pooled features."""

@@ -10,10 +10,10 @@ from typing import Any
 
 from radiokit.deep._crop import Crop
 from radiokit.deep._crops import DeepOptions
-from radiokit.deep._extractor import DeepFeatureExtractor
+from radiokit.deep._extractor import CELLS, DeepFeatureExtractor
 from radiokit.deep._settings import Augmentation, Network, Training
 from radiokit.deep._state import state_from_bytes, state_to_bytes
-from radiokit.deep._torch import deterministic, require_torch
+from radiokit.deep._torch import require_torch
 from radiokit.exceptions import FileError, ParameterError
 
 NETWORK = tuple(f.name for f in fields(Network))
@@ -82,6 +82,7 @@ def extractor_to_dict(extractor: DeepFeatureExtractor) -> dict[str, Any]:
     # One crop at a time on the CPU: neither the company of a case nor the device may change a bit.
     return {
         "settings": {**settings, "device": "cpu", "batch_size": 1},
+        "cells": CELLS,
         "weights": text,
         "sha256": hashlib.sha256(content).hexdigest(),
     }
@@ -94,8 +95,12 @@ def extractor_from_dict(raw: Mapping[str, Any]) -> DeepFeatureExtractor:
     if hashlib.sha256(content).hexdigest() != raw["sha256"]:
         raise FileError("the weights of the network were changed (their checksum differs); get the model anew.")
     extractor = extractor_of(raw["settings"])
-    with deterministic(0):
-        net = extractor._step().backbone.build().net
+    if extractor.pooling == "masked" and raw.get("cells") != CELLS:
+        raise FileError(
+            "the model pools features within the region as an earlier radiokit did, half a cell beside the region; this"
+            " version would give other numbers. Fit and freeze it anew."
+        )
+    net = extractor._step().backbone.build().net
     try:
         net.load_state_dict({k: torch.from_numpy(v) for k, v in state_from_bytes(content).items()})
     except RuntimeError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from radiokit.deep._base import DeepModel
 from radiokit.deep._weighing import Baseline, Weights, cox_weights
 from radiokit.exceptions import OutcomeError
+from radiokit.stats import concordance_index
 from radiokit.stats._inputs import FloatArray
-from radiokit.utils import check_survival_target
+from radiokit.utils import check_survival_target, same_rows
 
 
 class DeepSurvival(DeepModel):
@@ -75,16 +77,16 @@ class DeepSurvival(DeepModel):
             raise OutcomeError(f"none of {target.size} cases has an event; required: one at least.")
         return target
 
-    def _target(self, outcome: NDArray[Any], rows: NDArray[np.intp]) -> Any:
-        from radiokit.deep._losses import SurvivalTarget
+    def _loss(self, outcome: NDArray[Any], rows: NDArray[np.intp]) -> Any:
+        from radiokit.deep._losses import CoxLoss
 
-        return SurvivalTarget(outcome["time"], outcome["event"], self.training.ties)
+        return CoxLoss(outcome["time"], outcome["event"], self.training.ties)
 
     def _weigh(self, design: pd.DataFrame, y: NDArray[Any]) -> Weights:
         return cox_weights(design, y["time"], y["event"], self.training.ties)
 
-    def _remember_risk(self, risk: FloatArray, y: NDArray[Any]) -> None:
-        self._baseline = Baseline.learn(risk, y["time"], y["event"])
+    def _remember_risk(self, risks: Callable[[], FloatArray], y: NDArray[Any]) -> None:
+        self._baseline = Baseline.learn(risks(), y["time"], y["event"])
 
     def predict(self, X: Any) -> FloatArray:
         """Return the log relative hazard.
@@ -116,7 +118,26 @@ class DeepSurvival(DeepModel):
         ndarray of shape (n, m)
             Survival probabilities; NaN beyond the last follow-up of the training set.
         """
-        return self._baseline.survival(self._score(X), np.atleast_1d(np.asarray(times, dtype=float)))
+        risk = self._score(X)
+        return self._baseline.survival(risk, np.atleast_1d(np.asarray(times, dtype=float)))
+
+    def score(self, X: Any, y: Any) -> float:
+        """Return Harrell's concordance index of `predict`.
+
+        Parameters
+        ----------
+        X : DataFrame or array
+            Cases, as for `fit`.
+        y : structured array or DataFrame with `event` and `time`
+            The survival outcome.
+
+        Returns
+        -------
+        float
+            0.5 without value, 1 where risks and times are in perfect order.
+        """
+        same_rows(X=X, y=y)
+        return concordance_index(check_survival_target(y), self.predict(X)).estimate
 
     def _own_state(self) -> dict[str, Any]:
         return {"baseline": self._baseline.to_dict()}

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import random
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from threading import Lock, RLock, local
 from typing import Any
-
-import numpy as np
 
 from radiokit.exceptions import ParameterError
 from radiokit.utils import import_optional
@@ -16,8 +14,8 @@ from radiokit.utils import import_optional
 INSTALL = "pip install 'radiokit[deep]'"
 # cuBLAS repeats a result only with a workspace of fixed size, which it reads from here when it starts.
 WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
-SHALLOW = 8  # slices, of a network that begins with 7 x 7 x 7 voxels
 HALF = ("bfloat16", "float16")
+GPU = RLock()
 
 
 def require_torch(needed_for: str = "radiokit.deep") -> Any:
@@ -103,17 +101,19 @@ def resolve_device(device: str = "auto") -> Any:
 
 
 @contextmanager
-def deterministic(seed: int | None = None, *, threads: int | None = None, strict: bool = True) -> Iterator[None]:
+def repeatable(device: Any, *, threads: int | None = None, strict: bool = True) -> Iterator[None]:
     """Let torch repeat itself to the bit inside of the block, and leave its settings as they were.
 
     Parameters
     ----------
-    seed : int, optional
-        Seeds torch, numpy's global generator and `random` for the block; their states come back afterwards.
+    device : torch.device
+        Where the block computes. On a CPU with a fixed number of threads our networks repeat themselves by themselves:
+        nothing that belongs to the whole process is touched, and blocks run side by side. Settings of a GPU belong to
+        the process: there one block waits for the other.
     threads : int, optional
         CPU threads of torch: how a sum is split among threads may change its last bit.
     strict : bool
-        Raise where torch has only an algorithm that does not repeat itself (on a GPU the backward pass of 3D max
+        On a GPU raise where torch has only an algorithm that does not repeat itself (the backward pass of 3D max
         pooling); otherwise it is used, with torch's warning.
 
     Yields
@@ -124,35 +124,70 @@ def deterministic(seed: int | None = None, *, threads: int | None = None, strict
     Examples
     --------
     >>> torch = require_torch()
-    >>> with deterministic(0):
-    ...     first = torch.rand(2)
+    >>> with repeatable(torch.device("cpu"), threads=1):
+    ...     torch.get_num_threads()
+    1
     """
+    with ExitStack() as stack:
+        stack.enter_context(_threads(threads))
+        if device.type != "cpu":
+            stack.enter_context(_on_gpu(strict))
+        yield
+
+
+@contextmanager
+def _on_gpu(strict: bool) -> Iterator[None]:
     torch = require_torch()
-    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    benchmark, count, workspace = torch.backends.cudnn.benchmark, torch.get_num_threads(), os.environ.get(WORKSPACE)
-    states = None if seed is None else (random.getstate(), np.random.get_state())  # noqa: NPY002 - augmenters use it
-    os.environ.setdefault(WORKSPACE, ":4096:8")
-    try:
-        torch.use_deterministic_algorithms(True, warn_only=not strict)
-        torch.backends.cudnn.benchmark = False
-        if threads is not None:
-            torch.set_num_threads(threads)
-        gpus = list(range(torch.cuda.device_count()))
-        with torch.random.fork_rng(devices=gpus, enabled=seed is not None):
-            if seed is not None:
-                torch.manual_seed(seed)
-                random.seed(seed)
-                np.random.seed(seed % 2**32)  # noqa: NPY002
+    with GPU:
+        before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+        benchmark, workspace = torch.backends.cudnn.benchmark, os.environ.get(WORKSPACE)
+        os.environ.setdefault(WORKSPACE, ":4096:8")
+        try:
+            torch.use_deterministic_algorithms(True, warn_only=not strict)
+            torch.backends.cudnn.benchmark = False
             yield
-    finally:
-        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
-        torch.backends.cudnn.benchmark = benchmark
+        finally:
+            torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+            torch.backends.cudnn.benchmark = benchmark
+            if workspace is None:
+                os.environ.pop(WORKSPACE, None)
+
+
+class _Held:
+    """Blocks that hold a number of CPU threads now: how many, which number, and what a new thread would have had."""
+
+    lock = Lock()
+    blocks = 0
+    imposed = 0
+    default = 0
+    depth = local()
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Compute with a number of CPU threads.
+
+    torch keeps it for each thread of the program, and gives a thread that is new the number that was set last: one that
+    is born while another thread is in such a block would keep that block's number for ever.
+    """
+    if count is None:
+        yield
+        return
+    torch = require_torch()
+    with _Held.lock:
+        own, depth = torch.get_num_threads(), getattr(_Held.depth, "value", 0)
+        if _Held.blocks == 0:
+            _Held.default = own
+        elif depth == 0 and own == _Held.imposed:
+            own = _Held.default
+        _Held.blocks, _Held.imposed, _Held.depth.value = _Held.blocks + 1, count, depth + 1
         torch.set_num_threads(count)
-        if states is not None:
-            random.setstate(states[0])
-            np.random.set_state(states[1])  # noqa: NPY002
-        if workspace is None:
-            os.environ.pop(WORKSPACE, None)
+    try:
+        yield
+    finally:
+        with _Held.lock:
+            _Held.blocks, _Held.depth.value = _Held.blocks - 1, depth
+            torch.set_num_threads(own)
 
 
 @contextmanager
@@ -181,48 +216,11 @@ def computing_in(precision: str, device: Any) -> Iterator[None]:
     """
     torch = require_torch()
     with ExitStack() as stack:
-        tf32 = precision == "tf32"
-        flags = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=tf32)
-        stack.enter_context(flags)
+        if device.type != "cpu":  # settings of the process: see `repeatable`
+            stack.enter_context(GPU)
+            tf32 = precision == "tf32"
+            flags = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=tf32)
+            stack.enter_context(flags)
         if precision in HALF:
             stack.enter_context(torch.autocast(device.type, getattr(torch, precision)))
         yield
-
-
-@contextmanager
-def sound_gradients(network: Any, depth: int, device: Any) -> Iterator[None]:
-    """Keep a CPU off oneDNN where its gradients are wrong.
-
-    The gradient of the weights of a 7 x 7 x 7 convolution of step 2 over 5, 6 or 7 slices is noise from beside the
-    array, or ends the process (torch 2.13.0 on an AMD EPYC with AVX-512; any other size is right). torch's own
-    convolution is right for all, and half as fast.
-
-    Parameters
-    ----------
-    network : torch.nn.Module
-        What is trained.
-    depth : int
-        Slices of its input.
-    device : torch.device
-        Where.
-
-    Yields
-    ------
-    None
-        Nothing.
-
-    Examples
-    --------
-    >>> torch = require_torch()
-    >>> with sound_gradients(torch.nn.Conv3d(1, 8, 7, stride=2), 6, torch.device("cpu")):
-    ...     torch.backends.mkldnn.enabled
-    False
-    """
-    torch = require_torch()
-    solid = any(isinstance(part, torch.nn.Conv3d) for part in network.modules())
-    before = torch.backends.mkldnn.enabled
-    try:
-        torch.backends.mkldnn.enabled = before and not (device.type == "cpu" and solid and depth < SHALLOW)
-        yield
-    finally:
-        torch.backends.mkldnn.enabled = before

@@ -9,7 +9,8 @@ import hashlib
 import math
 import pickle
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,36 +20,43 @@ import torch
 from numpy.typing import NDArray
 
 from radiokit.deep._augment import Patches, augment
-from radiokit.deep._batches import Rows, epoch_batches
-from radiokit.deep._losses import Target
+from radiokit.deep._batches import Rows, epoch_steps
+from radiokit.deep._drawing import DrawingFrom
+from radiokit.deep._folder import ready_folder
+from radiokit.deep._losses import Loss
 from radiokit.deep._settings import Training
-from radiokit.deep._torch import computing_in, sound_gradients
+from radiokit.deep._store import CropStore
+from radiokit.deep._torch import computing_in
 from radiokit.exceptions import FileError, InputError
-from radiokit.utils import atomic_write, track
+from radiokit.utils import atomic_write, regular_file, track
 
 State = dict[str, torch.Tensor]
 GRADIENT_NORM = 5.0
-CHECKPOINT_VERSION = 1
+CHECKPOINT_VERSION = 2
 
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """What goes into a network, a row a case: patches, which of their channels are there, clinical numbers."""
+    """What goes into a network, a row a case: crops, and clinical numbers."""
 
-    images: NDArray[np.float32]
-    present: NDArray[np.float32]
+    crops: CropStore
     clinical: NDArray[np.float32]
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.crops)
+
+    @property
+    def present(self) -> NDArray[np.float32]:
+        """Which channels are there, (n, channels)."""
+        return self.crops.present
 
     def take(self, rows: Any) -> Inputs:
         """Return some rows."""
-        return Inputs(self.images[rows], self.present[rows], self.clinical[rows])
+        return Inputs(self.crops.take(rows), self.clinical[rows])
 
     def tensors(self, rows: Any, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Rows as tensors on a device."""
-        parts = (self.images[rows], self.present[rows], self.clinical[rows])
+        parts = (self.crops.batch(rows), self.present[rows], self.clinical[rows])
         images, present, clinical = (torch.from_numpy(np.ascontiguousarray(p)).to(device) for p in parts)
         return images, present, clinical
 
@@ -66,10 +74,10 @@ class Progress:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """One network to train: data, outcome, who trains and who stops it, and the seed."""
+    """One network to train: data, loss, who trains and who stops it, and the seed."""
 
     inputs: Inputs
-    target: Target
+    loss: Loss
     train: Rows
     stop: Rows
     about: Patches
@@ -78,144 +86,202 @@ class Task:
     def key(self, config: str) -> str:
         """Name of the checkpoint: everything that decides the weights."""
         digest = hashlib.sha256(f"{CHECKPOINT_VERSION}|{config}|{self.seed}|{self.about}|{torch.__version__}".encode())
-        parts = [self.inputs.images, self.inputs.present, self.inputs.clinical, self.train, self.stop]
-        for value in [*parts, *vars(self.target).values()]:
+        digest.update(self.inputs.crops.digest())
+        for value in [self.inputs.present, self.inputs.clinical, self.train, self.stop, *self.loss.key()]:
             digest.update(
                 np.ascontiguousarray(value).tobytes() if isinstance(value, np.ndarray) else repr(value).encode()
             )
         return digest.hexdigest()[:32]
 
 
-def train(
-    build: Callable[[], torch.nn.Module], task: Task, settings: Training, *, device: torch.device, config: str
-) -> tuple[State, list[list[float]]]:
-    """Train a network and return its best weights, on the CPU, with the history.
+@contextmanager
+def with_gradients() -> Iterator[None]:
+    """Train wherever the caller stands: inside of `no_grad` and `inference_mode` too."""
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        yield
 
-    Rows of the history are epoch, learning rate, loss in training and in the patients that stop it (NaN without).
-    Every random number depends on the seed, the epoch and the sample alone, so that a checkpoint needs no generator.
+
+class Trainer:
+    """Trains one network; every random number depends on the seed, the epoch and the sample alone.
+
+    Parameters
+    ----------
+    build : callable
+        Returns the network, with random weights from the generator that is set when it is called.
+    task : Task
+        Data, loss, seed.
+    settings : Training
+        How.
+    device : torch.device
+        Where.
+    config : str
+        What else decides the weights, for the name of the checkpoint.
     """
-    with torch.random.fork_rng(devices=_cuda(device)):
-        torch.manual_seed(task.seed)
-        network = build().to(device)
-        optimizer = torch.optim.AdamW(
-            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+
+    def __init__(
+        self,
+        build: Callable[[], torch.nn.Module],
+        task: Task,
+        settings: Training,
+        *,
+        device: torch.device,
+        config: str,
+    ) -> None:
+        self.task, self.settings, self.device = task, settings, device
+        with DrawingFrom(task.seed):
+            network = build()
+        self.network: Any = network.to(device)
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
-        path = None if settings.checkpoint is None else Path(settings.checkpoint) / f"{task.key(config)}.pt"
-        progress = _resumed(path, network, optimizer)
+        self.path = None if settings.checkpoint is None else Path(settings.checkpoint) / f"{task.key(config)}.pt"
+        self.progress = self._resumed()
+
+    def run(self) -> tuple[State, list[list[float]]]:
+        """Train, and return the best weights, on the CPU, with the history.
+
+        Rows of the history are epoch, learning rate, loss in training and in the patients that stop it (NaN without).
+        """
+        progress, task, settings = self.progress, self.task, self.settings
         left = range(progress.epoch, settings.epochs)
         for epoch in track(left, total=len(left), description="Training", disable=not settings.progress):
-            if _done(progress, task, settings):
+            if self._done():
                 break
             rate = settings.learning_rate * (1 + math.cos(math.pi * epoch / settings.epochs)) / 2
-            for group in optimizer.param_groups:
+            for group in self.optimizer.param_groups:
                 group["lr"] = rate
-            with sound_gradients(network, task.inputs.images.shape[2], device):
-                loss = _epoch(network, optimizer, task, settings, epoch, device)
-            stop = _loss(network, task, task.stop, settings.batch_size, device) if task.stop.size else math.nan
+            loss = self._epoch(epoch)
+            stop = self._stopping_loss() if task.stop.size else math.nan
             progress.history.append([epoch + 1, rate, loss, stop])
             progress.epoch = epoch + 1
             if not task.stop.size or stop < progress.best_loss:
                 progress.best_loss, progress.best_epoch = stop, epoch + 1
-                progress.best = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
-            _keep(path, network, optimizer, progress)
-    return progress.best, progress.history
-
-
-def _cuda(device: torch.device) -> list[int]:
-    return [] if device.type != "cuda" else [device.index or 0]
-
-
-def _done(progress: Progress, task: Task, settings: Training) -> bool:
-    patient = settings.patience is not None and task.stop.size > 0
-    return patient and progress.epoch - progress.best_epoch >= (settings.patience or 0)
-
-
-def _epoch(
-    network: torch.nn.Module,
-    optimizer: torch.optim.Optimizer,
-    task: Task,
-    settings: Training,
-    epoch: int,
-    device: torch.device,
-) -> float:
-    network.train()
-    torch.manual_seed(int(np.random.SeedSequence([task.seed, epoch]).generate_state(1)[0]))
-    total, seen = 0.0, 0
-    for batch in epoch_batches(task.target.events[task.train], settings.batch_size, (task.seed, epoch)):
-        rows = task.train[batch]
-        images, present, clinical = task.inputs.tensors(rows, device)
-        images = network.standardise(images, present)  # type: ignore[operator]
-        if settings.augmentation is not None:
-            seeds: list[tuple[int, ...]] = [(task.seed, epoch, int(row)) for row in rows]
-            images = augment(images, seeds, settings.augmentation, task.about)  # absent channels: see forward
-        with computing_in(settings.precision, device):
-            scores = network(images, present, clinical)
-        loss = task.target.loss(scores.float(), rows)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        steepness = torch.nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_NORM)
-        if not torch.isfinite(loss + steepness):
+                if task.stop.size or progress.epoch == settings.epochs or self.path is not None:
+                    progress.best = {k: v.detach().cpu().clone() for k, v in self.network.state_dict().items()}
+            self._keep()
+        if not progress.best:
             raise InputError(
-                f"the loss is {loss.item()} and the norm of its gradient {steepness.item()} in epoch {epoch + 1}: "
-                f"training diverged. Lower learning_rate (now {settings.learning_rate:g}), or look for extreme "
-                "intensities."
+                f"the loss of the {task.stop.size} cases that stop the training was never a number in "
+                f"{progress.epoch} epochs: training diverged. Lower learning_rate (now {settings.learning_rate:g}), or "
+                "look for extreme intensities."
             )
-        optimizer.step()
-        total, seen = total + loss.item() * rows.size, seen + rows.size
-    return total / seen
+        return progress.best, progress.history
+
+    def _done(self) -> bool:
+        patience = self.settings.patience
+        waited = self.progress.epoch - self.progress.best_epoch
+        return patience is not None and self.task.stop.size > 0 and waited >= patience
+
+    def _epoch(self, epoch: int) -> float:
+        self.network.train()
+        total, seen = 0.0, 0
+        for step in epoch_steps(self.task.loss, self.task.train, self.settings.batch_size, (self.task.seed, epoch)):
+            loss = self._gradient(step, epoch)
+            steepness = torch.nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
+            if not math.isfinite(loss + steepness.item()):
+                raise InputError(
+                    f"the loss is {loss} and the norm of its gradient {steepness.item()} in epoch {epoch + 1}: "
+                    f"training diverged. Lower learning_rate (now {self.settings.learning_rate:g}), or look for "
+                    "extreme intensities."
+                )
+            self.optimizer.step()
+            n = sum(batch.size for batch in step)
+            total, seen = total + loss * n, seen + n
+        return total / seen
+
+    def _gradient(self, step: list[Rows], epoch: int) -> float:
+        """Leave the gradient of the loss of a step in the parameters, and return the loss.
+
+        A loss that compares cases of several batches is not the sum of theirs. Its slope in the scores is computed of
+        all scores together, and then carried back batch by batch, so that one batch at a time is in memory.
+        """
+        self.optimizer.zero_grad(set_to_none=True)
+        if len(step) == 1:
+            loss = self.task.loss(self._scores(step[0], epoch), step[0])
+            loss.backward()
+            return loss.item()
+        buffers = {name: value.clone() for name, value in self.network.named_buffers()}
+        with torch.no_grad():
+            parts = [self._scores(batch, epoch) for batch in step]
+            for name, value in self.network.named_buffers():  # each batch counts once in the running statistics
+                value.copy_(buffers[name])
+        scores = torch.cat(parts).requires_grad_()
+        loss = self.task.loss(scores, np.concatenate(step))
+        (slope,) = torch.autograd.grad(loss, scores)
+        for batch, part in zip(step, slope.split([batch.size for batch in step]), strict=True):
+            self._scores(batch, epoch).backward(part)
+        return loss.item()
+
+    def _scores(self, rows: Rows, epoch: int) -> torch.Tensor:
+        images, present, clinical = self.task.inputs.tensors(rows, self.device)
+        images = self.network.standardise(images, present)
+        if self.settings.augmentation is not None:
+            seeds: list[tuple[int, ...]] = [(self.task.seed, epoch, int(row)) for row in rows]
+            images = augment(images, seeds, self.settings.augmentation, self.task.about)  # absent ones: see forward
+        with computing_in(self.settings.precision, self.device):
+            return self.network(images, present, clinical).float()
+
+    def _stopping_loss(self) -> float:
+        rows = self.task.stop
+        found = score(self.network, self.task.inputs.take(rows), self.device, self.settings.batch_size)
+        return float(self.task.loss(torch.from_numpy(found), rows))
+
+    def _resumed(self) -> Progress:
+        path = self.path
+        if path is None or not path.exists():
+            return Progress()
+        try:
+            saved = torch.load(regular_file(path), map_location="cpu", weights_only=True)
+            self.network.load_state_dict(saved["network"])
+            self.optimizer.load_state_dict(saved["optimizer"])
+            return Progress(**saved["progress"])
+        except (
+            RuntimeError,
+            KeyError,
+            TypeError,
+            ValueError,
+            EOFError,
+            pickle.UnpicklingError,
+            zipfile.BadZipFile,
+        ) as error:
+            raise FileError(
+                f"the checkpoint {path} is damaged ({type(error).__name__}); delete it, and training starts anew."
+            ) from error
+
+    def _keep(self) -> None:
+        """Write a checkpoint, whole or not at all."""
+        if self.path is None:
+            return
+        content = {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "progress": vars(self.progress),
+        }
+        ready_folder(self.path.parent, "checkpoint")
+        with atomic_write(self.path) as draft:
+            torch.save(content, draft)
 
 
-def _loss(network: torch.nn.Module, task: Task, rows: Rows, batch_size: int, device: torch.device) -> float:
-    scores = score(network, task.inputs.take(rows), device, batch_size)
-    return float(task.target.loss(torch.from_numpy(scores), rows))
+def score(network: Any, inputs: Inputs, device: torch.device, batch_size: int) -> NDArray[np.float64]:
+    """Score of each case, in batches; the head sees one case at a time.
 
-
-def score(network: torch.nn.Module, inputs: Inputs, device: torch.device, batch_size: int = 1) -> NDArray[np.float64]:
-    """Score of each case. One case at a time by default: then its score cannot depend on its company."""
+    On a processor a batch changes the last bit of the product that a head is, and of convolutions only where one case
+    goes alone: it gets a copy of itself for company. Dense networks take one case at a time. So a case has the same
+    score in any company.
+    """
     network.eval()
+    alone = device.type == "cpu" and network.depends_on_company
+    size = 1 if alone else batch_size
     found = []
     with torch.inference_mode(), computing_in("float32", device):
-        for start in range(0, len(inputs), batch_size):
-            images, present, clinical = inputs.tensors(slice(start, start + batch_size), device)
-            images = network.standardise(images, present)  # type: ignore[operator]
-            found.append(network(images, present, clinical).double().cpu().numpy())
-    return np.concatenate(found)
-
-
-def _resumed(path: Path | None, network: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
-    if path is None or not path.is_file():
-        return Progress()
-    try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-        network.load_state_dict(saved["network"])
-        optimizer.load_state_dict(saved["optimizer"])
-        return Progress(**saved["progress"])
-    except (
-        RuntimeError,
-        KeyError,
-        TypeError,
-        ValueError,
-        EOFError,
-        pickle.UnpicklingError,
-        zipfile.BadZipFile,
-    ) as error:
-        raise FileError(
-            f"the checkpoint {path} is damaged ({type(error).__name__}); delete it, and training starts anew."
-        ) from error
-
-
-def _keep(path: Path | None, network: torch.nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
-    """Write a checkpoint, whole or not at all."""
-    if path is None:
-        return
-    content = {
-        "network": network.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "progress": vars(progress),
-    }
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"the checkpoint folder {path.parent} cannot be written ({error.strerror}).") from error
-    with atomic_write(path) as draft:
-        torch.save(content, draft)
+        for start in range(0, len(inputs), size):
+            images, present, clinical = inputs.tensors(slice(start, start + size), device)
+            images = network.standardise(images, present)
+            lone = len(images) == 1 and not alone
+            features = network.features(*(v.repeat(2, *[1] * (v.ndim - 1)) if lone else v for v in (images, present)))
+            found += [
+                network.decide(features[i : i + 1], present[i : i + 1], clinical[i : i + 1]) for i in range(len(images))
+            ]
+    return torch.cat(found).double().cpu().numpy()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,6 +19,12 @@ from radiokit.stats._logistic_fit import fit_firth, fit_logistic
 # With fewer cases of the rarer class for each weight, Firth's likelihood.
 EVENTS_PER_WEIGHT = 10
 DEEP = "deep"
+
+
+def free_name(taken: Iterable[Any]) -> str:
+    """Return the name of the deep score beside clinical columns: "deep", or where one has that name "deep score"."""
+    names = set(map(str, taken))
+    return next(name for name in (DEEP, *(f"{DEEP} score{'*' * k}" for k in range(99))) if name not in names)
 
 
 @dataclass(frozen=True)

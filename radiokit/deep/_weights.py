@@ -14,7 +14,7 @@ from typing import Any
 
 from radiokit.deep._torch import INSTALL, require_torch
 from radiokit.exceptions import FileError, ParameterError
-from radiokit.utils import drop_warnings, import_optional
+from radiokit.utils import drop_warnings, import_optional, regular_file
 
 HUB = re.compile(r"hf:(?P<repo>[^@#\s/]+/[^@#\s/]+)@(?P<commit>[0-9a-f]{40})#(?P<file>\S+)")
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -103,8 +103,9 @@ class Weights:
         if hasattr(self.source, "state_dict"):
             return None
         path = _fetched(self.source) if self.on_hub else Path(self.source).expanduser()
-        if not path.is_file():
+        if not path.exists():
             raise FileError(f"The weights {path} do not exist. Give the path of a file.")
+        regular_file(path)
         if self.sha256 is not None and (found := _sha256(path)) != self.sha256:
             raise FileError(
                 f"The weights {path} have SHA-256 {found}; required: {self.sha256}. The file is damaged, or not the "
@@ -133,7 +134,9 @@ class Weights:
         path = self.file()
         name = type(self.source).__name__ if path is None else str(path)
         found = self.source.state_dict() if path is None else _read(path)
-        fitted = _fitting(self._tensors(found, name), net.state_dict(), name)
+        wanted = net.state_dict()
+        fitted = _fitting(self._tensors(found, name), wanted, name)
+        _require_sound({key: fitted[key] for key in wanted}, wanted, name)
         net.load_state_dict(fitted, strict=True)
 
     def _tensors(self, found: Any, name: str) -> dict[str, Any]:
@@ -203,10 +206,38 @@ def _fitting(found: dict[str, Any], wanted: Mapping[str, Any], name: str) -> dic
             f"The weights {name} do not fit the backbone; {'; '.join(problems)}. Use the backbone, dimension and "
             "channels they were trained with, and prefix= or inside= of Weights where keys have other names."
         )
-    bad = [key for key in wanted if key in found and not found[key].isfinite().all()]
+    return {key: found.get(key, value) for key, value in wanted.items()}
+
+
+def _require_sound(found: Mapping[str, Any], wanted: Mapping[str, Any], name: str) -> None:
+    """Raise FileError for tensors that hold no plain numbers of the kind that the network has, or impossible ones."""
+    torch = require_torch()
+    odd = [
+        f"{key} ({'quantised' if value.is_quantized else 'no values' if value.is_meta else value.layout})"
+        for key, value in found.items()
+        if value.is_quantized or value.is_meta or value.layout is not torch.strided
+    ]
+    if odd:
+        raise FileError(
+            f"The weights {name} are not stored as plain numbers: {_some(odd)}. Save them dense, on the CPU and in "
+            "float32."
+        )
+    other = [
+        f"{key}: {str(value.dtype).removeprefix('torch.')}"
+        for key, value in found.items()
+        if value.dtype.is_floating_point != wanted[key].dtype.is_floating_point or value.dtype.is_complex
+    ]
+    if other:
+        raise FileError(
+            f"The weights {name} hold numbers of another kind than the network: {_some(other)}; required: floating "
+            "point. They belong to another network, or were stored for another program."
+        )
+    bad = [key for key, value in found.items() if not value.isfinite().all()]
     if bad:
         raise FileError(f"The weights {name} hold NaN or infinite values: {_some(bad)}. The file is damaged.")
-    return {key: found.get(key, value) for key, value in wanted.items()}
+    negative = [key for key, value in found.items() if key.endswith("running_var") and (value < 0).any()]
+    if negative:
+        raise FileError(f"The weights {name} hold negative variances: {_some(negative)}. The file is damaged.")
 
 
 def _some(found: Any) -> str:

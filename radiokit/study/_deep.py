@@ -101,7 +101,8 @@ def read_crops(
     name: str, arguments: Mapping[str, Any], cases: pd.DataFrame, *, progress: bool
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read every crop once, and return the columns that the network reads, and the cases whose images cannot be."""
-    from radiokit.deep._reader import Reader, columns_read, say_larger
+    from radiokit.deep._case import columns_read
+    from radiokit.deep._reader import Reader, say_larger
     from radiokit.deep._settings import Network
 
     backbone = arguments["backbone"]
@@ -113,7 +114,7 @@ def read_crops(
     larger: list[str] = []
     for case_id in track(cases.index, total=len(cases), description=f"Crops of {name}", disable=not progress):
         try:
-            reader.read(cases.loc[[case_id]], larger=larger)
+            reader.store(cases.loc[[case_id]], larger=larger)
         except RadiokitError as error:
             failed.append({"case_id": case_id, "error": type(error).__name__, "message": str(error)})
     if larger:

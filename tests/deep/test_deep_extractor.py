@@ -110,7 +110,12 @@ def test_masked_pooling_by_hand(make, weights: Weights) -> None:
     from radiokit.deep._patches import cut_shares, patch_frames
 
     share = cut_shares(mask, patch_frames(mask, size=SIZE, spacing=(1, 1, 1)))
-    weight = share.reshape(4, 4, 4, 4, 4, 4).mean(axis=(1, 3, 5))
+    # Cells lie over voxels 0, 4, 8, 12: voxels 2, 6, 10 lie across the middle between two of them.
+    own = np.zeros((4, 16))
+    for cell, (first, last) in enumerate(((-9, 2), (2, 6), (6, 10), (10, 99))):
+        own[cell] = [0.5 if v in (first, last) else float(first < v < last) for v in range(16)]
+    own /= own.sum(axis=1, keepdims=True)
+    weight = np.einsum("az,by,cx,zyx->abc", own, own, own, share)
     np.testing.assert_allclose(row, (maps * weight).sum(axis=(1, 2, 3)) / weight.sum(), rtol=1e-4, atol=1e-6)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radiokit.deep._batches import epoch_batches, stopping_split
+from radiokit.deep._batches import epoch_steps, stopping_split
 from radiokit.exceptions import DataWarning, OutcomeError
 
 torch = pytest.importorskip("torch", reason="the extra deep is not installed")
@@ -67,34 +67,109 @@ def test_cox_loss_holds_for_any_order_shift_and_size() -> None:
 
 
 def test_cross_entropy_is_the_weighted_likelihood() -> None:
-    from radiokit.deep._losses import BinaryTarget
+    from radiokit.deep._losses import BinaryLoss
 
     score, y = np.array([-1.0, 2.0, 0.5, 50.0]), np.array([False, True, False, True])
     p = 1 / (1 + np.exp(-score))
     own = np.where(y, -3 * np.log(p), -np.log1p(-np.where(y, 0, p)))
-    loss = BinaryTarget(y, (1.0, 3.0)).loss(torch.as_tensor(score), np.arange(4))
+    loss = BinaryLoss(y, (1.0, 3.0))(torch.as_tensor(score), np.arange(4))
     assert loss.item() == pytest.approx(own.sum() / 8, rel=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("n", "events", "size"), [(9, 4, 4), (17, 3, 8), (33, 16, 8), (5, 1, 2), (3, 1, 8), (64, 2, 4)]
-)
-def test_batches_are_whole_and_hold_events(n: int, events: int, size: int) -> None:
+def binary(event: np.ndarray):
+    from radiokit.deep._losses import BinaryLoss
+
+    return BinaryLoss(event)
+
+
+def survival(event: np.ndarray, time: np.ndarray):
+    from radiokit.deep._losses import CoxLoss
+
+    return CoxLoss(time.astype(float), event)
+
+
+SIZES = [(9, 4, 4), (17, 3, 8), (33, 16, 8), (5, 1, 2), (3, 1, 8), (64, 2, 4), (7, 3, 2), (2, 1, 2), (99, 1, 8)]
+
+
+@pytest.mark.parametrize(("n", "events", "size"), SIZES)
+@pytest.mark.parametrize("kind", ["binary", "survival"])
+def test_no_batch_is_larger_than_asked_for_nor_a_single_case(kind: str, n: int, events: int, size: int) -> None:
     event = np.arange(n) < events
-    batches = epoch_batches(event, size, (0, 1))
-    assert sorted(np.concatenate(batches)) == list(range(n))
-    assert all(event[b].any() and b.size >= min(size, n) for b in batches)
-    assert [b.tolist() for b in batches] == [b.tolist() for b in epoch_batches(event, size, (0, 1))]
-    assert n < 5 or [b.tolist() for b in batches] != [b.tolist() for b in epoch_batches(event, size, (0, 2))]
+    loss = binary(event) if kind == "binary" else survival(event, np.arange(n))
+    rows = np.arange(n)
+    steps = epoch_steps(loss, rows, size, (0, 1))
+    batches = [batch for step in steps for batch in step]
+    seen = np.sort(np.concatenate(batches))
+    assert len(np.unique(seen)) == len(seen) and set(seen) <= set(rows)
+    assert all(2 <= batch.size <= size for batch in batches)
+    assert len(seen) == n or size == 2, "only pairs leave one of an odd number for another epoch"
+    for step in steps:
+        assert loss.has_gradient(np.concatenate(step)), "a step from which nothing is learnt"
+    if kind == "binary":
+        assert all(len(step) == 1 for step in steps), "no loss of single cases needs several batches"
+    again = epoch_steps(loss, rows, size, (0, 1))
+    assert [[b.tolist() for b in s] for s in steps] == [[b.tolist() for b in s] for s in again]
+
+
+def test_steps_without_a_risk_set_join_others() -> None:
+    """Events last: the last one of a step alone is compared with nobody."""
+    time = np.arange(40.0)
+    loss = survival(time >= 35, time)
+    for seed in range(30):
+        assert all(loss.usable(np.concatenate(step)) for step in epoch_steps(loss, np.arange(40), 4, (seed, 0)))
+
+
+def test_which_rows_say_something() -> None:
+    late = survival(np.array([0, 0, 0, 1], bool), np.array([1, 2, 3, 9]))
+    assert not late.usable(np.arange(4)), "nobody else is at risk at the only event"
+    assert survival(np.array([1, 0, 0, 0], bool), np.array([1, 2, 3, 9])).usable(np.arange(4))
+    assert survival(np.array([1, 1], bool), np.array([2, 2])).usable(np.arange(2)), "tied deaths are at risk together"
+    assert not binary(np.ones(3, bool)).usable(np.arange(3)) and binary(np.ones(3, bool)).has_gradient(np.arange(1))
 
 
 def test_who_stops_the_training_is_whole_patients_of_both_outcomes() -> None:
     patients = np.repeat(np.arange(40), 2)
     event = np.repeat(np.arange(40) % 4 == 0, 2)
-    train, stop = stopping_split(event, patients, 0.2, seed=0, both=True)
+    rows = np.arange(80)
+    train, stop = stopping_split(binary(event), rows, patients, 0.2, seed=0)
     assert not set(patients[train]) & set(patients[stop])
     assert len(train) + len(stop) == 80 and len(stop) == 16 and event[stop].sum() == 4
-    assert stop.tolist() != stopping_split(event, patients, 0.2, seed=1, both=True)[1].tolist()
+    assert stop.tolist() != stopping_split(binary(event), rows, patients, 0.2, seed=1)[1].tolist()
     with pytest.warns(DataWarning, match="none can be spared"):
-        train, stop = stopping_split(np.arange(9) == 0, np.arange(9), 0.2, seed=0, both=True)
+        train, stop = stopping_split(binary(np.arange(9) == 0), np.arange(9), np.arange(9), 0.2, seed=0)
     assert len(train) == 9 and not len(stop)
+
+
+@pytest.mark.parametrize("events", [4, 5, 8])
+def test_who_stops_the_training_has_a_risk_set(events: int) -> None:
+    for seed in range(60):
+        event = np.zeros(30, dtype=bool)
+        event[np.random.default_rng(seed).permutation(30)[:events]] = True
+        loss = survival(event, np.where(event, 100 + np.arange(30), np.arange(30)))
+        train, stop = stopping_split(loss, np.arange(30), np.arange(30), 0.2, seed=seed)
+        assert loss.usable(train) and loss.usable(stop)
+
+
+def test_several_batches_have_the_gradient_of_one() -> None:
+    """Group normalisation looks at no other case: then one step of 9 in batches of 3 is the step of 9."""
+    from radiokit.deep._augment import Patches
+    from radiokit.deep._fitted import Plan
+    from radiokit.deep._settings import Network, Training
+    from radiokit.deep._store import CropStore
+    from radiokit.deep._train import Inputs, Task, Trainer
+
+    rng = np.random.default_rng(0)
+    inputs = Inputs(CropStore(rng.normal(size=(9, 1, 1, 8, 8)).astype(np.float32), list("abcdefghi")), np.zeros((9, 0)))
+    loss = survival(np.arange(9) % 3 == 0, rng.permutation(9))
+    plan = Plan(Network("resnet_small", "2D", 1, "group"), 1)
+    task = Task(inputs, loss, np.arange(9), np.arange(0), Patches((1.0, 1.0, 1.0), (True,)), 0)
+    found = []
+    for step in ([np.arange(9)], np.array_split(np.arange(9), 3)):
+        how = Training(epochs=1, augmentation=None)
+        trainer = Trainer(plan.build, task, how, device=torch.device("cpu"), config="")
+        trainer.network.train()
+        value = trainer._gradient(step, 0)
+        found.append((value, [p.grad.numpy().copy() for p in trainer.network.parameters()]))
+    assert found[0][0] == pytest.approx(found[1][0], rel=1e-6)
+    for whole, parts in zip(found[0][1], found[1][1], strict=True):
+        np.testing.assert_allclose(parts, whole, atol=1e-5 * np.abs(whole).max() + 1e-8)

@@ -337,9 +337,9 @@ def test_patients_are_kept_whole_when_training_is_stopped() -> None:
 
     original = _fitted.stopping_split
 
-    def spy(events, groups, *args, **kwargs):
+    def spy(loss, rows, groups, *args, **kwargs):
         seen["groups"] = groups
-        return original(events, groups, *args, **kwargs)
+        return original(loss, rows, groups, *args, **kwargs)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_fitted, "stopping_split", spy)

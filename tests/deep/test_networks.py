@@ -10,8 +10,9 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("monai")
 
 from radiokit.deep import build_network  # noqa: E402
+from radiokit.deep._drawing import DrawingFrom  # noqa: E402
 from radiokit.deep._networks import BACKBONES, check_backbone, layer_names  # noqa: E402
-from radiokit.deep._torch import deterministic, resolve_device  # noqa: E402
+from radiokit.deep._torch import resolve_device  # noqa: E402
 from radiokit.exceptions import ParameterError  # noqa: E402
 
 SMALL = ("resnet_small", "resnet10", "densenet121")
@@ -83,7 +84,7 @@ def test_a_seed_repeats_weights_and_leaves_the_generator_alone() -> None:
     before = torch.get_rng_state()
     networks = []
     for _ in range(2):
-        with deterministic(3):
+        with DrawingFrom(3):
             networks.append(build_network("resnet_small"))
     assert torch.equal(before, torch.get_rng_state())
     for a, b in zip(networks[0].parameters(), networks[1].parameters(), strict=True):

@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 from radiokit.deep import Crop
-from radiokit.deep._reader import MEMORY, Reader, columns_read
+from radiokit.deep._case import columns_read
+from radiokit.deep._crop_cache import MEMORY
+from radiokit.deep._reader import Reader
 from radiokit.exceptions import CaseTableError, InputError, ParameterError
 from radiokit.io import Mask, Volume, write_volume
 
@@ -90,11 +92,11 @@ def on_disk(tmp_path: Path) -> pd.DataFrame:
 
 @pytest.mark.parametrize("folder", [True, False])
 def test_files_are_read_once(on_disk: pd.DataFrame, tmp_path: Path, folder: bool, monkeypatch) -> None:
-    from radiokit.deep import _reader
+    from radiokit.deep import _case
 
     calls = []
-    original = _reader.as_volume
-    monkeypatch.setattr(_reader, "as_volume", lambda *a, **k: calls.append(a) or original(*a, **k))
+    original = _case.as_volume
+    monkeypatch.setattr(_case, "as_volume", lambda *a, **k: calls.append(a) or original(*a, **k))
     MEMORY.kept.clear()
     crop = Crop(size=(4, 8, 8), spacing=(3.0, 2.0, 2.0), cache=tmp_path / "crops" if folder else None)
     reader = Reader.learn(on_disk, crop, "3D", None)
@@ -106,7 +108,7 @@ def test_files_are_read_once(on_disk: pd.DataFrame, tmp_path: Path, folder: bool
     changed, _ = reader.read(on_disk)
     assert len(calls) == 3 and (changed[0] != first[0]).any() and (changed[1] == first[1]).all()
     if folder:
-        for entry in (tmp_path / "crops").glob("*.npy"):
+        for entry in (tmp_path / "crops").glob("*.crop"):
             entry.write_bytes(b"no crop")
         assert (reader.read(on_disk)[0] == changed).all() and len(calls) == 5
 
@@ -125,12 +127,12 @@ def test_an_error_names_the_case(on_disk: pd.DataFrame) -> None:
 
 
 def test_memory_keeps_to_its_limit() -> None:
-    from radiokit.deep._reader import Memory
+    from radiokit.deep._crop_cache import Memory
 
     memory = Memory(most=3 * 4 * 100)
     for k in range(4):
         memory.put(str(k), np.zeros(100, dtype=np.float32))
-        memory.get("1")
+        memory.get("1", (100,))
     memory.put("4", np.zeros(100, dtype=np.float32))
     assert sorted(memory.kept) == ["1", "3", "4"], "the one that was used last stays"
 
