@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
@@ -275,7 +277,7 @@ def fit_ridge(X: FloatArray, y: NDArray[np.bool_], penalty: float, weight: Float
     """
     from radiokit.stats._elastic_net import elastic_net_path
 
-    if not penalty > 0:
+    if not isinstance(penalty, Real) or not 0 < penalty < math.inf:
         raise InputError(f"penalty is {penalty!r}; required: a number above 0, or None for maximum likelihood.")
     cases = _Cases.of(y, weight)
     path = elastic_net_path(X, y, l1_ratio=0.0, lambdas=[penalty], sample_weight=weight)

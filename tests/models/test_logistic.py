@@ -152,6 +152,7 @@ def test_ridge_shrinks_and_has_no_p_values(data: pd.DataFrame) -> None:
         ({"confidence_level": 2}, InputError, "confidence_level"),
         ({"firth": True, "penalty": 1.0}, ParameterError, "exclude"),
         ({"penalty": -1.0}, InputError, "penalty"),
+        ({"penalty": "l2"}, InputError, "penalty is .l2.; required: a number"),
     ],
 )
 def test_bad_parameters(data: pd.DataFrame, parameters: dict[str, Any], error: type, message: str) -> None:
