@@ -8,6 +8,7 @@ counted apart).
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -264,12 +265,24 @@ def _second_of_tables(tables: np.ndarray) -> np.ndarray:
 
 
 def _second_of_cells(values: np.ndarray, rows: np.ndarray, columns: np.ndarray, n: int) -> float:
-    # Many levels fill few cells: Lanczos' method needs no table. Its start must not be random.
+    """Second singular value of a table of which few cells are filled, from these."""
     from scipy import sparse
     from scipy.sparse.linalg import svds
 
-    matrix = sparse.csr_array((values, (rows, columns)), shape=(n, n))
+    filled = values > 0
+    matrix = sparse.csr_array((values[filled], (rows[filled], columns[filled])), shape=(n, n))
+    if _n_blocks(matrix) > 1:
+        return 1.0  # each block has a first singular value of its own, and each is 1
+    # Lanczos' method needs no table. Its start must not be random.
     return float(min(svds(matrix, k=2, v0=np.linspace(1, 2, n), return_singular_vectors=False)))
+
+
+def _n_blocks(matrix: Any) -> int:
+    """Into how many parts without a common row or column the filled cells fall."""
+    from scipy import sparse
+
+    _, block = sparse.csgraph.connected_components(sparse.block_array([[None, matrix], [matrix.T, None]]))
+    return len(np.unique(block[matrix.tocoo().coords[0]]))
 
 
 FEATURES = {

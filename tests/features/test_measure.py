@@ -10,7 +10,7 @@ import pytest
 import SimpleITK as sitk
 
 from radiokit.exceptions import ParameterError
-from radiokit.features._glcm import JointProbability, correlation, maximal_correlation_coefficient
+from radiokit.features._glcm import JointProbability, _second_of_cells, correlation, maximal_correlation_coefficient
 from radiokit.features._matrices._counts import CountMatrix
 from radiokit.features._measure import ALL_FEATURES, DEPRECATED_FEATURES, TextureOptions, measure_image
 from radiokit.features._region import Region
@@ -132,6 +132,21 @@ def test_many_levels_are_measured_as_few(symmetrical, monkeypatch):
     monkeypatch.setattr("radiokit.features._glcm.DENSE_LEVELS", 0)
     monkeypatch.setattr("radiokit.features._matrices._pairs.TABLE_BYTES", 0)
     assert measured(image, mask, **options) == pytest.approx(few, rel=1e-9)
+
+
+@pytest.mark.parametrize("n_pairs", [40, 200])
+def test_second_singular_value_of_few_cells_in_many_levels(n_pairs):
+    """Against numpy's decomposition of the whole table; where each level occurs once or twice, it is exactly 1."""
+    n = 60
+    i, j = np.random.default_rng(n_pairs).integers(0, n, (2, n_pairs))
+    cells, count = np.unique(i * n + j, return_counts=True)
+    table = np.zeros((n, n))
+    table.ravel()[cells] = count / n_pairs
+    root = np.sqrt(np.multiply.outer(table.sum(axis=1), table.sum(axis=0)))
+    scaled = np.divide(table, root, out=np.zeros_like(table), where=root > 0)
+    filled = np.append(cells, n * n - 1)  # a cell that is empty in this direction, and filled in another
+    got = _second_of_cells(np.append(scaled.ravel()[cells], 0.0), *np.divmod(filled, n), n)
+    assert got == pytest.approx(np.linalg.svd(scaled, compute_uv=False)[1], rel=1e-9)
 
 
 def test_deprecated_features_are_measured_when_named():
