@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -25,6 +25,7 @@ from radiokit.harmonization._outcome import refuse_outcome
 from radiokit.stats._columns import as_column
 from radiokit.utils import same_rows
 from radiokit.utils._feature_values import check_features, refuse_repeats
+from radiokit.utils._predictors import predictors
 
 UNSEEN = ("raise", "estimate")
 MEAN_ONLY = (False, True, "with_n")
@@ -124,7 +125,8 @@ class ComBat(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : DataFrame or array of shape (n, p)
-            Features, with the batch column and the covariate columns among them. No missing values.
+            Features, with the batch column and the covariate columns among them. No missing values. Of a DataFrame,
+            columns that name cases or count rows are left out, with a warning.
         y : array-like, optional
             The outcome; used only to refuse it as a covariate or batch.
 
@@ -149,6 +151,11 @@ class ComBat(TransformerMixin, BaseEstimator):
             or if ``mean_only=True`` leaves more than a tenth of the differences between batches.
         """
         same_rows(X=X, y=y)
+        if not isinstance(self.batch, Hashable):
+            raise ParameterError(
+                f"batch is a {type(self.batch).__name__}; required: the name of a column of X, so that it stays beside "
+                "its rows: ComBat(batch='center').fit(X.assign(center=...))."
+            )
         if self.unseen not in UNSEEN:
             raise ParameterError(f"unseen is {self.unseen!r}; required: one of {', '.join(UNSEEN)}.")
         if self.mean_only not in MEAN_ONLY:
@@ -275,7 +282,10 @@ class ComBat(TransformerMixin, BaseEstimator):
             )
         refuse_gaps(table, special)
         if reset:
-            self.feature_columns_ = [c for c in table.columns if c not in special]
+            features = table.drop(columns=special)
+            if isinstance(X, pd.DataFrame):
+                features = predictors(features)
+            self.feature_columns_ = list(features.columns)
             if not self.feature_columns_:
                 raise InputError(
                     f"X has n_features={len(special)}, none beside batch and covariates; required: one at least."

@@ -274,3 +274,13 @@ def test_a_covariate_of_dtype_object_is_a_number() -> None:
     )
     with pytest.raises(InputError, match="covariate 'grade' holds none"):
         model.transform(graded.assign(grade="none"))
+
+
+def test_ids_and_counters_are_not_harmonised() -> None:
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(24, 2)), columns=["a", "b"]).assign(center=np.resize(["L", "M"], 24))
+    with pytest.warns(DataWarning, match="PatientID, nr, which names cases or counts rows"):
+        model = ComBat(batch="center").fit(X.assign(PatientID=rng.permutation(900)[:24], nr=range(24)))
+    assert list(model.get_feature_names_out()) == ["a", "b"]
+    with pytest.raises(ParameterError, match="batch is a Series; required: the name of a column of X"):
+        ComBat(batch=X["center"]).fit(X)  # type: ignore[arg-type]
