@@ -1,19 +1,20 @@
 """Are the numbers honest? Cohorts without and with a signal, whose true AUC is known, through every validation method.
 
-    python benchmarks/bench_honesty.py [--cohorts 200] [--cache FOLDER] [--json FILE] [--n-jobs 2] [--only NAME ...]
-    python benchmarks/bench_honesty.py --brief --cohorts 4000 --first-seed 10000 --only "null n=60 50%"
+    python benchmarks/bench_honesty.py [--quick] [--cohorts 40] [--cache FOLDER] [--json FILE] [--n-jobs 2]
+    python benchmarks/bench_honesty.py --part intervals [--cohorts 200] [--only NAME ...]
+    python benchmarks/bench_honesty.py --part intervals --brief --cohorts 4000 --first-seed 10000 --only "null n=60 50%"
 
-Each cohort has 1,000 correlated features and goes through the pipeline most papers use, ten features by F, then
-logistic regression. "True" is the AUC, in 4,000 new cases, of the model built on the whole cohort. An interval covers
-where it holds that AUC ("covers model"), or the mean AUC over such cohorts ("covers mean"), which is 0.5 where there is
-no signal. `--brief` looks at nested and repeated cross-validation only. Finished cohorts are kept in the cache: a run
-that was killed goes on where it was.
+The first form is the null suite (null_suite.py): every kind of study on noise; exit 1 where a fact is beyond 3 standard
+errors. The second measures the intervals of every validation method: each cohort has 1,000 correlated features and goes
+through the pipeline most papers use, ten features by F, then logistic regression. "True" is the AUC, in 4,000 new
+cases, of the model built on the whole cohort. An interval covers where it holds that AUC ("covers model"), or the mean
+AUC over such cohorts ("covers mean"), which is 0.5 where there is no signal. `--brief` looks at nested and repeated
+cross-validation only. Finished cohorts are kept in the cache: a run that was killed goes on where it was.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -23,13 +24,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from cohort_store import run_cohorts
+from null_suite import NULLS, run_nulls
 from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
 from radiokit import stats
 from radiokit.models import default_pipeline
-from radiokit.utils import parallel_map
 from radiokit.validation import Predictions, compare_models, leave_one_center_out, nested_cv, optimism_bootstrap
 from radiokit.validation._metrics import rank_auc
 
@@ -258,28 +260,9 @@ def _compared(method: str, a: Predictions, b: Predictions) -> dict[str, Any]:
 
 
 def simulate(scenario: Scenario, seeds: range, cache: Path | None, n_jobs: int | None) -> pd.DataFrame:
-    """Rows of all cohorts of a scenario; those in the cache, a line a cohort, are read."""
-    name = f"{scenario.name.replace(' ', '_').replace('%', '')}{'_brief' * scenario.brief}.jsonl"
-    store = None if cache is None else cache / name
-    rows: list[dict[str, Any]] = []
-    if store is not None and store.exists():
-        # A line that was cut by a kill is left out and computed again.
-        for line in store.read_text().splitlines():
-            try:
-                rows += json.loads(line)
-            except ValueError:
-                continue
-    done = {row["seed"] for row in rows}
-    wanted = [seed for seed in seeds if seed not in done]
-    for start in range(0, len(wanted), 10):
-        part = parallel_map(partial(judge, scenario=scenario), wanted[start : start + 10], n_jobs=n_jobs)
-        rows += [row for found in part for row in found]
-        if store is not None:
-            store.parent.mkdir(parents=True, exist_ok=True)
-            cut = store.exists() and not store.read_bytes().endswith(b"\n")
-            with store.open("a") as file:
-                file.writelines(["\n" * cut, *(json.dumps(found) + "\n" for found in part)])
-    return pd.DataFrame([row for row in rows if row["seed"] in seeds])
+    """Rows of all cohorts of a scenario."""
+    name = scenario.name + " brief" * scenario.brief
+    return run_cohorts(name, partial(judge, scenario=scenario), seeds, cache, n_jobs)
 
 
 def summarise(rows: pd.DataFrame) -> pd.DataFrame:
@@ -314,19 +297,11 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cohorts", type=int, default=200)
-    parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--brief", action="store_true", help="nested and repeated cross-validation only")
-    parser.add_argument("--cache", type=Path)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--n-jobs", type=int, default=1)
-    parser.add_argument("--only", nargs="+", help="scenarios whose name holds one of these words")
-    arguments = parser.parse_args()
+def intervals(arguments: argparse.Namespace) -> None:
+    """Every validation method on cohorts whose truth is known."""
     chosen = [s for s in SCENARIOS if not arguments.only or any(word in s.name for word in arguments.only)]
     tables = []
-    seeds = range(arguments.first_seed, arguments.first_seed + arguments.cohorts)
+    seeds = range(arguments.first_seed, arguments.first_seed + (arguments.cohorts or 200))
     for scenario in chosen:
         asked = replace(scenario, brief=arguments.brief)
         table = summarise(simulate(asked, seeds, arguments.cache, arguments.n_jobs))
@@ -335,6 +310,41 @@ def main() -> None:
         print(table.drop(columns=["scenario", "true"]).round(3).to_string(index=False), flush=True)
     if arguments.json and tables:
         arguments.json.write_text(pd.concat(tables).to_json(orient="records", indent=1), encoding="utf-8")
+
+
+def nulls(arguments: argparse.Namespace) -> int:
+    """Every kind of study on noise; the number of facts that are beyond 3 standard errors."""
+    words = arguments.only
+    kinds = [k for k in NULLS if not words or any(word in k.name for word in words)]
+    kinds = [k for k in kinds if k.quick or not arguments.quick]
+    cohorts = arguments.cohorts or (12 if arguments.quick else 40)
+    table = run_nulls(kinds, cohorts, cache=arguments.cache, n_jobs=arguments.n_jobs)
+    wrong = table[table["beyond 3 SE"] != ""]
+    print(f"\n{len(table)} facts of {len(kinds)} kinds of study on {cohorts} null cohorts each, ", end="")
+    print(f"{len(wrong)} beyond 3 standard errors", flush=True)
+    for row in wrong.itertuples(index=False):
+        print(f"  {row.kind}: {row.fact}: {row[-1]}")
+    if arguments.json:
+        arguments.json.write_text(table.to_json(orient="records", indent=1), encoding="utf-8")
+    return len(wrong)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", choices=["nulls", "intervals"], default="nulls")
+    parser.add_argument("--quick", action="store_true", help="few kinds of study on 12 cohorts each")
+    parser.add_argument("--cohorts", type=int, help="default: 40 of the null suite, 200 of the intervals")
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--brief", action="store_true", help="intervals: nested and repeated cross-validation only")
+    parser.add_argument("--cache", type=Path)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--n-jobs", type=int, default=1)
+    parser.add_argument("--only", nargs="+", help="kinds of study, or scenarios, whose name holds one of these words")
+    arguments = parser.parse_args()
+    if arguments.part == "intervals":
+        intervals(arguments)
+    elif nulls(arguments):
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

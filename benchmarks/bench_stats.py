@@ -1,50 +1,34 @@
 """Speed of the statistics beside the usual way in Python, with equality printed.
 
-    python benchmarks/bench_stats.py [--json FILE] [--only NAME ...]
+    python benchmarks/bench_stats.py [--quick] [--records FILE] [--only NAME ...]
 
-A peer that is not installed (`pip install pingouin neuroCombat lifelines`) is left out and said so. Where a peer needs
-minutes it runs on a part of the work, which is said in brackets, and its time is scaled up.
+A peer that is not installed (`pip install pingouin neuroCombat`) is left out and said so. Where a peer needs minutes it
+runs on a part of the work, which is said in brackets, and its time is scaled up.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import io
-import json
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from records import Accuracy, Record, installed, parser, report, side_by_side
 
 from radiokit import stats
 
-
-@dataclass
-class Row:
-    task: str
-    ours_s: float
-    peer: str
-    peer_s: float
-    peer_did: str
-    largest_difference: float
-
-    @property
-    def ratio(self) -> float:
-        return self.peer_s / self.ours_s
+LARGEST = "largest difference"
 
 
-def best_of(function: Callable[[], Any], repeats: int = 3) -> tuple[float, Any]:
-    """Shortest wall time of a few runs, and the last result."""
-    times, result = [], None
-    for _ in range(repeats):
-        start = time.perf_counter()
-        result = function()
-        times.append(time.perf_counter() - start)
-    return min(times), result
+def gap(limit: float, part: slice = slice(None)) -> Callable[[object, object], Accuracy]:
+    """Largest difference of two arrays of results; 0 where there is no peer."""
+
+    def difference(ours: object, theirs: object) -> Accuracy:
+        far = 0.0 if theirs is None else np.abs(np.atleast_1d(ours)[part] - np.atleast_1d(theirs)).max()
+        return Accuracy.difference(LARGEST, far, limit)
+
+    return difference
 
 
 def scores(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -65,36 +49,43 @@ def textbook_delong(y: np.ndarray, a: np.ndarray, b: np.ndarray) -> float:
     return (va.mean() - vb.mean()) / np.sqrt(variance)
 
 
-def delong() -> Iterator[Row]:
-    y, a, b = scores(1_000_000)
-    seconds, _ = best_of(lambda: stats.auc(y, a))
-    yield Row(
-        "AUC with DeLong interval, 1,000,000 cases", seconds, "", float("nan"), "no peer at this size", float("nan")
+def auc(quick: bool) -> Iterator[Record]:
+    from sklearn.metrics import roc_auc_score
+
+    n = 100_000 if quick else 1_000_000
+    y, a, _ = scores(n)
+    yield side_by_side(
+        f"AUC with DeLong interval, {n:,} cases",
+        lambda: stats.auc(y, a).auc,
+        lambda: roc_auc_score(y, a),
+        peer_name="scikit-learn, without interval",
+        package="scikit-learn",
+        accuracy=gap(1e-12),
     )
-    seconds, _ = best_of(lambda: stats.delong_test(y, a, b))
-    yield Row("paired DeLong test, 1,000,000 cases", seconds, "", float("nan"), "no peer at this size", float("nan"))
-    y, a, b = scores(8_000)
-    seconds, ours = best_of(lambda: stats.delong_test(y, a, b))
-    peer_seconds, theirs = best_of(lambda: textbook_delong(y, a, b), repeats=1)
-    gap = abs(ours.statistic - theirs)
-    yield Row("paired DeLong test, 8,000 cases", seconds, "numpy, all pairs", peer_seconds, "all", gap)
 
 
-def icc() -> Iterator[Row]:
-    n_features, part = 2_000, 50
+def delong(quick: bool) -> Iterator[Record]:
+    n = 4_000 if quick else 8_000
+    y, a, b = scores(n)
+    yield side_by_side(
+        f"paired DeLong test, {n:,} cases",
+        lambda: stats.delong_test(y, a, b).statistic,
+        lambda: textbook_delong(y, a, b),
+        peer_name="numpy, all pairs",
+        accuracy=gap(1e-9),
+    )
+
+
+def icc(quick: bool) -> Iterator[Record]:
+    n_features, part = 2_000, 10 if quick else 50
     rng = np.random.default_rng(0)
     truth = rng.normal(size=(30, 1, n_features))
     cube = truth + rng.normal(size=(30, 3, n_features)) * rng.uniform(0.1, 2, size=n_features)
-    task = f"ICC(2,1) with interval, {n_features:,} features, 30 subjects, 3 raters"
-    seconds, ours = best_of(lambda: stats.icc(cube, form="ICC(2,1)"))
-    try:
-        import pingouin
-    except ImportError:
-        yield Row(task, seconds, "pingouin", float("nan"), "not installed", float("nan"))
-        return
     subject, rater = (grid.ravel() for grid in np.indices((30, 3)))
 
     def loop() -> np.ndarray:
+        import pingouin
+
         values = []
         for j in range(part):
             long = pd.DataFrame({"subject": subject, "rater": rater, "value": cube[:, :, j].ravel()})
@@ -102,24 +93,35 @@ def icc() -> Iterator[Row]:
             values.append(float(table["ICC"].iloc[1]))
         return np.array(values)
 
-    peer_seconds, theirs = best_of(loop, repeats=1)
-    gap = float(np.abs(ours["icc"].to_numpy()[:part] - theirs).max())
-    scale = n_features / part
-    yield Row(task, seconds, f"pingouin {pingouin.__version__}, a loop", peer_seconds * scale, f"{part} features", gap)
+    yield side_by_side(
+        f"ICC(2,1) with interval, {n_features:,} features, 30 subjects, 3 raters",
+        lambda: stats.icc(cube, form="ICC(2,1)")["icc"].to_numpy(),
+        loop if installed("pingouin") else None,
+        peer_name="pingouin, a loop",
+        package="pingouin",
+        accuracy=gap(1e-9, slice(part)),
+        part=f"{part} features",
+        scale=n_features / part,
+    )
 
 
-def decision() -> Iterator[Row]:
-    y, a, _ = scores(100_000)
+def decision(quick: bool) -> Iterator[Record]:
+    n = 20_000 if quick else 100_000
+    y, a, _ = scores(n)
     p = 1 / (1 + np.exp(-a))
     thresholds = np.arange(1, 100) / 100
 
-    def loop() -> np.ndarray:
-        return np.array([((p >= t) & y).mean() - ((p >= t) & ~y).mean() * t / (1 - t) for t in thresholds])
+    def ours() -> np.ndarray:
+        table = stats.decision_curve(y, {"m": p})
+        return table.loc[table["model"] == "m", "net_benefit"].to_numpy()
 
-    seconds, table = best_of(lambda: stats.decision_curve(y, {"m": p}))
-    peer_seconds, theirs = best_of(loop)
-    gap = float(np.abs(table.loc[table["model"] == "m", "net_benefit"].to_numpy() - theirs).max())
-    yield Row("decision curve, 100,000 cases, 99 thresholds", seconds, "numpy, a loop", peer_seconds, "all", gap)
+    yield side_by_side(
+        f"decision curve, {n:,} cases, 99 thresholds",
+        ours,
+        lambda: np.array([((p >= t) & y).mean() - ((p >= t) & ~y).mean() * t / (1 - t) for t in thresholds]),
+        peer_name="numpy, a loop",
+        accuracy=gap(1e-12),
+    )
 
 
 def survival_cases(n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -130,10 +132,10 @@ def survival_cases(n: int) -> tuple[np.ndarray, np.ndarray]:
     return y, np.round(risk, 3)
 
 
-def cox() -> Iterator[Row]:
-    from lifelines import CoxPHFitter, __version__
+def cox(quick: bool) -> Iterator[Record]:
+    from lifelines import CoxPHFitter
 
-    n_features, part = 2_000, 20
+    n_features, part = 500 if quick else 2_000, 10 if quick else 20
     y, _ = survival_cases(200)
     X = pd.DataFrame(np.random.default_rng(1).normal(size=(200, n_features))).add_prefix("f")
 
@@ -142,28 +144,34 @@ def cox() -> Iterator[Row]:
         options = {"fit_options": {"precision": 1e-10}}
         return np.array([CoxPHFitter().fit(f, "time", "event", **options).params_.iloc[0] for f in frames])
 
-    seconds, ours = best_of(lambda: stats.cox_univariable(X, y))
-    peer_seconds, theirs = best_of(loop, repeats=1)
-    gap = float(np.abs(ours["coef"].to_numpy()[:part] - theirs).max())
-    task = f"univariable Cox, {n_features:,} features, 200 cases"
-    yield Row(
-        task, seconds, f"lifelines {__version__}, a loop", peer_seconds * n_features / part, f"{part} features", gap
+    yield side_by_side(
+        f"univariable Cox, {n_features:,} features, 200 cases",
+        lambda: stats.cox_univariable(X, y)["coef"].to_numpy(),
+        loop,
+        peer_name="lifelines, a loop",
+        package="lifelines",
+        accuracy=gap(1e-6, slice(part)),
+        part=f"{part} features",
+        scale=n_features / part,
     )
 
 
-def concordance() -> Iterator[Row]:
-    from lifelines import __version__
+def concordance(quick: bool) -> Iterator[Record]:
     from lifelines.utils import concordance_index
 
-    y, risk = survival_cases(20_000)
-    stats.concordance_index(y[:100], risk[:100])
-    seconds, ours = best_of(lambda: stats.concordance_index(y, risk))
-    peer_seconds, theirs = best_of(lambda: concordance_index(y["time"], -risk, y["event"]), repeats=1)
-    task = "C-index with standard error, 20,000 cases"
-    yield Row(task, seconds, f"lifelines {__version__}, without", peer_seconds, "all", abs(ours.estimate - theirs))
+    n = 5_000 if quick else 20_000
+    y, risk = survival_cases(n)
+    yield side_by_side(
+        f"C-index with standard error, {n:,} cases",
+        lambda: stats.concordance_index(y, risk).estimate,
+        lambda: concordance_index(y["time"], -risk, y["event"]),
+        peer_name="lifelines, without",
+        package="lifelines",
+        accuracy=gap(1e-12),
+    )
 
 
-def maxstat() -> Iterator[Row]:
+def maxstat(quick: bool) -> Iterator[Record]:
     from radiokit.stats._maxstat import logrank_scores
     from radiokit.survival import optimal_cutpoint
 
@@ -186,46 +194,47 @@ def maxstat() -> Iterator[Row]:
             largest(rng.permutation(scores))
         return largest(scores)
 
-    seconds, ours = best_of(
-        lambda: optimal_cutpoint(y, risk, method="permutation", n_permutations=permutations, random_state=0)
-    )
-    peer_seconds, theirs = best_of(loop, repeats=1)
-    task = f"maximally selected log-rank statistic, {n} cases, {permutations:,} permutations"
-    scale = permutations / (part + 1)
-    yield Row(
-        task, seconds, "numpy, a loop", peer_seconds * scale, f"{part} permutations", abs(ours.statistic - theirs)
+    options = {"method": "permutation", "n_permutations": permutations, "random_state": 0}
+    yield side_by_side(
+        f"maximally selected log-rank statistic, {n} cases, {permutations:,} permutations",
+        lambda: optimal_cutpoint(y, risk, **options).statistic,
+        loop,
+        peer_name="numpy, a loop",
+        accuracy=gap(1e-9),
+        part=f"{part} permutations",
+        scale=permutations / (part + 1),
     )
 
 
-def combat() -> Iterator[Row]:
+def combat(quick: bool) -> Iterator[Record]:
     from radiokit.harmonization import ComBat
 
     rng = np.random.default_rng(0)
-    n, n_features, n_centers = 400, 2_000, 5
+    n, n_features, n_centers = (200, 500, 4) if quick else (400, 2_000, 5)
     center, age = rng.integers(0, n_centers, n), rng.normal(60, 9, n)
     shift, scale = rng.normal(size=(n_centers, n_features)), rng.uniform(0.5, 2, size=(n_centers, n_features))
     values = rng.normal(size=(n, n_features)) * scale[center] + shift[center] + 0.02 * age[:, None]
     X = pd.DataFrame(values).add_prefix("f").assign(center=center.astype(str), age=age)
-    model = ComBat(batch="center", covariates=["age"]).set_output(transform="pandas")
-    seconds, ours = best_of(lambda: model.fit(X).transform(X))
-    task = f"ComBat, {n_features:,} features, {n} cases, {n_centers} centres"
-    try:
-        from neuroCombat import neuroCombat
-    except ImportError:
-        yield Row(task, seconds, "neuroCombat", float("nan"), "not installed", float("nan"))
-        return
-    covariates = pd.DataFrame({"center": center, "age": age})
+    y, model = rng.integers(0, 2, n), ComBat(batch="center", covariates=["age"]).set_output(transform="pandas")
 
     def peer() -> np.ndarray:
+        from neuroCombat import neuroCombat
+
+        covariates = pd.DataFrame({"center": center, "age": age})
         with contextlib.redirect_stdout(io.StringIO()):
             return neuroCombat(values.T, covariates, "center", continuous_cols=["age"])["data"].T
 
-    peer_seconds, theirs = best_of(peer, repeats=1)
-    gap = float(np.abs(ours[[f"f{j}" for j in range(n_features)]].to_numpy() - theirs).max())
-    yield Row(task, seconds, "neuroCombat (stops at 1e-4)", peer_seconds, "all", gap)
+    yield side_by_side(
+        f"ComBat, {n_features:,} features, {n} cases, {n_centers} centres",
+        lambda: model.fit(X, y).transform(X)[[f"f{j}" for j in range(n_features)]].to_numpy(),
+        peer if installed("neuroCombat") else None,
+        peer_name="neuroCombat (stops at 1e-4)",
+        package="neuroCombat",
+        accuracy=gap(1e-3),
+    )
 
 
-def optimism() -> Iterator[Row]:
+def optimism(quick: bool) -> Iterator[Record]:
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import brier_score_loss, roc_auc_score
     from sklearn.utils import resample
@@ -234,7 +243,7 @@ def optimism() -> Iterator[Row]:
     from radiokit.validation import optimism_bootstrap
 
     rng = np.random.default_rng(0)
-    n, n_bootstraps, part = 300, 500, 50
+    n, n_bootstraps, part = 300, 100 if quick else 500, 50
     X = rng.normal(size=(n, 6))
     y = (rng.random(n) < 1 / (1 + np.exp(-X[:, 0]))).astype(int)
 
@@ -250,49 +259,30 @@ def optimism() -> Iterator[Row]:
             measure(fitted, A, b) - measure(fitted, X, y)
         return measure(plain.fit(X, y), X, y)
 
-    run = lambda: optimism_bootstrap(LogisticModel(), X, y, n_bootstraps=n_bootstraps, random_state=0, n_jobs=1)  # noqa: E731
-    seconds, table = best_of(run, repeats=1)
-    peer_seconds, theirs = best_of(loop, repeats=1)
-    ours = table.set_index("metric")["apparent"]
-    gap = float(np.abs([ours["auc"] - theirs[0], ours["brier"] - theirs[1]]).max())
-    task = f"bootstrap optimism, {n_bootstraps} resamples, {n} cases, {len(table)} metrics"
-    yield Row(
-        task, seconds, "scikit-learn, a loop, 2 metrics", peer_seconds * n_bootstraps / part, f"{part} resamples", gap
+    def ours() -> np.ndarray:
+        table = optimism_bootstrap(LogisticModel(), X, y, n_bootstraps=n_bootstraps, random_state=0, n_jobs=1)
+        return table.set_index("metric")["apparent"].loc[["auc", "brier"]].to_numpy()
+
+    yield side_by_side(
+        f"bootstrap optimism of all indices, {n_bootstraps} resamples, {n} cases",
+        ours,
+        loop,
+        peer_name="scikit-learn, a loop, 2 indices",
+        package="scikit-learn",
+        accuracy=gap(1e-6),
+        part=f"{part} resamples",
+        scale=n_bootstraps / part,
     )
 
 
-TASKS = {
-    "delong": delong,
-    "icc": icc,
-    "decision": decision,
-    "cox": cox,
-    "concordance": concordance,
-    "maxstat": maxstat,
-    "combat": combat,
-    "optimism": optimism,
-}
+TASKS = {f.__name__: f for f in (auc, delong, icc, decision, cox, concordance, maxstat, combat, optimism)}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", help="also write the rows to this file")
-    parser.add_argument("--only", nargs="+", choices=TASKS, default=list(TASKS), metavar="NAME")
-    options = parser.parse_args()
-    rows = []
-    for name in options.only:
-        for row in TASKS[name]():
-            rows.append({**asdict(row), "ratio": row.ratio})
-            print(f"{row.task}\n    ours {row.ours_s:.4g} s", end="")
-            if np.isnan(row.peer_s):
-                print(f"; {row.peer_did}")
-            else:
-                print(
-                    f"; {row.peer} {row.peer_s:.4g} s ({row.peer_did}); {row.ratio:.0f} times; "
-                    f"largest difference {row.largest_difference:.1e}"
-                )
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(rows, file, indent=1)
+    made = parser(__doc__)
+    made.add_argument("--only", nargs="+", choices=TASKS, default=list(TASKS), metavar="NAME")
+    options = made.parse_args()
+    report((row for name in options.only for row in TASKS[name](options.quick)), options.records)
 
 
 if __name__ == "__main__":
