@@ -13,10 +13,12 @@ lint: .venv/test.done
 	.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/lint-imports && .venv/bin/mypy
 
 docs: .venv/docs.done
+	.venv/bin/python benchmarks/page.py
 	.venv/bin/sphinx-build -W --keep-going -b html docs docs/_build/html
 
-bench: .venv/test.done
-	for script in benchmarks/bench_*.py; do .venv/bin/python $$script || exit 1; done
+# BENCH="--against earlier.json" compares with an earlier run; see docs/benchmarks.md.
+bench: .venv/bench.done
+	.venv/bin/python -m benchmarks $(BENCH)
 
 .venv/demo.done: pyproject.toml
 	$(PYTHON) -m venv .venv && .venv/bin/pip install -q -e . && touch $@
@@ -26,5 +28,11 @@ bench: .venv/test.done
 
 .venv/docs.done: pyproject.toml
 	$(PYTHON) -m venv .venv && .venv/bin/pip install -q -e ".[docs]" && touch $@
+
+# pyradiomics 3.0.1 has to be compiled, with the packages that are already there; a machine without a compiler does without.
+.venv/bench.done: pyproject.toml
+	$(PYTHON) -m venv .venv && .venv/bin/pip install -q $(TORCH) setuptools wheel -e ".[deep,bench]"
+	.venv/bin/pip install -q --no-build-isolation pyradiomics==3.0.1 || echo "pyradiomics cannot be built here: left out"
+	touch $@
 
 .PHONY: demo test lint docs bench

@@ -1,5 +1,6 @@
 """Deep features: ms a crop beside plain MONAI in eager float32, and how far each option moves the features.
 
+    python benchmarks/bench_deep.py --quick [--records FILE]
     python benchmarks/bench_deep.py [--json FILE] [--backbones resnet18 resnet50] [--sizes 50 96] [--batches 1 4]
                                     [--threads 2] [--device cpu] [--cases 32] [--jobs 2]
 
@@ -25,7 +26,7 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ if "--threads" in sys.argv:  # before torch starts its pool
     os.environ["OMP_NUM_THREADS"] = sys.argv[sys.argv.index("--threads") + 1]
 import torch
 from monai.networks.nets import densenet, resnet
+from records import Accuracy, Record, parser, report, side_by_side
 
 from radiokit.deep import DeepClassifier, DeepFeatureExtractor, Training, Weights
 from radiokit.deep._frozen import FrozenStep, Ready
@@ -218,19 +220,48 @@ def hardware_of(name: str) -> str:
     return f"{models[0] if models else platform.machine()}, {os.cpu_count()} cores"
 
 
+def records() -> Iterator[Record]:
+    """Frozen features beside plain MONAI, on one thread of the CPU."""
+    torch.set_num_threads(1)
+    net = plain_network("resnet18")
+    crops = np.random.default_rng(0).normal(size=(4, 32, 32, 32)).astype(np.float32)
+    images = torch.from_numpy(crops)[:, None]
+    step = step_of("resnet18", net, 32, 4, "cpu", "float32")
+
+    def plain() -> np.ndarray:
+        with torch.no_grad():
+            return net(images).numpy()
+
+    def difference(ours: np.ndarray, theirs: np.ndarray) -> Accuracy:
+        drift = float(np.abs(ours - theirs).max() / np.abs(theirs).max())
+        return Accuracy.difference("largest difference, of the largest feature", drift, 1e-5)
+
+    yield side_by_side(
+        "deep features, resnet18, 4 crops of 32^3, float32",
+        lambda: np.array([list(row.values()) for row in step([Ready(c, None) for c in crops])]),  # type: ignore[union-attr]
+        plain,
+        peer_name="MONAI, eager",
+        package="monai",
+        accuracy=difference,
+    )
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--backbones", nargs="+", default=["resnet18", "resnet50", "densenet121", "foundation"])
-    parser.add_argument("--sizes", nargs="+", type=int, default=[50, 96])
-    parser.add_argument("--batches", nargs="+", type=int, default=[1, 4])
-    parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--cases", type=int, default=16, help="of the end-to-end run; 0 leaves it out")
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--train-size", type=int, default=32, help="crops of the training run; 0 leaves it out")
-    options = parser.parse_args()
+    made = parser(__doc__)
+    made.add_argument("--json", type=Path)
+    made.add_argument("--backbones", nargs="+", default=["resnet18", "resnet50", "densenet121", "foundation"])
+    made.add_argument("--sizes", nargs="+", type=int, default=[50, 96])
+    made.add_argument("--batches", nargs="+", type=int, default=[1, 4])
+    made.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
+    made.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    made.add_argument("--repeats", type=int, default=3)
+    made.add_argument("--cases", type=int, default=16, help="of the end-to-end run; 0 leaves it out")
+    made.add_argument("--jobs", type=int, default=2)
+    made.add_argument("--train-size", type=int, default=32, help="crops of the training run; 0 leaves it out")
+    options = made.parse_args()
+    if options.quick or options.records:
+        report(records(), options.records)
+        return
     torch.set_num_threads(options.threads)
     names = ["cuda" if torch.cuda.is_available() else "cpu"] if options.device == "auto" else [options.device]
     about: dict[str, Any] = {"hardware": hardware_of(names[0]), "torch": torch.__version__, "threads": options.threads}

@@ -1,15 +1,18 @@
 """Speed and memory of extraction beside pyradiomics, with the largest difference of any value printed.
 
-    [RADIOKIT_DATA=/path/to/data] python benchmarks/bench_extract.py [--json FILE] [--configurations original paper]
-                                                                     [--voxels 5000 60000 250000] [--parts cases ...]
+    python benchmarks/bench_extract.py [--quick] [--records FILE]
+    [RADIOKIT_DATA=/path/to/data] python benchmarks/bench_extract.py --parts cases ... [--json FILE]
+                                        [--configurations original paper] [--voxels 5000 60000 250000]
 
-Cases are balls of correlated noise of about the numbers of voxels asked for and, where `RADIOKIT_DATA` holds `sts/`,
-the smallest, the middle and the largest CT region of that collection. Each program measures each case in a process of
+The first form runs both programs in turns in this process on balls of correlated noise, and beside a textbook in numpy
+(extraction_peer.py), which is there where pyradiomics is not. The second looks closer. Cases are balls of about the
+numbers of voxels asked for and, where `RADIOKIT_DATA` holds `sts/`, the smallest, the middle and the largest CT region
+of that collection. Each program measures each case in a process of
 its own, one thread, in turns. `warm` is the shortest CPU time of a few calls, reading included; `first` is from the
 start of the process to the first result, with compiled kernels in the cache; `peak` is the memory of the process.
 Other parts, of radiokit alone: `start` (what a process loads before its first voxel), `cohort` (cases with one worker
-and with two), `maps` (every feature of the neighbourhood of each of 100,000 voxels). pyradiomics 3.0.1 has to be
-installed: it builds on no current Python without `--no-build-isolation`.
+and with two), `maps` (every feature of the neighbourhood of each of 100,000 voxels). The part
+`cases` needs pyradiomics 3.0.1, which builds on no current Python without `--no-build-isolation`.
 """
 
 from __future__ import annotations
@@ -22,10 +25,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import extraction_peer
 import numpy as np
+from records import Accuracy, Record, installed, parser, report, side_by_side
 
 PROGRAMS = ("pyradiomics", "radiokit")
 CONFIGURATIONS: dict[str, dict[str, Any]] = {
@@ -221,6 +227,51 @@ def case_rows(folder: Path, configurations: list[str], voxels: list[int]) -> lis
     return rows
 
 
+def records(folder: Path, quick: bool) -> Iterator[Record]:
+    """Both programs, and the textbook, in turns in this process."""
+    from radiokit.features import RadiomicsExtractor
+
+    for n in (5_000, 60_000) if quick else (5_000, 60_000, 250_000):
+        files = make_ball(folder, n)
+        for name, configuration in CONFIGURATIONS.items():
+            if quick and name == "paper" and n > 5_000:
+                continue
+            params = folder / f"{name}.yaml"
+            params.write_text(json.dumps(configuration))
+            yield side_by_side(
+                f"{name} configuration, {n:,} voxels",
+                lambda params=params, files=files: RadiomicsExtractor.from_params(params).extract_case(*files),
+                (lambda params=params, files=files: pyradiomics(params, files)) if installed("pyradiomics") else None,
+                peer_name="pyradiomics",
+                package="pyradiomics",
+                accuracy=relative_difference,
+            )
+        params = folder / "textbook.yaml"
+        params.write_text(json.dumps(extraction_peer.PARAMS))
+        yield side_by_side(
+            f"first order and GLCM, 13 features, {n:,} voxels",
+            lambda files=files, params=params: RadiomicsExtractor.from_params(params).extract_case(*files),
+            lambda files=files: extraction_peer.extract(*files),
+            peer_name="numpy, a textbook",
+            accuracy=relative_difference,
+        )
+
+
+def pyradiomics(params: Path, files: tuple[str, str]) -> dict[str, float]:
+    import logging
+
+    from radiomics import featureextractor
+
+    logging.getLogger("radiomics").setLevel(logging.CRITICAL)
+    found = featureextractor.RadiomicsFeatureExtractor(str(params)).execute(*files)
+    return {k: float(v) for k, v in found.items() if not k.startswith("diagnostics_")}
+
+
+def relative_difference(ours: Any, theirs: dict[str, float] | None) -> Accuracy:
+    gap = 0.0 if theirs is None else largest_difference({k: float(v) for k, v in dict(ours).items()}, theirs)[1]
+    return Accuracy.difference("largest relative difference", gap, 1e-6)
+
+
 def start_rows() -> list[dict[str, Any]]:
     """What is loaded before the first voxel; pandas brings pyarrow where that is installed."""
     packages = ["numpy", "pandas", "numba", "radiokit.features", "first kernel", "SimpleITK"]
@@ -265,13 +316,15 @@ def map_rows(folder: Path) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=Path, help="write the rows to this file")
-    parser.add_argument("--configurations", nargs="+", choices=CONFIGURATIONS, default=["original"])
-    parser.add_argument("--voxels", nargs="+", type=int, default=[5_000, 60_000, 250_000])
-    parser.add_argument("--parts", nargs="+", choices=("cases", "start", "cohort", "maps"), default=["cases"])
-    parser.add_argument("--worker", help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    made = parser(__doc__)
+    made.add_argument("--json", type=Path, help="write the rows of the other parts to this file")
+    made.add_argument("--configurations", nargs="+", choices=CONFIGURATIONS, default=["original"])
+    made.add_argument("--voxels", nargs="+", type=int, default=[5_000, 60_000, 250_000])
+    made.add_argument(
+        "--parts", nargs="+", choices=("records", "cases", "start", "cohort", "maps"), default=["records"]
+    )
+    made.add_argument("--worker", help=argparse.SUPPRESS)
+    options = made.parse_args()
     if options.worker:
         print(json.dumps(work(json.loads(options.worker))))
         return
@@ -286,6 +339,8 @@ def main() -> None:
             rows += cohort_rows(folder)
         if "maps" in options.parts:
             rows += map_rows(folder)
+        if "records" in options.parts:
+            report(records(folder, options.quick), options.records)
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1))
 

@@ -25,8 +25,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from cohort_store import run_cohorts
-from null_suite import NULLS, run_nulls
+from null_suite import NULLS, run_null
 from numpy.typing import NDArray
+from records import Accuracy, Record, once, parser, report
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
@@ -312,39 +313,45 @@ def intervals(arguments: argparse.Namespace) -> None:
         arguments.json.write_text(pd.concat(tables).to_json(orient="records", indent=1), encoding="utf-8")
 
 
-def nulls(arguments: argparse.Namespace) -> int:
-    """Every kind of study on noise; the number of facts that are beyond 3 standard errors."""
+def nulls(arguments: argparse.Namespace) -> Iterator[Record]:
+    """Every kind of study on noise; how many facts are beyond 3 standard errors, which must be none."""
     words = arguments.only
     kinds = [k for k in NULLS if not words or any(word in k.name for word in words)]
     kinds = [k for k in kinds if k.quick or not arguments.quick]
     cohorts = arguments.cohorts or (12 if arguments.quick else 40)
-    table = run_nulls(kinds, cohorts, cache=arguments.cache, n_jobs=arguments.n_jobs)
-    wrong = table[table["beyond 3 SE"] != ""]
-    print(f"\n{len(table)} facts of {len(kinds)} kinds of study on {cohorts} null cohorts each, ", end="")
+    tables = []
+    for kind in kinds:
+        timing, table = once(partial(run_null, kind, cohorts, cache=arguments.cache, n_jobs=arguments.n_jobs))
+        tables.append(table)
+        wrong = float((table["beyond 3 SE"] != "").sum())
+        yield Record(
+            f"null suite: {kind.name}, {cohorts} cohorts", timing, Accuracy("facts beyond 3 SE", wrong, 0.0, 0.0)
+        )
+    whole = pd.concat(tables, ignore_index=True)
+    wrong = whole[whole["beyond 3 SE"] != ""]
+    print(f"\n{len(whole)} facts of {len(kinds)} kinds of study on {cohorts} null cohorts each, ", end="")
     print(f"{len(wrong)} beyond 3 standard errors", flush=True)
     for row in wrong.itertuples(index=False):
         print(f"  {row.kind}: {row.fact}: {row[-1]}")
     if arguments.json:
-        arguments.json.write_text(table.to_json(orient="records", indent=1), encoding="utf-8")
-    return len(wrong)
+        arguments.json.write_text(whole.to_json(orient="records", indent=1), encoding="utf-8")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", choices=["nulls", "intervals"], default="nulls")
-    parser.add_argument("--quick", action="store_true", help="few kinds of study on 12 cohorts each")
-    parser.add_argument("--cohorts", type=int, help="default: 40 of the null suite, 200 of the intervals")
-    parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--brief", action="store_true", help="intervals: nested and repeated cross-validation only")
-    parser.add_argument("--cache", type=Path)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--n-jobs", type=int, default=1)
-    parser.add_argument("--only", nargs="+", help="kinds of study, or scenarios, whose name holds one of these words")
-    arguments = parser.parse_args()
+    made = parser(__doc__)
+    made.add_argument("--part", choices=["nulls", "intervals"], default="nulls")
+    made.add_argument("--cohorts", type=int, help="default: 40 of the null suite, 200 of the intervals")
+    made.add_argument("--first-seed", type=int, default=0)
+    made.add_argument("--brief", action="store_true", help="intervals: nested and repeated cross-validation only")
+    made.add_argument("--cache", type=Path)
+    made.add_argument("--json", type=Path)
+    made.add_argument("--n-jobs", type=int, default=1)
+    made.add_argument("--only", nargs="+", help="kinds of study, or scenarios, whose name holds one of these words")
+    arguments = made.parse_args()
     if arguments.part == "intervals":
         intervals(arguments)
-    elif nulls(arguments):
-        raise SystemExit(1)
+    else:
+        report(nulls(arguments), arguments.records)
 
 
 if __name__ == "__main__":

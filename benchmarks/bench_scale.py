@@ -1,6 +1,6 @@
 """Cohorts of 10 to 10,000 cases: seconds a case, memory, and bytes on disk, as the number of cases grows.
 
-    python benchmarks/bench_scale.py [--cases 10 100 1000 10000] [--jobs 1] [--limits] [--json FILE]
+    python benchmarks/bench_scale.py [--quick] [--cases 10 100 1000 10000] [--jobs 1] [--limits] [--records FILE]
 
 Cases are small synthetic lesions (24 x 48 x 48 voxels, about 3,000 of them in the region), written once and named by
 as many rows as asked for: each row is read and measured anew. Each cohort runs in a process of its own. `cpu` is the
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from records import Accuracy, Record, Timing, parser, report
 
 N_FILES = 20
 SHAPE = (24, 48, 48)
@@ -57,8 +58,10 @@ def work(job: dict[str, Any]) -> dict[str, Any]:
     done = extractor.extract_to(cases, folder / "features.parquet")
     wall, cpu = time.perf_counter() - start, cpu_seconds() - used
     assert len(done.failures) == 0 and done.n_cases == n
+    values = pd.read_parquet(folder / "features.parquet").select_dtypes("number").to_numpy()
     return {
         "cases": n,
+        "unequal_rows": int((values != values[np.arange(n) % N_FILES]).any(axis=1).sum()),
         "wall_s": wall,
         "cpu_ms_a_case": 1e3 * cpu / n,
         "cases_a_second": n / wall,
@@ -100,14 +103,21 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def as_record(row: dict[str, Any]) -> Record:
+    """A cohort as one task; rows of the same file must be equal to the last bit."""
+    timing = Timing(row["cpu_ms_a_case"] * row["cases"] / 1e3, row["wall_s"], 0.0, 1, row["peak_mb"])
+    unequal = Accuracy("rows unlike those of the same file", float(row["unequal_rows"]), 0.0, 0.0)
+    return Record(f"cohort of {row['cases']:,} small lesions, from file to table", timing, unequal)
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cases", nargs="+", type=int, default=[10, 100, 1000, 10_000])
-    parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--limits", action="store_true", help="each case in a process that may die")
-    parser.add_argument("--json", type=Path, help="write the rows to this file")
-    parser.add_argument("--worker", help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    made = parser(__doc__)
+    made.add_argument("--cases", nargs="+", type=int, help="default: 10 100 1000 10000; 20 200 with --quick")
+    made.add_argument("--jobs", type=int, default=1)
+    made.add_argument("--limits", action="store_true", help="each case in a process that may die")
+    made.add_argument("--json", type=Path, help="write the rows to this file")
+    made.add_argument("--worker", help=argparse.SUPPRESS)
+    options = made.parse_args()
     if options.worker:
         print(json.dumps(work(json.loads(options.worker))))
         return
@@ -116,7 +126,7 @@ def main() -> None:
         make_files(folder)
         job = {"folder": name, "jobs": options.jobs, "limits": options.limits, "cache": None}
         rows = []
-        for n in options.cases:
+        for n in options.cases or ([20, 200] if options.quick else [10, 100, 1000, 10_000]):
             rows.append(run({**job, "cases": n}))
             row = rows[-1]
             print(
@@ -132,6 +142,7 @@ def main() -> None:
             "cache": float(np.mean(entries)),
         }
     print("bytes a case: " + ", ".join(f"{name} {size:.0f}" for name, size in storage.items()))
+    report((as_record(row) for row in rows), options.records)
     if options.json:
         summary = {"rows": rows, "bytes_a_case": storage, "jobs": options.jobs, "limits": options.limits}
         options.json.write_text(json.dumps(summary, indent=1))

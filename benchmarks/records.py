@@ -119,6 +119,12 @@ def alone(name: str, ours: Callable[[], Any], accuracy: Callable[[Any], Accuracy
     return Record(name, _shortest(runs), accuracy(result))
 
 
+def once(task: Callable[[], Any]) -> tuple[Timing, Any]:
+    """Run a long task one time."""
+    run, result = _one_run(task)
+    return _shortest([run]), result
+
+
 Run = tuple[float, float, float | None]
 
 

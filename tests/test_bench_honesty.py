@@ -52,7 +52,7 @@ def test_the_benchmark_runs(bench: ModuleType, kind: str, tmp_path: Path, monkey
     monkeypatch.setattr(bench, "POOL", 400)
     bench.pool.cache_clear()
     table = tmp_path / "table.json"
-    call = ["bench_honesty.py", "--cohorts", "3", "--cache", str(tmp_path), "--json", str(table)]
+    call = ["bench_honesty.py", "--part", "intervals", "--cohorts", "3", "--cache", str(tmp_path), "--json", str(table)]
     monkeypatch.setattr(sys, "argv", call)
     bench.main()
     bench.pool.cache_clear()
