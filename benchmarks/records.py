@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-AT_LEAST, AT_MOST, ENOUGH_S = 3, 30, 2.0  # runs of a task, unless they took enough time already
+AT_LEAST, AT_MOST, ENOUGH_S = 3, 200, 2.0  # runs of a task, unless they took enough time already
 
 
 @dataclass(frozen=True)
