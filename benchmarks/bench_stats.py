@@ -2,7 +2,7 @@
 
     python benchmarks/bench_stats.py [--quick] [--records FILE] [--only NAME ...]
 
-A peer that is not installed (`pip install pingouin neuroCombat`) is left out and said so. Where a peer needs minutes it
+A peer that is not installed (the extra `bench`) is left out and said so. Where a peer needs minutes it
 runs on a part of the work, which is said in brackets, and its time is scaled up.
 """
 
@@ -133,13 +133,13 @@ def survival_cases(n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def cox(quick: bool) -> Iterator[Record]:
-    from lifelines import CoxPHFitter
-
     n_features, part = 500 if quick else 2_000, 10 if quick else 20
     y, _ = survival_cases(200)
     X = pd.DataFrame(np.random.default_rng(1).normal(size=(200, n_features))).add_prefix("f")
 
     def loop() -> np.ndarray:
+        from lifelines import CoxPHFitter
+
         frames = (X[[name]].assign(time=y["time"], event=y["event"]) for name in X.columns[:part])
         options = {"fit_options": {"precision": 1e-10}}
         return np.array([CoxPHFitter().fit(f, "time", "event", **options).params_.iloc[0] for f in frames])
@@ -147,7 +147,7 @@ def cox(quick: bool) -> Iterator[Record]:
     yield side_by_side(
         f"univariable Cox, {n_features:,} features, 200 cases",
         lambda: stats.cox_univariable(X, y)["coef"].to_numpy(),
-        loop,
+        loop if installed("lifelines") else None,
         peer_name="lifelines, a loop",
         package="lifelines",
         accuracy=gap(1e-6, slice(part)),
@@ -157,14 +157,18 @@ def cox(quick: bool) -> Iterator[Record]:
 
 
 def concordance(quick: bool) -> Iterator[Record]:
-    from lifelines.utils import concordance_index
-
     n = 5_000 if quick else 20_000
     y, risk = survival_cases(n)
+
+    def peer() -> float:
+        from lifelines.utils import concordance_index
+
+        return concordance_index(y["time"], -risk, y["event"])
+
     yield side_by_side(
         f"C-index with standard error, {n:,} cases",
         lambda: stats.concordance_index(y, risk).estimate,
-        lambda: concordance_index(y["time"], -risk, y["event"]),
+        peer if installed("lifelines") else None,
         peer_name="lifelines, without",
         package="lifelines",
         accuracy=gap(1e-12),
