@@ -221,7 +221,7 @@ class Nomogram:
         Parameters
         ----------
         total_points : array-like of shape (n,)
-            Sums of points.
+            Sums of points, as `total_points` gives them for a table of cases.
 
         Returns
         -------
@@ -229,7 +229,17 @@ class Nomogram:
             Probability of the positive class, shape (n,); at `times` the survival of a Cox model, or the cumulative
             incidence of a model of competing risks, shape (n, n_times), NaN beyond the last follow-up; without `times`
             the median survival, shape (n,), NaN where it is not reached.
+
+        Raises
+        ------
+        InputError
+            If a table of cases is given: its values would be taken for points.
         """
+        if isinstance(total_points, pd.DataFrame) or np.ndim(total_points) > 1:
+            raise InputError(
+                "predict takes the sum of points of each case, and got a table. Of a table of cases: "
+                "nomogram.predict(nomogram.total_points(X))."
+            )
         eta = self._linear_predictor(np.atleast_1d(np.asarray(total_points, dtype=float)))
         return self._source.predict(eta, self.times)
 

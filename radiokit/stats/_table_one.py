@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -139,6 +139,8 @@ def _check_columns(data: pd.DataFrame, by: str | None, variables: Sequence[str] 
     check_frame(data)
     if isinstance(variables, str) or any(isinstance(names, str) for names in named):
         raise InputError("variables, categorical, nonnormal and exact take lists of column names, not one string.")
+    if not isinstance(by, Hashable):
+        raise InputError(f"by is a {type(by).__name__}; required: the name of a column of the table.")
     wanted = {*([by] if by is not None else []), *(variables or ()), *(n for names in named for n in names)}
     unknown = sorted(str(name) for name in wanted - set(data.columns))
     if unknown:

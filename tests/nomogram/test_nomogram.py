@@ -78,6 +78,9 @@ def test_the_sum_predicts_what_the_model_predicts(data: pd.DataFrame) -> None:
     np.testing.assert_allclose(nomogram.predict(total), model.predict_proba(data)[:, 1], atol=1e-10)
     points = nomogram.points(data).unstack()
     np.testing.assert_allclose(points.sum(axis=1), total, atol=1e-10)
+    for table in (data, data[["age"]], data[["age"]].to_numpy()):  # ages would be taken for points
+        with pytest.raises(InputError, match=r"predict\(nomogram\.total_points\(X\)\)"):
+            nomogram.predict(table)
     assert list(points.columns) == ["age", "size <mm>", "stage"]
     assert nomogram.table["points"].max() == pytest.approx(10)
     assert nomogram.table["points"].min() == 0

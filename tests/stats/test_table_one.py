@@ -236,3 +236,9 @@ def test_flags_of_objects_are_levels() -> None:
 def test_columns_that_read_the_same_are_refused() -> None:
     with pytest.raises(InputError, match="'1' when written as text"):
         table_one(pd.DataFrame({1: [1.0, 2], "1": [3.0, 4]}))
+
+
+def test_groups_are_named_by_a_column() -> None:
+    data = pd.DataFrame({"age": [60.0, 61.0, 70.0, 72.0], "dead": [0, 0, 1, 1]})
+    with pytest.raises(InputError, match="by is a Series; required: the name of a column"):
+        table_one(data, by=data["dead"])
