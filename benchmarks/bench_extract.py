@@ -267,8 +267,10 @@ def pyradiomics(params: Path, files: tuple[str, str]) -> dict[str, float]:
     return {k: float(v) for k, v in found.items() if not k.startswith("diagnostics_")}
 
 
-def relative_difference(ours: Any, theirs: dict[str, float] | None) -> Accuracy:
-    gap = 0.0 if theirs is None else largest_difference({k: float(v) for k, v in dict(ours).items()}, theirs)[1]
+def relative_difference(ours: Any, theirs: dict[str, float] | None) -> Accuracy | None:
+    if theirs is None:
+        return None
+    gap = largest_difference({k: float(v) for k, v in dict(ours).items()}, theirs)[1]
     return Accuracy.difference("largest relative difference", gap, 1e-6)
 
 

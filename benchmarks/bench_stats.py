@@ -21,12 +21,13 @@ from radiokit import stats
 LARGEST = "largest difference"
 
 
-def gap(limit: float, part: slice = slice(None)) -> Callable[[object, object], Accuracy]:
-    """Largest difference of two arrays of results; 0 where there is no peer."""
+def gap(limit: float, part: slice = slice(None)) -> Callable[[object, object], Accuracy | None]:
+    """Largest difference of two arrays of results; none where there is no peer."""
 
-    def difference(ours: object, theirs: object) -> Accuracy:
-        far = 0.0 if theirs is None else np.abs(np.atleast_1d(ours)[part] - np.atleast_1d(theirs)).max()
-        return Accuracy.difference(LARGEST, far, limit)
+    def difference(ours: object, theirs: object) -> Accuracy | None:
+        if theirs is None:
+            return None
+        return Accuracy.difference(LARGEST, np.abs(np.atleast_1d(ours)[part] - np.atleast_1d(theirs)).max(), limit)
 
     return difference
 

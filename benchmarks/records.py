@@ -95,11 +95,11 @@ def side_by_side(
     *,
     peer_name: str,
     package: str | None = None,
-    accuracy: Callable[[Any, Any], Accuracy],
+    accuracy: Callable[[Any, Any], Accuracy | None],
     part: str = "all",
     scale: float = 1.0,
 ) -> Record:
-    """Run both in turns; `peer` is None where its package is absent, and the accuracy then gets None for its result."""
+    """Run both in turns; `peer` is None where its package is absent, and `accuracy` then gets None for its result."""
     (our_runs, result), (their_runs, theirs) = _in_turns(ours, peer)
     timing = None if peer is None else _shortest(their_runs, scale)
     return Record(

@@ -27,7 +27,9 @@ def fallen(report: dict[str, Any], earlier: dict[str, Any]) -> set[str]:
 def _verdict(now: dict[str, Any] | None, before: dict[str, Any] | None) -> tuple[str, bool]:
     if now is None:
         return "not measured any more", True
-    lost = _accuracy_lost(now["accuracy"], None if before is None else before["accuracy"])
+    peer_absent = now["peer"] is not None and now["peer_time"] is None
+    known = None if before is None or (peer_absent and now["accuracy"] is None) else before["accuracy"]
+    lost = _accuracy_lost(now["accuracy"], known)
     if lost:
         return lost, True
     if before is None:
@@ -35,7 +37,7 @@ def _verdict(now: dict[str, Any] | None, before: dict[str, Any] | None) -> tuple
     if before["ratio"] is None:
         return "no ratio before", False
     if now["ratio"] is None:
-        return f"{now['peer'] or before['peer']} is absent: no ratio", False
+        return f"{now['peer'] or before['peer']} is absent: neither ratio nor difference", False
     change = now["ratio"] / before["ratio"] - 1
     if change < -FALL:
         return f"ratio fell by {-change:.0%}", True

@@ -30,8 +30,8 @@ def work(times: int) -> float:
 def quick_records(times: int, wrong: float = 0.0) -> list[dict[str, Any]]:
     """One task with a peer that takes ten of the units of work, and one whose peer is absent."""
 
-    def accuracy(ours: float, theirs: float | None) -> records.Accuracy:
-        return records.Accuracy.difference("largest difference", wrong, 1e-6)
+    def accuracy(ours: float, theirs: float | None) -> records.Accuracy | None:
+        return None if theirs is None else records.Accuracy.difference("largest difference", wrong, 1e-6)
 
     both = records.side_by_side("task", lambda: work(times), lambda: work(10), peer_name="numpy", accuracy=accuracy)
     absent = records.side_by_side("lonely", lambda: work(1), None, peer_name="nobody", accuracy=accuracy)
@@ -110,8 +110,11 @@ def test_a_task_that_is_gone_is_worse_and_a_new_one_is_not(report: dict[str, Any
     fewer = {**report, "results": report["results"][1:]}
     assert next((r["verdict"], r["worse"]) for r in verdict.compare(fewer, report)) == ("not measured any more", True)
     assert not any(r["worse"] for r in verdict.compare(report, fewer))
-    absent = changed(report, ratio=None, peer_time=None)
-    assert verdict.compare(absent, report)[0]["verdict"] == "numpy is absent: no ratio"
+    unmeasured = changed(report, accuracy=None)
+    assert verdict.compare(unmeasured, report)[0]["verdict"] == "accuracy is not measured any more"
+    assert verdict.compare(unmeasured, report)[0]["worse"]
+    absent = changed(report, ratio=None, peer_time=None, accuracy=None)
+    assert verdict.compare(absent, report)[0]["verdict"] == "numpy is absent: neither ratio nor difference"
     assert not verdict.compare(absent, report)[0]["worse"]
 
 
