@@ -81,6 +81,34 @@ def test_calibration_is_val_prob(oracle: dict[str, Any], part: tuple[str, np.nda
     assert result.c == pytest.approx(np.atleast_1d(list(oracle[f"{name}.exact_C"]["value"].values()))[0], rel=1e-10)
 
 
+def test_every_other_field_by_its_definition(sample: tuple[np.ndarray, np.ndarray]) -> None:
+    y, p = sample
+    result, x = calibration(y, p, confidence_level=0.9), logit(p)
+    pairs = np.sign(p[y][:, None] - p[~y])
+    assert result.dxy == pytest.approx(pairs.mean())
+    assert result.c == pytest.approx((1 + pairs.mean()) / 2)
+    assert (result.n, result.n_events, result.confidence_level) == (150, y.sum(), 0.9)
+    assert result.o_e == pytest.approx(y.mean() / p.mean())
+    assert result.brier_scaled == pytest.approx(1 - np.mean((p - y) ** 2) / np.mean((y.mean() - y) ** 2))
+    distance = np.abs(p - lowess(p, y.astype(float)))
+    assert (result.e_50, result.e_90) == pytest.approx((np.median(distance), np.quantile(distance, 0.9)))
+    # Standard errors from Fisher's information at the estimates.
+    fitted = expit(result.intercept + result.slope * x)
+    design = np.column_stack([np.ones(150), x])
+    se = np.sqrt(np.diag(np.linalg.inv(design.T @ (design * (fitted * (1 - fitted))[:, None]))))
+    assert (result.intercept_se, result.slope_se) == pytest.approx(se)
+    z = 1.6448536269514722
+    assert (result.slope_ci_low, result.slope_ci_high) == pytest.approx(
+        (result.slope - z * se[1], result.slope + z * se[1])
+    )
+    large = result.calibration_in_the_large
+    shifted = expit(large + x)
+    assert shifted.sum() == pytest.approx(y.sum())
+    half = z / np.sqrt(np.sum(shifted * (1 - shifted)))
+    limits = (result.calibration_in_the_large_ci_low, result.calibration_in_the_large_ci_high)
+    assert limits == pytest.approx((large - half, large + half))
+
+
 def test_calibration_in_the_large_is_glms(oracle: dict[str, Any], part: tuple[str, np.ndarray, np.ndarray]) -> None:
     name, y, p = part
     want, result = oracle[f"{name}.calibration_in_the_large"]["value"], calibration_in_the_large(y, p)
