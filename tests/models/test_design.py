@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from radiokit.exceptions import DataWarning, InputError, ParameterError
+from radiokit.models import LogisticModel
 from radiokit.stats._design import column_design, model_frame
 from radiokit.stats._formula import parse_formula
 from radiokit.stats._spline import spline_basis, spline_knots
@@ -110,3 +111,14 @@ def test_what_was_never_seen_is_refused() -> None:
         model_frame("y ~ z", data)
     with pytest.raises(InputError, match="one level only"):
         model_frame("y ~ C(x)", data.assign(x=1.0))
+
+
+def test_a_term_keeps_its_range_and_its_values_where_they_are_few() -> None:
+    """As rms' datadist: up to ten distinct values are listed, in order; more are a range."""
+    few, many = np.tile([3.0, 1, 2, 5, 4, 6, 10, 8, 9, 7], 11), np.tile(np.arange(11.0), 10)
+    table = pd.DataFrame(
+        {"y": np.arange(110) % 3 == 0, "few": few, "many": many, "tenth": np.repeat(np.arange(1, 11), 11) / 10}
+    )
+    terms = LogisticModel.from_formula("y ~ few + many + rcs(tenth, 3)", table).design_.terms
+    assert [(t.variable, t.low, t.high) for t in terms] == [("few", 1, 10), ("many", 0, 10), ("tenth", 0.1, 1)]
+    assert [t.values for t in terms] == [tuple(range(1, 11)), (), tuple(k / 10 for k in range(1, 11))]

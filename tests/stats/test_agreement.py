@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -196,3 +197,12 @@ def test_limits_of_kappa_end_at_one() -> None:
     assert near.kappa + 1.959963984540054 * near.se > 1
     assert near.ci_high == 1
     assert cohen_kappa(a, 1 - b).ci_low == -1
+
+
+@pytest.mark.parametrize("function", [bland_altman, concordance_correlation])
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_the_measurement_that_is_too_large_is_named(function: Callable[..., Any], name: str) -> None:
+    values = {"a": [1.0, 2, 3, 4], "b": [1.1, 2.2, 2.9, 4.1]}
+    values[name] = [1e200, 2, 3, 4]
+    with pytest.raises(InputError, match=rf"\b{name}\b"):
+        function(**values)

@@ -230,3 +230,13 @@ def test_bad_calls() -> None:
         stats.mcnemar_test([0, 1], [0, 1], [0, 1], metric="ppv")
     with pytest.raises(InputError, match="method"):
         stats.predictive_value_test([0, 1], [0, 1], [0, 1], method="mcnemar")
+
+
+@pytest.mark.parametrize("method", ["score", "relative"])
+def test_a_call_that_is_never_made_has_no_value_and_leaves_the_columns(method: str) -> None:
+    table = stats.predictive_value_test([1, 1, 0, 0], [0, 0, 0, 0], [0, 1, 1, 1], method=method)
+    ratio = ["ratio", "ratio_ci_low", "ratio_ci_high"] if method == "relative" else []
+    assert list(table.columns) == ["value_a", "value_b", "difference", "statistic", "p_value", *ratio]
+    assert table.loc["ppv"].notna().tolist() == [c == "value_b" for c in table.columns]
+    assert table.loc["ppv", "value_b"] == 1 / 3
+    assert table["value_a"].tolist()[1] == 0.5
