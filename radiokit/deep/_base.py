@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -32,7 +33,7 @@ from radiokit.exceptions import FileError, InputError, ParameterError
 from radiokit.stats._clinical import ClinicalColumns, learn_clinical
 from radiokit.stats._elastic_net import fold_ids
 from radiokit.stats._inputs import FloatArray
-from radiokit.utils import cell_text, same_rows, spawn_seeds
+from radiokit.utils import cell_text, drop_warnings, same_rows, spawn_seeds
 
 FUSIONS = ("late", "concat", "film")
 
@@ -152,7 +153,10 @@ class DeepModel(NestedSettings):
 
     def _folds(self, y: NDArray[Any], patients: NDArray[Any], seed: int) -> NDArray[np.intp]:
         """Return the fold of each case; each is scored once, by a network that can be fitted to the others."""
-        folds = fold_ids(self.cv, np.zeros((len(y), 1)), y, random_state=seed, groups=patients)
+        # Where no patient repeats, a splitter that does not look at patients loses nothing.
+        lone = not isinstance(self.cv, int) and np.unique(patients).size == len(y)
+        with drop_warnings() if lone else nullcontext():
+            folds = fold_ids(self.cv, np.zeros((len(y), 1)), y, random_state=seed, groups=patients)
         if (folds < 0).any():
             raise InputError(f"cv leaves {int((folds < 0).sum())} cases in no test fold; each needs one score.")
         for k in np.unique(folds):

@@ -34,7 +34,7 @@ class Crop:
     too_large : {"crop", "zoom", "error"}
         As `patch`.
     cache : path, optional
-        Folder of crops that were read before, by file, date and settings. Without it they are kept in memory, as far as
+        Folder of crops that were read before, by the content of the files and settings. Without it they are kept in memory, as far as
         they fit in a gigabyte, so that the folds of a cross-validation read a case once.
 
     Raises

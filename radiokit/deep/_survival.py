@@ -55,8 +55,9 @@ class DeepSurvival(DeepModel):
     Notes
     -----
     The loss is Cox's negative log partial likelihood (doi:10.1111/j.2517-6161.1972.tb00899.x) with the ties of
-    `Training.ties`. The risk set of an event is made of its batch: events are dealt evenly to batches, so that each
-    has one. With ``batch_size`` the number of cases, or more, it is the full risk set.
+    `Training.ties`. The risk set of an event is made of its step: events are dealt evenly to steps, so that each
+    has one; a step takes several batches where it needs to. With ``batch_size`` the number of cases, or more, it is the
+    full risk set.
 
     *How to read it.* `predict` is a log relative hazard, 0 on average in training; larger means earlier events. Without
     late fusion the baseline hazard of `predict_survival` comes from training cases, whose risks the network has seen:
