@@ -34,8 +34,8 @@ class Crop:
     too_large : {"crop", "zoom", "error"}
         As `patch`.
     cache : path, optional
-        Folder of crops that were read before, by the content of the files and settings. Without it they are kept in memory, as far as
-        they fit in a gigabyte, so that the folds of a cross-validation read a case once.
+        Folder of crops that were read before, by settings and the content of the files. Without it they are kept in
+        memory, as far as they fit in a gigabyte, so that the folds of a cross-validation read a case once.
 
     Raises
     ------

@@ -111,7 +111,8 @@ class Training:
     epochs : int
         Passes over the training patients, at most.
     batch_size : int
-        Patches a step. A remainder joins other batches: no batch is smaller, and every batch holds events.
+        Cases that go through the network together, at most. A step of the survival loss takes several batches where
+        events are too rare for one in each; their gradients are added up.
     learning_rate : float
         Of AdamW at the start; it falls to 0 along a half cosine.
     weight_decay : float
