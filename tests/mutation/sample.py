@@ -23,11 +23,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# A package's sources, and the tests that are asked to notice: its own, and those of its fits and designs in models.
+# Sources of a package, and the tests that are asked to notice: its own, those of the models and selectors that use it.
 FITS = [f"tests/models/test_{name}.py" for name in ("design", "elastic_net", "formula", "logistic")]
+SELECTION = [f"tests/selection/test_{name}.py" for name in ("selectors", "more_selectors")]
 RULES = [f"tests/study/test_{name}.py" for name in ("conclusions", "conclusion_rules")]
 PACKAGES = {
-    "stats": ("radiokit/stats/*", ["tests/stats", "tests/survival", *FITS]),
+    "stats": ("radiokit/stats/*", ["tests/stats", "tests/survival", "tests/nomogram", *FITS, *SELECTION]),
     "features": ("radiokit/features/*", ["tests/features"]),
     "survival": ("radiokit/survival/*", ["tests/survival"]),
     "validation": ("radiokit/validation/*", ["tests/validation"]),
