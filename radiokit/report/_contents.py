@@ -72,6 +72,11 @@ RATIOS = ("feature", "odds_ratio", "hazard_ratio", "p_value", "p_adjusted", "n",
 SMD = "Mean (SD), median [quartiles] or n (%). SMD: standardised mean difference; above 0.1 is an imbalance."
 DIFFERENCE = "Difference: A minus B, paired test on the same patients; p adjusted for the number of comparisons."
 RATIO = "Intervals: Wald; profile likelihood where Firth's correction was needed (few events)."
+SCORES = (
+    "Scores of signatures are cross-fitted: alone they have no interval and no p-value, since none is known to hold "
+    "over several fits; beside other predictors both are approximate. Whether a signature adds something is told by the "
+    "comparisons of models in patients of the test or external cohort."
+)
 OPTIMISM = "Intervals: of the .632+ estimate, from the variance of one model's AUC or C-index."
 SUBGROUP = (
     "Intervals of AUC and C-index: as in the table of performance; of ratios: profile likelihood (odds), Wald (hazard)."
@@ -120,8 +125,8 @@ TABLES = {
     "survival_calibration": Entry("survival", "Predicted and observed survival by group of risk", notes=(SURVIVING,)),
     "subgroups": Entry("subgroups", "The main model by subgroup", DIVIDED, (SUBGROUP,)),
     "performance_by_center": Entry("subgroups", "Performance by centre", BY_CENTRE),
-    "univariable": Entry("effects", "Univariable analysis", RATIOS, (RATIO,)),
-    "multivariable": Entry("effects", "Multivariable analysis", RATIOS, (RATIO,)),
+    "univariable": Entry("effects", "Univariable analysis", RATIOS, (RATIO, SCORES)),
+    "multivariable": Entry("effects", "Multivariable analysis", RATIOS, (RATIO, SCORES)),
     "cox": Entry("effects", "Final Cox models", ("model", *RATIOS), ("Intervals: Wald.",)),
     "proportional_hazards": Entry("effects", "Test of proportional hazards"),
     "nomogram": Entry("effects", "Points of the nomogram"),

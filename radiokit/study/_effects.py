@@ -15,6 +15,8 @@ from radiokit.study._endpoint import Data, Endpoint, Modelled
 from radiokit.study._missing import present
 from radiokit.survival import CoxModel, proportional_hazards_test
 
+INFERENCE = ("se", "statistic", "p_value", "ci_low", "ci_high")
+
 
 def effect_tables(endpoint: Endpoint, data: Data, level: float) -> dict[str, pd.DataFrame]:
     """Return univariable and multivariable models of all predictors (scores cross-fitted), and their points."""
@@ -34,7 +36,9 @@ def univariable(model: Modelled, fitted: Any, data: Data, level: float) -> pd.Da
     """Fit each predictor of a model alone, to the training patients in whom it is known: `n` says how many.
 
     A category is one predictor with a coefficient for each level but the first, against the first. Where those in whom
-    it is known are of one value or one outcome, the row has no estimate.
+    it is known are of one value or one outcome, the row has no estimate. The score of a signature has an estimate and
+    no inference: its values come from several fits, each on most of the others' patients, and on noise a Wald test of
+    them as if they were measured rejects in 15 % of the cohorts at 5 %.
     """
     y = model.predictions["training", "train"].y_true
     design, terms = model.stack.design_, model.stack.terms_
@@ -53,6 +57,8 @@ def univariable(model: Modelled, fitted: Any, data: Data, level: float) -> pd.Da
         else:
             fresh = LogisticModel(firth=bool(fitted.firth), confidence_level=level)
             table = fresh.fit(values, own.astype(int)).summary_.drop(index="Intercept", errors="ignore")
+        if str(term.variable) not in data.clinical:
+            table[[c for c in INFERENCE if c in table]] = np.nan
         events = int(event.sum())
         parts.append(
             table.assign(variable=str(term.variable), n=len(own), n_events=events, n_missing=int((~known).sum()))
