@@ -106,3 +106,8 @@ def grow(megabytes: int) -> int:
     KEPT.append(np.ones(megabytes * 125_000))
     time.sleep(1.1)
     return os.getpid()
+
+
+def sum_of_products(seed: int) -> float:
+    a = np.random.default_rng(seed).normal(size=(200, 200))
+    return float((a @ a).sum())

@@ -14,10 +14,11 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from radiokit.exceptions import ParameterError
 from radiokit.models._classes import binary_classes
+from radiokit.models._classifier import Classifier
 from radiokit.models._trees import TreeEnsemble, from_booster
 from radiokit.stats._inputs import FloatArray, check_choice
 from radiokit.stats._logistic_fit import expit
-from radiokit.utils import Classifier, check_survival_target, feature_values, same_rows
+from radiokit.utils import check_survival_target, feature_values, same_rows
 from radiokit.utils._feature_values import check_features
 
 # Some of the cases and a fifth of the features (ten at least) for each tree: what keeps trees honest on small tables.

@@ -17,13 +17,14 @@ from sklearn.model_selection import PredefinedSplit
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from radiokit.models._classes import binary_classes
+from radiokit.models._classifier import Classifier
 from radiokit.models._cross_fitting import cross_fitted_scores, fit_part
 from radiokit.models._scores import case_scores
 from radiokit.stats._elastic_net import fold_ids
 from radiokit.stats._inputs import FloatArray, check_choice
 from radiokit.stats._logistic_fit import expit, fit_firth
 from radiokit.stats._recalibrate import recalibrate_intercept
-from radiokit.utils import Classifier, same_rows, spawn_seeds
+from radiokit.utils import same_rows, spawn_seeds
 from radiokit.utils._feature_values import refuse_repeats
 
 METHODS = ("intercept", "platt", "beta", "isotonic")

@@ -108,7 +108,7 @@ def describe_pipeline(estimator: Any) -> PipelineFacts:
     --------
     >>> from radiokit.models import signature_pipeline
     >>> describe_pipeline(signature_pipeline("ridge")).tuning
-    'by 5-fold cross-validation'
+    'by approximate leave-one-out cross-validation'
     >>> forest = describe_pipeline(signature_pipeline("forest"))
     >>> forest.scales, forest.penalty, forest.tuning
     (False, '', '')

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiokit.exceptions import DataWarning, InputError, ParameterError, SeparationWarning
 from radiokit.models._classes import binary_classes
+from radiokit.models._classifier import Classifier
 from radiokit.stats import Test
 from radiokit.stats._cox_fit import quadratic_form
 from radiokit.stats._design import check_frame, column_design
@@ -36,7 +37,7 @@ from radiokit.stats._logistic_fit import (
 )
 from radiokit.stats._training_cases import TrainingCases, row_labels
 from radiokit.stats._wald import chi_squared_p_value
-from radiokit.utils import Classifier, feature_values, same_rows
+from radiokit.utils import feature_values, same_rows
 from radiokit.utils._feature_values import check_features
 
 

@@ -1,7 +1,6 @@
 """What every room needs: the door for tables, target checks, seeds, parallel loops, optional imports."""
 
 from radiokit.utils._cache import CaseResult
-from radiokit.utils._classifier import Classifier
 from radiokit.utils._digest import content_hash
 from radiokit.utils._extraction import Extraction
 from radiokit.utils._feature_values import feature_values
@@ -34,7 +33,6 @@ __all__ = [
     "ID_NAMES",
     "SURVIVAL_DTYPE",
     "CaseResult",
-    "Classifier",
     "Extraction",
     "ExtractionFile",
     "Limits",

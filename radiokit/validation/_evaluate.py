@@ -91,7 +91,7 @@ def evaluate(
     Examples
     --------
     >>> from sklearn.linear_model import LogisticRegression
-    >>> X = pd.DataFrame({"volume": range(20)})
+    >>> X = pd.DataFrame({"volume": np.arange(20) + 0.5})
     >>> y = np.array([0] * 8 + [1, 0, 1, 0] + [1] * 8)
     >>> model = LogisticRegression().fit(X[::2], y[::2])
     >>> evaluate(model, X[1::2], y[1::2], training_ids=X.index[::2])["metric"].tolist()[:2]

@@ -10,17 +10,25 @@ import csv
 from pathlib import Path
 
 import numpy as np
-from radiomics import cShape
 
 SPACING = (2.0, 1.0, 0.7)
 CORNERS = [(0, 0, 0), (0, 0, 1), (0, 1, 1), (0, 1, 0), (1, 0, 0), (1, 0, 1), (1, 1, 1), (1, 1, 0)]
 
-with Path(__file__).with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
-    table = csv.writer(file, lineterminator="\n")
-    table.writerow(["code", "area", "volume"])
-    for code in range(1, 256):
-        mask = np.zeros((4, 4, 4), dtype=np.int8)
-        for k, (z, y, x) in enumerate(CORNERS):
-            mask[z + 1, y + 1, x + 1] = code >> k & 1
-        area, volume, _ = cShape.calculate_coefficients(mask, np.array(SPACING))
-        table.writerow([code, repr(float(area)), repr(float(volume))])
+
+def main() -> None:
+    """Write the table."""
+    from radiomics import cShape
+
+    with Path(__file__).with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["code", "area", "volume"])
+        for code in range(1, 256):
+            mask = np.zeros((4, 4, 4), dtype=np.int8)
+            for k, (z, y, x) in enumerate(CORNERS):
+                mask[z + 1, y + 1, x + 1] = code >> k & 1
+            area, volume, _ = cShape.calculate_coefficients(mask, np.array(SPACING))
+            table.writerow([code, repr(float(area)), repr(float(volume))])
+
+
+if __name__ == "__main__":
+    main()

@@ -217,7 +217,7 @@ def test_tampering_is_noticed(result, tmp_path) -> None:
     path.write_text("not json")
     with pytest.raises(FileError, match="no frozen model"):
         load_signature(path)
-    with pytest.raises(FileError, match="cannot read"):
+    with pytest.raises(FileError, match="Cannot read"):
         load_signature(tmp_path / "absent.rk")
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from cohort_tasks import sum_of_products
 from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 from threadpoolctl import threadpool_info
 
@@ -23,11 +24,6 @@ from radiokit.utils import CaseResult, _workers, collect_warnings, content_hash,
 def processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other processes always pay, once the first item is done."""
     monkeypatch.setattr(_workers, "START_SECONDS", -1.0)
-
-
-def sum_of_products(seed: int) -> float:
-    a = np.random.default_rng(seed).normal(size=(200, 200))
-    return float((a @ a).sum())
 
 
 @pytest.mark.usefixtures("processes")

@@ -6,7 +6,7 @@ from typing import Any
 
 from sklearn.base import ClassifierMixin
 
-from radiokit.utils._same_rows import same_rows
+from radiokit.utils import same_rows
 
 
 class Classifier(ClassifierMixin):
