@@ -101,7 +101,7 @@ def _read(column: pd.Series) -> pd.Series:
 
 def prepared(features: Sequence[Feature], table: pd.DataFrame) -> NDArray[np.float64]:
     """Return the features as a model sees them: gaps filled, tails clipped, scaled; a column a feature."""
-    x = table[[f.name for f in features]].to_numpy(dtype=float)
+    x = table[[f.name for f in features]].to_numpy(dtype=float, copy=True)
     for j, f in enumerate(features):
         if f.log:
             x[:, j] = [math.log(v) if v > 0 else math.nan for v in x[:, j].tolist()]
