@@ -34,7 +34,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from radiokit import stats
 from radiokit.models import default_pipeline
 from radiokit.validation import Predictions, compare_models, leave_one_center_out, nested_cv, optimism_bootstrap
-from radiokit.validation._metrics import rank_auc
+from radiokit.validation.metrics import rank_auc
 
 BLOCK, CORRELATION = 20, 0.7
 POOL = 4000

@@ -177,7 +177,7 @@ def concordance(quick: bool) -> Iterator[Record]:
 
 
 def maxstat(quick: bool) -> Iterator[Record]:
-    from radiokit.stats._maxstat import logrank_scores
+    from radiokit.engine.maxstat import logrank_scores
     from radiokit.survival import optimal_cutpoint
 
     n, part, permutations = 300, 5, 1_000

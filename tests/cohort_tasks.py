@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_info
 
 from radiokit.exceptions import DataWarning, GeometryError
 from radiokit.utils import CaseResult, content_hash
-from radiokit.utils._one_case import Prepared
+from radiokit.utils.one_case import Prepared
 
 
 def features(case_id: str, row: pd.Series) -> CaseResult:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-STATISTICS = ("stats", "selection", "harmonization", "models", "survival", "nomogram", "validation")
+import radiokit
+
+PACKAGE = Path(radiokit.__file__).parent
+# The tuple of ICC forms belongs to the statistic; a study reads it to refuse a misspelt form before it extracts.
+PRIVATE_IMPORTS = {("study", "stats._icc")}
+STATISTICS = ("engine", "stats", "selection", "harmonization", "models", "survival", "nomogram", "validation")
 IMAGING = ("io", "datasets", "preprocessing", "filters", "features")
 
 
@@ -49,3 +57,26 @@ def test_import_leaves_the_process_as_it_was() -> None:
         "assert not ours and logging.getLogger().handlers == before[1]"
     )
     modules_after(code)
+
+
+def imports_of_other_packages(file: Path) -> Iterator[tuple[str, list[str]]]:
+    """Each module of radiokit that a file imports from outside its own package, as (own package, parts of the name)."""
+    own = file.relative_to(PACKAGE).parts[0]
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("radiokit."):
+            parts = str(node.module).split(".")[1:]
+            for name in node.names:
+                is_module = PACKAGE.joinpath(*parts, f"{name.name}.py").exists()
+                if parts[0] != own:
+                    yield own, [*parts, name.name] if is_module else parts
+
+
+def test_no_package_enters_the_private_modules_of_another() -> None:
+    private = {
+        (own, ".".join(parts))
+        for file in sorted(PACKAGE.rglob("*.py"))
+        if file.parent != PACKAGE
+        for own, parts in imports_of_other_packages(file)
+        if any(part.startswith("_") for part in parts)
+    }
+    assert private == PRIVATE_IMPORTS

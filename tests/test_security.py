@@ -24,14 +24,14 @@ from radiokit.exceptions import FileError, ParameterError, RadiokitError
 from radiokit.features import RadiomicsExtractor
 from radiokit.features._pyradiomics_params import SETTINGS
 from radiokit.io import Mask, Volume, write_table, write_volume
-from radiokit.models._calibration import Calibration
+from radiokit.models.calibration import Calibration
 from radiokit.study import Study, load_signature
 from radiokit.study._domain import learn_distribution
 from radiokit.study._frozen import Clinical, Feature, Frozen
 from radiokit.study._scores import Score
 from radiokit.study._signature_file import FrozenSignature
 from radiokit.utils import parse_yaml, read_yaml, run_cases, yaml_text
-from radiokit.utils._cache import MAGIC
+from radiokit.utils.cache import MAGIC
 
 PRINTABLE = st.characters(categories=["L", "N", "P", "S", "Zs"])
 EVIL = [

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from radiokit._version import __version__
+from radiokit import __version__
 from radiokit.cli import _demo, _doctor, _extract, _params, _predict, _study
 from radiokit.cli._common import say
 from radiokit.exceptions import RadiokitError, RadiokitWarning

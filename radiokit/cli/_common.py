@@ -87,7 +87,7 @@ def read_told(
 
 def with_told(cases: pd.DataFrame, options: argparse.Namespace) -> pd.DataFrame:
     """Return the table with the regions and units that the command line names."""
-    from radiokit.io._sequences import with_reading
+    from radiokit.io.sequences import with_reading
 
     for part in ("roi", "suv"):
         cases = with_reading(cases, part, getattr(options, part))
@@ -101,7 +101,7 @@ def is_told(options: argparse.Namespace) -> bool:
 
 def output_table(text: str) -> Path:
     """Return the path of a table to write, where that can be done now."""
-    from radiokit.utils._write_table import check_table_path
+    from radiokit.utils.table_writer import check_table_path
 
     path = Path(text)
     check_table_path(path)
@@ -110,7 +110,7 @@ def output_table(text: str) -> Path:
 
 def output_folder(text: str | Path) -> Path:
     """Return a folder to write into, where that can be done now."""
-    from radiokit.utils._write_table import check_folder
+    from radiokit.utils.table_writer import check_folder
 
     path = Path(text)
     check_folder(path.absolute())

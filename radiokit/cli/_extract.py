@@ -56,7 +56,7 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run it; return how many cases failed."""
     from radiokit.features import Limits, RadiomicsExtractor
-    from radiokit.io._sequences import sequences_of
+    from radiokit.io.sequences import sequences_of
 
     output = output_table(options.output)
     extractor = RadiomicsExtractor() if options.params is None else RadiomicsExtractor.from_params(options.params)

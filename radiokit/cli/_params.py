@@ -23,7 +23,7 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     """Run it."""
     from radiokit.features import RadiomicsExtractor
-    from radiokit.features._params_file import params_to_text
+    from radiokit.features.params_file import params_to_text
 
     extractor = RadiomicsExtractor() if options.file is None else RadiomicsExtractor.from_params(options.file)
     print(params_to_text(extractor), end="")

@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     folder = output_folder(options.output or Path(options.file).with_suffix(""))
     if options.roi or options.suv:
         from radiokit.io import read_cases
-        from radiokit.study._deep import optional_sequences
+        from radiokit.study.deep import optional_sequences
 
         cases = read_cases(study.cases, optional=optional_sequences(dict(study.signatures)))
         study.cases = with_told(cases, options)

@@ -7,9 +7,9 @@ from radiokit.deep._crops import DeepOptions
 from radiokit.deep._extractor import DeepFeatureExtractor
 from radiokit.deep._networks import build_network
 from radiokit.deep._patches import patch, patch_mask
-from radiokit.deep._settings import Augmentation, Network, Training
 from radiokit.deep._survival import DeepSurvival
 from radiokit.deep._weights import Weights
+from radiokit.deep.settings import Augmentation, Network, Training
 
 __all__ = [
     "Augmentation",

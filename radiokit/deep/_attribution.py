@@ -11,10 +11,10 @@ import pandas as pd
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from radiokit.deep._case import Case, open_case, rows_of
 from radiokit.deep._cells import along_axes, spread
-from radiokit.deep._reader import Reader
 from radiokit.deep._torch import computing_in, repeatable, require_torch, resolve_device
+from radiokit.deep.case import Case, open_case, rows_of
+from radiokit.deep.reader import Reader
 from radiokit.exceptions import InputError, ParameterError
 from radiokit.io import Volume, from_sitk, to_sitk
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from radiokit.deep._settings import Augmentation
+from radiokit.deep.settings import Augmentation
 
 AXES = "zyx"
 

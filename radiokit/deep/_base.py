@@ -18,21 +18,21 @@ from sklearn.model_selection import PredefinedSplit
 from sklearn.utils.validation import check_is_fitted
 
 from radiokit.deep import _document as document
-from radiokit.deep._case import columns_read
 from radiokit.deep._crop import Crop
 from radiokit.deep._fitted import FittedNetwork, Plan, fit_network, require_usable
 from radiokit.deep._nested import NestedSettings
 from radiokit.deep._networks import check_backbone
-from radiokit.deep._reader import Reader
 from radiokit.deep._score import DeepScore
-from radiokit.deep._settings import Network, Training
 from radiokit.deep._store import CropStore
 from radiokit.deep._torch import require_torch
 from radiokit.deep._weighing import Weights, free_name
+from radiokit.deep.case import columns_read
+from radiokit.deep.reader import Reader
+from radiokit.deep.settings import Network, Training
+from radiokit.engine.clinical import ClinicalColumns, learn_clinical
+from radiokit.engine.elastic_net import fold_ids
+from radiokit.engine.inputs import FloatArray
 from radiokit.exceptions import FileError, InputError, ParameterError
-from radiokit.stats._clinical import ClinicalColumns, learn_clinical
-from radiokit.stats._elastic_net import fold_ids
-from radiokit.stats._inputs import FloatArray
 from radiokit.utils import cell_text, drop_warnings, same_rows, spawn_seeds
 
 FUSIONS = ("late", "concat", "film")

@@ -12,9 +12,9 @@ from sklearn.utils.validation import column_or_1d
 
 from radiokit.deep._base import DeepModel
 from radiokit.deep._weighing import Weights, logistic_weights
+from radiokit.engine.inputs import FloatArray
+from radiokit.engine.logistic import expit
 from radiokit.exceptions import OutcomeError
-from radiokit.stats._inputs import FloatArray
-from radiokit.stats._logistic_fit import expit
 
 
 class DeepClassifier(ClassifierMixin, DeepModel):

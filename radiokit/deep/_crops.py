@@ -6,13 +6,13 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
-from radiokit.deep._case import read_pair
 from radiokit.deep._frozen import Ready
 from radiokit.deep._patches import PLANES, TOLERANCE, TOO_LARGE, cut_image, cut_shares, patch_frames, require_volume
+from radiokit.deep.case import read_pair
 from radiokit.exceptions import DataWarning, MaskError, ParameterError
 from radiokit.io import Mask, Volume
-from radiokit.io._case_rows import reading_of
-from radiokit.utils._one_case import Prepared
+from radiokit.io.case_rows import reading_of
+from radiokit.utils.one_case import Prepared
 
 
 @dataclass(frozen=True)

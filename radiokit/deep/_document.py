@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from radiokit._version import __version__
+from radiokit import __version__
 from radiokit.deep._crop import Crop
 from radiokit.deep._fitted import FittedNetwork
 from radiokit.deep._parameters import from_plain, plain
-from radiokit.deep._reader import Reader
-from radiokit.deep._settings import Augmentation, Training
 from radiokit.deep._weighing import Weights, clinical_from_dict, clinical_to_dict
+from radiokit.deep.reader import Reader
+from radiokit.deep.settings import Augmentation, Training
 from radiokit.exceptions import FileError
 from radiokit.utils import regular_file, write_text
 

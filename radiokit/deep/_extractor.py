@@ -11,7 +11,6 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from radiokit.deep._case import read_pair
 from radiokit.deep._crops import CropTask, DeepOptions
 from radiokit.deep._encoder import Encoder
 from radiokit.deep._frozen import PRECISIONS, Backbone, FrozenStep
@@ -19,10 +18,11 @@ from radiokit.deep._networks import check_backbone, layer_names
 from radiokit.deep._patches import check_settings
 from radiokit.deep._torch import require_torch
 from radiokit.deep._weights import as_weights
+from radiokit.deep.case import read_pair
 from radiokit.exceptions import DataWarning, FileError, ParameterError
-from radiokit.io._case_rows import case_key, case_table, table_of_files
+from radiokit.io.case_rows import case_key, case_table, table_of_files
 from radiokit.utils import Extraction, ExtractionFile, Limits, run_cases, run_cases_to
-from radiokit.utils._transformer import CaseTransformer
+from radiokit.utils.transformer import CaseTransformer
 
 POOLINGS = ("global", "masked")
 CELLS = "cells over their voxels"  # how masked pooling weighs; part of what names a result

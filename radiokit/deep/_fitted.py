@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from radiokit.deep._batches import stopping_split
 from radiokit.deep._encoder import Encoder
-from radiokit.deep._settings import Network, Training
 from radiokit.deep._state import state_from_bytes, state_to_bytes
 from radiokit.deep._torch import repeatable, require_torch, resolve_device
+from radiokit.deep.settings import Network, Training
 from radiokit.exceptions import ExtractionError, FileError, InputError, OutcomeError, ParameterError
 
 

@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 from radiokit.exceptions import FileError
-from radiokit.utils._cache import _is_stale
-from radiokit.utils._files import DRAFT
+from radiokit.utils.cache import _is_stale
+from radiokit.utils.files import DRAFT
 
 
 def ready_folder(folder: str | os.PathLike[str], what: str) -> Path:

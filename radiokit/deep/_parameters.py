@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn import model_selection
 
-from radiokit.deep._settings import Network
+from radiokit.deep.settings import Network
 from radiokit.exceptions import DataWarning
 
 SPLITTERS = (

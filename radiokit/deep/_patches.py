@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from radiokit.exceptions import GeometryError, InputError, MaskError, ParameterError
 from radiokit.io import Grid, Mask, Volume, to_sitk
-from radiokit.io._sitk import indices_at, positions
+from radiokit.io.sitk import indices_at, positions
 from radiokit.preprocessing import bounding_box, crop
 
 PLANES = ("orthogonal", "adjacent")

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from radiokit.deep._base import DeepModel
 from radiokit.deep._weighing import Baseline, Weights, cox_weights
+from radiokit.engine.inputs import FloatArray
 from radiokit.exceptions import OutcomeError
 from radiokit.stats import concordance_index
-from radiokit.stats._inputs import FloatArray
 from radiokit.utils import check_survival_target, same_rows
 
 

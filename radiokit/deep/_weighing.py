@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from radiokit.stats._clinical import ClinicalColumns
-from radiokit.stats._cox_fit import fit_cox
-from radiokit.stats._design import Design, Factor, Linear
-from radiokit.stats._inputs import FloatArray
-from radiokit.stats._logistic_fit import fit_firth, fit_logistic
+from radiokit.engine.clinical import ClinicalColumns
+from radiokit.engine.cox import fit_cox
+from radiokit.engine.design import Design, Factor, Linear
+from radiokit.engine.inputs import FloatArray
+from radiokit.engine.logistic import fit_firth, fit_logistic
 
 # With fewer cases of the rarer class for each weight, Firth's likelihood.
 EVENTS_PER_WEIGHT = 10

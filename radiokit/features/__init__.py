@@ -7,7 +7,6 @@ from radiokit.features._habitats import Habitats
 from radiokit.features._map_volumes import FeatureMaps
 from radiokit.features._maps import feature_maps
 from radiokit.features._measure import TextureOptions
-from radiokit.features._params_file import read_params, write_params
 from radiokit.features._plan import Measured
 from radiokit.features._robustness import Repeats, remeasure, robustness
 from radiokit.features._settings import (
@@ -18,6 +17,7 @@ from radiokit.features._settings import (
     Resampling,
     Resegmentation,
 )
+from radiokit.features.params_file import read_params, write_params
 from radiokit.utils import Extraction, ExtractionFile, Limits
 
 __all__ = [

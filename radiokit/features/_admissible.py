@@ -12,7 +12,7 @@ import numpy as np
 from radiokit.exceptions import DataWarning, InputError, MaskError
 from radiokit.io import Mask, Volume
 from radiokit.preprocessing import bounding_box
-from radiokit.preprocessing._crop import Box
+from radiokit.preprocessing.boxes import Box
 
 LARGEST = 1e60  # fourth powers of intensities stay numbers
 EXACT = 2**53  # whole numbers up to here are exact in double precision

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from radiokit.exceptions import InputError, ParameterError
-from radiokit.utils._jit import compiled
+from radiokit.utils.jit import compiled
 
 MAX_LEVELS = 2**24
 

@@ -10,8 +10,8 @@ import pandas as pd
 from radiokit.features._plan import Pipeline
 from radiokit.features._settings import RegionRules
 from radiokit.io import Mask, Volume, check_geometry
-from radiokit.io._arrays import as_mask, as_volume, channel_of
-from radiokit.io._case_rows import reading_of
+from radiokit.io.arrays import as_mask, as_volume, channel_of
+from radiokit.io.case_rows import reading_of
 from radiokit.preprocessing import on_grid_of, require_inside
 from radiokit.utils import CaseResult, one_thread
 

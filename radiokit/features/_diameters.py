@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from radiokit.utils._jit import compiled
+from radiokit.utils.jit import compiled
 
 
 def longest_distances(mask: np.ndarray, spacing: np.ndarray) -> tuple[float, float, float, float]:

@@ -29,9 +29,9 @@ from radiokit.features._pyradiomics_written import params_of
 from radiokit.features._reference import ReferencePipeline
 from radiokit.features._settings import FixedBinWidth, Normalization, RegionRules, Resampling, Resegmentation
 from radiokit.io import Mask, Volume
-from radiokit.io._case_rows import case_key, case_table, table_of_files
+from radiokit.io.case_rows import case_key, case_table, table_of_files
 from radiokit.utils import Extraction, ExtractionFile, Limits, run_cases, run_cases_to
-from radiokit.utils._transformer import CaseTransformer
+from radiokit.utils.transformer import CaseTransformer
 
 ENGINES = ("radiokit", "pyradiomics")
 NOT_IN_RESULT = ("n_jobs", "on_error", "cache", "limits", "progress")

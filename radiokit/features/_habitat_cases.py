@@ -17,9 +17,9 @@ from radiokit.features._cases import CaseTask
 from radiokit.features._maps import feature_maps
 from radiokit.filters import Filter
 from radiokit.io import Mask, Volume
-from radiokit.io._case_rows import reading_of
+from radiokit.io.case_rows import reading_of
 from radiokit.preprocessing import bounding_box, crop
-from radiokit.preprocessing._crop import widen
+from radiokit.preprocessing.boxes import widen
 from radiokit.utils import CaseResult, one_thread
 
 Floats = NDArray[np.float64]

@@ -14,9 +14,9 @@ from radiokit.features._extractor import RadiomicsExtractor
 from radiokit.features._habitat_cases import Floats, Labeller, Measurement, Reader, prefixes, sample, z_scores
 from radiokit.filters import Filter, as_filter
 from radiokit.io import Mask, Volume, read_cases
-from radiokit.io._case_rows import case_table
+from radiokit.io.case_rows import case_table
 from radiokit.utils import Extraction, one_thread, parallel_map, run_cases, spawn_seeds
-from radiokit.utils._transformer import CaseTransformer
+from radiokit.utils.transformer import CaseTransformer
 
 METHODS = ("kmeans", "gmm")
 SCALES = ("cohort", "case")

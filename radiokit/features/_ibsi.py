@@ -31,8 +31,8 @@ from radiokit.features._statistics import Sample
 from radiokit.filters import Original
 from radiokit.io import Mask, Volume
 from radiokit.preprocessing import bounding_box, resegment, standardize
-from radiokit.preprocessing._crop import Box
-from radiokit.preprocessing._ibsi_grid import resample_centred
+from radiokit.preprocessing.boxes import Box
+from radiokit.preprocessing.ibsi_grid import resample_centred
 from radiokit.utils import CaseResult
 
 FEATURES: dict[str, Mapping[str, Callable[[Any], Any]]] = {

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from radiokit.features._region import Region
-from radiokit.utils._jit import compiled
+from radiokit.utils.jit import compiled
 
 RADIUS = (3 / (4 * np.pi)) ** (1 / 3) * 10  # mm, of a ball of 1 cm³
 

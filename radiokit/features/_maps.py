@@ -28,7 +28,7 @@ from radiokit.features._pyradiomics import PyradiomicsPipeline
 from radiokit.features._pyradiomics_params import arguments_of, load_params, voxel_arguments
 from radiokit.features._texture import direction_lengths, pair_weights
 from radiokit.filters import Filter, LoG, Scene, Wavelet, as_filter, pyradiomics_images, pyradiomics_names
-from radiokit.preprocessing._budget import by, require
+from radiokit.preprocessing.budget import by, require
 from radiokit.utils import one_thread, parallel_map
 
 BATCH = 64  # neighbourhoods at a time: their matrices fit into the cache of a core

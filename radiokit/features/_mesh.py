@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from radiokit.utils._jit import compiled
+from radiokit.utils.jit import compiled
 
 # Corner k of the cube, (z, y, x); bit k of the code says that it is inside.
 CORNERS = np.array([(0, 0, 0), (0, 0, 1), (0, 1, 1), (0, 1, 0), (1, 0, 0), (1, 0, 1), (1, 1, 1), (1, 1, 0)])

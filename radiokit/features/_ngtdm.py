@@ -11,8 +11,8 @@ from functools import cached_property
 
 import numpy as np
 
-from radiokit.preprocessing._budget import require
-from radiokit.utils._jit import compiled
+from radiokit.preprocessing.budget import require
+from radiokit.utils.jit import compiled
 
 
 @dataclass(frozen=True)

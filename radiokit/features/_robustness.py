@@ -15,7 +15,7 @@ import pandas as pd
 from radiokit.exceptions import DataWarning, ParameterError
 from radiokit.features._cases import CaseTask
 from radiokit.features._extractor import RadiomicsExtractor
-from radiokit.io._case_rows import HOW, case_key, case_table, reading_of
+from radiokit.io.case_rows import HOW, case_key, case_table, reading_of
 from radiokit.preprocessing import Perturbation
 from radiokit.utils import CaseResult, one_thread, run_cases, spawn_seeds
 

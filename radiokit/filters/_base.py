@@ -9,7 +9,7 @@ import numpy as np
 
 from radiokit.exceptions import ParameterError
 from radiokit.io import Volume
-from radiokit.preprocessing._budget import by, require
+from radiokit.preprocessing.budget import by, require
 
 Box = tuple[slice, slice, slice]
 BOUNDARIES = ("zero", "nearest", "periodic", "mirror")

@@ -13,7 +13,7 @@ from radiokit.filters._base import BOUNDARIES, POOLINGS, Filter, check_choice, c
 from radiokit.filters._fourier import continued
 from radiokit.filters._separable import Array, pool
 from radiokit.io import Volume
-from radiokit.preprocessing._budget import by, require
+from radiokit.preprocessing.budget import by, require
 
 REACH = 7.0  # the kernel ends where the envelope is below exp(-24)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from radiokit.exceptions import ParameterError
 from radiokit.filters._base import Filter, check_choice, check_positive
 from radiokit.io import Volume
-from radiokit.utils._jit import compiled
+from radiokit.utils.jit import compiled
 
 METHODS = ("default", "ror", "uniform", "var")
 Box = tuple[slice, slice, slice]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from radiokit.exceptions import ParameterError
 from radiokit.filters._base import Filter, check_positive
 from radiokit.io import Volume
-from radiokit.preprocessing._budget import require
+from radiokit.preprocessing.budget import require
 
 MOST_DEGREES = 86  # scipy's and pyradiomics' harmonics have no value beyond
 BATCH = 4096  # voxels at a time: a sphere of 42 samples each

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from radiokit.utils._jit import compiled
+from radiokit.utils.jit import compiled
 
 Box = tuple[slice, slice, slice]
 LANES = 16

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiokit.utils._jit import compiled
+from radiokit.utils.jit import compiled
 
 Array = NDArray[Any]
 

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from radiokit.engine.columns import as_column
 from radiokit.exceptions import DataWarning, InputError, ParameterError
 from radiokit.harmonization._empirical_bayes import (
     FloatArray,
@@ -22,10 +23,9 @@ from radiokit.harmonization._empirical_bayes import (
 )
 from radiokit.harmonization._levels import Levels, learn_factor, refuse_gaps
 from radiokit.harmonization._outcome import refuse_outcome
-from radiokit.stats._columns import as_column
 from radiokit.utils import same_rows
-from radiokit.utils._feature_values import check_features, refuse_repeats
-from radiokit.utils._predictors import predictors
+from radiokit.utils.feature_checks import check_features, refuse_repeats
+from radiokit.utils.predictors import predictors
 
 UNSEEN = ("raise", "estimate")
 MEAN_ONLY = (False, True, "with_n")

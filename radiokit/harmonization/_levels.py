@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from radiokit.engine.columns import as_column
 from radiokit.exceptions import InputError
-from radiokit.stats._columns import as_column
 from radiokit.utils import cell_text, level_key, one_spelling
 
 

@@ -3,17 +3,17 @@
 from importlib import import_module
 from typing import Any
 
-from radiokit.io._cases import read_cases
 from radiokit.io._contact_sheet import write_contact_sheet
 from radiokit.io._dicom_index import index_dicom
 from radiokit.io._doctor import check_cases
-from radiokit.io._geometry import check_geometry
 from radiokit.io._mask import read_mask
 from radiokit.io._pair import read_pair
 from radiokit.io._read import read_volume
-from radiokit.io._sitk import from_sitk, to_sitk
 from radiokit.io._volume import Grid, Mask, Volume
 from radiokit.io._write import write_volume
+from radiokit.io.cases import read_cases
+from radiokit.io.geometry import check_geometry
+from radiokit.io.sitk import from_sitk, to_sitk
 from radiokit.utils import write_table
 
 __all__ = [

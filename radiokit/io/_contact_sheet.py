@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from radiokit.exceptions import DataWarning, RadiokitError
-from radiokit.io._case_rows import reading_of
-from radiokit.io._cases import read_cases
 from radiokit.io._pair import read_pair
-from radiokit.io._sequences import sequences_of
+from radiokit.io.case_rows import reading_of
+from radiokit.io.cases import read_cases
+from radiokit.io.sequences import sequences_of
 from radiokit.utils import drop_warnings, parallel_map, write_text
 
 SIDE = 256

@@ -10,8 +10,8 @@ import numpy as np
 
 from radiokit.exceptions import FileError, MaskError
 from radiokit.io._dicom_files import Header
-from radiokit.io._sitk import indices_at
 from radiokit.io._volume import Grid
+from radiokit.io.sitk import indices_at
 
 EXCLUSIVE = "CLOSEDPLANAR_XOR"
 CLOSED = ("CLOSED_PLANAR", EXCLUSIVE, "")

@@ -12,7 +12,7 @@ from radiokit.exceptions import CaseTableError
 from radiokit.io._case_files import Problem
 from radiokit.io._pictures import is_picture
 from radiokit.io._read import READERS, suffix_of
-from radiokit.utils._table_files import TABLES
+from radiokit.utils.table_files import TABLES
 
 IMAGE_FOLDERS = ("images", "image", "imagestr")
 MASK_FOLDERS = ("masks", "mask", "labels", "labelstr", "segmentations")

@@ -11,11 +11,11 @@ import pandas as pd
 
 from radiokit.exceptions import MaskError, ParameterError
 from radiokit.io._frame_of_reference import warn_of_other_frame
-from radiokit.io._geometry import on_grid_of
 from radiokit.io._pictures import is_picture, on_picture, read_picture
 from radiokit.io._read import existing, is_dicom, load, load_dicom
 from radiokit.io._slicer import is_slicer, read_slicer
 from radiokit.io._volume import Grid, Mask, Volume
+from radiokit.io.geometry import on_grid_of
 
 # A scale factor in the header may turn the label 255 into 1.00000006.
 ROUNDING = 1e-5

@@ -21,10 +21,10 @@ import numpy as np
 from radiokit.exceptions import FileError
 from radiokit.io._channels import Channels, Geometry
 from radiokit.io._nifti_space import space_of_nifti_1, space_of_nifti_2
-from radiokit.io._sitk import to_zyx
 from radiokit.io._stored import AGAIN, MOST_SHRUNK
 from radiokit.io._volume import Volume
-from radiokit.utils._files import regular_file
+from radiokit.io.sitk import to_zyx
+from radiokit.utils import regular_file
 
 GZIP_MAGIC = b"\x1f\x8b"
 NIFTI_1, NIFTI_2 = 348, 540

@@ -15,7 +15,7 @@ import numpy as np
 
 from radiokit.exceptions import FileError
 from radiokit.io._channels import LARGEST, RIGHT_ANGLE, SMALLEST, Geometry, checked_geometry
-from radiokit.io._sitk import to_zyx
+from radiokit.io.sitk import to_zyx
 
 MILLIMETRES = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # by the code of the unit: unknown, m, mm, µm
 SCANNER = 1

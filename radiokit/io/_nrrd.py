@@ -12,7 +12,7 @@ from radiokit.exceptions import FileError
 from radiokit.io._channels import Channels, Geometry, checked_geometry
 from radiokit.io._stored import Stored, beside, header_lines, read_stored
 from radiokit.io._volume import Volume
-from radiokit.utils._files import regular_file
+from radiokit.utils import regular_file
 
 DTYPES = {
     "i1": "signed char, int8, int8_t",

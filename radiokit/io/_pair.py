@@ -9,11 +9,11 @@ import numpy as np
 
 from radiokit.exceptions import FileError
 from radiokit.io._frame_of_reference import warn_of_other_frame
-from radiokit.io._geometry import check_geometry, coincide, on_grid_of
 from radiokit.io._mask import as_label, read_mask
 from radiokit.io._pictures import is_picture, on_picture
 from radiokit.io._read import existing, is_dicom, read_volume
 from radiokit.io._volume import Mask, Volume
+from radiokit.io.geometry import check_geometry, coincide, on_grid_of
 
 
 def read_pair(

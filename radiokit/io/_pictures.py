@@ -14,7 +14,7 @@ import numpy as np
 
 from radiokit.exceptions import DataWarning, FileError, ParameterError
 from radiokit.io._volume import Grid, Volume
-from radiokit.utils._files import regular_file
+from radiokit.utils import regular_file
 
 AnyGrid = TypeVar("AnyGrid", bound=Grid)
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")

@@ -17,7 +17,7 @@ from radiokit.io._nifti import nifti_channels, read_nifti
 from radiokit.io._nrrd import nrrd_channels, read_nrrd
 from radiokit.io._pictures import PICTURES, is_picture, read_picture
 from radiokit.io._volume import Volume
-from radiokit.utils._files import regular_file
+from radiokit.utils import regular_file
 
 READERS: dict[str, Callable[[Path], Volume]] = {
     ".nii": read_nifti,

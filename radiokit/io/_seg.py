@@ -16,8 +16,8 @@ from radiokit.io._dicom import frame_plane, functional_group
 from radiokit.io._dicom_files import Header, number_of, read_file, reading
 from radiokit.io._planes import IRREGULAR, Plane, arrange
 from radiokit.io._regions import select_region
-from radiokit.io._sitk import indices_at
 from radiokit.io._volume import Grid, Mask
+from radiokit.io.sitk import indices_at
 
 # Frames of several segments at one place differ by rounding only, mm.
 SAME_PLACE = 0.01

@@ -18,7 +18,7 @@ from typing import BinaryIO
 import numpy as np
 
 from radiokit.exceptions import FileError
-from radiokit.utils._files import regular_file
+from radiokit.utils import regular_file
 
 # Deflate shrinks 1032 bytes to one at most (zlib.net, "Maximum Compression Factor"); bzip2 blocks of zeros more.
 MOST_SHRUNK = {"raw": 1.0, "zlib": 1100.0, "bzip2": 1e6, "text": 1.0}

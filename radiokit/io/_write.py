@@ -7,8 +7,8 @@ from pathlib import Path
 
 from radiokit.exceptions import FileError
 from radiokit.io._nifti import read_nifti
-from radiokit.io._sitk import to_sitk
 from radiokit.io._volume import Grid
+from radiokit.io.sitk import to_sitk
 from radiokit.utils import atomic_write
 
 WRITABLE = (".nii", ".nii.gz", ".nrrd", ".mha")

@@ -2,15 +2,15 @@
 
 from radiokit.models._anova import anova, shrinkage
 from radiokit.models._boosting import BoostedClassifier, BoostedSurvival
-from radiokit.models._calibration import CalibratedModel
 from radiokit.models._default import default_pipeline
 from radiokit.models._fusion import FusionClassifier, FusionSurvival
-from radiokit.models._kinds import signature_pipeline
 from radiokit.models._likelihood_ratio import likelihood_ratio
 from radiokit.models._logistic import LogisticModel
 from radiokit.models._signature import RadiomicsSignature, SurvivalSignature
 from radiokit.models._tables import multivariable_table, univariable_table
 from radiokit.models._winsorizer import Winsorizer
+from radiokit.models.calibration import CalibratedModel
+from radiokit.models.kinds import signature_pipeline
 
 __all__ = [
     "BoostedClassifier",

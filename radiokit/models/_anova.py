@@ -9,10 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from radiokit.engine.cox import quadratic_form
+from radiokit.engine.design import Design, Product, Spline
+from radiokit.engine.wald import chi_squared_p_value
 from radiokit.exceptions import InputError
-from radiokit.stats._cox_fit import quadratic_form
-from radiokit.stats._design import Design, Product, Spline
-from radiokit.stats._wald import chi_squared_p_value
 
 
 def anova(model: Any) -> pd.DataFrame:

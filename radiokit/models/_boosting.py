@@ -12,14 +12,14 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
+from radiokit.engine.inputs import FloatArray, check_choice
+from radiokit.engine.logistic import expit
 from radiokit.exceptions import ParameterError
 from radiokit.models._classes import binary_classes
 from radiokit.models._classifier import Classifier
-from radiokit.models._trees import TreeEnsemble, from_booster
-from radiokit.stats._inputs import FloatArray, check_choice
-from radiokit.stats._logistic_fit import expit
+from radiokit.models.trees import TreeEnsemble, from_booster
 from radiokit.utils import check_survival_target, feature_values, same_rows
-from radiokit.utils._feature_values import check_features
+from radiokit.utils.feature_checks import check_features
 
 # Some of the cases and a fifth of the features (ten at least) for each tree: what keeps trees honest on small tables.
 SHARE_OF_FEATURES = 0.2

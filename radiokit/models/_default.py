@@ -7,10 +7,10 @@ from typing import Any
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 
+from radiokit.engine.inputs import check_choice
 from radiokit.models._signature import LEAVE_ONE_OUT, RadiomicsSignature, SurvivalSignature
 from radiokit.models._winsorizer import Winsorizer
 from radiokit.selection import VarianceSelector
-from radiokit.stats._inputs import check_choice
 
 SPREAD = 2.5
 PENALTY_FOLDS = 5

@@ -13,19 +13,19 @@ from sklearn.model_selection import PredefinedSplit
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
+from radiokit.engine.clinical import learn_clinical
+from radiokit.engine.elastic_net import fold_ids
+from radiokit.engine.inputs import FloatArray
 from radiokit.exceptions import InputError
 from radiokit.models._classes import binary_classes
 from radiokit.models._classifier import Classifier
-from radiokit.models._cross_fitting import by_patient, cross_fitted_scores, fit_part
 from radiokit.models._logistic import LogisticModel
-from radiokit.models._scores import CoxWeights, case_scores, few_events, varying
 from radiokit.models._signature import RadiomicsSignature, SurvivalSignature
-from radiokit.stats._clinical import learn_clinical
-from radiokit.stats._elastic_net import fold_ids
-from radiokit.stats._inputs import FloatArray
+from radiokit.models.cross_fitting import by_patient, cross_fitted_scores, fit_part
+from radiokit.models.scores import CoxWeights, case_scores, few_events, varying
 from radiokit.utils import check_survival_target, same_rows, spawn_seeds
-from radiokit.utils._feature_values import refuse_repeats
-from radiokit.utils._marks import refuse_chosen
+from radiokit.utils.feature_checks import refuse_repeats
+from radiokit.utils.marks import refuse_chosen
 
 
 class _Fusion(BaseEstimator):

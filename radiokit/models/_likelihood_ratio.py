@@ -8,10 +8,10 @@ from typing import Any
 from scipy.stats import chi2
 from sklearn.utils.validation import check_is_fitted
 
+from radiokit.engine.design import Design, Linear, Term
+from radiokit.engine.training_cases import refuse_other_cases
 from radiokit.exceptions import DataWarning, InputError
 from radiokit.stats import Test
-from radiokit.stats._design import Design, Linear, Term
-from radiokit.stats._training_cases import refuse_other_cases
 
 # What makes two fits of one class maximise different likelihoods.
 SETTINGS = ("ties", "cause")

@@ -12,21 +12,17 @@ from scipy.special import ndtr
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from radiokit.exceptions import DataWarning, InputError, ParameterError, SeparationWarning
-from radiokit.models._classes import binary_classes
-from radiokit.models._classifier import Classifier
-from radiokit.stats import Test
-from radiokit.stats._cox_fit import quadratic_form
-from radiokit.stats._design import check_frame, column_design
-from radiokit.stats._formula_fit import formula_data, rows_of
-from radiokit.stats._inputs import (
+from radiokit.engine.cox import quadratic_form
+from radiokit.engine.design import check_frame, column_design
+from radiokit.engine.formula_fit import formula_data, rows_of
+from radiokit.engine.inputs import (
     FloatArray,
     check_level,
     check_magnitude,
     check_weights,
     normal_quantile,
 )
-from radiokit.stats._logistic_fit import (
+from radiokit.engine.logistic import (
     FirthProfile,
     LogisticFit,
     expit,
@@ -35,10 +31,14 @@ from radiokit.stats._logistic_fit import (
     fit_ridge,
     profile_firth,
 )
-from radiokit.stats._training_cases import TrainingCases, row_labels
-from radiokit.stats._wald import chi_squared_p_value
+from radiokit.engine.training_cases import TrainingCases, row_labels
+from radiokit.engine.wald import chi_squared_p_value
+from radiokit.exceptions import DataWarning, InputError, ParameterError, SeparationWarning
+from radiokit.models._classes import binary_classes
+from radiokit.models._classifier import Classifier
+from radiokit.stats import Test
 from radiokit.utils import feature_values, same_rows
-from radiokit.utils._feature_values import check_features
+from radiokit.utils.feature_checks import check_features
 
 
 class LogisticModel(Classifier, BaseEstimator):

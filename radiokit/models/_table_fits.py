@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from radiokit.engine.cox import fit_cox
+from radiokit.engine.design import column_design
+from radiokit.engine.hazard_table import hazard_table
+from radiokit.engine.inputs import check_magnitude
 from radiokit.exceptions import DataWarning, InputError, OutcomeError, ParameterError, SeparationWarning
 from radiokit.models._logistic import LogisticModel
-from radiokit.stats._cox_fit import fit_cox
-from radiokit.stats._design import column_design
-from radiokit.stats._hazard_table import hazard_table
-from radiokit.stats._inputs import check_magnitude
 from radiokit.utils import check_binary_target, check_survival_target, drop_warnings, is_survival_target
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from radiokit.engine.design import check_frame, coefficient_columns, column_design
+from radiokit.engine.inputs import check_choice, check_level
 from radiokit.exceptions import DataWarning, InputError, SeparationWarning, SmallSampleWarning
 from radiokit.models._table_fits import Binary, Survival, table_outcome
-from radiokit.stats._design import check_frame, coefficient_columns, column_design
-from radiokit.stats._inputs import check_choice, check_level
 from radiokit.utils import drop_warnings, same_rows
 
 EVENTS_PER_PARAMETER = 10

@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from radiokit.engine.inputs import FloatArray
 from radiokit.exceptions import ParameterError
-from radiokit.stats._inputs import FloatArray
 from radiokit.utils import feature_values
 
 NORMAL_IQR = 1.3489795003921634  # interquartile range of a standard normal variable

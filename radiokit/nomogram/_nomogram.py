@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from radiokit.engine.design import Factor, Single, check_frame, level_text
+from radiokit.engine.inputs import FloatArray
 from radiokit.exceptions import InputError
 from radiokit.nomogram._page import write_page
 from radiokit.nomogram._pretty import pretty
-from radiokit.nomogram._source import Source, read_model
-from radiokit.stats._design import Factor, Single, check_frame, level_text
-from radiokit.stats._inputs import FloatArray
+from radiokit.nomogram.source import Source, read_model
 
 INTERVALS = 10
 SCALE_ROWS = 201

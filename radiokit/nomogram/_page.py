@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radiokit.nomogram._source import Source
-from radiokit.stats._design import Factor, Single, Spline
+from radiokit.engine.design import Factor, Single, Spline
+from radiokit.nomogram.source import Source
 from radiokit.utils import write_text
 
 if TYPE_CHECKING:

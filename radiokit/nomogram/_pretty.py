@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from radiokit.stats._inputs import FloatArray
+from radiokit.engine.inputs import FloatArray
 
 BIAS = 1.5  # how much a coarser unit is preferred to a finer one
 BIAS_FIVE = 0.5 + 1.5 * BIAS

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from radiokit import stats
 from radiokit.plotting._display import Display
-from radiokit.plotting._style import COLORS, GREY, number_text, style
+from radiokit.plotting._style import number_text, style
+from radiokit.plotting.palette import COLORS, GREY
 from radiokit.stats import BlandAltman
 
 

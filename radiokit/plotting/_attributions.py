@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from radiokit.exceptions import InputError
 from radiokit.plotting._display import Display, check_columns
-from radiokit.plotting._style import COLORS, FAINT, GREY, plain, style
+from radiokit.plotting._style import plain, style
+from radiokit.plotting.palette import COLORS, FAINT, GREY
 
 MOST = 15
 LOW_TO_HIGH = LinearSegmentedColormap.from_list("low_to_high", [COLORS[0], "#bdbdbd", COLORS[1]])

@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 
 from radiokit.plotting._display import Display, check_columns
 from radiokit.plotting._scores import named_scores, positive_probability
-from radiokit.plotting._style import GREY, color_of, dash_of, plain, style
+from radiokit.plotting._style import color_of, dash_of, plain, style
+from radiokit.plotting.palette import GREY
 from radiokit.stats import calibration_curve, calibration_table
 from radiokit.utils import same_rows
 

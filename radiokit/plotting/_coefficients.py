@@ -9,7 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from radiokit.plotting._display import Display, check_columns
-from radiokit.plotting._style import COLORS, GREY, plain, style
+from radiokit.plotting._style import plain, style
+from radiokit.plotting.palette import COLORS, GREY
 
 
 class CoefficientDisplay(Display):

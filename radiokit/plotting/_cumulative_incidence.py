@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike
 
 from radiokit import stats
 from radiokit.plotting._display import Display, check_columns
-from radiokit.plotting._style import COLORS, DASHES, plain, style
+from radiokit.plotting._style import plain, style
+from radiokit.plotting.palette import COLORS, DASHES
 
 
 class CumulativeIncidenceDisplay(Display):

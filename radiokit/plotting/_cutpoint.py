@@ -8,7 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from radiokit.plotting._display import Display, check_columns
-from radiokit.plotting._style import COLORS, GREY, number_text, p_text, style
+from radiokit.plotting._style import number_text, p_text, style
+from radiokit.plotting.palette import COLORS, GREY
 
 
 class CutpointDisplay(Display):

@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 from radiokit import stats
 from radiokit.plotting._display import Display, check_columns
 from radiokit.plotting._scores import named_scores, positive_probability
-from radiokit.plotting._style import FAINT, INK, color_of, dash_of, plain, style
+from radiokit.plotting._style import color_of, dash_of, plain, style
+from radiokit.plotting.palette import FAINT, INK
 from radiokit.utils import same_rows
 
 # Thin and solid: dots and dashes belong to models.

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
 from radiokit.plotting._display import Display, check_columns
-from radiokit.plotting._style import COLORS, GREY, INK, color_of, plain, style
+from radiokit.plotting._style import color_of, plain, style
+from radiokit.plotting.palette import COLORS, GREY, INK
 
 BOX, GAP, LINE = 0.55, 0.42, 0.17  # inches: height of a box, space between boxes, one line beside an arrow
 WIDTH, LEFT_OUT_WIDTH = 6.6, 56  # inches of the figure; characters of a line beside an arrow

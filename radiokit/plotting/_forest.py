@@ -11,7 +11,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from radiokit.exceptions import InputError
 from radiokit.plotting._display import Display, check_columns
-from radiokit.plotting._style import COLORS, GREY, estimate_text, interval_label, p_text, plain, style
+from radiokit.plotting._style import estimate_text, interval_label, p_text, plain, style
+from radiokit.plotting.palette import COLORS, GREY
 
 EFFECTS = {"odds_ratio": "Odds ratio", "hazard_ratio": "Hazard ratio"}
 TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)

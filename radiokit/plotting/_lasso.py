@@ -12,7 +12,8 @@ from matplotlib.ticker import LogFormatterSciNotation
 
 from radiokit.exceptions import InputError
 from radiokit.plotting._display import Display, check_columns
-from radiokit.plotting._style import COLORS, DASHES, FAINT, GREY, plain, style
+from radiokit.plotting._style import plain, style
+from radiokit.plotting.palette import COLORS, DASHES, FAINT, GREY
 
 MOST_BELOW = 40  # how far below the penalty used the path is shown
 

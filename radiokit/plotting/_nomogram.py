@@ -14,7 +14,8 @@ from matplotlib.text import Text
 
 from radiokit.exceptions import InputError
 from radiokit.plotting._display import Display, check_columns
-from radiokit.plotting._style import FAINT, INK, plain, style
+from radiokit.plotting._style import plain, style
+from radiokit.plotting.palette import FAINT, INK
 
 PROBABILITIES = (0.001, 0.01, 0.05, *(round(0.1 * k, 1) for k in range(1, 10)), 0.95, 0.99, 0.999)
 LINE_INCHES = 0.15  # height of one line of tick labels

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 
 from radiokit.plotting._display import Display, check_columns
 from radiokit.plotting._scores import named_scores, positive_score
-from radiokit.plotting._style import GREY, color_of, dash_of, estimate_text, interval_label, plain, style
+from radiokit.plotting._style import color_of, dash_of, estimate_text, interval_label, plain, style
+from radiokit.plotting.palette import GREY
 from radiokit.stats import auc, roc_curve
 from radiokit.utils import same_rows
 

@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 from radiokit.exceptions import InputError
 from radiokit.plotting._display import Display
 from radiokit.plotting._scores import positive_score
-from radiokit.plotting._style import COLORS, GREY, plain, style
+from radiokit.plotting._style import plain, style
+from radiokit.plotting.palette import COLORS, GREY
 from radiokit.utils import check_binary_target, same_rows
 
 

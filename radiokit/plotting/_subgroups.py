@@ -9,7 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from radiokit.plotting._display import Display, check_columns
-from radiokit.plotting._style import COLORS, GREY, estimate_text, interval_label, p_text, plain, style
+from radiokit.plotting._style import estimate_text, interval_label, p_text, plain, style
+from radiokit.plotting.palette import COLORS, GREY
 
 LABELS = {"auc": "AUC", "c_index": "C-index", "odds_ratio": "Odds ratio", "hazard_ratio": "Hazard ratio"}
 RATIOS = ("odds_ratio", "hazard_ratio")

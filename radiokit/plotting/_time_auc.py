@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike
 from radiokit import stats
 from radiokit.plotting._display import Display, check_columns
 from radiokit.plotting._scores import named_scores
-from radiokit.plotting._style import GREY, color_of, dash_of, plain, style
+from radiokit.plotting._style import color_of, dash_of, plain, style
+from radiokit.plotting.palette import GREY
 
 
 class TimeAucDisplay(Display):

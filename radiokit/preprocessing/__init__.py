@@ -2,7 +2,6 @@
 
 from radiokit.preprocessing._align import Alignment, align, on_grid_of
 from radiokit.preprocessing._contours import grow, randomize_contour
-from radiokit.preprocessing._crop import bounding_box, crop
 from radiokit.preprocessing._intensities import NyulNormalizer, correct_bias, window
 from radiokit.preprocessing._noise import estimate_noise
 from radiokit.preprocessing._perturb import Perturbation, Perturbed, perturb
@@ -12,6 +11,7 @@ from radiokit.preprocessing._resample import resample, resample_mask
 from radiokit.preprocessing._resegment import resegment
 from radiokit.preprocessing._ring import ring
 from radiokit.preprocessing._standardize import standardize
+from radiokit.preprocessing.boxes import bounding_box, crop
 
 __all__ = [
     "Alignment",

@@ -10,7 +10,7 @@ import numpy as np
 
 from radiokit.exceptions import DataWarning, GeometryError, MaskError, ParameterError
 from radiokit.io import Grid, Mask, Volume, check_geometry, to_sitk
-from radiokit.io._geometry import on_grid_of as mask_on_grid_of
+from radiokit.io.geometry import on_grid_of as mask_on_grid_of
 
 if TYPE_CHECKING:
     import SimpleITK as sitk

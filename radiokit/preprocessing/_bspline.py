@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from radiokit.io import Volume
 from radiokit.preprocessing._grids import Floats, Grid, along_axes, line_ends
-from radiokit.utils._jit import compiled
+from radiokit.utils.jit import compiled
 
 MARGIN = 64
 SUPPORT = 4

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from radiokit.exceptions import InputError, MaskError, ParameterError
 from radiokit.io import Mask, Volume, check_geometry
-from radiokit.preprocessing._crop import Box, bounding_box, widen
+from radiokit.preprocessing.boxes import Box, bounding_box, widen
 
 Seed = int | np.random.Generator | None
 

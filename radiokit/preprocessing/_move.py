@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from radiokit.exceptions import DataWarning, InputError, MaskError
 from radiokit.io import Mask, Volume
-from radiokit.preprocessing._crop import Box, bounding_box, widen
+from radiokit.preprocessing.boxes import Box, bounding_box, widen
 
 # Further away the nearest voxel will do: it reaches features only through the mean of the whole image.
 REACH_MM = 50.0

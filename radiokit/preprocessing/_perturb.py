@@ -12,9 +12,9 @@ import numpy as np
 from radiokit.exceptions import InputError, ParameterError
 from radiokit.io import Mask, Volume, check_geometry
 from radiokit.preprocessing._contours import Seed, grow, randomize_contour
-from radiokit.preprocessing._crop import bounding_box, crop, widen
 from radiokit.preprocessing._move import REACH_MM, move
 from radiokit.preprocessing._noise import estimate_noise
+from radiokit.preprocessing.boxes import bounding_box, crop, widen
 from radiokit.utils import spawn_seeds
 
 Translation = float | Sequence[float]

@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from radiokit.exceptions import MaskError
 from radiokit.io import Mask, Volume, to_sitk
-from radiokit.io._geometry import on_grid_of
-from radiokit.io._sitk import indices_at, positions
+from radiokit.io.geometry import on_grid_of
+from radiokit.io.sitk import indices_at, positions
 from radiokit.preprocessing._bspline import can_interpolate, interpolate_cubic
-from radiokit.preprocessing._budget import by, require
-from radiokit.preprocessing._crop import Box, bounding_box, crop
 from radiokit.preprocessing._grids import Grid, nearest, resampler
+from radiokit.preprocessing.boxes import Box, bounding_box, crop
+from radiokit.preprocessing.budget import by, require
 
 INTERPOLATORS = {
     "nearest": "sitkNearestNeighbor",

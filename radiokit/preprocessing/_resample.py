@@ -8,7 +8,7 @@ import numpy as np
 
 from radiokit.exceptions import ParameterError
 from radiokit.io import Mask, Volume
-from radiokit.preprocessing._ibsi_grid import ORDERS, resample_centred
+from radiokit.preprocessing.ibsi_grid import ORDERS, resample_centred
 
 Spacing = Sequence[float | None]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from radiokit.exceptions import DataWarning, InputError, MaskError, ParameterError
 from radiokit.io import Mask, Volume, check_geometry
-from radiokit.preprocessing._crop import bounding_box
+from radiokit.preprocessing.boxes import bounding_box
 
 
 def ring(

@@ -9,7 +9,7 @@ import pandas as pd
 
 from radiokit.plotting import AttributionDisplay, SubgroupDisplay
 from radiokit.report._result import Reportable, endpoints, main_models, table
-from radiokit.validation._evidence import StudyEndpoint
+from radiokit.validation.evidence import StudyEndpoint
 
 Drawn = tuple[str, str, str, str, Any]
 WORDS = {"auc": "AUC", "c_index": "C-index"}

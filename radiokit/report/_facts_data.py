@@ -7,7 +7,7 @@ import numpy as np
 from radiokit.report._contents import Place, places
 from radiokit.report._fact import Fact, FactOf, author, met, out, partly, unmet
 from radiokit.report._result import Reportable, endpoints, evidence, option, setting, table
-from radiokit.validation._evidence import SampleSize
+from radiokit.validation.evidence import SampleSize
 
 METHODS = (Place("methods"),)
 

@@ -11,7 +11,7 @@ from radiokit.report._explained import is_explained
 from radiokit.report._fact import Fact, FactOf, author, met, out, partly, unmet
 from radiokit.report._facts_data import METHODS
 from radiokit.report._result import Reportable, endpoints, evidence, table
-from radiokit.validation._evidence import PipelineFacts, StudyEndpoint
+from radiokit.validation.evidence import PipelineFacts, StudyEndpoint
 
 COMPARISONS = ("delong", "concordance_comparison")
 

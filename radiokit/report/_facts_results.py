@@ -9,7 +9,7 @@ from radiokit.report._fact import Fact, author, met, out, partly, unmet
 from radiokit.report._facts_models import clinical_baseline, tests_of
 from radiokit.report._result import Reportable, endpoints, evidence, honest, table
 from radiokit.report._view import label
-from radiokit.validation._evidence import HONEST, StudyEndpoint
+from radiokit.validation.evidence import HONEST, StudyEndpoint
 
 SHOWN = ("auc", "c_index", "sensitivity", "specificity", "ppv", "npv", "accuracy", "brier", "calibration_slope")
 CONFUSION = ("sensitivity", "specificity", "ppv", "npv")

@@ -25,7 +25,7 @@ from radiokit.plotting import (
     ScoreDisplay,
     TimeAucDisplay,
 )
-from radiokit.plotting._style import COLORS, GREY
+from radiokit.plotting.palette import COLORS, GREY
 from radiokit.report._explained import attribution_figures, subgroup_figures
 from radiokit.report._result import (
     Reportable,

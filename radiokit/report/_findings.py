@@ -7,7 +7,7 @@ import pandas as pd
 
 from radiokit.report._result import Reportable, evidence, honest, table
 from radiokit.report._view import interval_text, label, number
-from radiokit.validation._evidence import HONEST, Evidence, StudyEndpoint
+from radiokit.validation.evidence import HONEST, Evidence, StudyEndpoint
 
 WHERE = {
     "external": "in centres that gave no patient to training",

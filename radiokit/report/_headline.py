@@ -27,7 +27,7 @@ from radiokit.report._view import (
     number,
     view,
 )
-from radiokit.validation._evidence import BASELINES, HONEST, Evidence, StudyEndpoint
+from radiokit.validation.evidence import BASELINES, HONEST, Evidence, StudyEndpoint
 
 WIDE = 0.25  # an interval this wide says little
 APART = 0.1  # estimates this far apart are two stories

@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from radiokit._version import __version__
+from radiokit import __version__
 from radiokit.report._result import Reportable, endpoints, option, setting, table
 from radiokit.report._view import label
-from radiokit.validation._evidence import HONEST, SignatureFacts
+from radiokit.validation.evidence import HONEST, SignatureFacts
 
 REFERENCES = {
     "cox": "Cox, J R Stat Soc B 1972, doi 10.1111/j.2517-6161.1972.tb00899.x (proportional hazards)",

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from radiokit.validation._evidence import BASELINES, Evidence, ModelKind, StudyEndpoint, StudyFacts, select
+from radiokit.validation.evidence import BASELINES, Evidence, ModelKind, StudyEndpoint, StudyFacts, select
 
 # What the predictions of each source are, in words; the most independent of training first.
 SOURCES = {

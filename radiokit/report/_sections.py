@@ -15,7 +15,7 @@ from radiokit.report._figures import Figure
 from radiokit.report._result import SOURCES, Reportable, endpoints, main_models, table, unit_of_time
 from radiokit.report._view import TableView, method_note, performance_view, view
 from radiokit.stats import format_table_one
-from radiokit.validation._evidence import StudyEndpoint
+from radiokit.validation.evidence import StudyEndpoint
 
 DISCRIMINATION = ("auc", "sensitivity", "specificity", "ppv", "npv", "accuracy")
 ACCURACY = ("brier", "brier_scaled", "r2")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader
 
-from radiokit._version import __version__
+from radiokit import __version__
 from radiokit.exceptions import FileError
 from radiokit.report._checklists import TITLES, checklist
 from radiokit.report._figures import figures
@@ -20,7 +20,7 @@ from radiokit.report._result import Reportable, endpoints, setting
 from radiokit.report._sections import Picture, picture, sections
 from radiokit.report._view import csv_uri
 from radiokit.utils import atomic_write, write_text
-from radiokit.utils._json import plain
+from radiokit.utils.json import plain
 
 HERE = Path(__file__).parent
 

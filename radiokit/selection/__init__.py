@@ -5,10 +5,10 @@ from radiokit.selection._correlation import CorrelationSelector
 from radiokit.selection._lasso import LassoSelector
 from radiokit.selection._mrmr import MRMRSelector
 from radiokit.selection._recursive import RecursiveSelector
-from radiokit.selection._repeatability import RepeatabilitySelector
 from radiokit.selection._stability import StabilitySelector
 from radiokit.selection._univariate import UnivariateSelector
 from radiokit.selection._variance import VarianceSelector
+from radiokit.selection.repeatability import RepeatabilitySelector
 
 __all__ = [
     "BorutaSelector",

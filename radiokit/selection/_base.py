@@ -13,10 +13,10 @@ from sklearn.utils import ClassifierTags, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted
 
+from radiokit.engine.inputs import FloatArray
 from radiokit.exceptions import OutcomeError
-from radiokit.stats._inputs import FloatArray
 from radiokit.utils import check_survival_target, feature_values, is_survival_target, same_rows
-from radiokit.utils._marks import mark
+from radiokit.utils.marks import mark
 
 
 class Selector(SelectorMixin, BaseEstimator):

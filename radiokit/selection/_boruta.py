@@ -10,10 +10,10 @@ from scipy.stats import binom
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.utils import check_random_state
 
+from radiokit.engine.inputs import FloatArray
 from radiokit.exceptions import ParameterError
 from radiokit.selection._base import Selector, at_least
 from radiokit.selection._relevance import residuals
-from radiokit.stats._inputs import FloatArray
 from radiokit.utils import is_survival_target
 
 MIN_SHADOWS = 5

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
+from radiokit.engine.inputs import FloatArray, check_choice
 from radiokit.exceptions import ParameterError
 from radiokit.selection._base import Selector
 from radiokit.selection._relevance import relevance
-from radiokit.stats._inputs import FloatArray, check_choice
 from radiokit.utils import feature_values
 
 

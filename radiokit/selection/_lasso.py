@@ -7,11 +7,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from radiokit.engine.elastic_net import cross_validated_path, fold_ids
+from radiokit.engine.inputs import check_choice
 from radiokit.exceptions import ParameterError
 from radiokit.selection._base import Selector, at_least
 from radiokit.selection._relevance import score_z
-from radiokit.stats._elastic_net import cross_validated_path, fold_ids
-from radiokit.stats._inputs import check_choice
 from radiokit.utils import is_survival_target
 
 

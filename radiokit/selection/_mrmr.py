@@ -7,11 +7,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from radiokit.engine.inputs import FloatArray
 from radiokit.exceptions import ParameterError
 from radiokit.selection._base import Selector
 from radiokit.selection._correlation import unit_columns
 from radiokit.selection._relevance import residuals
-from radiokit.stats._inputs import FloatArray
 
 MAX_SQUARED = 1 - 1e-12  # keeps the information of identical features finite
 

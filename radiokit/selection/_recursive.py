@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 from sklearn.base import clone
 
+from radiokit.engine.elastic_net import elastic_net_path, fold_ids
+from radiokit.engine.inputs import FloatArray
 from radiokit.exceptions import ParameterError
 from radiokit.selection._base import Selector
-from radiokit.stats._elastic_net import elastic_net_path, fold_ids
-from radiokit.stats._inputs import FloatArray
 from radiokit.utils import is_survival_target
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from radiokit.stats._inputs import FloatArray
+from radiokit.engine.inputs import FloatArray
 from radiokit.utils import is_survival_target
 
 

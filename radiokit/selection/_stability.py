@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
+from radiokit.engine.elastic_net import elastic_net_path
+from radiokit.engine.inputs import FloatArray
 from radiokit.exceptions import ParameterError
 from radiokit.selection._base import Selector, at_least
-from radiokit.stats._elastic_net import elastic_net_path
-from radiokit.stats._inputs import FloatArray
 from radiokit.utils import is_survival_target, parallel_map, spawn_seeds
 
 

@@ -7,18 +7,18 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from radiokit.engine import univariable
+from radiokit.engine.inputs import FloatArray, check_choice
 from radiokit.exceptions import ParameterError, SeparationWarning
 from radiokit.selection._base import Selector, at_least
-from radiokit.stats import _univariable, adjust_pvalues
-from radiokit.stats._cox_univariable import cox_univariable
-from radiokit.stats._inputs import FloatArray, check_choice
+from radiokit.stats import adjust_pvalues, cox_univariable
 from radiokit.utils import drop_warnings, is_survival_target
 
 TESTS = {
-    "auto": _univariable.by_normality,
-    "welch": _univariable.welch,
-    "mannwhitney": _univariable.mann_whitney,
-    "logistic": _univariable.logistic,
+    "auto": univariable.by_normality,
+    "welch": univariable.welch,
+    "mannwhitney": univariable.mann_whitney,
+    "logistic": univariable.logistic,
 }
 
 

@@ -1,5 +1,6 @@
 """The statistics as pure functions: ROC, calibration, decision curves, agreement, survival curves."""
 
+from radiokit.engine.results import Test
 from radiokit.stats._agreement import BlandAltman, ConcordanceCorrelation, bland_altman, concordance_correlation
 from radiokit.stats._auc import AUC, auc
 from radiokit.stats._brier import BrierDecomposition, brier_decomposition, brier_score, scaled_brier_score
@@ -43,7 +44,6 @@ from radiokit.stats._reclassification import (
     net_reclassification,
     reclassification_table,
 )
-from radiokit.stats._results import Test
 from radiokit.stats._rmst import RMSTDifference, rmst, rmst_difference
 from radiokit.stats._roc import roc_curve
 from radiokit.stats._sample_size import SampleSize, sample_size_binary, sample_size_survival

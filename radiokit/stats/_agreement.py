@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 from scipy.stats import t as student
 
+from radiokit.engine.inputs import FloatArray, check_level, check_magnitude, check_score, normal_quantile
+from radiokit.engine.results import Result
+from radiokit.engine.wald import wald, wald_if_any_spread
 from radiokit.exceptions import InputError
-from radiokit.stats._inputs import FloatArray, check_level, check_magnitude, check_score, normal_quantile
-from radiokit.stats._results import Result
-from radiokit.stats._wald import wald, wald_if_any_spread
 from radiokit.utils import same_rows
 
 

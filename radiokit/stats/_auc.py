@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from radiokit.stats._inputs import FloatArray, check_score, normal_quantile
-from radiokit.stats._results import Result
-from radiokit.stats._survival_inputs import check_groups
+from radiokit.engine.inputs import FloatArray, check_score, normal_quantile
+from radiokit.engine.results import Result
+from radiokit.engine.survival_inputs import check_groups
 from radiokit.utils import check_binary_target, same_rows
 
 

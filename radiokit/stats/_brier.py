@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from radiokit.stats._inputs import FloatArray, check_count, check_probability, type7_quantiles
-from radiokit.stats._results import Result
+from radiokit.engine.inputs import FloatArray, check_count, check_probability, type7_quantiles
+from radiokit.engine.results import Result
 from radiokit.utils import check_binary_target, same_rows
 
 

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logit
 
+from radiokit.engine.inputs import FloatArray, check_probability, normal_quantile
+from radiokit.engine.loess import fit_loess
+from radiokit.engine.lowess import lowess
+from radiokit.engine.recalibrate import Recalibration, deviance, recalibrate, recalibrate_intercept
+from radiokit.engine.results import Result
+from radiokit.engine.wald import chi_squared_p_value, normal_p_value, wald
 from radiokit.exceptions import DataWarning, InputError
 from radiokit.stats._auc import auc
-from radiokit.stats._inputs import FloatArray, check_probability, normal_quantile
-from radiokit.stats._loess import fit_loess
-from radiokit.stats._lowess import lowess
-from radiokit.stats._recalibrate import Recalibration, deviance, recalibrate, recalibrate_intercept
-from radiokit.stats._results import Result
-from radiokit.stats._wald import chi_squared_p_value, normal_p_value, wald
 from radiokit.utils import check_binary_target, same_rows
 
 

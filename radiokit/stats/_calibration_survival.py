@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from radiokit.stats._horizon import follow_up
-from radiokit.stats._inputs import check_count, check_level, check_probability, type7_quantiles
+from radiokit.engine.horizon import follow_up
+from radiokit.engine.inputs import check_count, check_level, check_probability, type7_quantiles
 from radiokit.stats._kaplan_meier import kaplan_meier
 from radiokit.utils import check_survival_target, same_rows
 

@@ -7,8 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 
-from radiokit.exceptions import InputError
-from radiokit.stats._inputs import (
+from radiokit.engine.inputs import (
     FloatArray,
     check_choice,
     check_count,
@@ -16,10 +15,11 @@ from radiokit.stats._inputs import (
     normal_quantile,
     type7_quantiles,
 )
-from radiokit.stats._loess import fit_loess
-from radiokit.stats._lowess import lowess
+from radiokit.engine.loess import fit_loess
+from radiokit.engine.lowess import lowess
+from radiokit.engine.recalibrate import newton
+from radiokit.exceptions import InputError
 from radiokit.stats._proportions import proportion_ci
-from radiokit.stats._recalibrate import newton
 from radiokit.utils import check_binary_target, same_rows
 
 

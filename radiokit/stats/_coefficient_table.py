@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from radiokit.engine.design import coefficient_columns
+from radiokit.engine.inputs import normal_quantile
+from radiokit.engine.wald import ratio_to_se
 from radiokit.exceptions import InputError
-from radiokit.stats._design import coefficient_columns
-from radiokit.stats._inputs import normal_quantile
-from radiokit.stats._wald import ratio_to_se
 
 INTERCEPTS = ("Intercept", "const")
 

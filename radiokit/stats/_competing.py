@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from radiokit.stats._inputs import FloatArray, normal_quantile
-from radiokit.stats._survival_inputs import check_causes, check_groups, each_group
-from radiokit.stats._wald import ROUNDING, chi_squared_p_value
+from radiokit.engine.inputs import FloatArray, normal_quantile
+from radiokit.engine.survival_inputs import check_causes, check_groups, each_group
+from radiokit.engine.wald import ROUNDING, chi_squared_p_value
 from radiokit.utils import same_rows
 
 

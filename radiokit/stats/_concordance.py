@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from radiokit.engine.censoring import censoring_function
+from radiokit.engine.inputs import FloatArray, check_choice, check_score, check_weights, normal_quantile
+from radiokit.engine.results import Result
+from radiokit.engine.survival_inputs import check_groups, check_times_events
+from radiokit.engine.wald import wald
 from radiokit.exceptions import InputError, OutcomeError
-from radiokit.stats._censoring import censoring_function
-from radiokit.stats._inputs import FloatArray, check_choice, check_score, check_weights, normal_quantile
-from radiokit.stats._results import Result
-from radiokit.stats._survival_inputs import check_groups, check_times_events
-from radiokit.stats._wald import wald
 from radiokit.utils import same_rows, tie_to
-from radiokit.utils._jit import compiled
+from radiokit.utils.jit import compiled
 
 
 @dataclass(frozen=True, repr=False)

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
+from radiokit.engine.inputs import FloatArray, as_floats
+from radiokit.engine.results import Test
+from radiokit.engine.wald import chi_squared_p_value
 from radiokit.exceptions import InputError
-from radiokit.stats._inputs import FloatArray, as_floats
-from radiokit.stats._results import Test
-from radiokit.stats._wald import chi_squared_p_value
 
 # Tables kept at a time, tables summed in all, and ways to fill one column at a time: seconds, and below 1 GB.
 _LARGEST_PARTIAL = 2_000_000

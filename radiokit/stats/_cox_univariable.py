@@ -10,8 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from radiokit.exceptions import InputError, SeparationWarning
-from radiokit.stats._cox_fit import (
+from radiokit.engine.cox import (
     ALIASED,
     DIVERGENT_COEFFICIENT,
     DIVERGENT_PREDICTOR,
@@ -22,8 +21,9 @@ from radiokit.stats._cox_fit import (
     risk_sets,
     spread,
 )
-from radiokit.stats._inputs import FloatArray, as_floats, check_magnitude, refuse_repeated_columns
-from radiokit.stats._survival_inputs import check_times_events
+from radiokit.engine.inputs import FloatArray, as_floats, check_magnitude, refuse_repeated_columns
+from radiokit.engine.survival_inputs import check_times_events
+from radiokit.exceptions import InputError, SeparationWarning
 from radiokit.utils import same_rows
 
 # Features a batch: a few megabytes for each array of cases by features.
@@ -58,7 +58,7 @@ def cox_univariable(X: pd.DataFrame | ArrayLike, y: Any, *, ties: str = "efron")
 
     Notes
     -----
-    The partial likelihood of `radiokit.stats._cox_fit`, its Newton steps taken for all features together; as
+    The partial likelihood of `radiokit.engine.cox`, its Newton steps taken for all features together; as
     survival::coxph on one covariate after the other (doi:10.1111/j.2517-6161.1972.tb00899.x): :math:`z = b / se`.
 
     *How to read it.* Each row asks whether the feature alone is tied to the hazard; ``exp(coef)`` is the hazard ratio

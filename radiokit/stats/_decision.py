@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from radiokit.engine.horizon import FollowUp, follow_up, is_competing_target
+from radiokit.engine.inputs import FloatArray, check_named_columns, check_probability, columns_of
 from radiokit.exceptions import InputError
-from radiokit.stats._horizon import FollowUp, follow_up, is_competing_target
-from radiokit.stats._inputs import FloatArray, check_named_columns, check_probability, columns_of
 from radiokit.utils import check_binary_target, is_survival_target, same_rows
 
 Rates = tuple[FloatArray, FloatArray, FloatArray]

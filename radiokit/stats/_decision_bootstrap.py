@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from radiokit.engine.inputs import FloatArray, check_level
 from radiokit.exceptions import InputError
 from radiokit.stats._decision import Design
-from radiokit.stats._inputs import FloatArray, check_level
 from radiokit.utils import parallel_map, spawn_seeds
 
 Seed = int | np.random.RandomState | np.random.Generator | None

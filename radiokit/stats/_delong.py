@@ -9,18 +9,18 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from radiokit.exceptions import InputError
-from radiokit.stats._auc import Patients, area_variance, mean_variance, patients_of, placements
-from radiokit.stats._inputs import (
+from radiokit.engine.inputs import (
     FloatArray,
     check_choice,
     check_named_columns,
     check_score,
     columns_of,
 )
+from radiokit.engine.results import Result
+from radiokit.engine.wald import TAILS, wald
+from radiokit.exceptions import InputError
+from radiokit.stats._auc import Patients, area_variance, mean_variance, patients_of, placements
 from radiokit.stats._multiplicity import adjust_pvalues
-from radiokit.stats._results import Result
-from radiokit.stats._wald import TAILS, wald
 from radiokit.utils import check_binary_target, same_rows
 
 

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import chdtrc
 
+from radiokit.engine.inputs import check_count, check_probability, type7_quantiles
+from radiokit.engine.results import Test
 from radiokit.exceptions import InputError
-from radiokit.stats._inputs import check_count, check_probability, type7_quantiles
-from radiokit.stats._results import Test
 from radiokit.utils import check_binary_target, same_rows
 
 

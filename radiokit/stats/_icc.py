@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import fdtrc, fdtri
 
+from radiokit.engine.inputs import TINY, FloatArray, as_floats, check_choice, check_level
 from radiokit.exceptions import InputError
-from radiokit.stats._inputs import TINY, FloatArray, as_floats, check_choice, check_level
 
 FORMS = ("ICC(1,1)", "ICC(2,1)", "ICC(3,1)", "ICC(1,k)", "ICC(2,k)", "ICC(3,k)")
 

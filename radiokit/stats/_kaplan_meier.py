@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from radiokit.stats._censoring import LifeTable, kaplan_meier_product, life_table
-from radiokit.stats._inputs import FloatArray, check_choice, check_weights, normal_quantile
-from radiokit.stats._survival_inputs import check_groups, check_times_events, each_group
+from radiokit.engine.censoring import LifeTable, kaplan_meier_product, life_table
+from radiokit.engine.inputs import FloatArray, check_choice, check_weights, normal_quantile
+from radiokit.engine.survival_inputs import check_groups, check_times_events, each_group
 from radiokit.utils import same_rows
 
 INTERVALS = ("log", "log-log", "plain")

@@ -12,10 +12,10 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
+from radiokit.engine.inputs import FloatArray
+from radiokit.engine.results import Result
+from radiokit.engine.wald import normal_p_value, ratio_to_se, wald
 from radiokit.exceptions import InputError
-from radiokit.stats._inputs import FloatArray
-from radiokit.stats._results import Result
-from radiokit.stats._wald import normal_p_value, ratio_to_se, wald
 from radiokit.utils import same_rows
 
 

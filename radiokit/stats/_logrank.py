@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from radiokit.stats._inputs import FloatArray
+from radiokit.engine.inputs import FloatArray
+from radiokit.engine.logrank import observed_minus_expected
+from radiokit.engine.results import Test
+from radiokit.engine.survival_inputs import check_groups, check_times_events
+from radiokit.engine.wald import chi_squared_p_value
 from radiokit.stats._multiplicity import adjust_pvalues
-from radiokit.stats._results import Test
-from radiokit.stats._survival_inputs import check_groups, check_times_events
-from radiokit.stats._wald import chi_squared_p_value
 from radiokit.utils import same_rows
 
 
@@ -139,27 +140,6 @@ def pairwise_logrank(y: Any, groups: ArrayLike, *, adjust: str | None = "BH") ->
     table = pd.DataFrame(rows, columns=["group_a", "group_b", "statistic", "p_value"])
     p = table["p_value"].to_numpy()
     return table.assign(p_adjusted=p if adjust is None else adjust_pvalues(p, method=adjust))
-
-
-def observed_minus_expected(
-    time: FloatArray, event: NDArray[np.bool_], codes: NDArray[np.intp], k: int
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Observed minus expected events of each group, their covariance, and the expected events."""
-    times = np.unique(time[event])
-    member = np.eye(k)[codes]
-    # Rank r means: at risk at the first r event times.
-    rank = np.searchsorted(times, time, side="right")
-    joined = np.zeros((times.size + 1, k))
-    np.add.at(joined, rank, member)
-    at_risk = np.cumsum(joined[::-1], axis=0)[::-1][1:]
-    observed = np.zeros((times.size + 1, k))
-    np.add.at(observed, rank[event], member[event])
-    events, n = observed[1:].sum(axis=1), at_risk.sum(axis=1)
-    share = at_risk / n[:, None]
-    spread = events * (n - events) / np.maximum(n - 1, 1)
-    expected = (events[:, None] * share).sum(axis=0)
-    covariance = np.diag(spread @ share) - (spread[:, None] * share).T @ share
-    return observed[1:].sum(axis=0) - expected, covariance, expected
 
 
 def _quadratic_form(difference: FloatArray, covariance: FloatArray) -> float:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from radiokit.engine.inputs import check_level
 from radiokit.exceptions import InputError
 from radiokit.stats._coefficient_table import coefficient_table
-from radiokit.stats._inputs import check_level
 from radiokit.stats._table_one_format import p_text
 
 RATIOS = {"odds_ratio": "OR", "hazard_ratio": "HR"}

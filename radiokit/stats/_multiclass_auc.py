@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from radiokit.engine.inputs import check_choice, check_probability, refuse_repeated_columns
+from radiokit.engine.results import Result
 from radiokit.exceptions import InputError, OutcomeError
 from radiokit.stats._auc import auc
-from radiokit.stats._inputs import check_choice, check_probability, refuse_repeated_columns
-from radiokit.stats._results import Result
 from radiokit.utils import same_rows
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
+from radiokit.engine.inputs import FloatArray, as_floats, check_choice
 from radiokit.exceptions import InputError
-from radiokit.stats._inputs import FloatArray, as_floats, check_choice
 
 _METHODS = ("holm", "hochberg", "hommel", "bonferroni", "BH", "fdr", "BY", "none")
 

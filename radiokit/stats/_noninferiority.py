@@ -9,10 +9,10 @@ from numbers import Real
 from numpy.typing import ArrayLike
 from scipy.stats import norm
 
+from radiokit.engine.results import Result
+from radiokit.engine.wald import ratio_to_se
 from radiokit.exceptions import InputError
 from radiokit.stats._delong import delong_test
-from radiokit.stats._results import Result
-from radiokit.stats._wald import ratio_to_se
 
 
 @dataclass(frozen=True, repr=False)

@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.stats import binom
 
+from radiokit.engine.inputs import check_choice, normal_quantile
+from radiokit.engine.results import Result
+from radiokit.engine.wald import chi_squared_p_value
 from radiokit.exceptions import InputError
-from radiokit.stats._inputs import check_choice, normal_quantile
-from radiokit.stats._results import Result
-from radiokit.stats._wald import chi_squared_p_value
 from radiokit.utils import check_binary_target, same_rows
 
 METRICS = ("sensitivity", "specificity", "accuracy")

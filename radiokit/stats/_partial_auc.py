@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from radiokit.engine.inputs import FloatArray, check_level, check_score
 from radiokit.exceptions import InputError
-from radiokit.stats._inputs import FloatArray, check_level, check_score
 from radiokit.stats._roc import operating_points
 from radiokit.utils import check_binary_target, same_rows, spawn_seeds
 

@@ -11,10 +11,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from radiokit.engine.inputs import FloatArray, as_floats, check_level
+from radiokit.engine.results import Result
+from radiokit.engine.wald import wald
 from radiokit.exceptions import InputError
-from radiokit.stats._inputs import FloatArray, as_floats, check_level
-from radiokit.stats._results import Result
-from radiokit.stats._wald import wald
 
 LEAST_SHARE = 1e-4  # of the variance between imputations, as mice: else the degrees of freedom are infinite
 

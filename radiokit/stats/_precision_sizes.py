@@ -8,9 +8,9 @@ from numbers import Real
 
 from scipy.special import ndtr, ndtri
 
+from radiokit.engine.inputs import check_count, normal_quantile
+from radiokit.engine.results import Result
 from radiokit.exceptions import InputError
-from radiokit.stats._inputs import check_count, normal_quantile
-from radiokit.stats._results import Result
 
 
 @dataclass(frozen=True, repr=False)

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from radiokit.engine.inputs import FloatArray, as_floats, check_choice, check_level, normal_quantile
 from radiokit.exceptions import InputError
-from radiokit.stats._inputs import FloatArray, as_floats, check_choice, check_level, normal_quantile
 
 
 def proportion_ci(

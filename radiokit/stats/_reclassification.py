@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from radiokit.engine.horizon import FollowUp, follow_up
+from radiokit.engine.inputs import FloatArray, check_probability
+from radiokit.engine.results import Result
+from radiokit.engine.wald import wald_if_any_spread
 from radiokit.exceptions import InputError
 from radiokit.stats._auc import mean_variance
-from radiokit.stats._horizon import FollowUp, follow_up
-from radiokit.stats._inputs import FloatArray, check_probability
-from radiokit.stats._results import Result
-from radiokit.stats._wald import wald_if_any_spread
 from radiokit.utils import check_binary_target, is_survival_target, same_rows, spawn_seeds
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from radiokit.engine.censoring import kaplan_meier_product, life_table
+from radiokit.engine.inputs import FloatArray, normal_quantile
+from radiokit.engine.results import Result
+from radiokit.engine.survival_inputs import check_groups, check_times, check_times_events, each_group
+from radiokit.engine.wald import wald_if_any_spread
 from radiokit.exceptions import InputError
-from radiokit.stats._censoring import kaplan_meier_product, life_table
-from radiokit.stats._inputs import FloatArray, normal_quantile
-from radiokit.stats._results import Result
-from radiokit.stats._survival_inputs import check_groups, check_times, check_times_events, each_group
-from radiokit.stats._wald import wald_if_any_spread
 from radiokit.utils import same_rows
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from radiokit.stats._inputs import FloatArray, check_score
+from radiokit.engine.inputs import FloatArray, check_score
 from radiokit.utils import check_binary_target, same_rows
 
 

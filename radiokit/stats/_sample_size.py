@@ -10,8 +10,8 @@ import pandas as pd
 from scipy.integrate import quad
 from scipy.special import log_expit, ndtri
 
+from radiokit.engine.results import Result
 from radiokit.exceptions import InputError
-from radiokit.stats._results import Result
 
 # The paper's and pmsampsize's rounded quantile; 1.959964 can give one patient fewer.
 _Z = 1.96

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from radiokit.engine.censoring import censoring_function, survival_function
+from radiokit.engine.inputs import FloatArray
+from radiokit.engine.survival_inputs import check_survival_matrix, check_times, check_times_events
 from radiokit.exceptions import InputError
-from radiokit.stats._censoring import censoring_function, survival_function
-from radiokit.stats._inputs import FloatArray
-from radiokit.stats._survival_inputs import check_survival_matrix, check_times, check_times_events
 from radiokit.utils import same_rows
 
 

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from scipy.special import chdtrc, fdtrc
 from scipy.stats import rankdata
 
+from radiokit.engine.columns import as_column
+from radiokit.engine.design import check_frame, level_text
+from radiokit.engine.inputs import FloatArray, check_magnitude, type7_quantiles
 from radiokit.exceptions import DataWarning, InputError
-from radiokit.stats._columns import as_column
 from radiokit.stats._contingency import chi_squared_test, fisher_exact_test
-from radiokit.stats._design import check_frame, level_text
-from radiokit.stats._inputs import FloatArray, check_magnitude, type7_quantiles
 
 _OVERALL = "overall"
 BLANK = "(blank)"

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from radiokit.stats._inputs import FloatArray
+from radiokit.engine.inputs import FloatArray
 from radiokit.stats._proportions import proportion_ci
 
 Mask = NDArray[np.bool_]

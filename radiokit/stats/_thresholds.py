@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from radiokit.engine.inputs import FloatArray, check_choice, check_score, normal_quantile
+from radiokit.engine.results import Result
+from radiokit.engine.survival_inputs import check_groups
 from radiokit.exceptions import InputError
-from radiokit.stats._inputs import FloatArray, check_choice, check_score, normal_quantile
 from radiokit.stats._proportions import proportion_ci
-from radiokit.stats._results import Result
 from radiokit.stats._roc import operating_points
-from radiokit.stats._survival_inputs import check_groups
 from radiokit.stats._threshold_patients import Mask, counts_by_patient, delta_variance, proportion_by_patient
 from radiokit.utils import check_binary_target, same_rows
 

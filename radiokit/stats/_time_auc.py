@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from radiokit.stats._censoring import StepFunction, censoring_function, life_table
-from radiokit.stats._inputs import FloatArray, check_score, normal_quantile
-from radiokit.stats._survival_inputs import check_times, check_times_events
-from radiokit.stats._wald import wald
+from radiokit.engine.censoring import StepFunction, censoring_function, life_table
+from radiokit.engine.inputs import FloatArray, check_score, normal_quantile
+from radiokit.engine.survival_inputs import check_times, check_times_events
+from radiokit.engine.wald import wald
 from radiokit.utils import same_rows
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from radiokit.engine.inputs import as_floats, check_magnitude, refuse_repeated_columns
 from radiokit.exceptions import InputError
-from radiokit.stats._inputs import as_floats, check_magnitude, refuse_repeated_columns
 
 
 def vif(X: pd.DataFrame | ArrayLike) -> pd.DataFrame:

@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 
 from radiokit import stats
+from radiokit.engine.inputs import normal_quantile
 from radiokit.exceptions import RadiokitError, SeparationWarning
-from radiokit.stats._inputs import normal_quantile
 from radiokit.study._endpoint import Endpoint, Modelled
 from radiokit.study._over_repeats import repeats_of
 from radiokit.study._split import SOURCE_OF
 from radiokit.utils import drop_warnings
 from radiokit.validation import Predictions
-from radiokit.validation._within_folds import separated, slope_within
+from radiokit.validation.within_folds import separated, slope_within
 
 # Those of the AUC's table, which has them by the method that their source asks for.
 ELSEWHERE = ("c", "dxy", "r2", "confidence_level")

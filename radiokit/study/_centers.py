@@ -11,7 +11,7 @@ from radiokit.study._endpoint import Data, Endpoint, Modelled
 from radiokit.study._over_repeats import mean_over_repeats
 from radiokit.study._split import SOURCE_OF
 from radiokit.validation import Predictions
-from radiokit.validation._evaluate import concordance_with_interval
+from radiokit.validation.evaluation import concordance_with_interval
 
 COLUMNS = (
     "model", "cohort", "source", "center", "n", "n_events", "metric", "estimate", "ci_low", "ci_high", "method",

@@ -14,7 +14,7 @@ from radiokit.exceptions import CaseTableError, DataWarning, InputError, Outcome
 from radiokit.study._options import Options
 from radiokit.study._sources import Measured
 from radiokit.utils import Table
-from radiokit.validation._copies import one_patient
+from radiokit.validation.copies import one_patient
 
 VOLUME = re.compile(r"(^|_)(shape_(meshvolume|voxelvolume|volume)|morph_volume\w*|volume)$", re.IGNORECASE)
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from radiokit.study._deep import is_deep
 from radiokit.study._detectable import POWER, detectable_auc, detectable_concordance
 from radiokit.study._endpoint import Data, Endpoint, Modelled
 from radiokit.study._pipelines import describe
@@ -22,6 +21,7 @@ from radiokit.study._within_centers import (
     concordance_within,
     difference_within,
 )
+from radiokit.study.deep import is_deep
 
 YES, NO, UNKNOWN = "supported", "not supported", "cannot be judged"
 COLUMNS = ("model", "claim", "verdict", "reason")

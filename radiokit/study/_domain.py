@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 from radiokit.exceptions import DataWarning, InputError
-from radiokit.utils._id_names import PATIENT_NAMES, id_name
+from radiokit.utils.id_names import PATIENT_NAMES, id_name
 
 if TYPE_CHECKING:
     from radiokit.study._endpoint import Data

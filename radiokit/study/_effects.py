@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from radiokit import nomogram as points
 from radiokit.models import LogisticModel
-from radiokit.nomogram._source import Source
+from radiokit.nomogram.source import Source
 from radiokit.study._endpoint import Data, Endpoint, Modelled
 from radiokit.study._missing import present
 from radiokit.survival import CoxModel, proportional_hazards_test

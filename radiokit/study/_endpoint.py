@@ -12,20 +12,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from radiokit import stats
+from radiokit.engine.baseline import Baseline, baseline_hazard
 from radiokit.exceptions import RadiokitError
-from radiokit.stats._baseline import Baseline, baseline_hazard
-from radiokit.study._deep import trains_networks
 from radiokit.study._frozen import Frozen
 from radiokit.study._options import Options
 from radiokit.study._over_repeats import by_patient
 from radiokit.study._split import SOURCE_OF
 from radiokit.study._stack import Stack
+from radiokit.study.deep import trains_networks
 from radiokit.utils import as_survival_target
 from radiokit.validation import CrossValidation, Predictions, leave_one_center_out, nested_cv
-from radiokit.validation._calibration_curve import default_grid, smooth
-from radiokit.validation._evidence import BASELINES, ModelKind
-from radiokit.validation._metrics import accuracy, metric_names
-from radiokit.validation._optimism import Optimism, add_632plus, bootstrap_statistic
+from radiokit.validation.calibration_curve import default_grid, smooth
+from radiokit.validation.evidence import BASELINES, ModelKind
+from radiokit.validation.metrics import accuracy, metric_names
+from radiokit.validation.optimism import Optimism, add_632plus, bootstrap_statistic
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,11 +14,11 @@ from sklearn.pipeline import Pipeline
 from radiokit.exceptions import RadiokitError
 from radiokit.study._attributions import contributions
 from radiokit.study._confounders import confounders
-from radiokit.study._deep import is_deep
 from radiokit.study._endpoint import Data, Endpoint, Modelled, Run
 from radiokit.study._frozen import CaseScore, Score
 from radiokit.study._linear import score_of
 from radiokit.study._stack import fit_signature
+from radiokit.study.deep import is_deep
 from radiokit.utils import drop_warnings, parallel_map, spawn_seeds
 
 SELECTED = (

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from radiokit.features import RadiomicsExtractor
-from radiokit.models._describe import PipelineFacts
+from radiokit.models.describe import PipelineFacts
 from radiokit.study._cohort import Patients, Roles
 from radiokit.study._endpoint import Data, Endpoint
 from radiokit.study._missing import present
@@ -16,7 +16,7 @@ from radiokit.study._pipelines import describe
 from radiokit.study._sample_size import sample_size
 from radiokit.study._sources import Source
 from radiokit.study._split import Split
-from radiokit.validation._evidence import (
+from radiokit.validation.evidence import (
     CohortFacts,
     SignatureFacts,
     StudyEndpoint,

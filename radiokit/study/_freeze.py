@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from radiokit import features as imaging
-from radiokit.features._params_file import params_to_text
+from radiokit.features.params_file import params_to_text
 from radiokit.study._endpoint import Data, Endpoint, Modelled
 from radiokit.study._frozen import Feature, Frozen
 from radiokit.study._repeatability import repeatability_card
@@ -52,7 +52,7 @@ def _extraction(name: str, source: Source, count: int) -> dict[str, Any]:
     if not source.from_images:
         return {"prefix": prefix}
     if hasattr(source.extractor, "backbone"):
-        from radiokit.deep._spec import extractor_to_dict
+        from radiokit.deep.spec import extractor_to_dict
 
         return {"prefix": prefix, "sequence": source.sequence, "deep": extractor_to_dict(source.extractor)}
     return {"prefix": prefix, "sequence": source.sequence, "params": params_to_text(source.extractor)}

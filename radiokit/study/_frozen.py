@@ -32,7 +32,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from radiokit.exceptions import InputError
-from radiokit.models._calibration import Calibration
+from radiokit.models.calibration import Calibration
 from radiokit.study._scores import CaseScore, Feature, Score, as_numbers
 
 __all__ = ["CaseScore", "Clinical", "Feature", "Frozen", "Score", "as_level", "is_missing"]

@@ -9,13 +9,13 @@ import pandas as pd
 
 from radiokit import stats
 from radiokit.study._cohort import Roles
-from radiokit.study._deep import is_deep
 from radiokit.study._endpoint import Data, Endpoint, Modelled
 from radiokit.study._options import Options
 from radiokit.study._over_repeats import by_patient
 from radiokit.study._pipelines import describe
 from radiokit.study._repeatability import TrainingRepeats, repeatability_guard
 from radiokit.study._sources import Source
+from radiokit.study.deep import is_deep
 
 CHECKED, VIOLATED = "checked", "violated"
 NOT_POSSIBLE, NOT_NEEDED, SAID = "not possible", "does not apply", "said aloud"

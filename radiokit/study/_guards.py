@@ -13,7 +13,7 @@ from radiokit.study._missing import missing_warnings
 from radiokit.study._sample_size import sample_size
 from radiokit.study._within_centers import center_effect
 from radiokit.utils import as_survival_target, spells_outcome
-from radiokit.validation._lesion_ids import suspected_lesions
+from radiokit.validation.lesion_ids import suspected_lesions
 
 FEW = 10
 STRONG = 0.7

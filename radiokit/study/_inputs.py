@@ -12,12 +12,12 @@ import pandas as pd
 
 from radiokit.exceptions import CaseTableError
 from radiokit.study._cohort import Roles
-from radiokit.study._deep import optional_sequences
 from radiokit.study._sources import Source
 from radiokit.study._split import Split
+from radiokit.study.deep import optional_sequences
 from radiokit.utils import Table, as_table
-from radiokit.utils._levels import is_absent
-from radiokit.utils._row_numbers import is_no_row_name, running_numbers
+from radiokit.utils.levels import is_absent
+from radiokit.utils.row_numbers import is_no_row_name, running_numbers
 
 WHAT = "the case table"
 
@@ -30,7 +30,7 @@ def case_table(
     keep = frozenset(map(str, (*roles.named, *roles.clinical, *listed)))
     text = frozenset(c for c in (roles.center, roles.groups, split.column) if c)
     if any(not _is_table(value) for value in signatures.values()):
-        from radiokit.io._cases import Columns, case_frame
+        from radiokit.io.cases import Columns, case_frame
 
         cases = case_frame(source, Columns(text=text, keep=keep), optional=optional_sequences(signatures))
     else:

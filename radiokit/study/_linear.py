@@ -14,11 +14,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from radiokit.engine.clinical import ClinicalColumns
+from radiokit.engine.design import Factor, Linear, level_text
 from radiokit.exceptions import InputError
 from radiokit.models import BoostedClassifier, BoostedSurvival, CalibratedModel, Winsorizer
-from radiokit.models._trees import TreeEnsemble, from_forest
-from radiokit.stats._clinical import ClinicalColumns
-from radiokit.stats._design import Factor, Linear, level_text
+from radiokit.models.trees import TreeEnsemble, from_forest
 from radiokit.study._frozen import CaseScore, Clinical, Feature, Score
 from radiokit.study._scores import KernelScore, TreeScore
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from radiokit.exceptions import ParameterError
-from radiokit.models._kinds import KINDS
+from radiokit.models.kinds import KINDS
 
 AGGREGATES = ("largest", "mean")
 THRESHOLDS = ("youden", "closest_topleft")

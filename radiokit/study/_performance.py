@@ -14,8 +14,8 @@ from radiokit.study._options import Options
 from radiokit.study._over_repeats import by_patient
 from radiokit.study._split import SOURCE_OF
 from radiokit.validation import Predictions, compare_models, net_benefit, performance
-from radiokit.validation._evaluate import threshold_range
-from radiokit.validation._metrics import accuracy, metric_names
+from radiokit.validation.evaluation import threshold_range
+from radiokit.validation.metrics import accuracy, metric_names
 
 PERFORMANCE = (
     "model", "cohort", "source", "metric", "estimate", "ci_low", "ci_high", "method", "n", "n_events", "threshold",

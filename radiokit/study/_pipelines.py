@@ -11,13 +11,13 @@ from sklearn.pipeline import Pipeline
 
 from radiokit.models import RadiomicsSignature, SurvivalSignature
 from radiokit.models import signature_pipeline as kind_pipeline
-from radiokit.models._describe import PipelineFacts, describe_pipeline
+from radiokit.models.describe import PipelineFacts, describe_pipeline
 from radiokit.selection import CorrelationSelector, UnivariateSelector, VarianceSelector
-from radiokit.study._deep import deep_estimator, is_deep
 from radiokit.study._endpoint import Run
 from radiokit.study._options import Options
 from radiokit.study._repeatability import TrainingRepeats, with_repeatability
 from radiokit.study._sources import Source
+from radiokit.study.deep import deep_estimator, is_deep
 
 
 def make_signature(

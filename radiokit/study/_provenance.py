@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from radiokit._version import __version__
+from radiokit import __version__
 from radiokit.study._sources import Source
 
 ALWAYS = ("numpy", "scipy", "pandas", "scikit-learn", "numba")

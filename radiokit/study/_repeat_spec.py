@@ -10,9 +10,9 @@ from typing import Any
 
 import pandas as pd
 
+from radiokit.engine.inputs import check_choice
 from radiokit.exceptions import ParameterError
 from radiokit.stats._icc import FORMS
-from radiokit.stats._inputs import check_choice
 
 REPEAT_KEYS = ("repeat", "perturb", "icc", "icc_form", "icc_use")
 

@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from radiokit.exceptions import InputError
 from radiokit.selection import RepeatabilitySelector
-from radiokit.selection._repeatability import MIN_SUBJECTS
+from radiokit.selection.repeatability import MIN_SUBJECTS
 from radiokit.study._endpoint import Data, Endpoint, Run
 from radiokit.study._repeat_spec import RepeatSpec
 from radiokit.study._sources import Source, measure_again

@@ -16,8 +16,8 @@ from radiokit.exceptions import FileError
 from radiokit.study._signature_file import FrozenSignature
 from radiokit.study._spec import StudySpec
 from radiokit.utils import atomic_write, write_text
-from radiokit.utils._json import plain
-from radiokit.validation._evidence import HONEST, Evidence, StudyEndpoint, StudyFacts, select
+from radiokit.utils.json import plain
+from radiokit.validation.evidence import HONEST, Evidence, StudyEndpoint, StudyFacts, select
 
 
 @dataclass(frozen=True, eq=False, repr=False)

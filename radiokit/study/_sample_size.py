@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from radiokit import stats
-from radiokit.study._deep import is_deep
 from radiokit.study._endpoint import Data, Endpoint
-from radiokit.validation._evidence import SampleSize
+from radiokit.study.deep import is_deep
+from radiokit.validation.evidence import SampleSize
 
 
 def sample_size(endpoint: Endpoint, data: Data, name: str) -> SampleSize:

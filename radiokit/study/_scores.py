@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from radiokit.exceptions import InputError
-from radiokit.models._trees import TreeEnsemble
+from radiokit.models.trees import TreeEnsemble
 
 # Where each kind of score that a file may name is found; nothing else is ever imported for a file.
 KINDS = {

@@ -12,9 +12,9 @@ from typing import Any
 
 import pandas as pd
 
-from radiokit._version import __version__
+from radiokit import __version__
 from radiokit.exceptions import FileError, InputError
-from radiokit.models._calibration import Calibration
+from radiokit.models.calibration import Calibration
 from radiokit.study._domain import (
     check_imaging,
     flag_unlike,
@@ -340,9 +340,9 @@ def _is_file(column: str) -> bool:
 def _extractor(how: dict[str, Any]) -> Any:
     """Return the extractor that features of the model are computed with."""
     if "deep" not in how:
-        from radiokit.features._params_file import extractor_of_text
+        from radiokit.features.params_file import extractor_of_text
 
         return extractor_of_text(how["params"])
-    from radiokit.deep._spec import extractor_from_dict
+    from radiokit.deep.spec import extractor_from_dict
 
     return extractor_from_dict(how["deep"])

@@ -13,12 +13,12 @@ import pandas as pd
 
 from radiokit.exceptions import CaseTableError, DataWarning, InputError, ParameterError
 from radiokit.features import FixedBinCount, FixedBinWidth, RadiomicsExtractor, Repeats, Resampling, remeasure
-from radiokit.io._sequences import sequences_of
-from radiokit.study._deep import deep_arguments, deep_extractor, is_deep, read_crops
+from radiokit.io.sequences import sequences_of
 from radiokit.study._domain import refuse_mixed_units
 from radiokit.study._repeat_spec import REPEAT_KEYS, RepeatSpec, as_repeat_spec
+from radiokit.study.deep import deep_arguments, deep_extractor, is_deep, read_crops
 from radiokit.utils import Table, as_table
-from radiokit.utils._marks import refuse_chosen
+from radiokit.utils.marks import refuse_chosen
 
 SOURCE_KEYS = ("features", "columns", "image", "params", "extractor", "deep", "deep_features", *REPEAT_KEYS)
 MANY_GAPS = 0.2  # share of cases without a value from which a feature is pointed out

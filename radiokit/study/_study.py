@@ -24,7 +24,6 @@ from radiokit.study._cohort import (
     outcome_known,
     patient_of,
 )
-from radiokit.study._deep import describe_deep, is_deep
 from radiokit.study._domain import with_domains
 from radiokit.study._endpoint import Data, Endpoint, Run, model_endpoint, survival_outcome
 from radiokit.study._facts import study_endpoint, study_facts
@@ -43,10 +42,11 @@ from radiokit.study._spec import StudySpec
 from radiokit.study._split import as_split, divide, warn_of_torn_patients
 from radiokit.study._tables import all_tables, describe_tables
 from radiokit.study._yaml import read_study
+from radiokit.study.deep import describe_deep, is_deep
 from radiokit.utils import collect_warnings
-from radiokit.utils._predictors import asked_for
-from radiokit.utils._warned import give_again
-from radiokit.validation._evidence import evidence_of
+from radiokit.utils.predictors import asked_for
+from radiokit.utils.warned import give_again
+from radiokit.validation.evidence import evidence_of
 
 
 class Study:

@@ -17,8 +17,8 @@ from radiokit.study._endpoint import Data, Endpoint
 from radiokit.study._split import SOURCE_OF
 from radiokit.survival import CoxModel
 from radiokit.validation import Predictions
-from radiokit.validation._concordance import concordances
-from radiokit.validation._evaluate import concordance_with_interval
+from radiokit.validation.concordance import concordances
+from radiokit.validation.evaluation import concordance_with_interval
 
 MOST_LEVELS = 6  # of a clinical category; centres have a row each, however many
 FEWEST = 5  # events, and patients without: below, a subgroup is counted and not estimated

@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from radiokit import stats
+from radiokit.engine.baseline import Baseline
 from radiokit.exceptions import RadiokitError, RadiokitWarning
-from radiokit.stats._baseline import Baseline
 from radiokit.study._endpoint import Endpoint, Modelled
 from radiokit.study._options import Options
 from radiokit.study._over_repeats import by_patient, mean_over_repeats
@@ -19,7 +19,7 @@ from radiokit.study._split import SOURCE_OF
 from radiokit.survival import CoxModel
 from radiokit.utils import drop_warnings
 from radiokit.validation import Predictions, logrank_within_folds, time_auc_within_folds
-from radiokit.validation._evaluate import threshold_range
+from radiokit.validation.evaluation import threshold_range
 
 LABELS = ("model", "cohort", "source")
 LIMITS = ("se", "ci_low", "ci_high")

@@ -11,7 +11,7 @@ from scipy.stats import norm
 from radiokit import stats
 from radiokit.exceptions import RadiokitError
 from radiokit.study._endpoint import Data, Endpoint, Modelled
-from radiokit.validation._concordance import Concordances, concordances_within
+from radiokit.validation.concordance import Concordances, concordances_within
 
 UNEQUAL = 0.05  # p-value below which centres differ in their outcome
 ALONE = 0.7  # AUC of the centre, known by its share of events, from which a warning says so

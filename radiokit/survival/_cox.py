@@ -12,24 +12,24 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from radiokit.exceptions import DataWarning, InputError, ParameterError, SeparationWarning
-from radiokit.stats import Test, concordance_index
-from radiokit.stats._baseline import from_steps
-from radiokit.stats._cox_fit import CoxFit, fit_cox, quadratic_form
-from radiokit.stats._cox_residuals import robust_covariance
-from radiokit.stats._design import check_frame, column_design
-from radiokit.stats._formula import parse_formula
-from radiokit.stats._formula_fit import formula_data
-from radiokit.stats._hazard_table import hazard_table
-from radiokit.stats._inputs import (
+from radiokit.engine.baseline import from_steps
+from radiokit.engine.cox import CoxFit, fit_cox, quadratic_form
+from radiokit.engine.cox_residuals import robust_covariance
+from radiokit.engine.design import check_frame, column_design
+from radiokit.engine.formula import parse_formula
+from radiokit.engine.formula_fit import formula_data
+from radiokit.engine.hazard_table import hazard_table
+from radiokit.engine.inputs import (
     FloatArray,
     check_choice,
     check_magnitude,
     check_weights,
 )
-from radiokit.stats._survival_inputs import check_groups
-from radiokit.stats._training_cases import TrainingCases, row_labels
-from radiokit.stats._wald import chi_squared_p_value
+from radiokit.engine.survival_inputs import check_groups
+from radiokit.engine.training_cases import TrainingCases, row_labels
+from radiokit.engine.wald import chi_squared_p_value
+from radiokit.exceptions import DataWarning, InputError, ParameterError, SeparationWarning
+from radiokit.stats import Test, concordance_index
 from radiokit.survival._inputs import check_outcome
 from radiokit.utils import feature_values, same_rows
 

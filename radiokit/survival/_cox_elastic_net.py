@@ -10,10 +10,10 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from radiokit.engine.baseline import baseline_hazard
+from radiokit.engine.elastic_net import cross_validated_path, fold_ids
+from radiokit.engine.inputs import FloatArray, check_choice
 from radiokit.stats import concordance_index
-from radiokit.stats._baseline import baseline_hazard
-from radiokit.stats._elastic_net import cross_validated_path, fold_ids
-from radiokit.stats._inputs import FloatArray, check_choice
 from radiokit.survival._inputs import check_outcome
 from radiokit.utils import as_survival_target, feature_values, same_rows
 

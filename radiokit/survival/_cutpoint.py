@@ -10,10 +10,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
-from radiokit.exceptions import InputError, OutcomeError
-from radiokit.stats import logrank_test
-from radiokit.stats._inputs import FloatArray, check_choice, check_score
-from radiokit.stats._maxstat import (
+from radiokit.engine.inputs import FloatArray, check_choice, check_score
+from radiokit.engine.maxstat import (
     MAX_EXACT_CASES,
     group_sizes,
     logrank_scores,
@@ -23,8 +21,10 @@ from radiokit.stats._maxstat import (
     p_permutation,
     standardized,
 )
-from radiokit.stats._results import Result
-from radiokit.stats._survival_inputs import check_times_events
+from radiokit.engine.results import Result
+from radiokit.engine.survival_inputs import check_times_events
+from radiokit.exceptions import InputError, OutcomeError
+from radiokit.stats import logrank_test
 from radiokit.utils import same_rows
 
 METHODS = ("hothorn-lausen", "lausen92", "lausen94", "permutation")

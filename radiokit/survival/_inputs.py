@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from radiokit.engine.inputs import FloatArray
+from radiokit.engine.survival_inputs import check_times_events
 from radiokit.exceptions import InputError, OutcomeError
-from radiokit.stats._inputs import FloatArray
-from radiokit.stats._survival_inputs import check_times_events
 
 
 def check_outcome(y: Any, n: int) -> tuple[FloatArray, NDArray[np.bool_]]:

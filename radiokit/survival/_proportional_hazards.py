@@ -11,12 +11,12 @@ from scipy import stats
 from scipy.stats import rankdata
 from sklearn.utils.validation import check_is_fitted
 
+from radiokit.engine.censoring import survival_function
+from radiokit.engine.cox import RiskSets, quadratic_form, risk_sets
+from radiokit.engine.cox_residuals import schoenfeld_residuals as _residuals
+from radiokit.engine.cox_residuals import time_interaction
+from radiokit.engine.inputs import FloatArray, check_choice, check_weights
 from radiokit.exceptions import InputError
-from radiokit.stats._censoring import survival_function
-from radiokit.stats._cox_fit import RiskSets, quadratic_form, risk_sets
-from radiokit.stats._cox_residuals import schoenfeld_residuals as _residuals
-from radiokit.stats._cox_residuals import time_interaction
-from radiokit.stats._inputs import FloatArray, check_choice, check_weights
 from radiokit.survival._cox import CoxModel
 from radiokit.survival._inputs import check_outcome
 from radiokit.utils import same_rows

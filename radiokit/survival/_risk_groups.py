@@ -13,8 +13,8 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from radiokit.engine.inputs import FloatArray, type7_quantiles
 from radiokit.exceptions import DataWarning, ParameterError
-from radiokit.stats._inputs import FloatArray, type7_quantiles
 from radiokit.survival._cutpoint import optimal_cutpoint
 from radiokit.survival._inputs import check_outcome
 from radiokit.utils import same_rows

@@ -12,17 +12,17 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from radiokit.engine.baseline import Baseline
+from radiokit.engine.design import column_design
+from radiokit.engine.fine_gray import FineGrayFit, fit_fine_gray
+from radiokit.engine.formula_fit import formula_data
+from radiokit.engine.hazard_table import hazard_table
+from radiokit.engine.inputs import FloatArray, check_magnitude
+from radiokit.engine.survival_inputs import check_causes
+from radiokit.engine.training_cases import TrainingCases, row_labels
+from radiokit.engine.wald import chi_squared_p_value
 from radiokit.exceptions import DataWarning, InputError, OutcomeError, SeparationWarning
 from radiokit.stats import Test
-from radiokit.stats._baseline import Baseline
-from radiokit.stats._design import column_design
-from radiokit.stats._fine_gray import FineGrayFit, fit_fine_gray
-from radiokit.stats._formula_fit import formula_data
-from radiokit.stats._hazard_table import hazard_table
-from radiokit.stats._inputs import FloatArray, check_magnitude
-from radiokit.stats._survival_inputs import check_causes
-from radiokit.stats._training_cases import TrainingCases, row_labels
-from radiokit.stats._wald import chi_squared_p_value
 from radiokit.utils import feature_values, same_rows
 
 __all__ = ["FineGray"]

@@ -1,12 +1,7 @@
 """What every room needs: the door for tables, target checks, seeds, parallel loops, optional imports."""
 
-from radiokit.utils._cache import CaseResult
 from radiokit.utils._digest import content_hash
 from radiokit.utils._extraction import Extraction
-from radiokit.utils._feature_values import feature_values
-from radiokit.utils._files import atomic_write, read_bytes, regular_file, write_bytes, write_text
-from radiokit.utils._id_names import ID_NAMES
-from radiokit.utils._levels import cell_text, level_key, one_spelling
 from radiokit.utils._limits import Limits
 from radiokit.utils._optional import import_optional
 from radiokit.utils._parallel import parallel_map, track
@@ -14,7 +9,6 @@ from radiokit.utils._random import spawn_seeds
 from radiokit.utils._runner import run_cases
 from radiokit.utils._same_rows import same_rows
 from radiokit.utils._stream import ExtractionFile, run_cases_to
-from radiokit.utils._table import Table, as_table
 from radiokit.utils._targets import (
     SURVIVAL_DTYPE,
     as_survival_target,
@@ -25,9 +19,15 @@ from radiokit.utils._targets import (
 )
 from radiokit.utils._threads import one_thread
 from radiokit.utils._ties import tie_times, tie_to
-from radiokit.utils._warned import collect_warnings, drop_warnings
-from radiokit.utils._write_table import write_table
 from radiokit.utils._yaml import parse_yaml, read_yaml, yaml_text
+from radiokit.utils.cache import CaseResult
+from radiokit.utils.feature_checks import feature_values
+from radiokit.utils.files import atomic_write, read_bytes, regular_file, write_bytes, write_text
+from radiokit.utils.id_names import ID_NAMES
+from radiokit.utils.levels import cell_text, level_key, one_spelling
+from radiokit.utils.table import Table, as_table
+from radiokit.utils.table_writer import write_table
+from radiokit.utils.warned import collect_warnings, drop_warnings
 
 __all__ = [
     "ID_NAMES",

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from radiokit.utils._one_case import Job, Outcome, Prepared, failure
-from radiokit.utils._warned import Warned, collect_warnings, each_once
+from radiokit.utils.one_case import Job, Outcome, Prepared, failure
+from radiokit.utils.warned import Warned, collect_warnings, each_once
 
 
 class Finish(Protocol):

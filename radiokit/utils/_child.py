@@ -54,7 +54,7 @@ def serve() -> None:
 
 
 def _work(task: Any, item: Any) -> tuple[bool, Any, list[Any]]:
-    from radiokit.utils._warned import collect_warnings
+    from radiokit.utils.warned import collect_warnings
 
     with collect_warnings() as warned:
         try:

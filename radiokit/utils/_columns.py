@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from radiokit.exceptions import DataWarning, InputError
-from radiokit.utils._id_names import id_name
-from radiokit.utils._levels import cell_text, is_absent
+from radiokit.utils.id_names import id_name
+from radiokit.utils.levels import cell_text, is_absent
 
 Bool = bool | np.bool_
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from radiokit.exceptions import FileError
-from radiokit.utils._files import regular_file
+from radiokit.utils.files import regular_file
 
 # MetaImage and NRRD files whose header may say that the voxels lie in other files.
 HEADERS = (".mhd", ".mha", ".nhdr", ".nrrd")

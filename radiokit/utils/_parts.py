@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from radiokit.utils._files import atomic_write
-from radiokit.utils._one_case import Outcome, warning_class
-from radiokit.utils._warned import Warned
+from radiokit.utils.files import atomic_write
+from radiokit.utils.one_case import Outcome, warning_class
+from radiokit.utils.warned import Warned
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -14,13 +14,13 @@ import pandas as pd
 
 from radiokit.exceptions import CaseTableError, ParameterError
 from radiokit.utils._batches import Finish, in_batches
-from radiokit.utils._cache import CaseCache
 from radiokit.utils._extraction import Extraction
 from radiokit.utils._limits import Limits
-from radiokit.utils._one_case import Compute, Item, Job, Outcome, failure
 from radiokit.utils._parallel import track
-from radiokit.utils._warned import Warned
 from radiokit.utils._workers import in_order
+from radiokit.utils.cache import CaseCache
+from radiokit.utils.one_case import Compute, Item, Job, Outcome, failure
+from radiokit.utils.warned import Warned
 
 SOME = 5  # ids that a warning names
 # Prepared cases that may wait for the second step.

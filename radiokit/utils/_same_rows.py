@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from radiokit.exceptions import InputError
-from radiokit.utils._levels import cell_text
+from radiokit.utils.levels import cell_text
 
 
 def same_rows(**inputs: Any) -> None:

@@ -16,16 +16,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from radiokit._version import __version__
+from radiokit import __version__
 from radiokit.exceptions import FileError, RadiokitError
 from radiokit.utils._batches import Finish
 from radiokit.utils._digest import content_hash
 from radiokit.utils._limits import Limits
 from radiokit.utils._lock import alone_in
-from radiokit.utils._one_case import Compute, Job, Outcome
 from radiokit.utils._parallel import parallel_map, track
 from radiokit.utils._parts import Part, join_parts, parts_of
 from radiokit.utils._runner import WarningsOfCases, accepted, check_cases, opened, outcomes_of
+from radiokit.utils.one_case import Compute, Job, Outcome
 
 PART_SIZE = 1000
 

@@ -16,7 +16,7 @@ from radiokit.utils._limits import Limits
 from radiokit.utils._pool import Busy, ChildWork
 from radiokit.utils._process import Answer
 from radiokit.utils._threads import one_thread
-from radiokit.utils._warned import give_again
+from radiokit.utils.warned import give_again
 
 # Backends of joblib that work on this machine; any other is asked to carry the work to its own workers.
 THREADS, PROCESSES = ("ThreadingBackend", "SequentialBackend"), ("LokyBackend", "MultiprocessingBackend")

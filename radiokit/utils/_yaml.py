@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from radiokit.exceptions import FileError
-from radiokit.utils._files import read_bytes
+from radiokit.utils.files import read_bytes
 
 if TYPE_CHECKING:
     from ruamel.yaml import YAML

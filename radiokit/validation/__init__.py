@@ -1,12 +1,12 @@
 """How good is it, honestly: nested cross-validation, optimism bootstrap, external cohorts."""
 
-from radiokit.validation._calibration_curve import calibration_curve_corrected
 from radiokit.validation._cross_validation import CrossValidation, leave_one_center_out, nested_cv
-from radiokit.validation._evaluate import compare_models, evaluate, net_benefit, performance
-from radiokit.validation._optimism import optimism_bootstrap
 from radiokit.validation._predictions import Predictions
 from radiokit.validation._validate import validate
-from radiokit.validation._within_folds import logrank_within_folds, time_auc_within_folds
+from radiokit.validation.calibration_curve import calibration_curve_corrected
+from radiokit.validation.evaluation import compare_models, evaluate, net_benefit, performance
+from radiokit.validation.optimism import optimism_bootstrap
+from radiokit.validation.within_folds import logrank_within_folds, time_auc_within_folds
 
 __all__ = [
     "CrossValidation",

@@ -15,8 +15,7 @@ from sklearn.base import BaseEstimator
 
 from radiokit.exceptions import InputError, OutcomeError, RadiokitError
 from radiokit.utils import one_spelling, same_rows, spawn_seeds
-from radiokit.utils._marks import refuse_chosen
-from radiokit.validation._concordance import concordances
+from radiokit.utils.marks import refuse_chosen
 from radiokit.validation._folds import (
     Rows,
     check_data,
@@ -27,10 +26,11 @@ from radiokit.validation._folds import (
     refuse_shared_patients,
     score,
 )
-from radiokit.validation._metrics import accuracy, metric_names
 from radiokit.validation._predictions import Predictions
 from radiokit.validation._resume import Replicate, data_key, replicate_map, summarise_warnings
-from radiokit.validation._within_folds import slope_within
+from radiokit.validation.concordance import concordances
+from radiokit.validation.metrics import accuracy, metric_names
+from radiokit.validation.within_folds import slope_within
 
 Split = tuple[NDArray[np.intp], NDArray[np.intp], int, int]
 

@@ -15,10 +15,10 @@ from sklearn.pipeline import Pipeline
 
 from radiokit.exceptions import DataWarning, InputError, LeakageError, OutcomeError, RadiokitError
 from radiokit.utils import check_binary_target, check_survival_target, drop_warnings, is_survival_target, same_rows
-from radiokit.utils._levels import cell_text
-from radiokit.utils._predictors import predictors
-from radiokit.validation._copies import one_patient
-from radiokit.validation._lesion_ids import suspected_lesions
+from radiokit.utils.levels import cell_text
+from radiokit.utils.predictors import predictors
+from radiokit.validation.copies import one_patient
+from radiokit.validation.lesion_ids import suspected_lesions
 
 
 @dataclass(frozen=True, eq=False)

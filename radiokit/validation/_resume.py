@@ -16,8 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from radiokit.utils import collect_warnings, content_hash, parallel_map
-from radiokit.utils._cache import CaseCache, Entry
-from radiokit.utils._warned import each_once
+from radiokit.utils.cache import CaseCache, Entry
+from radiokit.utils.warned import each_once
 
 
 @dataclass(frozen=True)

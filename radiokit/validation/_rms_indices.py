@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, xlogy
 
-from radiokit.stats._cox_fit import fit_cox, partial_likelihood, risk_sets
-from radiokit.stats._recalibrate import deviance, recalibrate
-from radiokit.validation._metrics import harrell_c, rank_auc
+from radiokit.engine.cox import fit_cox, partial_likelihood, risk_sets
+from radiokit.engine.recalibrate import deviance, recalibrate
+from radiokit.validation.metrics import harrell_c, rank_auc
 
 FloatArray = NDArray[np.float64]
 LOGISTIC = ("dxy", "r2", "intercept", "slope", "d", "u", "q", "brier", "g", "g_p")

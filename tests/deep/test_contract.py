@@ -29,7 +29,7 @@ from radiokit.deep import (  # noqa: E402
     build_network,
     patch,
 )
-from radiokit.deep._reader import Reader  # noqa: E402
+from radiokit.deep.reader import Reader  # noqa: E402
 from radiokit.exceptions import ExtractionError, FileError, GeometryError, InputError, OutcomeError  # noqa: E402
 from radiokit.io import Mask, Volume  # noqa: E402
 from radiokit.stats import concordance_index  # noqa: E402

@@ -17,7 +17,7 @@ pytest.importorskip("monai", reason="the extra deep is not installed")
 from planted_images import classifier, images
 
 from radiokit.deep import Crop, DeepClassifier, DeepSurvival, Network, Training
-from radiokit.deep._reader import Reader
+from radiokit.deep.reader import Reader
 from radiokit.exceptions import DataWarning, FileError, InputError, OutcomeError, ParameterError
 from radiokit.io import Mask, Volume
 from radiokit.utils import as_survival_target

@@ -43,7 +43,7 @@ def test_cox_loss_by_hand() -> None:
 @pytest.mark.parametrize("ties", ["efron", "breslow"])
 def test_cox_gradient_is_that_of_the_cox_model(ties: str) -> None:
     """With risks x b the slope in b is the score of the partial likelihood."""
-    from radiokit.stats._cox_fit import partial_likelihood, risk_sets
+    from radiokit.engine.cox import partial_likelihood, risk_sets
 
     rng = np.random.default_rng(0)
     X, beta = rng.normal(size=(12, 3)), np.array([0.4, -1.0, 0.2])
@@ -154,9 +154,9 @@ def test_several_batches_have_the_gradient_of_one() -> None:
     """Group normalisation looks at no other case: then one step of 9 in batches of 3 is the step of 9."""
     from radiokit.deep._augment import Patches
     from radiokit.deep._fitted import Plan
-    from radiokit.deep._settings import Network, Training
     from radiokit.deep._store import CropStore
     from radiokit.deep._train import Inputs, Task, Trainer
+    from radiokit.deep.settings import Network, Training
 
     rng = np.random.default_rng(0)
     inputs = Inputs(CropStore(rng.normal(size=(9, 1, 1, 8, 8)).astype(np.float32), list("abcdefghi")), np.zeros((9, 0)))

@@ -10,7 +10,7 @@ from radiokit.deep import patch, patch_mask
 from radiokit.deep._patches import patch_frames
 from radiokit.exceptions import GeometryError, InputError, MaskError, ParameterError
 from radiokit.io import Mask, Volume, from_sitk, to_sitk
-from radiokit.io._sitk import positions
+from radiokit.io.sitk import positions
 
 SPACING = (3.0, 0.8, 0.8)
 BOX = (slice(10, 15), slice(20, 33), slice(30, 39))

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from radiokit.deep import Crop
-from radiokit.deep._case import columns_read
 from radiokit.deep._crop_cache import MEMORY
-from radiokit.deep._reader import Reader
+from radiokit.deep.case import columns_read
+from radiokit.deep.reader import Reader
 from radiokit.exceptions import CaseTableError, InputError, ParameterError
 from radiokit.io import Mask, Volume, write_volume
 
@@ -92,7 +92,7 @@ def on_disk(tmp_path: Path) -> pd.DataFrame:
 
 @pytest.mark.parametrize("folder", [True, False])
 def test_files_are_read_once(on_disk: pd.DataFrame, tmp_path: Path, folder: bool, monkeypatch) -> None:
-    from radiokit.deep import _case
+    from radiokit.deep import case as _case
 
     calls = []
     original = _case.as_volume

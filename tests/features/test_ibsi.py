@@ -23,7 +23,7 @@ from radiokit.features._solids import ellipsoid_area, enclosing_ellipsoid, orien
 from radiokit.features._spatial import gearys_c, morans_i, pair_sums
 from radiokit.filters import Mean
 from radiokit.io import Mask, Volume
-from radiokit.preprocessing._ibsi_grid import resample_centred
+from radiokit.preprocessing.ibsi_grid import resample_centred
 
 ROWS = {
     "2D_avg": ("BTW3", "8QNN"), "2D_merge": ("SUJT", "8QNN"), "2.5D_avg": ("JJUI", "62GR"),

@@ -113,7 +113,7 @@ def test_to_and_from_sitk_are_inverse(shape, spacing, origin, angles) -> None:
 
 
 def test_a_point_of_the_patient_is_where_itk_says() -> None:
-    from radiokit.io._sitk import indices_at, positions
+    from radiokit.io.sitk import indices_at, positions
 
     image = itk_image()
     volume = from_sitk(image)

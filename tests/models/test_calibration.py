@@ -8,12 +8,12 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from radiokit.engine.logistic import expit
 from radiokit.exceptions import InputError, ParameterError
 from radiokit.models import CalibratedModel, FusionClassifier, signature_pipeline
-from radiokit.models._calibration import METHODS, learn_calibration
-from radiokit.models._kinds import KINDS, WEIGHTED
+from radiokit.models.calibration import METHODS, learn_calibration
+from radiokit.models.kinds import KINDS, WEIGHTED
 from radiokit.stats import calibration
-from radiokit.stats._logistic_fit import expit
 from radiokit.utils import as_survival_target
 
 

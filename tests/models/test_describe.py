@@ -7,8 +7,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PowerTransformer
 
 from radiokit.models import signature_pipeline
-from radiokit.models._describe import describe_pipeline
-from radiokit.models._kinds import KINDS
+from radiokit.models.describe import describe_pipeline
+from radiokit.models.kinds import KINDS
 from radiokit.study._options import Options
 from radiokit.study._pipelines import signature_pipeline as of_study
 

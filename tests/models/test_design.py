@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from radiokit.engine.design import column_design, model_frame
+from radiokit.engine.formula import parse_formula
+from radiokit.engine.spline import spline_basis, spline_knots
 from radiokit.exceptions import DataWarning, InputError, ParameterError
 from radiokit.models import LogisticModel
-from radiokit.stats._design import column_design, model_frame
-from radiokit.stats._formula import parse_formula
-from radiokit.stats._spline import spline_basis, spline_knots
 
 
 @pytest.mark.parametrize("name", ["rcs3", "rcs4", "rcs5"])

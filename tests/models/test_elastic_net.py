@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from radiokit.engine.elastic_net import cross_validated_path, elastic_net_path, fold_ids
 from radiokit.exceptions import DataWarning, OutcomeError, ParameterError
-from radiokit.stats._elastic_net import cross_validated_path, elastic_net_path, fold_ids
 from radiokit.utils import as_survival_target
 
 

@@ -18,7 +18,7 @@ from radiokit.stats import format_model_table
 from radiokit.survival import CoxModel, RiskStratifier, as_target
 from radiokit.survival.competing_risks import FineGray
 from radiokit.validation import calibration_curve_corrected, nested_cv, optimism_bootstrap
-from radiokit.validation._metrics import rank_auc
+from radiokit.validation.metrics import rank_auc
 
 RIGHT = "rcs(age, 4) + C(stage) + `size <mm>`"
 RAW = ["age", "stage", "size <mm>"]

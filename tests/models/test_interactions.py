@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from radiokit.engine.design import model_frame
 from radiokit.exceptions import InputError, ParameterError
 from radiokit.models import LogisticModel, anova, likelihood_ratio
 from radiokit.nomogram import Nomogram
 from radiokit.stats import format_model_table
-from radiokit.stats._design import model_frame
 from radiokit.survival import CoxModel, as_target, proportional_hazards_test
 from radiokit.validation import optimism_bootstrap
 

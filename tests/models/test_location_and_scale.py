@@ -95,7 +95,7 @@ def test_firth_limits_of_the_intercept_are_those_of_another_zero(
     from scipy.optimize import brentq, minimize
     from scipy.stats import chi2
 
-    from radiokit.stats._logistic_fit import _Cases, _penalised, _standardise, fit_firth
+    from radiokit.engine.logistic import _Cases, _penalised, _standardise, fit_firth
 
     x = standard[["a"]].to_numpy()
     model = LogisticModel(firth=True).fit(x - 1.5, labels["binary"])

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from scipy.stats import mannwhitneyu, ttest_ind
 
+from radiokit.engine import univariable
 from radiokit.exceptions import (
     DataWarning,
     InputError,
@@ -21,7 +22,6 @@ from radiokit.exceptions import (
     SmallSampleWarning,
 )
 from radiokit.models import LogisticModel, likelihood_ratio, multivariable_table, univariable_table
-from radiokit.stats import _univariable
 
 
 @pytest.fixture(scope="module")
@@ -199,11 +199,11 @@ def test_multivariable_counts_complete_rows(data: pd.DataFrame) -> None:
 def test_tests_of_many_features_as_scipy(data: pd.DataFrame) -> None:
     X, y = data[["a", "b", "c"]].round(1).to_numpy(), data["y"].to_numpy() == 1
     welch, mann = ttest_ind(X[y], X[~y], equal_var=False), mannwhitneyu(X[y], X[~y], method="asymptotic")
-    np.testing.assert_allclose(_univariable.welch(X, y).p_value, welch.pvalue, rtol=1e-10)
-    np.testing.assert_allclose(_univariable.student(X, y).p_value, ttest_ind(X[y], X[~y]).pvalue, rtol=1e-10)
-    np.testing.assert_allclose(_univariable.mann_whitney(X, y).p_value, mann.pvalue, rtol=1e-10)
+    np.testing.assert_allclose(univariable.welch(X, y).p_value, welch.pvalue, rtol=1e-10)
+    np.testing.assert_allclose(univariable.student(X, y).p_value, ttest_ind(X[y], X[~y]).pvalue, rtol=1e-10)
+    np.testing.assert_allclose(univariable.mann_whitney(X, y).p_value, mann.pvalue, rtol=1e-10)
     alone = [LogisticModel().fit(X[:, [j]], y).summary_.iloc[1] for j in range(3)]
-    fast = _univariable.logistic(X, y)
+    fast = univariable.logistic(X, y)
     np.testing.assert_allclose(fast.p_value, [row["p_value"] for row in alone], rtol=1e-7)
     np.testing.assert_allclose(fast.coef, [row["coef"] for row in alone], rtol=1e-8)
     np.testing.assert_allclose(fast.se, [row["se"] for row in alone], rtol=1e-8)
@@ -211,7 +211,7 @@ def test_tests_of_many_features_as_scipy(data: pd.DataFrame) -> None:
 
 def test_a_feature_that_separates_has_a_small_p_value() -> None:
     x = np.column_stack([np.arange(20.0), np.ones(20)])
-    tested = _univariable.logistic(x, np.arange(20) >= 10)
+    tested = univariable.logistic(x, np.arange(20) >= 10)
     assert tested.separated.tolist() == [True, False]
     assert tested.p_value[0] < 1e-5
     assert np.isnan(tested.p_value[1])

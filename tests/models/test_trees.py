@@ -12,7 +12,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from radiokit.exceptions import InputError, ParameterError
 from radiokit.models import BoostedClassifier, BoostedSurvival
-from radiokit.models._trees import TreeEnsemble, from_booster, from_forest
+from radiokit.models.trees import TreeEnsemble, from_booster, from_forest
 from radiokit.stats import concordance_index
 from radiokit.utils import as_survival_target
 

@@ -21,8 +21,9 @@ from radiokit.features import (
 )
 from radiokit.filters import LBP3D, Filter, Gabor, Laws, LoG, Mean, NonSeparableWavelet, Wavelet
 from radiokit.io import Volume
-from radiokit.preprocessing import _budget, resample
-from radiokit.preprocessing._budget import memory_there_is, require
+from radiokit.preprocessing import budget as _budget
+from radiokit.preprocessing import resample
+from radiokit.preprocessing.budget import memory_there_is, require
 
 IMAGE = np.random.default_rng(0).normal(50, 20, (10, 16, 16)).astype("float32")
 MASK = np.zeros(IMAGE.shape, bool)

@@ -10,7 +10,7 @@ import SimpleITK as sitk
 
 from radiokit.exceptions import DataWarning, InputError, MaskError, ParameterError
 from radiokit.io import Mask, Volume
-from radiokit.io._sitk import positions
+from radiokit.io.sitk import positions
 from radiokit.preprocessing import (
     bounding_box,
     crop,

@@ -7,7 +7,7 @@ import pytest
 
 from radiokit.exceptions import InputError, MaskError, ParameterError
 from radiokit.io import Mask, Volume
-from radiokit.io._sitk import positions
+from radiokit.io.sitk import positions
 from radiokit.preprocessing import (
     NyulNormalizer,
     correct_bias,

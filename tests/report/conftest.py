@@ -11,9 +11,9 @@ import pytest
 
 from radiokit.datasets import make_feature_table
 from radiokit.models import signature_pipeline
-from radiokit.models._describe import describe_pipeline
+from radiokit.models.describe import describe_pipeline
 from radiokit.stats import auc, calibration, compare_aucs, decision_curve, table_one, threshold_metrics
-from radiokit.validation._evidence import (
+from radiokit.validation.evidence import (
     CohortFacts,
     SampleSize,
     SignatureFacts,

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 from radiokit.exceptions import ParameterError
-from radiokit.models._describe import PipelineFacts
+from radiokit.models.describe import PipelineFacts
 from radiokit.report import checklist, checklist_score
 from radiokit.report._checklists import HERE, TITLES
 from radiokit.report._facts import AUTHOR, FACTS, MET, OUT, PARTLY, UNMET
-from radiokit.validation._evidence import SignatureFacts, StudyFacts
+from radiokit.validation.evidence import SignatureFacts, StudyFacts
 
 STATUSES = {MET, PARTLY, AUTHOR, UNMET, OUT}
 

@@ -85,7 +85,7 @@ def eight_centres() -> StudyResult:
 def forest() -> StudyResult:
     cases, X = cohort()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("radiokit.models._kinds.TREES", 20)  # the facts of a small wood are those of a large one
+        patch.setattr("radiokit.models.kinds.TREES", 20)  # the facts of a small wood are those of a large one
         return run(cases, {"clinical_ct": X}, clinical=[], split={"random": 0.3}, options={"pipeline": "forest"})
 
 

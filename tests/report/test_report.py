@@ -22,7 +22,7 @@ from radiokit.report import write_folder, write_report
 from radiokit.report._headline import headline
 from radiokit.report._methods import methods_text
 from radiokit.report._view import interval_text, number, view
-from radiokit.validation._evidence import StudyFacts, evidence_of
+from radiokit.validation.evidence import StudyFacts, evidence_of
 
 HOSTILE = "<script>alert('x')</script>"
 SECTIONS = (

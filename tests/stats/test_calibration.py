@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
+from radiokit.engine.loess import fit_loess
+from radiokit.engine.lowess import lowess
 from radiokit.exceptions import DataWarning, InputError, OutcomeError, SeparationWarning
 from radiokit.stats import (
     brier_decomposition,
@@ -24,8 +26,6 @@ from radiokit.stats import (
     scaled_brier_score,
     survival_calibration_table,
 )
-from radiokit.stats._loess import fit_loess
-from radiokit.stats._lowess import lowess
 
 SMOOTH = pd.read_csv(Path(__file__).parents[1] / "golden" / "loess.csv", float_precision="round_trip")
 

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from radiokit.engine.horizon import follow_up
 from radiokit.exceptions import InputError, OutcomeError
 from radiokit.stats import decision_curve, decision_curve_band, decision_curve_difference
-from radiokit.stats._horizon import follow_up
 from radiokit.utils import as_survival_target
 
 

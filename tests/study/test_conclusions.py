@@ -18,7 +18,7 @@ from radiokit.stats import auc, calibration
 from radiokit.study import Options, Study
 from radiokit.study._conclusions import COLUMNS, NO, UNKNOWN, YES, _calibrated, _precision
 from radiokit.study._detectable import detectable_auc, hanley_se
-from radiokit.validation._evidence import StudyEndpoint, StudyModel
+from radiokit.validation.evidence import StudyEndpoint, StudyModel
 
 OPTIONS = Options(folds=3, repeats=2, bootstraps=0, subsamples=5)
 

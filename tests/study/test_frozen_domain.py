@@ -12,7 +12,7 @@ import pytest
 
 from radiokit.exceptions import FileError, InputError
 from radiokit.features import RadiomicsExtractor, Resampling
-from radiokit.features._params_file import params_to_text
+from radiokit.features.params_file import params_to_text
 from radiokit.io import Mask, Volume, write_volume
 from radiokit.study import Options, Study, load_signature
 from radiokit.study._domain import check_imaging, learn_distribution, learn_imaging, resampled_axes, typicality

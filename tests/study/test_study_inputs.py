@@ -19,7 +19,7 @@ from radiokit.study._inputs import case_table, spelled
 from radiokit.study._sources import Source, measure
 from radiokit.study._split import as_split, divide
 from radiokit.utils import as_table
-from radiokit.utils._marks import mark
+from radiokit.utils.marks import mark
 
 HOW = {"n_jobs": None, "cache": None, "progress": False}
 QUICK = Options(pipeline="lasso", folds=3, repeats=1, bootstraps=0, penalty_folds=3, subsamples=1)

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from lifelines import CoxPHFitter, KaplanMeierFitter
 
+from radiokit.engine.baseline import baseline_hazard
 from radiokit.stats import decision_curve
-from radiokit.stats._baseline import baseline_hazard
 from radiokit.study import Options, Study
 from radiokit.study._survival import accuracy, calibration_groups, hazard_ratio, risk_groups, survival_at
 from radiokit.utils import as_survival_target

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from survival_reference import GOLDEN, oracle_cases, oracle_values, random_target
 
+from radiokit.engine.maxstat import _subset_counts, logrank_scores, p_hothorn_lausen
 from radiokit.exceptions import DataWarning, InputError, OutcomeError, ParameterError
 from radiokit.stats import logrank_test
-from radiokit.stats._maxstat import _subset_counts, logrank_scores, p_hothorn_lausen
 from radiokit.survival import CoxModel, RiskStratifier, as_target, optimal_cutpoint
 
 

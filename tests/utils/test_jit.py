@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import radiokit
-from radiokit.utils._jit import compiled
+from radiokit.utils.jit import compiled
 
 NOBODY = 65534
 IS_ROOT = hasattr(os, "getuid") and os.getuid() == 0

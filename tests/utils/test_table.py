@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from radiokit.exceptions import CaseTableError, DataWarning, FileError, InputError
 from radiokit.utils import as_table, level_key, one_spelling, same_rows
-from radiokit.utils._predictors import asked_for, predictors
+from radiokit.utils.predictors import asked_for, predictors
 
 IDS = [f"P{i:02d}" for i in range(12)]
 VALUES = np.round(np.random.default_rng(0).standard_normal(12), 3)

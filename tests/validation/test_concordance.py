@@ -9,8 +9,8 @@ import pytest
 from radiokit.stats import auc
 from radiokit.utils import as_survival_target
 from radiokit.validation import Predictions, compare_models, nested_cv, performance
-from radiokit.validation._concordance import concordances
-from radiokit.validation._metrics import cox_slope, harrell_c, rank_auc, recalibrate
+from radiokit.validation.concordance import concordances
+from radiokit.validation.metrics import cox_slope, harrell_c, rank_auc, recalibrate
 
 
 def random_cohort(n: int = 60, seed: int = 0):

@@ -14,7 +14,7 @@ from radiokit.exceptions import DataWarning, InputError, LeakageError, OutcomeEr
 from radiokit.selection import MRMRSelector
 from radiokit.study import Options, Study
 from radiokit.validation import evaluate, leave_one_center_out, nested_cv, optimism_bootstrap
-from radiokit.validation._copies import one_patient
+from radiokit.validation.copies import one_patient
 
 FAST = Options(pipeline="lasso", folds=3, repeats=1, bootstraps=0, penalty_folds=3, subsamples=2)
 

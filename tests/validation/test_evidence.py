@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from radiokit.validation._evidence import Evidence, select
+from radiokit.validation.evidence import Evidence, select
 
 NAMES = {"model": ("clinical", "combined"), "cohort": ("test", "training"), "metric": ("auc", "brier")}
 ALL = [

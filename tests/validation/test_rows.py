@@ -21,7 +21,7 @@ from radiokit.validation import (
     nested_cv,
     optimism_bootstrap,
 )
-from radiokit.validation._lesion_ids import suspected_lesions
+from radiokit.validation.lesion_ids import suspected_lesions
 
 N = 60
 

@@ -8,8 +8,8 @@ import pytest
 from scipy.stats import chi2
 
 from radiokit import stats
+from radiokit.engine.maxstat import logrank_scores
 from radiokit.exceptions import InputError
-from radiokit.stats._maxstat import logrank_scores
 from radiokit.utils import as_survival_target
 from radiokit.validation import (
     Predictions,

@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from radiokit.preprocessing._budget import require
-from radiokit.utils._jit import compiled
+from radiokit.preprocessing.budget import require
+from radiokit.utils.jit import compiled
 
 # Above this size a table of all cells gives way to sorting: thousands of grey levels need it.
 TABLE_BYTES = 32 * 2**20

@@ -7,8 +7,8 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from radiokit.preprocessing._budget import require
-from radiokit.utils._jit import compiled
+from radiokit.preprocessing.budget import require
+from radiokit.utils.jit import compiled
 
 
 def directions(shape: tuple[int, ...], distances: Sequence[int] = (1,), *, flat_axis: int | None = None) -> np.ndarray:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from radiokit.utils._jit import compiled
+from radiokit.utils.jit import compiled
 
 
 def count_dependent(field: np.ndarray, rows: np.ndarray, steps: np.ndarray, alpha: int) -> np.ndarray:

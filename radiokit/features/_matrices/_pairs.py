@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from radiokit.features._matrices._counts import ADVICE, TABLE_BYTES, CountMatrix
-from radiokit.preprocessing._budget import require
-from radiokit.utils._jit import compiled
+from radiokit.preprocessing.budget import require
+from radiokit.utils.jit import compiled
 
 
 def cooccurrence(field: np.ndarray, index: np.ndarray, steps: np.ndarray, n_levels: int) -> CountMatrix:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiokit.features._matrices._counts import CountMatrix
-from radiokit.utils._jit import compiled
+from radiokit.utils.jit import compiled
 
 Stack = NDArray[np.int64]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from radiokit.features._matrices._counts import TABLE_BYTES, CountMatrix
-from radiokit.utils._jit import compiled
+from radiokit.utils.jit import compiled
 
 
 def run_lengths(field: np.ndarray, rows: np.ndarray, steps: np.ndarray, n_levels: int, longest: int) -> CountMatrix:

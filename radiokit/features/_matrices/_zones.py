@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from radiokit.features._matrices._lattice import Lattice
-from radiokit.utils._jit import compiled
+from radiokit.utils.jit import compiled
 
 
 def label_zones(

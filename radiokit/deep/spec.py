@@ -1,0 +1,108 @@
+"""Deep models and extractors from and to plain mappings, as study files and frozen models hold them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from radiokit.deep._crop import Crop
+from radiokit.deep._crops import DeepOptions
+from radiokit.deep._extractor import CELLS, DeepFeatureExtractor
+from radiokit.deep._state import state_from_bytes, state_to_bytes
+from radiokit.deep._torch import require_torch
+from radiokit.deep.settings import Augmentation, Network, Training
+from radiokit.exceptions import FileError, ParameterError
+
+NETWORK = tuple(f.name for f in fields(Network))
+MODEL_KEYS = (*NETWORK, "sequences", "crop", "training", "random_state")
+EXTRACTOR_KEYS = (
+    "backbone", "weights", "dimension", "patch_size", "spacing", "window", "layer", "pooling", "device", "batch_size",
+    "precision", "options", "random_state",
+)  # fmt: skip
+
+
+def model_arguments(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `DeepClassifier` or `DeepSurvival` from a mapping; keys that are not known are refused.
+
+    Parameters
+    ----------
+    values : mapping
+        ``backbone, dimension, stride, norm``; ``sequences``; ``crop`` and ``training``, mappings of the parameters of
+        `Crop` and `Training` (with ``augmentation``, a mapping or null); ``random_state``.
+    """
+    refuse_unknown("a deep model", values, MODEL_KEYS)
+    arguments: dict[str, Any] = {k: values[k] for k in ("sequences", "random_state") if k in values}
+    arguments["backbone"] = Network(**{k: values[k] for k in NETWORK if k in values})
+    arguments["crop"] = Crop.from_mapping(values.get("crop"))
+    arguments["training"] = training_of(values.get("training") or {})
+    return arguments
+
+
+def training_of(values: Mapping[str, Any]) -> Training:
+    """Return the training of a mapping."""
+    refuse_unknown("training", values, [f.name for f in fields(Training)])
+    values = dict(values)
+    own = values.get("augmentation", Augmentation())
+    if isinstance(own, Mapping):
+        refuse_unknown("augmentation", own, [f.name for f in fields(Augmentation)])
+        own = Augmentation(**own)
+    return Training(**{**values, "augmentation": own})
+
+
+def refuse_unknown(what: str, values: Mapping[str, Any], known: Any) -> None:
+    """Raise ParameterError for keys that are not known."""
+    unknown = sorted(set(map(str, values)) - set(known))
+    if unknown:
+        raise ParameterError(f"{what} holds {', '.join(unknown)}; known: {', '.join(known)}.")
+
+
+def extractor_of(values: Mapping[str, Any]) -> DeepFeatureExtractor:
+    """Return the extractor of a mapping of its parameters; lists become tuples."""
+    refuse_unknown("a deep feature extractor", values, EXTRACTOR_KEYS)
+    arguments: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    if isinstance(arguments.get("options"), Mapping):
+        refuse_unknown("options", arguments["options"], [f.name for f in fields(DeepOptions)])
+        own: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in arguments["options"].items()}
+        arguments["options"] = DeepOptions(**own)
+    return DeepFeatureExtractor(**arguments)
+
+
+def extractor_to_dict(extractor: DeepFeatureExtractor) -> dict[str, Any]:
+    """Return settings and weights in JSON's own types, so that another centre computes the same features."""
+    require_torch("freezing a deep feature extractor")
+    settings = {k: getattr(extractor, k) for k in EXTRACTOR_KEYS if k not in ("weights", "device", "batch_size")}
+    if settings["options"] is not None:
+        settings["options"] = asdict(settings["options"])
+    state = extractor._step().backbone.build().net.state_dict()
+    content = state_to_bytes({k: v.numpy() for k, v in state.items()})
+    text = base64.b64encode(content).decode("ascii")
+    # One crop at a time on the CPU: neither the company of a case nor the device may change a bit.
+    return {
+        "settings": {**settings, "device": "cpu", "batch_size": 1},
+        "cells": CELLS,
+        "weights": text,
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+
+
+def extractor_from_dict(raw: Mapping[str, Any]) -> DeepFeatureExtractor:
+    """Return the extractor of `extractor_to_dict`; the checksum is looked at, nothing is executed."""
+    torch = require_torch("a model of deep features")
+    content = base64.b64decode(raw["weights"], validate=True)
+    if hashlib.sha256(content).hexdigest() != raw["sha256"]:
+        raise FileError("the weights of the network were changed (their checksum differs); get the model anew.")
+    extractor = extractor_of(raw["settings"])
+    if extractor.pooling == "masked" and raw.get("cells") != CELLS:
+        raise FileError(
+            "the model pools features within the region as an earlier radiokit did, half a cell beside the region; this"
+            " version would give other numbers. Fit and freeze it anew."
+        )
+    net = extractor._step().backbone.build().net
+    try:
+        net.load_state_dict({k: torch.from_numpy(v) for k, v in state_from_bytes(content).items()})
+    except RuntimeError as error:
+        raise FileError(f"the weights do not fit the network of their file: {error}") from error
+    return extractor.set_params(weights=net)

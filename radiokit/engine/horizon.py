@@ -1,0 +1,93 @@
+"""The risk of an event by a horizon, in any group of patients under follow-up."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from radiokit.engine.inputs import FloatArray
+from radiokit.exceptions import InputError, OutcomeError
+from radiokit.utils import as_survival_target, check_survival_target, is_survival_target, tie_to
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """Follow-up to a horizon: cause 0 is censored, 1 the event of interest, higher numbers compete with it.
+
+    `rank` is the number of distinct event times up to a patient's own time, none after the horizon.
+    """
+
+    time: FloatArray
+    horizon: float
+    rank: NDArray[np.intp]
+    event: NDArray[np.bool_]
+    primary: NDArray[np.bool_]
+    n_times: int
+
+    def risk(self, cases: NDArray[Any]) -> float:
+        """Aalen-Johansen cumulative incidence at the horizon among `cases` (a mask, or indices with repeats).
+
+        One minus Kaplan-Meier where nothing competes. NaN where nobody among them is followed to the horizon.
+        """
+        if not self.time[cases].size or self.time[cases].max() < self.horizon:
+            return math.nan
+        return self.risk_carried_forward(cases)
+
+    def risk_carried_forward(self, cases: NDArray[Any]) -> float:
+        """Return the risk as `risk`, from the last follow-up where it ends before the horizon."""
+        rank, bins = self.rank[cases], self.n_times + 1
+        at_risk = np.cumsum(np.bincount(rank, minlength=bins)[::-1])[::-1][1:]
+        events = np.bincount(rank[self.event[cases]], minlength=bins)[1:]
+        primary = np.bincount(rank[self.primary[cases]], minlength=bins)[1:]
+        at_risk = np.maximum(at_risk, 1)
+        free = np.cumprod(np.append(1.0, 1 - events / at_risk))[:-1]
+        return float(np.sum(free * primary / at_risk))
+
+
+def follow_up(y: Any, horizon: float) -> FollowUp:
+    """Build follow-up from a survival target (`event`, `time`) or from a table with `cause` and `time`."""
+    if is_survival_target(y):
+        target = check_survival_target(y)
+        time, cause = target["time"], target["event"].astype(int)
+    else:
+        cause = _check_cause(y["cause"])
+        time = as_survival_target(cause > 0, y["time"])["time"]
+    if not (np.isfinite(horizon) and horizon > 0):
+        raise InputError(f"time is {horizon!r}; required: a positive number, in the unit of the follow-up.")
+    horizon = float(tie_to(horizon, time))
+    if time.max() < horizon:
+        raise OutcomeError(
+            f"time is {horizon:g}, and the longest follow-up is {time.max():g}; required: a horizon within the "
+            "follow-up."
+        )
+    event = (cause > 0) & (time <= horizon)
+    times = np.unique(time[event])
+    return FollowUp(
+        time=time,
+        horizon=horizon,
+        rank=np.searchsorted(times, time, side="right"),
+        event=event,
+        primary=event & (cause == 1),
+        n_times=times.size,
+    )
+
+
+def is_competing_target(y: Any) -> bool:
+    """Tell whether `y` has the fields or columns `cause` and `time`."""
+    names = y.columns if isinstance(y, pd.DataFrame) else getattr(getattr(y, "dtype", None), "names", None) or ()
+    return {"cause", "time"} <= {str(name) for name in names}
+
+
+def _check_cause(cause: ArrayLike) -> NDArray[np.int_]:
+    values = np.asarray(cause, dtype=float)
+    if not (np.isfinite(values).all() and (values >= 0).all() and (values == np.round(values)).all()):
+        raise OutcomeError(
+            "cause holds missing, negative or fractional values; required: 0 censored, 1 the event, 2, 3, ... "
+            "competing."
+        )
+    return values.astype(int)

@@ -1,0 +1,157 @@
+"""What a nomogram needs of a fitted model: terms with coefficients, and how a linear predictor becomes a prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
+
+from radiokit.engine.baseline import Baseline
+from radiokit.engine.design import Design, Linear, Product, column_design
+from radiokit.engine.inputs import FloatArray
+from radiokit.engine.logistic import expit
+from radiokit.exceptions import InputError, OutcomeError
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A model as numbers: ``eta = intercept + sum over terms``, and what a linear predictor stands for.
+
+    Without a `baseline` that is the probability of a logistic model; with one, survival where it holds at eta = 0, or
+    the cumulative incidence of a cause under competing risks (`incidence`).
+    """
+
+    design: Design
+    coef: FloatArray
+    intercept: float
+    baseline: Baseline | None = None
+    incidence: bool = False
+
+    def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return what each variable adds to the linear predictor, a column a variable."""
+        matrix = self.design.matrix(X).to_numpy(dtype=float)
+        parts = [matrix[:, s] @ self.coef[s] for s in self.design.slices]
+        return pd.DataFrame(np.column_stack(parts), index=X.index, columns=self.design.variables)
+
+    def predict(self, eta: FloatArray, times: Sequence[float]) -> FloatArray:
+        """Probability of shape (n,), the outcome at each time of shape (n, m), or without times the median survival."""
+        if self.baseline is None:
+            return expit(eta)
+        if not times:
+            return self.baseline.median(eta)
+        survival = self.baseline.survival(eta, np.asarray(times))
+        return 1 - survival if self.incidence else survival
+
+
+def read_model(model: Any, scales: Mapping[Hashable, Sequence[Any]]) -> Source:
+    """Take the numbers out of a fitted model of radiokit, scikit-learn, lifelines or statsmodels."""
+    if isinstance(model, Source):
+        return model
+    if hasattr(model, "steps"):
+        raise InputError("A Pipeline has no points; give the fitted model at its end, or one fitted to raw columns.")
+    if hasattr(model, "params_") and hasattr(model, "baseline_cumulative_hazard_"):
+        return _from_lifelines(model, scales)
+    if hasattr(model, "params") and hasattr(getattr(model, "model", None), "exog"):
+        return _from_statsmodels(model)
+    if hasattr(model, "fit"):
+        check_is_fitted(model)
+    if hasattr(model, "baseline_") and hasattr(model, "center_"):
+        return _from_hazards(model, scales)
+    if hasattr(model, "coef_") and hasattr(model, "classes_"):
+        return _from_classifier(model, scales)
+    raise InputError(
+        f"A nomogram cannot be made from {type(model).__name__}; required: LogisticModel, CoxModel, FineGray, "
+        "scikit-learn's LogisticRegression, lifelines' CoxPHFitter, or a result of statsmodels (Logit, binomial GLM, "
+        "PHReg)."
+    )
+
+
+def _ranged(names: Sequence[Hashable], scales: Mapping[Hashable, Sequence[Any]]) -> Design:
+    """Return linear terms whose ranges are those of the scales given."""
+    absent = [str(n) for n in names if n not in scales]
+    if absent:
+        raise InputError(
+            f"The model does not know the range of {', '.join(absent[:8])}; give scales={{name: [values]}} for each."
+        )
+    values = {n: np.asarray(scales[n], dtype=float) for n in names}
+    return Design(tuple(Linear(n, float(v.min()), float(v.max()), tuple(v.tolist())) for n, v in values.items()))
+
+
+def _check_additive(design: Design) -> Design:
+    """Refuse interactions: the points of one variable would depend on another."""
+    together = [term.variable for term in design.terms if isinstance(term, Product)]
+    if together:
+        raise InputError(
+            f"The model has the interaction {', '.join(together)}; points cannot show it. Leave it out, or make a "
+            "nomogram for each level."
+        )
+    return design
+
+
+def _from_classifier(model: Any, scales: Mapping[Hashable, Sequence[Any]]) -> Source:
+    coef = np.asarray(model.coef_, dtype=float)
+    if coef.ndim == 2 and coef.shape[0] != 1:
+        raise OutcomeError(f"The model has {len(model.classes_)} classes; required: two.")
+    coef = coef.ravel()
+    design = getattr(model, "design_", None)
+    if design is None:
+        names = list(getattr(model, "feature_names_in_", [f"x{j}" for j in range(coef.size)]))
+        design = _ranged(names, scales)
+    return Source(_check_additive(design), coef, float(np.ravel(model.intercept_)[0]))
+
+
+def _from_hazards(model: Any, scales: Mapping[Hashable, Sequence[Any]]) -> Source:
+    if "stratum" in model.baseline_:
+        raise InputError("The Cox model is stratified: survival depends on the stratum, which points cannot show.")
+    coef = np.nan_to_num(np.asarray(model.coef_, dtype=float).ravel())
+    design = getattr(model, "design_", None) or getattr(model, "terms_", None)
+    if design is None:
+        names = list(getattr(model, "feature_names_in_", [f"x{j}" for j in range(coef.size)]))
+        design = _ranged(names, scales)
+    last_time = getattr(getattr(model, "_baseline", None), "last_time", np.array([np.inf]))
+    baseline = Baseline.from_table(model.baseline_, last_time)
+    centre = -float(np.asarray(model.center_) @ coef)
+    return Source(_check_additive(design), coef, centre, baseline, incidence="cumulative_incidence" in model.baseline_)
+
+
+def _from_lifelines(model: Any, scales: Mapping[Hashable, Sequence[Any]]) -> Source:
+    if getattr(model, "strata", None):
+        raise InputError("The Cox model is stratified: survival depends on the stratum, which points cannot show.")
+    names = list(model.params_.index)
+    hazard = model.baseline_cumulative_hazard_.iloc[:, 0]
+    coef = model.params_.to_numpy(dtype=float)
+    # lifelines' baseline is that of a case with mean covariates.
+    center = float(model._norm_mean.loc[names].to_numpy(dtype=float) @ coef)
+    return Source(_ranged(names, scales), coef, -center, _baseline(hazard.index, hazard))
+
+
+def _baseline(time: ArrayLike, hazard: ArrayLike) -> Baseline:
+    """Return the baseline of another library, followed until its last time."""
+    table = pd.DataFrame({"time": np.asarray(time, float), "cumulative_hazard": np.asarray(hazard, float)})
+    return Baseline.from_table(table.sort_values("time"), np.array([table["time"].max()]))
+
+
+def _from_statsmodels(result: Any) -> Source:
+    names = list(result.model.exog_names)
+    exog = pd.DataFrame(np.asarray(result.model.exog, dtype=float), columns=names)
+    params = pd.Series(np.asarray(result.params, dtype=float).ravel(), index=names)
+    if len(params) != len(names):
+        raise OutcomeError("The model has more than two classes; required: two.")
+    constant = [n for n in names if exog[n].nunique() == 1]
+    terms = [n for n in names if n not in constant]
+    if any(":" in str(n) for n in terms):
+        raise InputError("The model has an interaction; points cannot show it. Make the product a variable of its own.")
+    design, coef = column_design(exog[terms]), params[terms].to_numpy()
+    intercept = float(sum(params[n] * exog[n].iloc[0] for n in constant))
+    if hasattr(result, "baseline_cumulative_hazard"):
+        time, hazard, _ = result.baseline_cumulative_hazard[0]
+        return Source(design, coef, 0.0, _baseline(time, hazard))
+    family = getattr(result.model, "family", None)
+    if family is not None and type(family).__name__ != "Binomial":
+        raise InputError(f"The family of the model is {type(family).__name__}; required: Binomial.")
+    return Source(design, coef, intercept)
