@@ -4,6 +4,7 @@ from radiokit.datasets._cohort import Cohort, make_cohort
 from radiokit.datasets._public import PublicTable, fetch_feature_table, fetch_sarcoma
 from radiokit.datasets._tables import FeatureTable, make_feature_table
 from radiokit.datasets._truth import CohortTruth
+from radiokit.utils.docs import fill_docstrings
 
 __all__ = [
     "Cohort",
@@ -15,3 +16,5 @@ __all__ = [
     "make_cohort",
     "make_feature_table",
 ]
+
+fill_docstrings(__name__)

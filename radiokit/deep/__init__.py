@@ -10,6 +10,7 @@ from radiokit.deep._patches import patch, patch_mask
 from radiokit.deep._survival import DeepSurvival
 from radiokit.deep._weights import Weights
 from radiokit.deep.settings import Augmentation, Network, Training
+from radiokit.utils.docs import fill_docstrings
 
 __all__ = [
     "Augmentation",
@@ -26,3 +27,5 @@ __all__ = [
     "patch",
     "patch_mask",
 ]
+
+fill_docstrings(__name__)

@@ -19,6 +19,7 @@ from radiokit.features._settings import (
 )
 from radiokit.features.params_file import read_params, write_params
 from radiokit.utils import Extraction, ExtractionFile, Limits
+from radiokit.utils.docs import fill_docstrings
 
 __all__ = [
     "Extraction",
@@ -44,3 +45,5 @@ __all__ = [
     "robustness",
     "write_params",
 ]
+
+fill_docstrings(__name__)

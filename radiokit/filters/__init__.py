@@ -15,6 +15,7 @@ from radiokit.filters._registry import as_filter
 from radiokit.filters._riesz import Riesz
 from radiokit.filters._simoncelli import NonSeparableWavelet
 from radiokit.filters._wavelet import Wavelet
+from radiokit.utils.docs import fill_docstrings
 
 __all__ = [
     "LBP2D",
@@ -38,3 +39,5 @@ __all__ = [
     "pyradiomics_images",
     "pyradiomics_names",
 ]
+
+fill_docstrings(__name__)

@@ -15,6 +15,7 @@ from radiokit.io.cases import read_cases
 from radiokit.io.geometry import check_geometry
 from radiokit.io.sitk import from_sitk, to_sitk
 from radiokit.utils import write_table
+from radiokit.utils.docs import fill_docstrings
 
 __all__ = [
     "Grid",
@@ -35,6 +36,8 @@ __all__ = [
     "write_table",
     "write_volume",
 ]
+
+fill_docstrings(__name__)
 
 # An extractor is made of more than files: these live beside it, and are loaded where they are used.
 OF_EXTRACTORS = ("read_params", "write_params")

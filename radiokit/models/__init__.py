@@ -11,6 +11,7 @@ from radiokit.models._tables import multivariable_table, univariable_table
 from radiokit.models._winsorizer import Winsorizer
 from radiokit.models.calibration import CalibratedModel
 from radiokit.models.kinds import signature_pipeline
+from radiokit.utils.docs import fill_docstrings
 
 __all__ = [
     "BoostedClassifier",
@@ -30,3 +31,5 @@ __all__ = [
     "signature_pipeline",
     "univariable_table",
 ]
+
+fill_docstrings(__name__)

@@ -20,6 +20,7 @@ from radiokit.plotting._score import ScoreDisplay
 from radiokit.plotting._style import style
 from radiokit.plotting._subgroups import SubgroupDisplay
 from radiokit.plotting._time_auc import TimeAucDisplay
+from radiokit.utils.docs import fill_docstrings
 
 __all__ = [
     "AttributionDisplay",
@@ -44,3 +45,5 @@ __all__ = [
     "TimeAucDisplay",
     "style",
 ]
+
+fill_docstrings(__name__)

@@ -12,6 +12,7 @@ from radiokit.preprocessing._resegment import resegment
 from radiokit.preprocessing._ring import ring
 from radiokit.preprocessing._standardize import standardize
 from radiokit.preprocessing.boxes import bounding_box, crop
+from radiokit.utils.docs import fill_docstrings
 
 __all__ = [
     "Alignment",
@@ -39,3 +40,5 @@ __all__ = [
     "standardize",
     "window",
 ]
+
+fill_docstrings(__name__)

@@ -9,6 +9,7 @@ from radiokit.selection._stability import StabilitySelector
 from radiokit.selection._univariate import UnivariateSelector
 from radiokit.selection._variance import VarianceSelector
 from radiokit.selection.repeatability import RepeatabilitySelector
+from radiokit.utils.docs import fill_docstrings
 
 __all__ = [
     "BorutaSelector",
@@ -21,3 +22,5 @@ __all__ = [
     "UnivariateSelector",
     "VarianceSelector",
 ]
+
+fill_docstrings(__name__)

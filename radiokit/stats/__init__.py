@@ -54,6 +54,7 @@ from radiokit.stats._thresholds import Threshold, optimal_threshold, threshold_m
 from radiokit.stats._time_auc import compare_time_auc, time_auc
 from radiokit.stats._vif import vif
 from radiokit.utils import write_table
+from radiokit.utils.docs import fill_docstrings
 
 __all__ = [
     "AUC",
@@ -147,3 +148,5 @@ __all__ = [
     "vif",
     "write_table",
 ]
+
+fill_docstrings(__name__)

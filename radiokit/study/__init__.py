@@ -5,6 +5,7 @@ from radiokit.study._options import Options
 from radiokit.study._result import StudyResult
 from radiokit.study._signature_file import FrozenSignature, load_signature
 from radiokit.study._study import Study
+from radiokit.utils.docs import fill_docstrings
 
 __all__ = [
     "FrozenSignature",
@@ -14,3 +15,5 @@ __all__ = [
     "load_signature",
     "run_demo",
 ]
+
+fill_docstrings(__name__)

@@ -7,6 +7,7 @@ from radiokit.survival._cutpoint import Cutpoint, optimal_cutpoint
 from radiokit.survival._proportional_hazards import proportional_hazards_test, schoenfeld_residuals
 from radiokit.survival._risk_groups import RiskStratifier
 from radiokit.utils import as_survival_target as as_target
+from radiokit.utils.docs import fill_docstrings
 
 __all__ = [
     "CoxElasticNet",
@@ -19,3 +20,5 @@ __all__ = [
     "proportional_hazards_test",
     "schoenfeld_residuals",
 ]
+
+fill_docstrings(__name__)

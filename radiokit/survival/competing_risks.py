@@ -24,6 +24,7 @@ from radiokit.engine.wald import chi_squared_p_value
 from radiokit.exceptions import DataWarning, InputError, OutcomeError, SeparationWarning
 from radiokit.stats import Test
 from radiokit.utils import feature_values, same_rows
+from radiokit.utils.docs import fill_docstrings
 
 __all__ = ["FineGray"]
 
@@ -243,3 +244,6 @@ def _outcome(y: Any, n: int) -> tuple[FloatArray, NDArray[np.int_]]:
     if time.size != n:
         raise InputError(f"X has {n} cases and y has {time.size}; required: one outcome a case.")
     return time, cause
+
+
+fill_docstrings(__name__)

@@ -21,6 +21,7 @@ from radiokit.utils._threads import one_thread
 from radiokit.utils._ties import tie_times, tie_to
 from radiokit.utils._yaml import parse_yaml, read_yaml, yaml_text
 from radiokit.utils.cache import CaseResult
+from radiokit.utils.docs import fill_docstrings
 from radiokit.utils.feature_checks import feature_values
 from radiokit.utils.files import atomic_write, read_bytes, regular_file, write_bytes, write_text
 from radiokit.utils.id_names import ID_NAMES
@@ -70,3 +71,5 @@ __all__ = [
     "write_text",
     "yaml_text",
 ]
+
+fill_docstrings(__name__)

@@ -1,5 +1,6 @@
 """How good is it, honestly: nested cross-validation, optimism bootstrap, external cohorts."""
 
+from radiokit.utils.docs import fill_docstrings
 from radiokit.validation._cross_validation import CrossValidation, leave_one_center_out, nested_cv
 from radiokit.validation._predictions import Predictions
 from radiokit.validation._validate import validate
@@ -23,3 +24,5 @@ __all__ = [
     "time_auc_within_folds",
     "validate",
 ]
+
+fill_docstrings(__name__)

@@ -1,0 +1,259 @@
+"""Parameter descriptions that many public functions share, written once.
+
+In a docstring, a line that holds only names in braces stands for the entries of these names::
+
+Parameters
+----------
+    {y_true} {probability}
+    {groups}
+        Patients are resampled, with all their rows.
+    {confidence_level}
+
+Indented lines below a name are added to its description. The last line of each package's ``__init__.py`` is
+``fill_docstrings(__name__)``, which puts the entries in place. Add an entry here once four docstrings need it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+SHARED = {
+    # what a model or a statistic is given
+    "X": """
+        X : DataFrame or array-like of shape (n, p)
+            Features: one row for each case, one column for each feature, without missing values.
+        """,
+    "X_new": """
+        X : DataFrame or array-like of shape (n, p)
+            New cases, with the columns given to `fit`.
+        """,
+    "X_unused": """
+        X : DataFrame, optional
+            Not used; scikit-learn passes it.
+        """,
+    "y": """
+        y : array-like of shape (n,), or survival outcome
+            Binary outcome; or a structured array or DataFrame with `event` and `time`.
+        """,
+    "y_binary": """
+        y : array-like of shape (n,)
+            Two classes; the larger one (or the last in the alphabet) is the positive class.
+        """,
+    "y_survival": """
+        y : structured array or DataFrame with `event` and `time`
+            The survival outcome: `event` is True where the event was observed, `time` is the time of the event or of
+            censoring.
+        """,
+    "y_unused": """
+        y : object, optional
+            Not used; scikit-learn passes it.
+        """,
+    "input_features": """
+        input_features : object, optional
+            Not used; scikit-learn passes it.
+        """,
+    "y_true": """
+        y_true : array-like of shape (n,)
+            Outcome, 0/1 or boolean.
+        """,
+    "score": """
+        score : array-like of shape (n,)
+            Continuous score; higher means more likely positive.
+        """,
+    "probability": """
+        probability : array-like of shape (n,)
+            Predicted probability of the positive class, in [0, 1].
+        """,
+    "times": """
+        times : array-like of shape (m,)
+            Times, in the unit of the outcome.
+        """,
+    "groups": """
+        groups : array-like of shape (n,), optional
+            Patient of each row, where a patient has several (lesions, scans).
+        """,
+    "sample_weight": """
+        sample_weight : array-like of shape (n,), optional
+            Positive case weights.
+        """,
+    "cases": """
+        cases : DataFrame or path
+            Case table, read by `radiokit.io.read_cases`: one row for each case, with columns ``image`` and ``mask``
+            and, where masks hold several labels, ``label``; the index, or a column ``case_id``, is the case id.
+        """,
+    # how it is computed
+    "confidence_level": """
+        confidence_level : float
+            Confidence level of the intervals, between 0 and 1.
+        """,
+    "random_state": """
+        random_state : int, RandomState, Generator or None
+            Seed. With an int the result is the same on every run.
+        """,
+    "n_bootstraps": """
+        n_bootstraps : int
+            Number of bootstrap samples.
+        """,
+    "cv": """
+        cv : int or scikit-learn splitter
+            Folds; an int is stratified by the outcome (for survival, by the event) and shuffled.
+        """,
+    "n_jobs": """
+        n_jobs : int or None
+            Number of parallel workers, as in joblib: None is 1 (unless a ``joblib.parallel_config`` says otherwise),
+            -1 is one for each core. It never changes the result.
+        """,
+    "progress": """
+        progress : bool
+            Show a progress bar on standard error.
+        """,
+    "cache": """
+        cache : path, optional
+            Folder for finished work: a run that was stopped continues where it was, and a second run computes only what
+            changed.
+        """,
+    "limits": """
+        limits : Limits, optional
+            Seconds and memory for each case. A case that takes more fails alone.
+        """,
+    "on_error": """
+        on_error : {"raise", "nan"}
+            ``"raise"`` stops at the first case that fails. ``"nan"`` keeps the case with missing values and its reason.
+        """,
+    # images
+    "image": """
+        image : Volume
+            The image; it is not changed.
+        """,
+    "mask": """
+        mask : Mask
+            The region, on the grid of the image; it is not changed.
+        """,
+    "any_image": """
+        image : path, Volume, SimpleITK.Image or ndarray
+            The image; arrays are (z, y, x), or (y, x) for one slice.
+        """,
+    "any_mask": """
+        mask : path, Mask, SimpleITK.Image or ndarray
+            The region, or a label map, on the grid of the image.
+        """,
+    "label": """
+        label : int, optional
+            Label of the region in a label map. Without it the mask must hold one label only.
+        """,
+    "spacing": """
+        spacing : tuple of 3 float
+            Distance between voxel centres in mm, (z, y, x).
+        """,
+    "array_spacing": """
+        spacing : sequence of float, optional
+            For arrays: distance between voxel centres in mm, in the order of the axes.
+        """,
+    # figures and files
+    "ax": """
+        ax : Axes, optional
+            Where to draw; a new figure if absent.
+        """,
+    "time_unit": """
+        time_unit : str
+            Unit of the times (``"months"``), for the label of the axis.
+        """,
+    "colors": """
+        colors : dict, optional
+            Colour of each model, to keep it the same across figures.
+        """,
+    "path": """
+        path : path
+            File to write. It is written whole or not at all.
+        """,
+    # what an estimator has learnt
+    "features_in_": """
+        n_features_in_, feature_names_in_
+            Number and names of the columns seen in `fit`, as in scikit-learn.
+        """,
+    "classes_": """
+        classes_ : ndarray of shape (2,)
+            The negative and the positive class.
+        """,
+    "support_": """
+        support_ : ndarray of bool, shape (n_features,)
+            True for the features that are kept.
+        """,
+    # what a result holds
+    "n": """
+        n : int
+            Number of cases.
+        """,
+    "se": """
+        se : float
+            Standard error of the estimate.
+        """,
+    "ci": """
+        ci_low, ci_high : float
+            Confidence limits.
+        """,
+    "p_value": """
+        p_value : float
+            Two-sided p-value; NaN where there is nothing to test.
+        """,
+}
+
+_NAMES_ONLY = re.compile(r"^([ \t]*)((?:\{\w+\} ?)+)$", re.MULTILINE)
+
+
+def fill_docstrings(package: str) -> None:
+    """Put the shared entries into the docstrings of a package's public names, and into those of their methods.
+
+    Parameters
+    ----------
+    package : str
+        Name of an imported module with ``__all__``.
+
+    Raises
+    ------
+    ValueError
+        If a docstring asks for an entry that does not exist.
+    """
+    module = sys.modules[package]
+    for name in module.__all__:
+        for documented in _documented(vars(module).get(name)):
+            # python -OO keeps no docstrings
+            if documented.__doc__:
+                documented.__doc__ = fill(documented.__doc__, f"{package}.{name}")
+
+
+def fill(docstring: str, owner: str = "docstring") -> str:
+    """Replace each line of names in braces by the entries of these names, at the same indentation."""
+
+    def entries(line: re.Match[str]) -> str:
+        indent, names = line[1], re.findall(r"\w+", line[2])
+        unknown = [name for name in names if name not in SHARED]
+        if unknown:
+            raise ValueError(f"{owner}: radiokit/utils/docs.py has no shared parameter description {unknown[0]!r}")
+        lines = [text for name in names for text in inspect.cleandoc(SHARED[name]).splitlines()]
+        return "\n".join(f"{indent}{text}" for text in lines)
+
+    return _NAMES_ONLY.sub(entries, docstring)
+
+
+def _documented(thing: object) -> Iterator[Any]:
+    """Yield what carries a docstring that may be filled: a function; a class with its own and inherited methods."""
+    if inspect.isfunction(thing):
+        yield thing
+    elif inspect.isclass(thing):
+        for cls in thing.__mro__:
+            if cls.__module__.startswith("radiokit."):
+                yield cls
+                yield from (_function(member) for member in vars(cls).values() if _is_method(member))
+
+
+def _is_method(member: object) -> bool:
+    return isinstance(member, staticmethod | classmethod | property) or inspect.isfunction(member)
+
+
+def _function(member: Any) -> Any:
+    return member.__func__ if isinstance(member, staticmethod | classmethod) else member
