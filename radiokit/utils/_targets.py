@@ -198,12 +198,19 @@ def spells_outcome(column: ArrayLike, y: Any) -> bool:
     if is_survival_target(y):
         return _follows(values, np.asarray(y["time"], dtype=float)) or spells_outcome(column, np.asarray(y["event"]))
     classes = pd.Series(np.asarray(y))
-    count = classes.nunique(dropna=False)
-    if count < 2 or values.nunique(dropna=False) < 2:
+    value, levels = _numbered(values)
+    label, count = _numbered(classes)
+    if count < 2 or levels < 2:
         return False
-    pairs = pd.DataFrame({"value": values, "class": classes}).drop_duplicates()
-    levels = values.nunique(dropna=False)
-    return (levels <= max(count, len(values) // 10) and len(pairs) == levels) or _apart(values, classes)
+    if levels <= max(count, len(values) // 10) and np.unique(value * count + label).size == levels:
+        return True
+    return _apart(values, classes)
+
+
+def _numbered(values: pd.Series) -> tuple[NDArray[np.intp], int]:
+    """Return the number of each value's level, and how many levels there are; a gap is one too."""
+    codes, levels = pd.factorize(values, use_na_sentinel=False)
+    return codes, len(levels)
 
 
 def _follows(values: pd.Series, time: NDArray[np.float64]) -> bool:
@@ -218,8 +225,9 @@ def _follows(values: pd.Series, time: NDArray[np.float64]) -> bool:
 
 def _apart(values: pd.Series, classes: pd.Series) -> bool:
     """Whether two classes lie so far apart that the number must have been made from them."""
-    if not pd.api.types.is_numeric_dtype(values) or values.isna().any() or classes.nunique() != 2:
+    label, levels = pd.factorize(classes)
+    if not pd.api.types.is_numeric_dtype(values) or values.isna().any() or len(levels) != 2:
         return False
-    parts = values.astype(float).groupby(classes.to_numpy()).agg(["min", "max"]).sort_values("min").to_numpy()
-    gap = parts[1, 0] - parts[0, 1]
-    return bool(gap > 10 * (parts[:, 1] - parts[:, 0]).max())
+    numbers = values.to_numpy(dtype=float)
+    low, high = sorted((part.min(), part.max()) for part in (numbers[label == 0], numbers[label == 1]))
+    return bool(high[0] - low[1] > 10 * max(low[1] - low[0], high[1] - high[0]))

@@ -34,8 +34,9 @@ def predictors(frame: pd.DataFrame, what: str = "X") -> pd.DataFrame:
         if is_labelled(frame.index, cell_text(frame.index.name)):
             require_agreement(ids, frame.index, str(column), what)
         frame = frame.drop(columns=column).set_axis(pd.Index(ids, name="case_id", dtype=object), axis="index")
-    numeric = [c for c in frame.columns if is_numeric_dtype(frame[c].dtype) and not is_complex_dtype(frame[c].dtype)]
-    plain = pd.DataFrame({column_text(c): frame[c].to_numpy(dtype=float, na_value=np.nan) for c in numeric})
+    numeric = [c for c, dtype in frame.dtypes.items() if is_numeric_dtype(dtype) and not is_complex_dtype(dtype)]
+    values = frame[numeric].to_numpy(dtype=float, na_value=np.nan)
+    plain = pd.DataFrame(values, columns=pd.Index([column_text(c) for c in numeric], dtype=object))
     counts = set(running_numbers(plain))
     # Text cannot pass for a measurement, and patients that repeat may be what an estimator groups by.
     patients = {c for c in numeric if names[c] in PATIENT_NAMES and frame[c].is_unique}
@@ -48,7 +49,8 @@ def predictors(frame: pd.DataFrame, what: str = "X") -> pd.DataFrame:
             stacklevel=3,
         )
         frame = frame.drop(columns=out)
-    say_in_order(plain[[c for c in plain.columns if c not in counts and not id_name(c)]], what, stacklevel=3)
+    others = [c not in counts and not id_name(c) for c in plain.columns]
+    say_in_order(plain.loc[:, others], what, stacklevel=3)
     return frame
 
 

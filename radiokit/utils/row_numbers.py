@@ -25,17 +25,25 @@ def running_numbers(frame: pd.DataFrame) -> list[str]:
     out.
     """
     found = []
-    for column in frame.columns:
-        if frame[column].dtype != float:
-            continue
-        numbers = frame[column].to_numpy()
+    for column, numbers in _whole_columns(frame):
         if ROW_NAMES.fullmatch(column):
-            named = np.isfinite(numbers).all() and np.array_equal(numbers, np.floor(numbers))
-            if named and len(np.unique(numbers)) == len(numbers) and (len(numbers) > 1 or numbers[:1] < FEW_ROWS):
+            if (
+                np.isfinite(numbers).all()
+                and len(np.unique(numbers)) == len(numbers)
+                and (len(numbers) > 1 or numbers[:1] < FEW_ROWS)
+            ):
                 found.append(column)
         elif is_running(numbers):
             found.append(column)
     return found
+
+
+def _whole_columns(frame: pd.DataFrame) -> list[tuple[str, NDArray[np.float64]]]:
+    """Return the columns of floats that hold whole numbers only; of thousands of features few do."""
+    floats = frame.loc[:, [dtype == np.dtype(float) for dtype in frame.dtypes]]
+    values = floats.to_numpy(dtype=float)
+    whole = (values == np.floor(values)).all(axis=0)
+    return [(floats.columns[j], values[:, j]) for j in np.flatnonzero(whole)]
 
 
 def is_running(numbers: NDArray[np.float64]) -> bool:
@@ -65,7 +73,7 @@ def say_in_order(frame: pd.DataFrame, what: str, *, stacklevel: int) -> None:
     """
     if len(frame) < MANY_ROWS:
         return
-    found = [c for c in frame.columns if frame[c].dtype == float and _in_order(frame[c].to_numpy())]
+    found = [c for c, numbers in _whole_columns(frame) if _in_order(numbers)]
     if found:
         warnings.warn(
             f"{what} has {', '.join(map(repr, found))}, whose whole numbers rise or fall from row to row. Leave it out "
@@ -77,7 +85,7 @@ def say_in_order(frame: pd.DataFrame, what: str, *, stacklevel: int) -> None:
 
 def _in_order(numbers: NDArray[np.float64]) -> bool:
     steps = np.diff(numbers)
-    return bool(np.all(steps > 0) or np.all(steps < 0)) and np.array_equal(numbers, np.floor(numbers))
+    return bool(np.all(steps > 0) or np.all(steps < 0))
 
 
 def is_no_row_name(column: str) -> bool:
