@@ -279,6 +279,14 @@ def test_view_keeps_order_and_merges_intervals() -> None:
     assert [c.small for c in shown.rows[0]] == ["0.70–0.90", "0.50–1.50"]
 
 
+def test_print_cuts_no_table(path: Path) -> None:
+    """On paper nothing scrolls: what overflows is shown, cells wrap, and folded tables are open."""
+    printed = path.read_text().partition("@media print")[2].partition("</style>")[0]
+    assert ".scroll { overflow: visible; }" in printed
+    assert "white-space: pre-wrap" in printed
+    assert "details::details-content { content-visibility: visible" in printed
+
+
 def browse(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [
         str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
