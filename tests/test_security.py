@@ -31,7 +31,7 @@ from radiokit.study._frozen import Clinical, Feature, Frozen
 from radiokit.study._scores import Score
 from radiokit.study._signature_file import FrozenSignature
 from radiokit.utils import parse_yaml, read_yaml, run_cases, yaml_text
-from radiokit.utils.cache import MAGIC
+from radiokit.utils._sealed import MAGIC
 
 PRINTABLE = st.characters(categories=["L", "N", "P", "S", "Zs"])
 EVIL = [

@@ -110,7 +110,7 @@ def output_table(text: str) -> Path:
 
 def output_folder(text: str | Path) -> Path:
     """Return a folder to write into, where that can be done now."""
-    from radiokit.utils.table_writer import check_folder
+    from radiokit.utils.files import check_folder
 
     path = Path(text)
     check_folder(path.absolute())

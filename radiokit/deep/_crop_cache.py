@@ -11,8 +11,8 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from radiokit.deep._folder import ready_folder
 from radiokit.utils import write_bytes
+from radiokit.utils.files import ready_folder
 
 Array = NDArray[np.float32]
 MEMORY_BYTES = 2**30

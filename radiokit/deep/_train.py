@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 from radiokit.deep._augment import Patches, augment
 from radiokit.deep._batches import Rows, epoch_steps
 from radiokit.deep._drawing import DrawingFrom
-from radiokit.deep._folder import ready_folder
 from radiokit.deep._losses import Loss
 from radiokit.deep._store import CropStore
 from radiokit.deep._torch import computing_in
 from radiokit.deep.settings import Training
 from radiokit.exceptions import FileError, InputError
 from radiokit.utils import atomic_write, regular_file, track
+from radiokit.utils.files import ready_folder
 
 State = dict[str, torch.Tensor]
 GRADIENT_NORM = 5.0

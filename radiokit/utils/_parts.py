@@ -1,4 +1,4 @@
-"""Parts of a large feature table: rows in a small Parquet file, believed only while their inputs are the same.
+"""Parts of a large feature table: rows in a small file, believed only while their inputs are the same.
 
 A part is named by the settings and ids of its rows and holds the key of each: what decides its values.
 """
@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import builtins
 import hashlib
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from radiokit.exceptions import FileError
+from radiokit.utils._sealed import read_sealed, write_sealed
 from radiokit.utils.files import atomic_write
 from radiokit.utils.one_case import Outcome, warning_class
 from radiokit.utils.warned import Warned
@@ -24,19 +26,17 @@ from radiokit.utils.warned import Warned
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Columns of a part beside the features; joined with a character that no name of a feature holds.
-CASE, KEY, ERROR, MESSAGE, WARNED, FACTS = "|case", "|key", "|error", "|message", "|warned", "|facts"
-ABOUT = [CASE, KEY, ERROR, MESSAGE, WARNED, FACTS]
-
 
 @dataclass(frozen=True)
 class Row:
-    """What a part says about a case besides its features."""
+    """What a part says about a case besides its features; `facts` are a row of the provenance."""
 
     case_id: str
+    key: str | None
     error: str | None
     message: str | None
     warned: list[Warned]
+    facts: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -45,66 +45,42 @@ class Part:
 
     path: Path
     rows: slice
-    names: tuple[str, ...]
     ids: tuple[str, ...]
+    n_features: int
 
-    @property
-    def size(self) -> int:
-        """How many rows it has."""
-        return len(self.ids)
-
-    def holds(self, keys: Callable[[], list[str | None]]) -> bool:
-        """Whether the file is there, whole, and of these cases as they are now."""
-        table = self._read()
-        return table is not None and table[KEY].to_pylist() == keys()
-
-    def _read(self) -> pa.Table | None:
-        """Return the part, or None where there is none, or what is there was not written by this class."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
+    def read(self) -> tuple[list[Row], NDArray[np.float64]] | None:
+        """Return rows and features; None where there is no file, or it is damaged, or of other cases or settings."""
+        found = read_sealed(self.path)
+        if found is None:
+            return None
+        fields, values = found
         try:
-            table = pq.read_table(self.path, page_checksum_verification=True)
-            fits = (
-                table.column_names == [*ABOUT, *self.names]
-                and table[CASE].to_pylist() == list(self.ids)
-                and all(pa.types.is_float64(table[name].type) for name in self.names)
-            )
-            for row in table.select(ABOUT).to_pylist() if fits else []:
-                _row(row)
-                fits = fits and isinstance(json.loads(row[FACTS]), dict)
-            return table if fits else None
-        except (OSError, pa.ArrowException, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            rows = [_row(**row) for row in fields["rows"]]
+            fits = fields["part"] == self.path.stem and [row.case_id for row in rows] == list(self.ids)
+            return (rows, values.reshape(len(rows), self.n_features)) if fits else None
+        except (ValueError, TypeError, KeyError):  # it has the checksum, but was not written here
             return None
 
-    def write(self, outcomes: Sequence[Outcome], keys: Sequence[str | None], names: tuple[str, ...]) -> None:
+    def write(self, outcomes: Sequence[Outcome], keys: Sequence[str | None]) -> None:
         """Write the rows, whole or not at all."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        empty = np.full(len(names), np.nan)
-        entries = [outcome.entry for outcome in outcomes]
-        values = np.array([empty if entry is None else entry.values for entry in entries]).reshape(len(outcomes), -1)
-        facts = [
-            {"cached": o.cached, "seconds": o.seconds, **({} if o.entry is None else o.entry.provenance)}
-            for o in outcomes
-        ]
-        warned = [[(kind.__name__, text) for kind, text in o.warnings] for o in outcomes]
-        # As pandas does it: NaN is a missing value.
-        features = [pa.array(column, from_pandas=True) for column in values.T]
-        table = pa.table(
+        empty = np.full(self.n_features, np.nan)
+        values = [empty if outcome.entry is None else outcome.entry.values for outcome in outcomes]
+        rows = [
             {
-                CASE: [o.case_id for o in outcomes],
-                KEY: pa.array(list(keys), pa.string()),
-                ERROR: pa.array([o.kind or None for o in outcomes], pa.string()),
-                MESSAGE: pa.array([None if o.error is None else str(o.error) for o in outcomes], pa.string()),
-                WARNED: [json.dumps(one) for one in warned],
-                FACTS: [json.dumps(one) for one in facts],
-                **dict(zip(names, features, strict=True)),
+                "case_id": o.case_id,
+                "key": key,
+                "error": o.kind or None,
+                "message": None if o.error is None else str(o.error),
+                "warned": [(kind.__name__, text) for kind, text in o.warnings],
+                "facts": {
+                    "cached": o.cached,
+                    "seconds": o.seconds,
+                    **({} if o.entry is None else o.entry.provenance),
+                },
             }
-        )
-        with atomic_write(self.path) as draft:
-            pq.write_table(table, draft, write_page_checksum=True)
+            for o, key in zip(outcomes, keys, strict=True)
+        ]
+        write_sealed(self.path, {"part": self.path.stem, "rows": rows}, np.array(values))
 
 
 def parts_of(cases: pd.DataFrame, folder: Path, settings: str, names: tuple[str, ...], size: int) -> list[Part]:
@@ -114,12 +90,13 @@ def parts_of(cases: pd.DataFrame, folder: Path, settings: str, names: tuple[str,
     for start in range(0, len(cases), size):
         rows = slice(start, min(start + size, len(cases)))
         name = hashlib.sha256(repr((settings, names, ids[rows])).encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        parts.append(Part(folder / f"{start:09d}-{name}.parquet", rows, names, ids[rows]))
+        parts.append(Part(folder / f"{start:09d}-{name}.part", rows, ids[rows], len(names)))
     return parts
 
 
 def join_parts(path: Path, beside: Path, parts: list[Part], kept: set[Path], names: tuple[str, ...]) -> Iterator[Row]:
     """Write features to one file and provenance to another, both whole or not at all, and yield what else is known."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     schema, columns = _schema(names), _names_of_facts(parts)
@@ -128,29 +105,33 @@ def join_parts(path: Path, beside: Path, parts: list[Part], kept: set[Path], nam
         pd.DataFrame(columns=["case_id", *columns]).to_csv(drafts[1], index=False)
         with pq.ParquetWriter(drafts[0], schema) as writer:
             for part in parts:
-                table = pq.read_table(part.path)
-                rows = table.select(ABOUT).to_pylist()
-                ids = table[CASE].cast(schema.field("case_id").type)
-                writer.write_table(table.select(list(names)).append_column("case_id", ids).cast(schema))
-                facts = pd.DataFrame([json.loads(row[FACTS]) for row in rows]).reindex(columns=columns)
+                rows, values = _whole(part)
+                ids = pd.Index(part.ids, name="case_id", dtype=object)
+                writer.write_table(pa.Table.from_pandas(pd.DataFrame(values, ids, list(names)), schema))
+                facts = pd.DataFrame([row.facts for row in rows], index=ids).reindex(columns=columns)
                 facts["cached"] |= part.path in kept
-                facts.insert(0, "case_id", ids.to_pylist())
-                facts.to_csv(drafts[1], mode="a", header=False, index=False)
-                yield from map(_row, rows)
+                facts.to_csv(drafts[1], mode="a", header=False)
+                yield from rows
 
 
-def _row(row: dict[str, Any]) -> Row:
-    warned = [(_warning(kind), str(text)) for kind, text in json.loads(row[WARNED])]
-    return Row(row[CASE], row[ERROR], row[MESSAGE], warned)
+def _whole(part: Part) -> tuple[list[Row], NDArray[np.float64]]:
+    found = part.read()
+    if found is None:
+        raise FileError(f"{part.path} was changed or removed while it was needed; run again.")
+    return found
 
 
-def _warning(name: str) -> type[Warning]:
+def _row(warned: list[tuple[str, str]], facts: dict[str, Any], **others: Any) -> Row:
+    return Row(**others, warned=[_warning(name, text) for name, text in warned], facts={**facts})
+
+
+def _warning(name: str, text: str) -> Warned:
     kind = getattr(builtins, name, None)
-    return kind if isinstance(kind, type) and issubclass(kind, Warning) else warning_class(name)
+    return kind if isinstance(kind, type) and issubclass(kind, Warning) else warning_class(name), str(text)
 
 
 def _schema(names: tuple[str, ...]) -> pa.Schema:
-    """Columns of the output, with what pandas notes to find its index again."""
+    """Return the columns of the output, with what pandas notes to find its index again."""
     import pyarrow as pa
 
     row = pd.DataFrame([[0.0] * len(names)], columns=list(names), index=pd.Index(["a case"], name="case_id"))
@@ -158,10 +139,8 @@ def _schema(names: tuple[str, ...]) -> pa.Schema:
 
 
 def _names_of_facts(parts: list[Part]) -> list[str]:
-    import pyarrow.parquet as pq
-
     found = {"cached": None, "seconds": None}
     for part in parts:
-        for text in pq.read_table(part.path, columns=[FACTS])[FACTS].to_pylist():
-            found.update(dict.fromkeys(json.loads(text)))
+        for row in _whole(part)[0]:
+            found.update(dict.fromkeys(row.facts))
     return list(found)

@@ -25,7 +25,7 @@ from radiokit.utils._lock import alone_in
 from radiokit.utils._parallel import parallel_map, track
 from radiokit.utils._parts import Part, join_parts, parts_of
 from radiokit.utils._runner import WarningsOfCases, accepted, check_cases, opened, outcomes_of
-from radiokit.utils.one_case import Compute, Job, Outcome
+from radiokit.utils.one_case import Compute, Job
 
 PART_SIZE = 1000
 
@@ -127,17 +127,22 @@ def run_cases_to(
     job = Job(compute, key, opened(cache), names)
     with _written(path), alone_in(path.with_name(f"{path.name}.parts")) as folder:
         parts = parts_of(cases, folder, f"{__version__}|{settings}|{limits}", names, part_size)
-        kept = {part.path for part in parts if part.holds(_keys(cases.iloc[part.rows], key, n_jobs))}
+        kept = {part.path for part in parts if _holds(part, cases, key, n_jobs)}
         missing = [part for part in parts if part.path not in kept]
         rest = pd.concat([cases.iloc[part.rows] for part in missing]) if missing else cases.iloc[:0]
         with closing(outcomes_of(rest, job, finish, n_jobs=n_jobs, limits=limits)) as found:
             bar = iter(track(found, total=len(rest), description=description, disable=not progress))
             for part in missing:
-                _fill(part, [accepted(outcome, on_error) for outcome in islice(bar, part.size)], cases, key, names)
-        done, said = _joined(path, parts, kept, names)
-        for left in folder.glob("*.parquet"):  # those of other settings too
+                outcomes = [accepted(outcome, on_error) for outcome in islice(bar, len(part.ids))]
+                # The key of a case whose process was lost is not known yet.
+                rows = cases.iloc[part.rows].iterrows()
+                part.write(
+                    outcomes, [o.name or _key_or_none(row, key) for o, (_, row) in zip(outcomes, rows, strict=True)]
+                )
+        done, warned = _joined(path, parts, kept, names)
+        for left in folder.glob("*.part"):  # those of other settings too
             left.unlink()
-    said.give(done.n_cases)
+    warned.give(done.n_cases)
     return done
 
 
@@ -154,33 +159,28 @@ def _key_or_none(row: pd.Series, key: Callable[[pd.Series], str]) -> str | None:
         return None  # a case that cannot be read; it fails then too
 
 
-def _keys(cases: pd.DataFrame, key: Callable[[pd.Series], str], n_jobs: int | None) -> Callable[[], list[str | None]]:
-    """Return what computes the keys of some cases, for a part that asks for them."""
-    return lambda: parallel_map(partial(_key_or_none, key=key), [row for _, row in cases.iterrows()], n_jobs=n_jobs)
-
-
-def _fill(
-    part: Part, outcomes: list[Outcome], cases: pd.DataFrame, key: Callable[[pd.Series], str], names: tuple[str, ...]
-) -> None:
-    """Write a part; the key of a case whose process was lost is not known yet."""
-    rows = cases.iloc[part.rows].iterrows()
-    keys = [one.name or _key_or_none(row, key) for one, (_, row) in zip(outcomes, rows, strict=True)]
-    part.write(outcomes, keys, names)
+def _holds(part: Part, cases: pd.DataFrame, key: Callable[[pd.Series], str], n_jobs: int | None) -> bool:
+    """Whether the file of a part is there, whole, and of these cases as they are now."""
+    found = part.read()
+    if found is None:
+        return False
+    rows = [row for _, row in cases.iloc[part.rows].iterrows()]
+    return [row.key for row in found[0]] == parallel_map(partial(_key_or_none, key=key), rows, n_jobs=n_jobs)
 
 
 def _joined(
     path: Path, parts: list[Part], kept: set[Path], names: tuple[str, ...]
 ) -> tuple[ExtractionFile, WarningsOfCases]:
     """Write the rows of all parts to the output and its provenance, and gather failures and warnings."""
-    said, failed, n_cases = WarningsOfCases(), [], 0
+    warned, failed, n_cases = WarningsOfCases(), [], 0
     beside = path.with_name(f"{path.stem}.provenance.csv")
     for row in join_parts(path, beside, parts, kept, names):
         n_cases += 1
-        said.add(row.case_id, row.warned)
+        warned.add(row.case_id, row.warned)
         if row.error is not None:
             failed.append((row.case_id, row.error, row.message))
     failures = pd.DataFrame(failed, columns=["case_id", "error", "message"], dtype=object)
-    return ExtractionFile(path, n_cases, len(names), failures, beside), said
+    return ExtractionFile(path, n_cases, len(names), failures, beside), warned
 
 
 @contextmanager

@@ -7,6 +7,8 @@ import os
 import secrets
 import shutil
 import stat
+import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,8 @@ from pathlib import Path
 from radiokit.exceptions import FileError
 
 DRAFT = ".draft-"  # how the name of the folder of an unfinished file begins
+# An unfinished file that is younger may belong to another run that is still writing.
+STALE_SECONDS = 3600.0
 
 
 @contextmanager
@@ -117,6 +121,48 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
     """
     with atomic_write(path) as draft:
         draft.write_bytes(content)
+
+
+def ready_folder(folder: str | os.PathLike[str], what: str) -> Path:
+    """Make a folder that files can be written into, and remove the unfinished ones that a killed run left in it.
+
+    Raises FileError where nothing can be written; `what` is what the message calls the folder.
+    """
+    path = Path(folder)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        _write_trial(path)
+    except OSError as error:
+        raise FileError(
+            f"The {what} folder {path} cannot be written ({error.strerror or error}). Name another folder, or free "
+            "space there."
+        ) from error
+    for left in path.glob(f"{DRAFT}*"):
+        if _is_stale(left):
+            shutil.rmtree(left, ignore_errors=True)
+    return path
+
+
+def check_folder(folder: Path) -> None:
+    """Raise FileError where no file can be written into a folder, or into the one that it would be made in."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        _write_trial(folder)
+    except OSError as error:
+        raise FileError(f"Nothing can be written into {folder}: {error.strerror or error}.") from error
+
+
+def _write_trial(folder: Path) -> None:
+    with tempfile.TemporaryFile(dir=folder) as trial:
+        trial.write(b"0")
+
+
+def _is_stale(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime > STALE_SECONDS
+    except OSError:
+        return False
 
 
 def regular_file(path: str | os.PathLike[str]) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,7 @@ from pandas.api.types import is_object_dtype
 
 from radiokit.exceptions import DataWarning, FileError
 from radiokit.utils._printed import PRINTED
-from radiokit.utils.files import atomic_write, regular_file
+from radiokit.utils.files import atomic_write, check_folder, regular_file
 
 Writer = Callable[[pd.DataFrame, Path, str], None]
 # A cell that a spreadsheet would run: not a number with a sign.
@@ -60,8 +59,7 @@ def write_table(table: pd.DataFrame, path: str | os.PathLike[str], *, title: str
 
     Examples
     --------
-    >>> import tempfile
-    >>> from pathlib import Path
+    >>>     >>> from pathlib import Path
     >>> import pandas as pd
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     table = pd.DataFrame({"a": [0.1]}, index=pd.Index(["007"], name="case_id"))
@@ -88,17 +86,6 @@ def check_table_path(path: Path) -> Writer:
         regular_file(path)
     check_folder(path.absolute().parent)
     return WRITERS[path.suffix.lower()]
-
-
-def check_folder(folder: Path) -> None:
-    """Raise FileError where no file can be written into a folder, or into the one that it would be made in."""
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    try:
-        with tempfile.TemporaryFile(dir=folder) as trial:
-            trial.write(b"0")
-    except OSError as error:
-        raise FileError(f"Nothing can be written into {folder}: {error.strerror or error}.") from error
 
 
 def _writable(table: pd.DataFrame) -> pd.DataFrame:

@@ -24,7 +24,7 @@ from radiokit.exceptions import (
     ParameterError,
 )
 from radiokit.utils import content_hash, run_cases, run_cases_to
-from radiokit.utils.cache import MAGIC
+from radiokit.utils._sealed import MAGIC
 
 
 def table(n: int = 6) -> pd.DataFrame:

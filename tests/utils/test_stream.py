@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 from cohort_tasks import features, number_in
 
 from radiokit.exceptions import DataWarning, ExtractionError, FileError
 from radiokit.utils import Limits, run_cases, run_cases_to
 from radiokit.utils._lock import alone_in
+from radiokit.utils._sealed import read_sealed, write_sealed
 
 
 def table(n: int = 11) -> pd.DataFrame:
@@ -95,7 +95,7 @@ class Cohort:
         self.files[9].write_text("not a number")
         with pytest.raises(ExtractionError, match="Case 009"):
             self.run()
-        assert len([name for name in listed(self.parts) if name.endswith(".parquet")]) == 2
+        assert len([name for name in listed(self.parts) if name.endswith(".part")]) == 2
         assert self.computed()[:8] == [f"{i:03d}" for i in range(8)]
         self.files[9].write_text("9")
 
@@ -113,7 +113,7 @@ def test_finished_parts_are_not_computed_again(cohort: Cohort) -> None:
 @pytest.mark.parametrize("damage", ["flipped", "cut", "empty"])
 def test_a_damaged_part_is_computed_again(cohort: Cohort, damage: str) -> None:
     cohort.stop_in_the_third_part()
-    part = sorted(cohort.parts.glob("*.parquet"))[1]
+    part = sorted(cohort.parts.glob("*.part"))[1]
     content = bytearray(part.read_bytes())
     place = content.rfind(np.float64(5 / 3).tobytes())
     content[place] ^= 1
@@ -158,18 +158,25 @@ def test_changed_voxels_behind_an_unchanged_header_are_noticed(tmp_path: Path) -
 @pytest.mark.parametrize(
     "forge",
     [
-        lambda table: table.drop_columns(["|facts"]),
-        lambda table: table.set_column(4, "|warned", [["[1]"] * len(table)]),
-        lambda table: table.set_column(5, "|facts", [["7"] * len(table)]),
-        lambda table: table.set_column(1, "|key", [["another"] * len(table)]),
-        lambda table: table.set_column(6, "number", [["x"] * len(table)]),
-        lambda table: table.slice(1),
+        lambda fields, values: fields.pop("rows"),
+        lambda fields, values: fields["rows"][0].pop("facts"),
+        lambda fields, values: fields["rows"][0].update(warned=[[1]]),
+        lambda fields, values: fields["rows"][0].update(warned=7),
+        lambda fields, values: fields["rows"][0].update(facts=7),
+        lambda fields, values: fields["rows"][0].update(key="another"),
+        lambda fields, values: fields["rows"][0].update(case_id="another"),
+        lambda fields, values: fields.update(part="another"),
+        lambda fields, values: fields["rows"].pop(),
+        lambda fields, values: values.pop(),
     ],
 )
 def test_a_forged_part_is_computed_again(cohort: Cohort, forge: Callable) -> None:
     cohort.stop_in_the_third_part()
-    part = sorted(cohort.parts.glob("*.parquet"))[1]
-    pq.write_table(forge(pq.read_table(part)), part)
+    part = sorted(cohort.parts.glob("*.part"))[1]
+    fields, values = read_sealed(part)
+    numbers = values.tolist()
+    forge(fields, numbers)
+    write_sealed(part, fields, np.array(numbers))
     assert cohort.run() == [f"{i:03d}" for i in range(4, 11)]
 
 
@@ -247,10 +254,10 @@ def start(cohort: Cohort, *size: str) -> subprocess.Popen[str]:
 def test_a_killed_run_goes_on_after_its_last_part(tmp_path: Path) -> None:
     cohort = Cohort(tmp_path, 40)
     with start(cohort) as process:
-        while process.poll() is None and len(list(cohort.parts.glob("*.parquet"))) < 3:
+        while process.poll() is None and len(list(cohort.parts.glob("*.part"))) < 3:
             time.sleep(0.005)
         os.killpg(process.pid, signal.SIGKILL)
-    kept = len(list(cohort.parts.glob("*.parquet")))
+    kept = len(list(cohort.parts.glob("*.part")))
     assert 3 <= kept < 10 and not (cohort.folder / "f.parquet").exists()
     cohort.computed()
     with start(cohort):
