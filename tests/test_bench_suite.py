@@ -6,6 +6,7 @@ import copy
 import json
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ import pytest
 import records
 import suite
 import verdict
-from null_suite import NULLS, Null, judge, judged, summarise
+from null_suite import NULLS, Null, judge, judged, run_null, summarise
+
+from radiokit.datasets import FeatureTable
 
 FOLDER = Path(suite.__file__).parent
 SCRIPTS = sorted(FOLDER.glob("bench_*.py"))
@@ -193,6 +196,18 @@ def facts(**columns: Any) -> pd.DataFrame:
 )
 def test_the_null_suite_fails_beyond_three_standard_errors(columns: dict[str, Any], wrong: str) -> None:
     assert judged(facts(**columns))["beyond 3 SE"] == wrong
+
+
+@pytest.mark.parametrize(("lasts", "wrong"), [(20, ""), (1000, "mean")])
+def test_what_is_beyond_three_standard_errors_must_be_so_in_more_cohorts_too(lasts: int, wrong: str) -> None:
+    def direct(table: FeatureTable, seed: int) -> Iterator[dict[str, Any]]:
+        wave = 0.01 * (-1) ** seed
+        yield {"fact": "auc", "estimate": 0.5 + wave + (0.02 if seed < lasts else -0.01), "truth": 0.5}
+
+    table = run_null(Null("passing chance", direct=direct), 20, cache=None, n_jobs=1)
+    assert table["beyond 3 SE"].str.startswith(wrong).all()
+    assert (table["beyond 3 SE"] == "").all() == (wrong == "")
+    assert table["cohorts"].tolist() == [60]
 
 
 def test_the_null_suite_runs_a_study_and_knows_every_option() -> None:
