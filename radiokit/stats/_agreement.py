@@ -25,8 +25,7 @@ class ConcordanceCorrelation(Result):
     ----------
     ccc : float
         The coefficient, between -1 and 1.
-    se : float
-        Its asymptotic standard error.
+    {se}
     ci_low, ci_high : float
         Limits by Fisher's z.
     correlation : float
@@ -39,8 +38,7 @@ class ConcordanceCorrelation(Result):
         Difference of the means over the geometric mean of the standard deviations.
     n : int
         Number of pairs.
-    confidence_level : float
-        Level of the interval.
+    {confidence_level}
 
     Examples
     --------
@@ -83,8 +81,7 @@ class BlandAltman(Result):
         Of the paired t test of no bias.
     n : int
         Number of pairs.
-    confidence_level : float
-        Level of all limits.
+    {confidence_level}
 
     Examples
     --------
@@ -117,8 +114,7 @@ def concordance_correlation(a: ArrayLike, b: ArrayLike, *, confidence_level: flo
     ----------
     a, b : array-like of shape (n,)
         Paired measurements.
-    confidence_level : float
-        Level of the interval.
+    {confidence_level}
 
     Returns
     -------

@@ -29,8 +29,7 @@ class AUC(Result):
         Normal confidence limits, clipped to [0, 1].
     n_positive, n_negative : int
         Numbers of cases.
-    confidence_level : float
-        Level of the interval.
+    {confidence_level}
     method : {"delong", "obuchowski"}
         How the interval was made.
 
@@ -56,15 +55,13 @@ def auc(y_true: ArrayLike, score: ArrayLike, *, groups: ArrayLike | None = None,
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        Outcome, 0/1 or boolean.
+    {y_true}
     score : array-like of shape (n,)
         Higher means more likely positive. The direction is never flipped: an AUC below 0.5 is reported as such.
     groups : array-like of shape (n,), optional
         Patient of each case (lesion, eye, scan). Cases of one patient are not independent: the standard error is then
         Obuchowski's. The area itself does not change.
-    confidence_level : float
-        Level of the interval.
+    {confidence_level}
 
     Returns
     -------
@@ -73,8 +70,7 @@ def auc(y_true: ArrayLike, score: ArrayLike, *, groups: ArrayLike | None = None,
 
     Raises
     ------
-    OutcomeError
-        If the outcome has one class only, missing values, or more than two values.
+    {one_class}
     InputError
         If scores are missing, infinite, or of another length, or a patient is missing.
 

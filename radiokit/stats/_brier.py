@@ -50,8 +50,7 @@ def brier_score(y_true: ArrayLike, probability: ArrayLike) -> float:
     ----------
     y_true : array-like of shape (n,)
         Outcome, 0/1 or boolean; one class only is allowed.
-    probability : array-like of shape (n,)
-        Predicted probability of the positive class, in [0, 1].
+    {probability}
 
     Returns
     -------
@@ -60,10 +59,7 @@ def brier_score(y_true: ArrayLike, probability: ArrayLike) -> float:
 
     Raises
     ------
-    OutcomeError
-        If the outcome has missing values or more than two values.
-    InputError
-        If probabilities are missing, outside [0, 1], or of another length.
+    {outcome_values} {bad_probabilities}
 
     Notes
     -----
@@ -86,10 +82,7 @@ def scaled_brier_score(y_true: ArrayLike, probability: ArrayLike) -> float:
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        Outcome, 0/1 or boolean.
-    probability : array-like of shape (n,)
-        Predicted probability of the positive class, in [0, 1].
+    {y_true} {probability}
 
     Returns
     -------
@@ -98,10 +91,7 @@ def scaled_brier_score(y_true: ArrayLike, probability: ArrayLike) -> float:
 
     Raises
     ------
-    OutcomeError
-        If the outcome has one class only, missing values, or more than two values.
-    InputError
-        If probabilities are missing, outside [0, 1], or of another length.
+    {one_class} {bad_probabilities}
 
     Notes
     -----
@@ -126,8 +116,7 @@ def brier_decomposition(y_true: ArrayLike, probability: ArrayLike, *, bins: int 
     ----------
     y_true : array-like of shape (n,)
         Outcome, 0/1 or boolean; one class only is allowed.
-    probability : array-like of shape (n,)
-        Predicted probability of the positive class, in [0, 1].
+    {probability}
     bins : int or None
         Number of quantile bins; None gives each distinct probability its own bin, and ``within`` is then 0.
 
@@ -138,10 +127,7 @@ def brier_decomposition(y_true: ArrayLike, probability: ArrayLike, *, bins: int 
 
     Raises
     ------
-    OutcomeError
-        If the outcome has missing values or more than two values.
-    InputError
-        If probabilities are missing, outside [0, 1], or of another length.
+    {outcome_values} {bad_probabilities}
 
     Notes
     -----

@@ -55,8 +55,7 @@ class Calibration(Result):
         Spiegelhalter's test of calibration.
     n, n_events : int
         Numbers of cases and events.
-    confidence_level : float
-        Level of the intervals.
+    {confidence_level}
 
     Examples
     --------
@@ -106,12 +105,10 @@ class CalibrationInTheLarge(Result):
     ----------
     estimate, se : float
         The intercept on the logit scale and its standard error.
-    ci_low, ci_high : float
-        Wald limits.
+    {ci}
     statistic, p_value : float
         Wald z and its two-sided p-value.
-    confidence_level : float
-        Level of the interval.
+    {confidence_level}
 
     Examples
     --------
@@ -134,12 +131,7 @@ def calibration(y_true: ArrayLike, probability: ArrayLike, *, confidence_level: 
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        Outcome, 0/1 or boolean.
-    probability : array-like of shape (n,)
-        Predicted probability of the positive class, in [0, 1].
-    confidence_level : float
-        Level of the Wald intervals.
+    {y_true} {probability} {confidence_level}
 
     Returns
     -------
@@ -148,8 +140,7 @@ def calibration(y_true: ArrayLike, probability: ArrayLike, *, confidence_level: 
 
     Raises
     ------
-    OutcomeError
-        If the outcome has one class only, missing values, or more than two values.
+    {one_class}
     InputError
         If probabilities are missing, outside [0, 1], all 0 or 1, or of another length.
 
@@ -226,12 +217,7 @@ def calibration_in_the_large(
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        Outcome, 0/1 or boolean.
-    probability : array-like of shape (n,)
-        Predicted probability of the positive class, in [0, 1].
-    confidence_level : float
-        Level of the Wald interval.
+    {y_true} {probability} {confidence_level}
 
     Returns
     -------
@@ -240,8 +226,7 @@ def calibration_in_the_large(
 
     Raises
     ------
-    OutcomeError
-        If the outcome has one class only, missing values, or more than two values.
+    {one_class}
     InputError
         If probabilities are missing, outside [0, 1], all 0 or 1, or of another length.
 

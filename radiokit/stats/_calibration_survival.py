@@ -27,8 +27,7 @@ def survival_calibration_table(
 
     Parameters
     ----------
-    y : structured array or DataFrame with `event` and `time`
-        The survival outcome of n cases.
+    {y_survival}
     survival_probability : array-like of shape (n,)
         Predicted probability to be free of the event at `time`, in [0, 1].
     time : float

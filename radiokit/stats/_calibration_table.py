@@ -37,8 +37,7 @@ def calibration_table(
     ----------
     y_true : array-like of shape (n,)
         Outcome, 0/1 or boolean; one class only is allowed.
-    probability : array-like of shape (n,)
-        Predicted probability of the positive class, in [0, 1].
+    {probability}
     bins : int
         Number of groups.
     strategy : {"quantile", "uniform"}
@@ -54,8 +53,7 @@ def calibration_table(
 
     Raises
     ------
-    OutcomeError
-        If the outcome has missing values or more than two values.
+    {outcome_values}
     InputError
         If probabilities are missing or outside [0, 1], or `bins` or `strategy` is not valid.
 
@@ -111,17 +109,13 @@ def calibration_curve(
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        Outcome, 0/1 or boolean.
-    probability : array-like of shape (n,)
-        Predicted probability of the positive class, in [0, 1].
+    {y_true} {probability}
     method : {"loess", "lowess", "spline"}
         R's ``loess`` (span 0.75, local quadratics), R's ``lowess`` (local lines; no band), or logistic regression on a
         restricted cubic spline of the logit with five knots (fewer where probabilities repeat).
     grid : array-like, optional
         Where to evaluate, within the range of the probabilities; default 200 points over it.
-    confidence_level : float
-        Level of the band.
+    {confidence_level}
 
     Returns
     -------
@@ -130,8 +124,7 @@ def calibration_curve(
 
     Raises
     ------
-    OutcomeError
-        If the outcome has one class only, missing values, or more than two values.
+    {one_class}
     InputError
         If probabilities are missing or outside [0, 1], have too few distinct values for a curve, or the grid leaves
         their range.

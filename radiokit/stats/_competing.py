@@ -25,10 +25,7 @@ def cumulative_incidence(
         Time to the first event or censoring, not negative.
     cause : array-like of shape (n,)
         0 where censored, 1, 2, ... the kind of the event.
-    groups : array-like of shape (n,), optional
-        Group of each case.
-    confidence_level : float
-        Level of the pointwise interval.
+    {case_groups} {confidence_level}
 
     Returns
     -------
@@ -101,8 +98,7 @@ def gray_test(time: ArrayLike, cause: ArrayLike, groups: ArrayLike) -> pd.DataFr
     ------
     OutcomeError
         If times or causes are not valid, or there is no event.
-    InputError
-        If there is one group only or a group is missing.
+    {bad_groups}
 
     Notes
     -----

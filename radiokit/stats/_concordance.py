@@ -35,8 +35,7 @@ class Concordance(Result):
         counts by the product of its two.
     n, n_events : int
         Cases and events.
-    confidence_level : float
-        Level of the interval.
+    {confidence_level}
     method : str
         "harrell" or "uno".
 
@@ -80,8 +79,7 @@ class ConcordanceTest(Result):
         ``difference / se``; 0 where both are 0, NaN where a difference has no spread to be judged by.
     p_value : float
         Two-sided, normal; NaN where there is no statistic.
-    confidence_level : float
-        Level of the interval.
+    {confidence_level}
 
     Examples
     --------
@@ -116,17 +114,13 @@ def concordance_index(
 
     Parameters
     ----------
-    y : structured array or DataFrame with `event` and `time`
-        The survival outcome of n cases.
-    risk : array-like of shape (n,)
-        Higher means an earlier event is expected. The direction is never flipped.
+    {y_survival} {risk}
     method : {"harrell", "uno"}
         Every comparable pair counts the same, or is weighted by the inverse squared probability that its earlier time
         is uncensored, so that the estimate does not depend on the censoring.
     tau : float, optional
         Only events at times up to `tau` open a pair.
-    confidence_level : float
-        Level of the interval.
+    {confidence_level}
     sample_weight : array-like of shape (n,), optional
         Positive case weights; a pair counts by the product of its two.
     strata : array-like of shape (n,), optional
@@ -141,8 +135,7 @@ def concordance_index(
     ------
     OutcomeError
         If no pair is comparable.
-    InputError
-        If scores are missing, or their number is not that of the outcomes.
+    {bad_scores}
 
     Notes
     -----
@@ -209,16 +202,12 @@ def compare_concordance(
 
     Parameters
     ----------
-    y : structured array or DataFrame with `event` and `time`
-        The survival outcome of n cases.
-    risk_a, risk_b : array-like of shape (n,)
-        The two scores; higher means an earlier event is expected.
+    {y_survival} {two_risks}
     method : {"harrell", "uno"}
         As in `concordance_index`.
     tau : float, optional
         Only events at times up to `tau` open a pair.
-    confidence_level : float
-        Level of the interval.
+    {confidence_level}
 
     Returns
     -------
@@ -229,8 +218,7 @@ def compare_concordance(
     ------
     OutcomeError
         If no pair is comparable.
-    InputError
-        If scores are missing, or their number is not that of the outcomes.
+    {bad_scores}
 
     Notes
     -----

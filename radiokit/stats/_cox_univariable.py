@@ -39,8 +39,7 @@ def cox_univariable(X: pd.DataFrame | ArrayLike, y: Any, *, ties: str = "efron")
     ----------
     X : DataFrame or array of shape (n, p)
         Finite features.
-    y : structured array or DataFrame with `event` and `time`
-        The survival outcome of n cases.
+    {y_survival}
     ties : {"efron", "breslow"}
         Treatment of tied deaths.
 

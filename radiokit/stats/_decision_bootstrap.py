@@ -46,14 +46,7 @@ def decision_curve_band(
         As in `decision_curve`.
     harm : dict of name -> float, optional
         As in `decision_curve`.
-    n_bootstraps : int
-        Number of bootstrap samples of patients.
-    confidence_level : float
-        Level of the band.
-    random_state : int, RandomState, Generator or None
-        Seed; the result does not depend on `n_jobs`.
-    n_jobs : int or None
-        Joblib workers.
+    {n_bootstraps} {confidence_level} {random_state} {n_jobs}
 
     Returns
     -------
@@ -122,14 +115,7 @@ def decision_curve_difference(
         As in `decision_curve`.
     harm : dict of name -> float, optional
         As in `decision_curve`.
-    n_bootstraps : int
-        Number of bootstrap samples of patients.
-    confidence_level : float
-        Level of the intervals.
-    random_state : int, RandomState, Generator or None
-        Seed; the result does not depend on `n_jobs`.
-    n_jobs : int or None
-        Joblib workers.
+    {n_bootstraps} {confidence_level} {random_state} {n_jobs}
 
     Returns
     -------

@@ -44,8 +44,7 @@ class DeLongTest(Result):
         Of the alternative asked for; NaN where there is no statistic.
     df : float
         Degrees of freedom of the t distribution; NaN where the normal one is used (paired test).
-    confidence_level : float
-        Level of the interval.
+    {confidence_level}
 
     Examples
     --------
@@ -79,8 +78,7 @@ def delong_test(
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        Outcome, 0/1 or boolean.
+    {y_true}
     score_a, score_b : array-like of shape (n,)
         The two scores; higher means more likely positive.
     groups : array-like of shape (n,), optional
@@ -97,10 +95,7 @@ def delong_test(
 
     Raises
     ------
-    OutcomeError
-        If the outcome has one class only, missing values, or more than two values.
-    InputError
-        If scores are missing, infinite, or of another length.
+    {one_class} {bad_scores}
 
     Notes
     -----
@@ -161,8 +156,7 @@ def delong_test_unpaired(
     ------
     OutcomeError
         If an outcome has one class only, missing values, or more than two values.
-    InputError
-        If scores are missing, infinite, or of another length.
+    {bad_scores}
 
     Notes
     -----
@@ -207,12 +201,10 @@ def compare_aucs(
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        Outcome, 0/1 or boolean.
+    {y_true}
     scores : DataFrame or dict of name -> array-like of shape (n,)
         The scores, two or more.
-    groups : array-like of shape (n,), optional
-        Patient of each case, where a patient has several.
+    {groups}
     adjust : str
         Adjustment for the number of pairs, a method of `adjust_pvalues`.
     confidence_level : float
@@ -226,8 +218,7 @@ def compare_aucs(
 
     Raises
     ------
-    OutcomeError
-        If the outcome has one class only, missing values, or more than two values.
+    {one_class}
     InputError
         If there are fewer than two scores, or scores are missing, infinite, or of another length.
 

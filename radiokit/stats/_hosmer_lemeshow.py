@@ -17,10 +17,7 @@ def hosmer_lemeshow(y_true: ArrayLike, probability: ArrayLike, *, groups: int = 
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        Outcome, 0/1 or boolean.
-    probability : array-like of shape (n,)
-        Predicted probability of the positive class, in [0, 1].
+    {y_true} {probability}
     groups : int
         Number of groups of about equal size, 3 or more. Groups with the same limits are merged; where fewer than three
         would be left of a few distinct probabilities, each of these is a group.
@@ -34,8 +31,7 @@ def hosmer_lemeshow(y_true: ArrayLike, probability: ArrayLike, *, groups: int = 
 
     Raises
     ------
-    OutcomeError
-        If the outcome has one class only, missing values, or more than two values.
+    {one_class}
     InputError
         If probabilities are missing or outside [0, 1], or fewer than three groups are left.
 

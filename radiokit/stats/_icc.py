@@ -28,8 +28,7 @@ def icc(ratings: ArrayLike | Mapping[str, pd.DataFrame], *, form: str, confidenc
     form : {"ICC(1,1)", "ICC(2,1)", "ICC(3,1)", "ICC(1,k)", "ICC(2,k)", "ICC(3,k)"}
         Model (1 one-way random, 2 two-way random with absolute agreement, 3 two-way mixed with consistency) and whether
         one measurement or the mean of all k will be used. There is no default: the forms answer different questions.
-    confidence_level : float
-        Level of the interval.
+    {confidence_level}
 
     Returns
     -------

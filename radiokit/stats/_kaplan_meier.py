@@ -28,14 +28,12 @@ def kaplan_meier(
 
     Parameters
     ----------
-    y : structured array or DataFrame with `event` and `time`
-        The survival outcome of n cases.
+    {y_survival}
     groups : array-like of shape (n,), optional
         Group of each case; a curve is estimated in each. A Categorical keeps its order, else groups are sorted.
     ci : {"log", "log-log", "plain"}
         Scale on which the interval is symmetric. ``"log"`` is R's default.
-    confidence_level : float
-        Level of the pointwise interval.
+    {confidence_level}
     sample_weight : array-like of shape (n,), optional
         Positive case weights; the counts of the table are then sums of weights.
 
@@ -48,8 +46,7 @@ def kaplan_meier(
 
     Raises
     ------
-    OutcomeError
-        If times are negative or missing, or events are not 0/1.
+    {bad_times}
     InputError
         If groups are missing, `ci` is unknown or weights are not positive.
 
@@ -108,14 +105,10 @@ def median_survival(
 
     Parameters
     ----------
-    y : structured array or DataFrame with `event` and `time`
-        The survival outcome of n cases.
-    groups : array-like of shape (n,), optional
-        Group of each case.
+    {y_survival} {case_groups}
     ci : {"log", "log-log", "plain"}
         Scale of the band, as in `kaplan_meier`.
-    confidence_level : float
-        Level of the interval.
+    {confidence_level}
     sample_weight : array-like of shape (n,), optional
         Positive case weights; ``n`` and ``n_events`` are then their sums.
 
@@ -126,8 +119,7 @@ def median_survival(
 
     Raises
     ------
-    OutcomeError
-        If times are negative or missing, or events are not 0/1.
+    {bad_times}
 
     Notes
     -----

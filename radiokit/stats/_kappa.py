@@ -41,8 +41,7 @@ class Kappa(Result):
         Number of subjects.
     weights : str
         ``"none"``, ``"linear"`` or ``"quadratic"``.
-    confidence_level : float
-        Level of the interval.
+    {confidence_level}
 
     Examples
     --------
@@ -124,8 +123,7 @@ def cohen_kappa(
         :math:`1 - (i-j)^2/(K-1)^2` for neighbouring categories.
     levels : sequence, optional
         The categories in their order, which matters for weights; default the sorted categories that occur.
-    confidence_level : float
-        Level of the interval.
+    {confidence_level}
 
     Returns
     -------

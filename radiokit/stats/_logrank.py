@@ -23,8 +23,7 @@ def logrank_test(y: Any, groups: ArrayLike, *, trend: bool = False, strata: Arra
 
     Parameters
     ----------
-    y : structured array or DataFrame with `event` and `time`
-        The survival outcome of n cases.
+    {y_survival}
     groups : array-like of shape (n,)
         Group of each case: two or more. A Categorical keeps its order, else groups are sorted.
     trend : bool
@@ -42,8 +41,7 @@ def logrank_test(y: Any, groups: ArrayLike, *, trend: bool = False, strata: Arra
     ------
     OutcomeError
         If there are no events.
-    InputError
-        If there is one group only or a group is missing.
+    {bad_groups}
 
     Notes
     -----
@@ -92,8 +90,7 @@ def pairwise_logrank(y: Any, groups: ArrayLike, *, adjust: str | None = "BH") ->
 
     Parameters
     ----------
-    y : structured array or DataFrame with `event` and `time`
-        The survival outcome of n cases.
+    {y_survival}
     groups : array-like of shape (n,)
         Group of each case.
     adjust : str or None
@@ -108,8 +105,7 @@ def pairwise_logrank(y: Any, groups: ArrayLike, *, adjust: str | None = "BH") ->
     ------
     OutcomeError
         If there are no events at all.
-    InputError
-        If there is one group only or a group is missing.
+    {bad_groups}
 
     Notes
     -----

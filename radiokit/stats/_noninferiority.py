@@ -25,8 +25,7 @@ class NonInferiority(Result):
         The areas of the new and of the old score.
     difference : float
         ``auc_a - auc_b``.
-    se : float
-        Its standard error.
+    {se}
     ci_low, ci_high : float
         Two-sided limits of the difference.
     statistic : float
@@ -35,8 +34,7 @@ class NonInferiority(Result):
         One-sided; NaN where there is no standard error, or one of zero.
     margin : float
         How much worse is still acceptable.
-    confidence_level : float
-        Level of the interval.
+    {confidence_level}
 
     Examples
     --------
@@ -70,14 +68,12 @@ def auc_noninferiority(
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        Outcome, 0/1 or boolean.
+    {y_true}
     score_a, score_b : array-like of shape (n,)
         The new and the old score; higher means more likely positive.
     margin : float
         Largest loss of AUC that is acceptable, above 0; fixed before the data are seen.
-    groups : array-like of shape (n,), optional
-        Patient of each case, where a patient has several.
+    {groups}
     confidence_level : float
         Level of the two-sided interval of the difference.
 
@@ -88,8 +84,7 @@ def auc_noninferiority(
 
     Raises
     ------
-    OutcomeError
-        If the outcome has one class only, missing values, or more than two values.
+    {one_class}
     InputError
         If the margin is not between 0 and 1, or scores are missing, infinite, or of another length.
 

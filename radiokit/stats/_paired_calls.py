@@ -43,8 +43,7 @@ class PairedCalls(Result):
         Cases concerned, and those that one of the two only called rightly.
     metric, method : str
         What was compared, and how.
-    confidence_level : float
-        Level of the interval.
+    {confidence_level}
 
     Examples
     --------
@@ -82,16 +81,14 @@ def mcnemar_test(
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        Outcome, 0/1 or boolean.
+    {y_true}
     call_a, call_b : array-like of shape (n,)
         The two calls, 0/1 or boolean: positive or not.
     metric : {"sensitivity", "specificity", "accuracy"}
         Compare the calls among the positive cases, among the negative ones, or among all.
     method : {"asymptotic", "exact", "continuity"}
         Chi-square, binomial, or chi-square with continuity correction.
-    confidence_level : float
-        Level of the interval.
+    {confidence_level}
 
     Returns
     -------
@@ -164,8 +161,7 @@ def predictive_value_test(
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        Outcome, 0/1 or boolean.
+    {y_true}
     call_a, call_b : array-like of shape (n,)
         The two calls, 0/1 or boolean.
     method : {"score", "weighted-score", "relative"}

@@ -26,10 +26,7 @@ def partial_auc(
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        Outcome, 0/1 or boolean.
-    score : array-like of shape (n,)
-        Higher means more likely positive.
+    {y_true} {score}
     max_fpr : float, optional
         Use false-positive rates from 0 to this bound (specificity from ``1 - max_fpr``).
     min_tpr : float, optional
@@ -44,8 +41,7 @@ def partial_auc(
 
     Raises
     ------
-    OutcomeError
-        If the outcome has one class only, missing values, or more than two values.
+    {one_class}
     InputError
         If both bounds are given, a bound is outside its range, or scores are not finite.
 
@@ -92,18 +88,10 @@ def sensitivity_at_specificity(
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        Outcome, 0/1 or boolean.
-    score : array-like of shape (n,)
-        Higher means more likely positive.
+    {y_true} {score}
     specificity : float or array-like
         Required specificities in [0, 1].
-    confidence_level : float
-        Level of the interval.
-    n_bootstraps : int
-        Replicates, drawn within positives and within negatives.
-    random_state : int, RandomState, Generator or None
-        Seed.
+    {confidence_level} {n_bootstraps} {random_state}
 
     Returns
     -------
@@ -112,8 +100,7 @@ def sensitivity_at_specificity(
 
     Raises
     ------
-    OutcomeError
-        If the outcome has one class only, missing values, or more than two values.
+    {one_class}
     InputError
         If a specificity is outside [0, 1], or scores are not finite.
 
@@ -150,18 +137,10 @@ def specificity_at_sensitivity(
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        Outcome, 0/1 or boolean.
-    score : array-like of shape (n,)
-        Higher means more likely positive.
+    {y_true} {score}
     sensitivity : float or array-like
         Required sensitivities in [0, 1].
-    confidence_level : float
-        Level of the interval.
-    n_bootstraps : int
-        Replicates, drawn within positives and within negatives.
-    random_state : int, RandomState, Generator or None
-        Seed.
+    {confidence_level} {n_bootstraps} {random_state}
 
     Returns
     -------
@@ -170,8 +149,7 @@ def specificity_at_sensitivity(
 
     Raises
     ------
-    OutcomeError
-        If the outcome has one class only, missing values, or more than two values.
+    {one_class}
     InputError
         If a sensitivity is outside [0, 1], or scores are not finite.
 

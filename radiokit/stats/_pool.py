@@ -37,8 +37,7 @@ class Pooled(Result):
         Fraction of missing information, and relative increase of the variance by what is missing.
     n_imputations : int
         Data sets.
-    confidence_level : float
-        Level of the interval.
+    {confidence_level}
 
     Examples
     --------
@@ -73,8 +72,7 @@ def pool(
         Their squared standard errors.
     df_complete : float, optional
         Degrees of freedom that complete data would have (cases less coefficients); infinite if absent.
-    confidence_level : float
-        Level of the interval.
+    {confidence_level}
 
     Returns
     -------

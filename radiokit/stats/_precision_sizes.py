@@ -49,8 +49,7 @@ class PrecisionSize(Result):
     ----------
     n : int
         Patients.
-    width : float
-        Width of the whole interval.
+    {width}
     confidence_level : float
         Its level.
 
@@ -96,8 +95,7 @@ def logrank_sample_size(
 
     Raises
     ------
-    InputError
-        If an argument is out of range.
+    {out_of_range}
 
     Notes
     -----
@@ -143,8 +141,7 @@ def logrank_power(*, n_events: int, hazard_ratio: float, alpha: float = 0.05, ra
 
     Raises
     ------
-    InputError
-        If an argument is out of range.
+    {out_of_range}
 
     Notes
     -----
@@ -170,12 +167,10 @@ def sample_size_auc(*, auc: float, width: float, prevalence: float, confidence_l
     ----------
     auc : float
         Expected area, above 0.5.
-    width : float
-        Width of the whole interval.
+    {width}
     prevalence : float
         Share of positive patients.
-    confidence_level : float
-        Level of the interval.
+    {confidence_level}
 
     Returns
     -------
@@ -184,8 +179,7 @@ def sample_size_auc(*, auc: float, width: float, prevalence: float, confidence_l
 
     Raises
     ------
-    InputError
-        If an argument is out of range.
+    {out_of_range}
 
     Notes
     -----
@@ -230,10 +224,7 @@ def sample_size_icc(*, icc: float, n_raters: int, width: float, confidence_level
         Expected correlation, in [0, 1).
     n_raters : int
         Raters, or repeated segmentations, of each patient.
-    width : float
-        Width of the whole interval.
-    confidence_level : float
-        Level of the interval.
+    {width} {confidence_level}
 
     Returns
     -------
@@ -242,8 +233,7 @@ def sample_size_icc(*, icc: float, n_raters: int, width: float, confidence_level
 
     Raises
     ------
-    InputError
-        If an argument is out of range.
+    {out_of_range}
 
     Notes
     -----
@@ -275,10 +265,7 @@ def sample_size_kappa(
         Expected kappa, in [0, 1).
     prevalence : float
         Share of patients in the first category.
-    width : float
-        Width of the whole interval.
-    confidence_level : float
-        Level of the interval.
+    {width} {confidence_level}
 
     Returns
     -------
@@ -287,8 +274,7 @@ def sample_size_kappa(
 
     Raises
     ------
-    InputError
-        If an argument is out of range.
+    {out_of_range}
 
     Notes
     -----

@@ -21,8 +21,7 @@ def proportion_ci(
         Numbers of successes.
     n : int or array-like
         Numbers of trials.
-    confidence_level : float
-        Level of the interval.
+    {confidence_level}
     method : {"wilson", "clopper-pearson"}
         Score interval without continuity correction, or the exact one from beta quantiles.
 

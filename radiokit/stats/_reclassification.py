@@ -42,8 +42,7 @@ class NRI(Result):
         Standard errors of the two parts.
     up_events, down_events, up_nonevents, down_nonevents : float
         Shares that moved.
-    confidence_level : float
-        Level of the interval.
+    {confidence_level}
 
     Examples
     --------
@@ -89,8 +88,7 @@ class IDI(Result):
         Confidence limits of `idi`.
     statistic, p_value : float
         z and its two-sided p-value; NaN where no risk changed.
-    confidence_level : float
-        Level of the interval.
+    {confidence_level}
 
     Examples
     --------
@@ -128,14 +126,12 @@ def net_reclassification(
     ----------
     y_true : array-like of shape (n,) or survival target
         Binary outcome, or structured array or DataFrame with ``event`` and ``time``.
-    old, new : array-like of shape (n,)
-        Predicted risks of the two models, in [0, 1].
+    {old_new}
     cutoffs : array-like, optional
         Limits of risk categories, which are [a, b); None is the continuous (category-free) NRI.
     time : float, optional
         Horizon of the risk, required for a survival outcome.
-    confidence_level : float
-        Level of the interval.
+    {confidence_level}
     n_bootstraps : int
         Bootstrap samples for the standard error of the survival NRI (not used for a binary outcome).
     random_state : int, RandomState, Generator or None
@@ -195,12 +191,7 @@ def integrated_discrimination(
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        Outcome, 0/1 or boolean.
-    old, new : array-like of shape (n,)
-        Predicted risks of the two models, in [0, 1].
-    confidence_level : float
-        Level of the interval.
+    {y_true} {old_new} {confidence_level}
 
     Returns
     -------
@@ -209,8 +200,7 @@ def integrated_discrimination(
 
     Raises
     ------
-    OutcomeError
-        If the outcome has one class only, missing values, or more than two values.
+    {one_class}
     InputError
         If risks are missing or outside [0, 1].
 
@@ -254,8 +244,7 @@ def reclassification_table(y_true: ArrayLike, old: ArrayLike, new: ArrayLike, *,
     ----------
     y_true : array-like of shape (n,)
         Outcome, 0/1 or boolean; one class only is allowed.
-    old, new : array-like of shape (n,)
-        Predicted risks of the two models, in [0, 1].
+    {old_new}
     cutoffs : array-like
         Increasing limits of risk categories within (0, 1); categories are [a, b).
 
@@ -266,8 +255,7 @@ def reclassification_table(y_true: ArrayLike, old: ArrayLike, new: ArrayLike, *,
 
     Raises
     ------
-    OutcomeError
-        If the outcome has missing values or more than two values.
+    {outcome_values}
     InputError
         If risks are missing or outside [0, 1], or cut-offs are not increasing within (0, 1).
 

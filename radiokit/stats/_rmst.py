@@ -28,18 +28,14 @@ class RMSTDifference(Result):
         The two groups.
     difference : float
         Restricted mean of `group_b` minus that of `group_a`.
-    se : float
-        Its standard error.
-    ci_low, ci_high : float
-        Confidence limits.
+    {se} {ci}
     statistic : float
         ``difference / se``.
     p_value : float
         Two-sided, normal.
     tau : float
         The horizon.
-    confidence_level : float
-        Level of the interval.
+    {confidence_level}
 
     Examples
     --------
@@ -66,14 +62,10 @@ def rmst(y: Any, *, tau: float, groups: ArrayLike | None = None, confidence_leve
 
     Parameters
     ----------
-    y : structured array or DataFrame with `event` and `time`
-        The survival outcome of n cases.
+    {y_survival}
     tau : float
         Horizon, in the unit of time.
-    groups : array-like of shape (n,), optional
-        Group of each case.
-    confidence_level : float
-        Level of the interval.
+    {case_groups} {confidence_level}
 
     Returns
     -------
@@ -129,14 +121,12 @@ def rmst_difference(y: Any, groups: ArrayLike, *, tau: float, confidence_level: 
 
     Parameters
     ----------
-    y : structured array or DataFrame with `event` and `time`
-        The survival outcome of n cases.
+    {y_survival}
     groups : array-like of shape (n,)
         Two groups.
     tau : float
         Horizon, in the unit of time; fixed before the data are seen.
-    confidence_level : float
-        Level of the interval.
+    {confidence_level}
 
     Returns
     -------

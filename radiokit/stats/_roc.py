@@ -56,10 +56,7 @@ def roc_curve(y_true: ArrayLike, score: ArrayLike) -> pd.DataFrame:
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        Outcome, 0/1 or boolean.
-    score : array-like of shape (n,)
-        Higher means more likely positive.
+    {y_true} {score}
 
     Returns
     -------
@@ -69,10 +66,7 @@ def roc_curve(y_true: ArrayLike, score: ArrayLike) -> pd.DataFrame:
 
     Raises
     ------
-    OutcomeError
-        If the outcome has one class only, missing values, or more than two values.
-    InputError
-        If scores are missing, infinite, or of another length.
+    {one_class} {bad_scores}
 
     Notes
     -----

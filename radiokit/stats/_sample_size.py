@@ -161,8 +161,7 @@ def sample_size_survival(
 
     Raises
     ------
-    InputError
-        If an argument is out of range.
+    {out_of_range}
 
     Notes
     -----

@@ -20,12 +20,10 @@ def brier_curve(y: Any, survival_probability: ArrayLike, times: ArrayLike) -> pd
 
     Parameters
     ----------
-    y : structured array or DataFrame with `event` and `time`
-        The survival outcome of n cases.
+    {y_survival}
     survival_probability : array-like of shape (n, m)
         Predicted probability of being free of the event at each time, as `CoxModel.predict_survival` gives it.
-    times : array-like of shape (m,)
-        Times, in the unit of the outcome.
+    {times}
 
     Returns
     -------
@@ -76,8 +74,7 @@ def integrated_brier(y: Any, survival_probability: ArrayLike, times: ArrayLike) 
 
     Parameters
     ----------
-    y : structured array or DataFrame with `event` and `time`
-        The survival outcome of n cases.
+    {y_survival}
     survival_probability : array-like of shape (n, m)
         Predicted probability of being free of the event at each time.
     times : array-like of shape (m,)

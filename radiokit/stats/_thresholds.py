@@ -61,10 +61,7 @@ def optimal_threshold(
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        Outcome, 0/1 or boolean.
-    score : array-like of shape (n,)
-        Higher means more likely positive.
+    {y_true} {score}
     criterion : {"youden", "closest_topleft"}
         Maximise :math:`\mathrm{se} + r\,\mathrm{sp}`, or minimise :math:`(1-\mathrm{se})^2 + r (1-\mathrm{sp})^2`.
     cost : float
@@ -79,8 +76,7 @@ def optimal_threshold(
 
     Raises
     ------
-    OutcomeError
-        If the outcome has one class only, missing values, or more than two values.
+    {one_class}
     InputError
         If the criterion is unknown, the weights are out of range, or scores are not finite.
 
@@ -134,14 +130,12 @@ def threshold_metrics(
     ----------
     y_true : array-like of shape (n,)
         Outcome, 0/1 or boolean. One class only is allowed: what cannot be estimated is NaN.
-    score : array-like of shape (n,)
-        Higher means more likely positive.
+    {score}
     threshold : float
         A case is positive if ``score >= threshold``.
     groups : array-like of shape (n,), optional
         Patient of each case, where a patient has several (lesions, eyes): limits are then by patient.
-    confidence_level : float
-        Level of the intervals.
+    {confidence_level}
     ci : {"wilson", "clopper-pearson"}
         Interval of the proportions.
 
@@ -153,8 +147,7 @@ def threshold_metrics(
 
     Raises
     ------
-    OutcomeError
-        If the outcome has missing values or more than two values.
+    {outcome_values}
     InputError
         If scores are not finite, the threshold is NaN, or `ci` is unknown.
 

@@ -20,14 +20,7 @@ def time_auc(y: Any, risk: ArrayLike, times: ArrayLike, *, confidence_level: flo
 
     Parameters
     ----------
-    y : structured array or DataFrame with `event` and `time`
-        The survival outcome of n cases.
-    risk : array-like of shape (n,)
-        Higher means an earlier event is expected. The direction is never flipped.
-    times : array-like of shape (m,)
-        Times, in the unit of the outcome.
-    confidence_level : float
-        Level of the pointwise interval.
+    {y_survival} {risk} {times} {confidence_level}
 
     Returns
     -------
@@ -37,10 +30,7 @@ def time_auc(y: Any, risk: ArrayLike, times: ArrayLike, *, confidence_level: flo
 
     Raises
     ------
-    OutcomeError
-        If times are negative or missing, or events are not 0/1.
-    InputError
-        If scores are missing, or their number is not that of the outcomes.
+    {bad_times} {bad_scores}
 
     Notes
     -----
@@ -91,12 +81,7 @@ def compare_time_auc(
 
     Parameters
     ----------
-    y : structured array or DataFrame with `event` and `time`
-        The survival outcome of n cases.
-    risk_a, risk_b : array-like of shape (n,)
-        The two scores; higher means an earlier event is expected.
-    times : array-like of shape (m,)
-        Times, in the unit of the outcome.
+    {y_survival} {two_risks} {times}
     confidence_level : float
         Level of the interval of the difference.
 
@@ -109,10 +94,7 @@ def compare_time_auc(
 
     Raises
     ------
-    OutcomeError
-        If times are negative or missing, or events are not 0/1.
-    InputError
-        If scores are missing, or their number is not that of the outcomes.
+    {bad_times} {bad_scores}
 
     Notes
     -----

@@ -68,6 +68,35 @@ SHARED = {
         probability : array-like of shape (n,)
             Predicted probability of the positive class, in [0, 1].
         """,
+    "risk": """
+        risk : array-like of shape (n,)
+            Risk score; higher means an earlier event is expected. The direction is never flipped.
+        """,
+    "two_risks": """
+        risk_a, risk_b : array-like of shape (n,)
+            The two risk scores; higher means an earlier event is expected.
+        """,
+    "old_new": """
+        old, new : array-like of shape (n,)
+            Predicted risks of the two models, in [0, 1].
+        """,
+    "decision_inputs": """
+        y_true : array-like of shape (n,), or a table with `time`
+            Binary outcome; or a survival target (``event``, ``time``); or a table or structured array with ``cause``
+            (0 censored, 1 the event, higher numbers competing events) and ``time``.
+        probabilities : DataFrame or dict of name -> array-like of shape (n,)
+            Predicted risk of each model, in [0, 1]. A binary test is a model with 0 and 1.
+        """,
+    "decision_options": """
+        thresholds : array-like, optional
+            Threshold probabilities in [0, 1), used as given; default 0.01, 0.02, ..., 0.99.
+        prevalence : float, optional
+            Prevalence in the population, for a case-control sample.
+        time : float, optional
+            Horizon of the risk, required for a survival outcome, in the unit of the follow-up.
+        harm : dict of name -> float, optional
+            Harm of obtaining a model's prediction, in units of net benefit, subtracted at every threshold.
+        """,
     "times": """
         times : array-like of shape (m,)
             Times, in the unit of the outcome.
@@ -75,6 +104,10 @@ SHARED = {
     "groups": """
         groups : array-like of shape (n,), optional
             Patient of each row, where a patient has several (lesions, scans).
+        """,
+    "case_groups": """
+        groups : array-like of shape (n,), optional
+            Group of each case. The groups of a Categorical keep their order, others are sorted.
         """,
     "sample_weight": """
         sample_weight : array-like of shape (n,), optional
@@ -93,6 +126,10 @@ SHARED = {
     "random_state": """
         random_state : int, RandomState, Generator or None
             Seed. With an int the result is the same on every run.
+        """,
+    "width": """
+        width : float
+            Width of the whole interval, from its lower to its upper limit.
         """,
     "n_bootstraps": """
         n_bootstraps : int
@@ -199,6 +236,49 @@ SHARED = {
     "p_value": """
         p_value : float
             Two-sided p-value; NaN where there is nothing to test.
+        """,
+    "z_test": """
+        statistic, p_value : float
+            z and its two-sided p-value; NaN where there is nothing to test.
+        """,
+    "comparison": """
+        se : float
+            Standard error of the difference.
+        ci_low, ci_high : float
+            Confidence limits of the difference.
+        statistic : float
+            ``difference / se``; 0 where both are 0, NaN where a difference has no spread to be judged by.
+        p_value : float
+            Two-sided unless another alternative was chosen; NaN where there is no statistic.
+        """,
+    # when it fails
+    "one_class": """
+        OutcomeError
+            If the outcome has one class only, missing values, or more than two values.
+        """,
+    "outcome_values": """
+        OutcomeError
+            If the outcome has missing values or more than two values.
+        """,
+    "bad_times": """
+        OutcomeError
+            If times are negative or missing, or events are not 0/1.
+        """,
+    "bad_scores": """
+        InputError
+            If scores are missing, infinite, or of another length than the outcome.
+        """,
+    "bad_probabilities": """
+        InputError
+            If probabilities are missing, outside [0, 1], or of another length than the outcome.
+        """,
+    "bad_groups": """
+        InputError
+            If there is one group only or a group is missing.
+        """,
+    "out_of_range": """
+        InputError
+            If an argument is out of range.
         """,
 }
 

@@ -94,10 +94,12 @@ def test_nothing_happens_without_docstrings() -> None:
 
 def test_every_entry_is_one_of_numpydoc() -> None:
     for name, text in SHARED.items():
-        header, *description = inspect.cleandoc(text).splitlines()
-        assert re.match(r"[A-Za-z_]\w*(, \w+)*( : .+)?$", header), name
-        assert description and all(line.startswith("    ") for line in description), name
-        assert description[-1].endswith("."), name
+        lines = inspect.cleandoc(text).splitlines()
+        headers = [line for line in lines if not line.startswith("    ")]
+        assert all(re.match(r"[A-Za-z_]\w*(, \w+)*( : .+)?$", header) for header in headers), name
+        for line, following in zip(lines, [*lines[1:], "end"], strict=True):
+            last_of_its_entry = not following.startswith("    ")
+            assert not last_of_its_entry or (line.startswith("    ") and line.endswith(".")), name
 
 
 @pytest.mark.parametrize("room", [*PACKAGES, "survival.competing_risks"])
