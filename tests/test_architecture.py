@@ -18,6 +18,14 @@ PRIVATE_IMPORTS = {("study", "stats._icc")}
 STATISTICS = ("engine", "stats", "selection", "harmonization", "models", "survival", "nomogram", "validation")
 IMAGING = ("io", "datasets", "preprocessing", "filters", "features")
 
+# What writes a file by itself, and what may: pipes, the null device and a lock are no files of results.
+WRITES = {
+    *("write_text", "write_bytes", "to_csv", "to_parquet", "to_excel", "to_json", "to_pickle", "to_html", "to_feather"),
+    *("savefig", "savez", "savez_compressed", "savetxt", "tofile", "dump", "WriteImage", "ParquetWriter"),
+    *("ExcelWriter", "ZipFile", "save_file"),
+}
+NO_RESULTS = {"utils/_child.py", "utils/_process.py", "utils/_lock.py"}
+
 
 def modules_after(code: str) -> set[str]:
     done = subprocess.run(
@@ -80,3 +88,65 @@ def test_no_package_enters_the_private_modules_of_another() -> None:
         if any(part.startswith("_") for part in parts)
     }
     assert private == PRIVATE_IMPORTS
+
+
+def writes(tree: ast.Module) -> Iterator[str]:
+    """Each call that writes a file, but for those that write to a draft of `atomic_write` or into memory."""
+    allowed = {"draft", "drafts"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and ast.unparse(node.value).rpartition(".")[2] in ("BytesIO()", "StringIO()"):
+            allowed |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        if isinstance(node, ast.withitem) and node.optional_vars is not None:
+            inner = {n.id for n in ast.walk(node.context_expr) if isinstance(n, ast.Name)}
+            if inner & allowed or "BytesIO()" in ast.unparse(node.context_expr):
+                allowed.add(ast.unparse(node.optional_vars))
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        given = [*node.args, *(keyword.value for keyword in node.keywords)]
+        modes = {arg.value for arg in given if isinstance(arg, ast.Constant) and isinstance(arg.value, str)}
+        opens = name == "open" and any(set(mode) <= set("rwaxbt+") and set(mode) & set("wax+") for mode in modes)
+        saves = isinstance(node.func, ast.Attribute) and (
+            (name in WRITES and bool(node.args))
+            or (name == "save" and ast.unparse(node.func) in ("np.save", "torch.save"))
+        )
+        used = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+        if (opens or saves) and not used & allowed:
+            yield f"line {node.lineno}: {ast.unparse(node)[:80]}"
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("table.to_csv(path)", True),
+        ("open(path, 'w')", True),
+        ("path.open(mode='ab')", True),
+        ("np.save(path, array)", True),
+        ("text = table.to_csv(index=False)", False),
+        ("with atomic_write(path) as draft:\n    table.to_csv(draft)", False),
+        ("path.open('rb')", False),
+        ("made = io.BytesIO()\npicture.save(made)\narchive = zipfile.ZipFile(made, 'w')", False),
+    ],
+)
+def test_a_file_that_is_written_elsewhere_is_noticed(code: str, found: bool) -> None:
+    assert bool(list(writes(ast.parse(code)))) == found
+
+
+def test_every_file_is_written_whole_or_not_at_all() -> None:
+    """Nothing of radiokit writes a file but through `utils.atomic_write`, whose temporary path is called `draft`."""
+    names = {file: file.relative_to(PACKAGE).as_posix() for file in sorted(PACKAGE.rglob("*.py"))}
+    found = {name: list(writes(ast.parse(file.read_text()))) for file, name in names.items()}
+    assert {name for name, lines in found.items() if lines} == NO_RESULTS, found
+
+
+def test_a_draft_is_given_by_atomic_write() -> None:
+    """What is called a draft is one: bound by `atomic_write`, or the argument of a function that is handed one."""
+    for file in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.withitem) and node.optional_vars is not None:
+                assert "draft" not in ast.unparse(node.optional_vars) or "atomic_write" in ast.unparse(
+                    node.context_expr
+                )
+            if isinstance(node, ast.Assign) and "draft" in {ast.unparse(target) for target in node.targets}:
+                assert file.name == "files.py"

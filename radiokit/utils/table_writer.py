@@ -117,7 +117,7 @@ def _say_formulas(table: pd.DataFrame, path: Path) -> None:
         )
 
 
-def _write_excel(table: pd.DataFrame, path: Path, title: str) -> None:
+def _write_excel(table: pd.DataFrame, draft: Path, title: str) -> None:
     """Write text as text: a spreadsheet would run what begins with an equals sign."""
     made = io.BytesIO()  # a full disk then fails in one place, not while a half-written archive is closed
     with pd.ExcelWriter(made, engine="openpyxl") as writer:
@@ -126,7 +126,7 @@ def _write_excel(table: pd.DataFrame, path: Path, title: str) -> None:
             for cell in row:
                 if cell.data_type == "f":
                     cell.data_type = "s"
-    path.write_bytes(made.getvalue())
+    draft.write_bytes(made.getvalue())
 
 
 def _has_ids(table: pd.DataFrame) -> bool:
@@ -134,19 +134,19 @@ def _has_ids(table: pd.DataFrame) -> bool:
 
 
 def _printed(render: Callable[[list[str], list[list[str]], str], bytes]) -> Writer:
-    def write(table: pd.DataFrame, path: Path, title: str) -> None:
+    def write(table: pd.DataFrame, draft: Path, title: str) -> None:
         whole = table.reset_index(names=table.index.name or "") if _has_ids(table) else table
         header = [str(column) for column in whole.columns]
         rows = [["" if pd.isna(cell) else str(cell) for cell in row] for row in whole.itertuples(index=False)]
-        path.write_bytes(render(header, rows, title))
+        draft.write_bytes(render(header, rows, title))
 
     return write
 
 
 WRITERS: dict[str, Writer] = {
-    ".csv": lambda table, path, title: table.to_csv(path, index=_has_ids(table), lineterminator="\n"),
-    ".tsv": lambda table, path, title: table.to_csv(path, index=_has_ids(table), lineterminator="\n", sep="\t"),
-    ".parquet": lambda table, path, title: table.to_parquet(path),
+    ".csv": lambda table, draft, title: table.to_csv(draft, index=_has_ids(table), lineterminator="\n"),
+    ".tsv": lambda table, draft, title: table.to_csv(draft, index=_has_ids(table), lineterminator="\n", sep="\t"),
+    ".parquet": lambda table, draft, title: table.to_parquet(draft),
     ".xlsx": _write_excel,
     **{suffix: _printed(render) for suffix, render in PRINTED.items()},
 }
