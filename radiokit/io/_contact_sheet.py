@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import os
-import struct
-import zlib
 
-import numpy as np
 import pandas as pd
 
 from radiokit.exceptions import DataWarning, RadiokitError
+from radiokit.io._drawing import slice_picture
 from radiokit.io._pair import read_pair
 from radiokit.io.case_rows import reading_of
 from radiokit.io.cases import read_cases
@@ -19,7 +16,6 @@ from radiokit.io.sequences import sequences_of
 from radiokit.utils import drop_warnings, parallel_map, write_text
 
 SIDE = 256
-RED = (255, 64, 64)
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>radiokit: contact sheet</title>
 <style>body{{font:14px sans-serif;margin:1.5em;background:#fff;color:#222}}figure{{display:inline-block;margin:.4em;
 vertical-align:top;width:200px}}img{{width:200px;background:#000}}figcaption{{overflow-wrap:anywhere}}.error{{color:#b00}}
@@ -61,7 +57,7 @@ def write_contact_sheet(
 
     Examples
     --------
-    >>> import tempfile
+    >>> import tempfile, numpy as np
     >>> from pathlib import Path
     >>> from radiokit.io import Mask, Volume, write_volume
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -90,35 +86,6 @@ def _figure(item: tuple[str, str, pd.Series]) -> str:
     except RadiokitError as error:
         return f'<figure><figcaption>{caption}<p class="error">{html.escape(str(error))}</p></figcaption></figure>'
     z = int(mask.array.sum(axis=(1, 2)).argmax())
-    picture = _picture(image.array[z].astype(float), mask.array[z], image.spacing[1] / image.spacing[2])
-    code = base64.b64encode(picture).decode()
+    picture = slice_picture(image.array[z], mask.array[z], image.spacing[1] / image.spacing[2], SIDE)
     size = f"slice {z}, {int(mask.array.sum())} voxels"
-    return (
-        f'<figure><img alt="" src="data:image/png;base64,{code}"><figcaption>{caption}<br>{size}</figcaption></figure>'
-    )
-
-
-def _picture(values: np.ndarray, region: np.ndarray, aspect: float) -> bytes:
-    """PNG of a slice with the outline of its region; `aspect` is the height of a voxel over its width."""
-    low, high = np.nanpercentile(values[np.isfinite(values)], [1, 99]) if np.isfinite(values).any() else (0.0, 1.0)
-    grey = np.clip(np.nan_to_num((values - low) / ((high - low) or 1.0)), 0, 1) * 255
-    height, width = values.shape[0] * aspect, float(values.shape[1])
-    scale = SIDE / max(height, width)
-    rows = (np.arange(max(1, round(height * scale))) / (aspect * scale)).astype(int).clip(0, values.shape[0] - 1)
-    columns = (np.arange(max(1, round(width * scale))) / scale).astype(int).clip(0, values.shape[1] - 1)
-    shown, inside = grey[np.ix_(rows, columns)], np.pad(region[np.ix_(rows, columns)], 1)
-    core = inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:]
-    picture = np.repeat(shown.astype(np.uint8)[..., None], 3, axis=2)
-    picture[inside[1:-1, 1:-1] & ~core] = RED
-    return png(picture)
-
-
-def png(rgb: np.ndarray) -> bytes:
-    """Encode an array (rows, columns, 3) of uint8 as PNG (ISO/IEC 15948)."""
-    rows, columns, _ = rgb.shape
-    lines = np.concatenate([np.zeros((rows, 1), np.uint8), rgb.reshape(rows, -1)], axis=1).tobytes()
-    head = struct.pack(">2I5B", columns, rows, 8, 2, 0, 0, 0)
-    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(lines)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in parts
-    )
+    return f"<figure>{picture}<figcaption>{caption}<br>{size}</figcaption></figure>"

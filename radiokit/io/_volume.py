@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiokit.exceptions import InputError
+from radiokit.io._drawing import slice_picture
+from radiokit.utils.notebook import notebook_table
 
+THUMBNAIL = 160  # pixels
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 
@@ -93,6 +96,30 @@ class Grid:
             raise InputError(f"The new array has shape {np.shape(array)}; required: {self.array.shape}.")
         return replace(self, array=array)
 
+    def _repr_html_(self) -> str:
+        """Show a notebook the size, the place and the intensities, and the middle slice."""
+        z, y, x = self.shape
+        about = [("voxels (z, y, x)", f"{z} × {y} × {x}"), ("spacing, mm", _listed(self.spacing))]
+        about += [("origin, mm", _listed(self.origin)), ("type", str(self.array.dtype)), *self._content()]
+        about += [(str(name), str(value)) for name, value in self.metadata.items()]
+        table = notebook_table(type(self).__name__, ["", ""], about)
+        return table + (
+            slice_picture(*self._shown(), self.spacing[1] / self.spacing[2], THUMBNAIL) if z * y * x else ""
+        )
+
+    def _content(self) -> list[tuple[str, str]]:
+        """Return what the voxels hold, in words."""
+        finite = self.array[np.isfinite(self.array)] if self.array.dtype.kind in "biuf" else self.array[:0]
+        return [("intensities", f"{finite.min():.4g} to {finite.max():.4g}")] if finite.size else []
+
+    def _shown(self) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+        """Return the slice to draw, and the region on it."""
+        return self.array[self.shape[0] // 2], None
+
+
+def _listed(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{value:.4g}" for value in values)
+
 
 class Volume(Grid):
     """An image on its grid: voxel values of any numeric type.
@@ -137,3 +164,10 @@ class Mask(Grid):
             raise InputError(
                 f"The mask has dtype {self.array.dtype}; required: bool. For label 1 use Mask(array == 1, ...)."
             )
+
+    def _content(self) -> list[tuple[str, str]]:
+        inside = int(self.array.sum())
+        return [("region", f"{inside} voxels, {inside * float(np.prod(self.spacing)):.4g} mm³")]
+
+    def _shown(self) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+        return self.array[int(self.array.sum(axis=(1, 2)).argmax())], None

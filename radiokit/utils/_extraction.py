@@ -7,6 +7,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from radiokit.exceptions import CaseTableError
+from radiokit.utils.notebook import notebook_table
+
+# Rows and columns that a notebook shows.
+SHOWN_ROWS, SHOWN_COLUMNS = 5, 6
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -37,6 +41,15 @@ class Extraction:
     def __repr__(self) -> str:
         cases, features = self.features.shape
         return f"Extraction({cases} cases, {features} features, {len(self.failures)} failures)"
+
+    def _repr_html_(self) -> str:
+        """Show a notebook the corner of the table, and the first failures."""
+        corner = self.features.iloc[:SHOWN_ROWS, :SHOWN_COLUMNS]
+        page = notebook_table(repr(self), ["case_id", *corner.columns], corner.itertuples())
+        if len(self.failures):
+            failed = self.failures.head(SHOWN_ROWS)
+            page += notebook_table("failures", failed.columns, failed.itertuples(index=False))
+        return page
 
     def join(self, other: Extraction) -> Extraction:
         """Put the features of another extractor beside these, by case id.

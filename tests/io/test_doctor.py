@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +10,6 @@ import pytest
 
 from radiokit.exceptions import FileError
 from radiokit.io import Mask, Volume, check_cases, read_cases, write_contact_sheet, write_volume
-from radiokit.io._contact_sheet import png
 
 
 def write_case(folder: Path, i: int, *, image: dict | None = None, mask: slice | None = None, scale: float = 1) -> None:
@@ -89,13 +86,3 @@ def test_a_page_with_every_case_and_every_string_escaped(folder: Path) -> None:
     assert "2_image.nii.gz is not a NIfTI file" in page
     with pytest.raises(FileError, match="cannot be written"):
         write_contact_sheet(cases, folder / "nowhere" / "sheet.html")
-
-
-def test_png_holds_the_pixels() -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (3, 5, 3)).astype(np.uint8)
-    content = png(pixels)
-    assert content[:8] == b"\x89PNG\r\n\x1a\n" and struct.unpack(">2I", content[16:24]) == (5, 3)
-    start = content.index(b"IDAT") + 4
-    (length,) = struct.unpack(">I", content[start - 8 : start - 4])
-    lines = np.frombuffer(zlib.decompress(content[start : start + length]), np.uint8).reshape(3, 16)
-    np.testing.assert_array_equal(lines[:, 1:].reshape(pixels.shape), pixels)
