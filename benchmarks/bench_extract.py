@@ -91,9 +91,10 @@ def load(job: dict[str, Any]) -> dict[str, Any]:
     for name in job["imports"]:
         start = time.process_time()
         if name == "first kernel":
+            from radiokit.features import FixedBinWidth
             from radiokit.features._binning import bin_values
 
-            bin_values(np.zeros(2), width=1.0)
+            bin_values(np.zeros(2), FixedBinWidth(1.0))
         else:
             importlib.import_module(name)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,13 +1,13 @@
 """Handcrafted radiomics: from an image and a mask to one row of named numbers."""
 
 from radiokit.features._catalogue import catalogue
+from radiokit.features._checked import Measured
 from radiokit.features._delta import delta_features
 from radiokit.features._extractor import RadiomicsExtractor
 from radiokit.features._habitats import Habitats
 from radiokit.features._map_volumes import FeatureMaps
 from radiokit.features._maps import feature_maps
-from radiokit.features._measure import TextureOptions
-from radiokit.features._plan import Measured
+from radiokit.features._options import TextureOptions
 from radiokit.features._robustness import Repeats, remeasure, robustness
 from radiokit.features._settings import (
     FixedBinCount,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from radiokit.exceptions import InputError, ParameterError
+from radiokit.features._settings import FixedBinCount, FixedBinWidth
 from radiokit.utils.jit import compiled
 
 MAX_LEVELS = 2**24
@@ -72,21 +73,21 @@ def bin_by_count(values: np.ndarray, count: int) -> GreyLevels:
     return _digitise(values, edges)
 
 
-def bin_values(values: np.ndarray, *, width: float | None = None, count: int | None = None) -> GreyLevels:
-    """Discretise by width or by count, whichever is given.
+def bin_values(values: np.ndarray, binning: FixedBinWidth | FixedBinCount) -> GreyLevels:
+    """Discretise by width or by count.
 
     Raises
     ------
     InputError
         If an intensity is not finite.
     ParameterError
-        If not exactly one of them is given, or if the width makes too many grey levels.
+        If there would be too many grey levels.
     """
     if not np.isfinite(values).all():
         raise InputError("The region holds voxels without a finite intensity; required: finite values throughout.")
-    if (width is None) == (count is None):
-        raise ParameterError(f"Bins of width {width!r} and count {count!r}; required: exactly one of them.")
-    return bin_by_count(values, count) if count is not None else bin_by_width(values, width)  # type: ignore[arg-type]
+    if isinstance(binning, FixedBinCount):
+        return bin_by_count(values, binning.count)
+    return bin_by_width(values, binning.width)
 
 
 def _scalar(value: Any) -> Any:

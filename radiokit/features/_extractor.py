@@ -10,31 +10,34 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from radiokit.exceptions import FileError, ParameterError
+from radiokit.exceptions import FileError
 from radiokit.features._cases import CaseTask
-from radiokit.features._measure import TextureOptions
-from radiokit.features._plan import (
-    STANDARDS,
-    Pipeline,
-    Plan,
+from radiokit.features._checked import (
+    Discretizations,
+    Families,
+    Filters,
     as_discretization,
     as_families,
     as_measured,
     as_optional,
     as_shift,
-    build_pipeline,
+    require_choice,
 )
-from radiokit.features._pyradiomics_params import arguments_of, load_params, say_voxel_setting
+from radiokit.features._options import TextureOptions
+from radiokit.features._pipeline import Preparation, StandardPipeline
+from radiokit.features._pyradiomics import PyradiomicsPipeline
+from radiokit.features._pyradiomics_params import arguments_of, load_params, warn_of_voxel_setting
 from radiokit.features._pyradiomics_written import params_of
 from radiokit.features._reference import ReferencePipeline
 from radiokit.features._settings import FixedBinWidth, Normalization, RegionRules, Resampling, Resegmentation
 from radiokit.io import Mask, Volume
 from radiokit.io.case_rows import case_key, case_table, table_of_files
+from radiokit.io.reading import ImageLike, MaskLike, Reading
 from radiokit.utils import Extraction, ExtractionFile, Limits, run_cases, run_cases_to
 from radiokit.utils.transformer import CaseTransformer
 
+STANDARDS = ("pyradiomics", "ibsi")
 ENGINES = ("radiokit", "pyradiomics")
-NOT_IN_RESULT = ("n_jobs", "on_error", "cache", "limits", "progress")
 
 
 class RadiomicsExtractor(CaseTransformer):
@@ -100,10 +103,10 @@ class RadiomicsExtractor(CaseTransformer):
         self,
         *,
         standard: str = "pyradiomics",
-        filters: Any = ("original",),
-        families: Any = "all",
+        filters: Filters = ("original",),
+        families: Families = "all",
         resampling: Resampling | None = None,
-        discretization: Any = FixedBinWidth(25),  # noqa: B008 - frozen
+        discretization: Discretizations = FixedBinWidth(25),  # noqa: B008 - frozen
         resegmentation: Resegmentation | None = None,
         normalization: Normalization | None = None,
         aggregation: str | None = None,
@@ -164,7 +167,7 @@ class RadiomicsExtractor(CaseTransformer):
         FixedBinWidth(width=10, origin=None)
         """
         params = path if isinstance(path, Mapping) else load_params(path)
-        say_voxel_setting(params)
+        warn_of_voxel_setting(params)
         return cls(**{**arguments_of(params), **kwargs})
 
     def to_params(self) -> dict[str, Any]:
@@ -185,30 +188,39 @@ class RadiomicsExtractor(CaseTransformer):
         >>> RadiomicsExtractor().to_params()["setting"]
         {'binWidth': 25}
         """
-        return params_of(self)
+        return params_of(self._pipeline())
 
-    def plan(self) -> Plan:
-        """Return the settings after checks."""
-        return Plan(
+    def _pipeline(self) -> StandardPipeline:
+        """Return the pipeline of the standard: the place where settings are checked."""
+        require_choice("standard", self.standard, STANDARDS)
+        require_choice("engine", self.engine, ENGINES)
+        if self.standard == "pyradiomics":
+            kind: type[StandardPipeline] = PyradiomicsPipeline
+        else:
+            from radiokit.features._ibsi import IbsiPipeline  # what the other standard does without
+
+            kind = IbsiPipeline
+        return kind(
+            preparation=Preparation(
+                resampling=as_optional("resampling", self.resampling, Resampling),
+                normalization=as_optional("normalization", self.normalization, Normalization),
+                resegmentation=as_optional("resegmentation", self.resegmentation, Resegmentation),
+                region=as_optional("region", self.region, RegionRules) or RegionRules(),
+            ),
             filters=as_measured(self.filters),
             families=as_families(self.families),
-            resampling=as_optional("resampling", self.resampling, Resampling),
             discretization=as_discretization(self.discretization),
-            resegmentation=as_optional("resegmentation", self.resegmentation, Resegmentation),
-            normalization=as_optional("normalization", self.normalization, Normalization),
-            aggregation=self.aggregation,
             texture=as_optional("texture", self.texture, TextureOptions) or TextureOptions(),
-            region=as_optional("region", self.region, RegionRules) or RegionRules(),
+            aggregation=self.aggregation,
             voxel_array_shift=as_shift(self.voxel_array_shift),
         )
 
-    def _pipeline(self) -> Pipeline:
-        if self.standard not in STANDARDS:
-            raise ParameterError(f"standard={self.standard!r}; required: one of {', '.join(map(repr, STANDARDS))}.")
-        if self.engine not in ENGINES:
-            raise ParameterError(f"engine={self.engine!r}; required: one of {', '.join(map(repr, ENGINES))}.")
-        pipeline = build_pipeline(self.standard, self.plan())
-        return pipeline if self.engine == "radiokit" else ReferencePipeline(self.to_params(), pipeline.names)
+    def case_task(self) -> CaseTask:
+        """Return the work on one case, after all settings are checked: what goes to a worker."""
+        pipeline = self._pipeline()
+        engine = pipeline if self.engine == "radiokit" else ReferencePipeline(params_of(pipeline), pipeline.names)
+        how = pipeline.preparation
+        return CaseTask(engine, how.region, corrects_by_resampling=how.resampling is not None)
 
     def fit(self, X: Any = None, y: Any = None) -> Self:
         """Check the settings; nothing is learnt from the cases.
@@ -225,7 +237,7 @@ class RadiomicsExtractor(CaseTransformer):
         RadiomicsExtractor
             This object.
         """
-        _ = self._pipeline().names
+        _ = self.case_task().names
         return self
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
@@ -246,7 +258,7 @@ class RadiomicsExtractor(CaseTransformer):
         >>> RadiomicsExtractor(families={"glcm": ["Contrast"]}).get_feature_names_out()
         array(['original_glcm_Contrast'], dtype=object)
         """
-        return np.array(self._pipeline().names, dtype=object)
+        return np.array(self.case_task().names, dtype=object)
 
     def extract(self, cases: Any) -> Extraction:
         """Extract the features of each case, with what failed and where every row comes from.
@@ -278,7 +290,7 @@ class RadiomicsExtractor(CaseTransformer):
         >>> RadiomicsExtractor(families=["firstorder"]).extract(cases)
         Extraction(1 cases, 18 features, 0 failures)
         """
-        return run_cases(case_table(cases, on_error=self.on_error), **self._run())
+        return run_cases(case_table(cases, on_error=self.on_error), **self._run(self.case_task()))
 
     def extract_to(self, cases: Any, path: str | os.PathLike[str]) -> ExtractionFile:
         """Extract the features of each case to a Parquet file, in memory that does not grow with their number.
@@ -319,18 +331,15 @@ class RadiomicsExtractor(CaseTransformer):
         """
         if os.path.splitext(path)[1].lower() != ".parquet":
             raise FileError(f"{path}: rows can be written as they come to .parquet only.")
-        return run_cases_to(
-            table_of_files(cases, on_error=self.on_error), path=path, settings=self._settings(), **self._run()
-        )
+        table, task = table_of_files(cases, on_error=self.on_error), self.case_task()
+        return run_cases_to(table, path=path, settings=task.settings, **self._run(task))
 
-    def _run(self) -> dict[str, Any]:
+    def _run(self, task: CaseTask) -> dict[str, Any]:
         """How and what to run for each case."""
-        pipeline = self._pipeline()
-        task = self._task(pipeline)
         return {
             "compute": task,
-            "columns": pipeline.names,
-            "key": partial(case_key, settings=self._settings(), label=task.rules.label),
+            "columns": task.names,
+            "key": partial(case_key, settings=task.settings, label=task.rules.label),
             "n_jobs": self.n_jobs,
             "on_error": self.on_error,
             "cache": self.cache,
@@ -340,7 +349,7 @@ class RadiomicsExtractor(CaseTransformer):
         }
 
     def extract_case(
-        self, image: Any, mask: Any, *, label: Any = None, spacing: Sequence[float] | None = None
+        self, image: ImageLike, mask: MaskLike, *, label: int | None = None, spacing: Sequence[float] | None = None
     ) -> pd.Series:
         """Extract the features of one image and mask.
 
@@ -376,12 +385,12 @@ class RadiomicsExtractor(CaseTransformer):
         >>> float(row["original_firstorder_TotalEnergy"])
         275.0
         """
-        pipeline = self._pipeline()
-        found = self._task(pipeline).measure(image, mask, label=label, spacing=spacing).features
-        return pd.Series([found[name] for name in pipeline.names], index=list(pipeline.names), dtype=float)
+        task = self.case_task()
+        found = task.measure(image, mask, Reading(label=label, spacing=spacing)).features
+        return pd.Series([found[name] for name in task.names], index=list(task.names), dtype=float)
 
     def read_case(
-        self, image: Any, mask: Any, *, label: Any = None, spacing: Sequence[float] | None = None
+        self, image: ImageLike, mask: MaskLike, *, label: int | None = None, spacing: Sequence[float] | None = None
     ) -> tuple[Volume, Mask]:
         """Read an image and its region as `extract_case` does, and check that they share one grid.
 
@@ -403,12 +412,4 @@ class RadiomicsExtractor(CaseTransformer):
         mask : Mask
             The region.
         """
-        return self._task(self._pipeline()).read(image, mask, label=label, spacing=spacing)
-
-    def _task(self, pipeline: Pipeline) -> CaseTask:
-        return CaseTask(pipeline, self.plan().region, corrects_by_resampling=self.resampling is not None)
-
-    def _settings(self) -> str:
-        """Everything that decides a value, in one spelling."""
-        params = self.get_params(deep=False)
-        return repr([self.plan(), *((k, params[k]) for k in sorted(params) if k not in NOT_IN_RESULT)])
+        return self.case_task().read(image, mask, Reading(label=label, spacing=spacing))

@@ -17,7 +17,7 @@ from radiokit.features._cases import CaseTask
 from radiokit.features._maps import feature_maps
 from radiokit.filters import Filter
 from radiokit.io import Mask, Volume
-from radiokit.io.case_rows import reading_of
+from radiokit.io.reading import ImageLike, MaskLike, Reading
 from radiokit.preprocessing import bounding_box, crop
 from radiokit.preprocessing.boxes import widen
 from radiokit.utils import CaseResult, one_thread
@@ -40,12 +40,14 @@ class Reader:
         return [f"{image}{label}" for image in prefixes(self.images) for label in labels]
 
     def of_row(self, case_id: str, row: pd.Series) -> tuple[list[Volume], Mask]:
-        how = reading_of(row)
-        return self.read([row[name] for name in self.images], row["mask"], case_id=case_id, **how)
+        images = [row[name] for name in self.images]
+        return self.read(images, row["mask"], Reading.of_row(row), case_id)
 
-    def read(self, images: Sequence[Any], mask: Any, **how: Any) -> tuple[list[Volume], Mask]:
+    def read(
+        self, images: Sequence[ImageLike], mask: MaskLike, how: Reading, case_id: str | None = None
+    ) -> tuple[list[Volume], Mask]:
         """Return the images and the region, all on one grid."""
-        pairs = [self.task.read(image, mask, **how) for image in images]
+        pairs = [self.task.read(image, mask, how, case_id) for image in images]
         return [volume for volume, _ in pairs], pairs[0][1]
 
     def values(self, volumes: Sequence[Volume], mask: Mask) -> Floats:
@@ -115,7 +117,7 @@ class Measurement:
                 return list(self.task.pipeline.measure(volume, habitat).features.items())
         except MaskError as error:
             warnings.warn(f"Habitat {k} cannot be measured, its features are NaN: {error}", DataWarning, stacklevel=2)
-            return [(name, np.nan) for name in self.task.pipeline.names]
+            return [(name, np.nan) for name in self.task.names]
 
 
 def sample(item: tuple[Any, pd.Series], *, reader: Reader, per_case: int, scale: str, seed: int) -> Floats:

@@ -15,6 +15,7 @@ from radiokit.features._habitat_cases import Floats, Labeller, Measurement, Read
 from radiokit.filters import Filter, as_filter
 from radiokit.io import Mask, Volume, read_cases
 from radiokit.io.case_rows import case_table
+from radiokit.io.reading import ImageLike, MaskLike, Reading
 from radiokit.utils import Extraction, one_thread, parallel_map, run_cases, spawn_seeds
 from radiokit.utils.transformer import CaseTransformer
 
@@ -151,7 +152,14 @@ class Habitats(CaseTransformer):
         )
         return self
 
-    def label_map(self, images: Any, mask: Any, *, label: Any = None, spacing: Sequence[float] | None = None) -> Volume:
+    def label_map(
+        self,
+        images: ImageLike | Sequence[ImageLike],
+        mask: MaskLike,
+        *,
+        label: int | None = None,
+        spacing: Sequence[float] | None = None,
+    ) -> Volume:
         """Return the number of the habitat of each voxel of a region.
 
         Parameters
@@ -176,13 +184,18 @@ class Habitats(CaseTransformer):
             If this object is not fitted, or the number of images differs.
         """
         self._require_fitted()
-        listed = list(images) if isinstance(images, list | tuple) else [images]
+        listed: list[Any] = list(images) if isinstance(images, list | tuple) else [images]
         if len(listed) != len(self.images):
             raise ParameterError(f"{len(listed)} images are given; required: one for each of {tuple(self.images)!r}.")
-        return self._labeller().label(*self._reader().read(listed, mask, label=label, spacing=spacing))
+        return self._labeller().label(*self._reader().read(listed, mask, Reading(label=label, spacing=spacing)))
 
     def masks(
-        self, images: Any, mask: Any, *, label: Any = None, spacing: Sequence[float] | None = None
+        self,
+        images: ImageLike | Sequence[ImageLike],
+        mask: MaskLike,
+        *,
+        label: int | None = None,
+        spacing: Sequence[float] | None = None,
     ) -> dict[int, Mask]:
         """Return the sub-regions of one case, ready to be measured or written.
 
@@ -238,7 +251,7 @@ class Habitats(CaseTransformer):
         """
         self._require_fitted()
         run = self.extractor or RadiomicsExtractor()
-        task = None if self.extractor is None else run._task(run._pipeline())
+        task = None if self.extractor is None else run.case_task()
         return run_cases(
             self._table(cases),
             Measurement(self._labeller(), task),
@@ -306,7 +319,7 @@ class Habitats(CaseTransformer):
     def _reader(self) -> Reader:
         run = self.extractor or RadiomicsExtractor()
         channels = tuple(_channel(c) for c in self.channels)
-        return Reader(run._task(run._pipeline()), tuple(self.images), channels)
+        return Reader(run.case_task(), tuple(self.images), channels)
 
     def _labeller(self) -> Labeller:
         return Labeller(self._reader(), self.model_, np.argsort(self._order) + 1, self.mean_, self.sd_, self.scale)

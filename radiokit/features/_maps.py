@@ -4,42 +4,35 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 from radiokit.exceptions import ParameterError
-from radiokit.features._binning import GreyLevels, bin_values
+from radiokit.features._binning import bin_values
 from radiokit.features._extractor import RadiomicsExtractor
-from radiokit.features._firstorder import Intensities
-from radiokit.features._glcm import JointProbability
+from radiokit.features._map_fields import BATCH, Field, VoxelTask
 from radiokit.features._map_volumes import FeatureMaps
-from radiokit.features._matrices._counts import CountMatrix
 from radiokit.features._matrices._lattice import directions
-from radiokit.features._matrices._patches import patch_dependence, patch_pairs, patch_runs, patch_tones, patch_zones
-from radiokit.features._measure import FORMULAS, TextureOptions
-from radiokit.features._ngtdm import ToneDifference
-from radiokit.features._plan import Plan, as_discretization
+from radiokit.features._measure import FORMULAS
+from radiokit.features._pipeline import binning_of
 from radiokit.features._pyradiomics import PyradiomicsPipeline
 from radiokit.features._pyradiomics_params import arguments_of, load_params, voxel_arguments
-from radiokit.features._texture import direction_lengths, pair_weights
 from radiokit.filters import Filter, LoG, Scene, Wavelet, as_filter, pyradiomics_images, pyradiomics_names
+from radiokit.io.reading import ImageLike, MaskLike, Reading
+from radiokit.preprocessing.boxes import grown
 from radiokit.preprocessing.budget import by, require
-from radiokit.utils import one_thread, parallel_map
+from radiokit.utils import parallel_map
 
-BATCH = 64  # neighbourhoods at a time: their matrices fit into the cache of a core
-Formula = Callable[[Any], Any]
 CHUNKS = 64  # of a map; enough to share out evenly, and to show progress
 Wanted = dict[str, dict[str, list[str]]]  # image name -> class -> features
 
 
 def feature_maps(
-    image: Any,
-    mask: Any,
+    image: ImageLike,
+    mask: MaskLike,
     features: Sequence[str] | None = None,
     *,
     radius: int | None = None,
@@ -47,7 +40,7 @@ def feature_maps(
     params: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     masked: bool | None = None,
     outside: float | None = None,
-    label: Any = None,
+    label: int | None = None,
     spacing: Sequence[float] | None = None,
     n_jobs: int | None = None,
     progress: bool = False,
@@ -118,54 +111,54 @@ def feature_maps(
     outside = given.get("outside", np.nan) if outside is None else outside
     if radius != int(radius) or radius < 1:
         raise ParameterError(f"radius={radius!r}; required: a whole number of voxels, 1 or more.")
-    radius = int(radius)
     features = _all_features(extractor) if features is None else features
-    plan = _plan_for(features, extractor)
-    pipeline = PyradiomicsPipeline(plan)
+    task = _with_all_families(features, extractor).case_task()
+    pipeline = task.pipeline
+    if not isinstance(pipeline, PyradiomicsPipeline):
+        raise ParameterError("feature_maps follows pyradiomics; this extractor has standard='ibsi'.")
     wanted = _wanted(features, pipeline)
-    base = extractor if extractor is not None else RadiomicsExtractor()
-    volume, region = base.read_case(image, mask, label=label, spacing=spacing)
-    ready = pipeline.prepare(volume, region)
-    scene = Scene(ready.image, ready.mask, _widened(ready.box, radius, ready.image.shape), pipeline.flat_axis)
+    ready = pipeline.prepare(*task.read(image, mask, Reading(label=label, spacing=spacing)))
+    scene = Scene(ready.image, ready.mask, grown(ready.box, (int(radius),) * 3, ready.image.shape), pipeline.flat_axis)
     inside = scene.mask.array[scene.box]
     voxels = np.argwhere(inside)
-    z, y, x = (0 if axis == pipeline.flat_axis else radius for axis in range(3))
-    reach = (z, y, x)
-    _require(len(voxels), reach, plan, len(features))
+    z, y, x = (0 if axis == pipeline.flat_axis else int(radius) for axis in range(3))
+    _require(len(voxels), (z, y, x), pipeline, len(features))
+    parts = np.array_split(voxels, min(CHUNKS, len(voxels)))
     columns: dict[str, np.ndarray] = {}
-    for measured in plan.filters:
-        bins = as_discretization(plan.discretization if measured.discretization is None else measured.discretization)
-        for name, values in pyradiomics_images(measured.filter, scene):
-            if name not in wanted:
-                continue
-            counted = inside if masked else np.ones_like(inside)
-            for family, chosen in wanted[name].items():
-                binning = bins.get(family) or bins["default"]
-                levels = bin_values(
-                    values[counted], width=getattr(binning, "width", None), count=getattr(binning, "count", None)
-                )
-                field = Field.around(values, counted, levels, reach, ready.image.spacing)
-                job = partial(
-                    _chunk,
-                    field=field,
-                    family=family,
-                    features=chosen,
-                    options=measured.texture or plan.texture,
-                    shift=plan.voxel_array_shift,
-                )
-                parts = np.array_split(voxels, min(CHUNKS, len(voxels)))
-                found = parallel_map(job, parts, n_jobs=n_jobs, progress=progress, description=f"{name} {family}")
-                for feature, column in zip(chosen, np.concatenate(found).T, strict=True):
-                    columns[f"{name}_{family}_{feature}"] = column
-    empty = np.full(len(voxels), np.nan)  # an image that could not be made has said so
+    for name, work in _tasks(pipeline, scene, wanted, inside if masked else np.ones_like(inside), (z, y, x)):
+        description = f"{name} {work.family}"
+        found = parallel_map(work, parts, n_jobs=n_jobs, progress=progress, description=description)
+        for feature, column in zip(work.features, np.concatenate(found).T, strict=True):
+            columns[f"{name}_{work.family}_{feature}"] = column
+    empty = np.full(len(voxels), np.nan)  # of an image that could not be made, which a warning has said
     return FeatureMaps(ready.image, ready.mask.array, {name: columns.get(name, empty) for name in features}, outside)
 
 
-def _require(n_voxels: int, reach: tuple[int, int, int], plan: Plan, n_features: int) -> None:
+def _tasks(
+    pipeline: PyradiomicsPipeline,
+    scene: Scene,
+    wanted: Wanted,
+    counted: NDArray[np.bool_],
+    reach: tuple[int, int, int],
+) -> Iterator[tuple[str, VoxelTask]]:
+    """Yield the work on each wanted family of each image, with the name of the image."""
+    for measured in pipeline.filters:
+        bins = pipeline.bins(measured)
+        for name, values in pyradiomics_images(measured.filter, scene):
+            for family, chosen in wanted.get(name, {}).items():
+                levels = bin_values(values[counted], binning_of(bins, family))
+                field = Field.around(values, counted, levels, reach, scene.image.spacing)
+                yield (
+                    name,
+                    VoxelTask(field, family, chosen, measured.texture or pipeline.texture, pipeline.shift(measured)),
+                )
+
+
+def _require(n_voxels: int, reach: tuple[int, int, int], pipeline: PyradiomicsPipeline, n_features: int) -> None:
     """Refuse neighbourhoods that are too large for a batch of them, or for all voxels of the region."""
     window = tuple(2 * r + 1 for r in reach)
     size = float(np.prod(window))
-    textures = [measured.texture or plan.texture for measured in plan.filters]
+    textures = [measured.texture or pipeline.texture for measured in pipeline.filters]
     n_offsets = max(len(directions(window, options.distances)) for options in textures)
     require(
         f"Maps with neighbourhoods of {by(window)} voxels (radius, kernelRadius) around {n_voxels:,} voxels",
@@ -173,122 +166,6 @@ def _require(n_voxels: int, reach: tuple[int, int, int], plan: Plan, n_features:
         operations=2 * n_voxels * size * n_offsets,
         instead="Use a smaller radius, shorter distances, or a coarser grid.",
     )
-
-
-@dataclass(frozen=True)
-class Field:
-    """An image cut to the box of the region and surrounded by empty voxels, so that every neighbourhood fits.
-
-    Parameters
-    ----------
-    values : ndarray of float
-        Intensities.
-    levels : ndarray of int
-        Grey levels; 0 does not count.
-    n_levels : int
-        Highest grey level of the image.
-    n_present : int
-        How many grey levels occur in it.
-    reach : tuple of 3 int
-        Voxels of a neighbourhood on each side, (z, y, x).
-    spacing : tuple of 3 float
-        In mm.
-    """
-
-    values: np.ndarray
-    levels: np.ndarray
-    n_levels: int
-    n_present: int
-    reach: tuple[int, int, int]
-    spacing: tuple[float, float, float]
-
-    @classmethod
-    def around(
-        cls,
-        values: np.ndarray,
-        counted: np.ndarray,
-        levels: GreyLevels,
-        reach: tuple[int, int, int],
-        spacing: tuple[float, float, float],
-    ) -> Field:
-        """Make the field of the voxels that count."""
-        field = np.zeros(values.shape, dtype=np.int64)
-        field[counted] = levels.level
-        margin = [(r, r) for r in reach]
-        present = len(levels.histogram[0])
-        return cls(np.pad(values, margin), np.pad(field, margin), levels.n_levels, present, reach, spacing)
-
-    def stacks(self, voxels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Grey levels and intensities around voxels, given by their places in the box; shape (n_voxels, k, k, k)."""
-        window = tuple(2 * r + 1 for r in self.reach)
-        index = tuple(voxels.T)
-        return (sliding_window_view(self.levels, window)[index], sliding_window_view(self.values, window)[index])
-
-
-def _chunk(
-    voxels: np.ndarray, *, field: Field, family: str, features: list[str], options: TextureOptions, shift: float
-) -> np.ndarray:
-    """Values of some voxels, shape (n_voxels, n_features)."""
-    batches = [voxels[k : k + BATCH] for k in range(0, len(voxels), BATCH)]
-    formulas = [FORMULAS[family][name] for name in features]
-    with one_thread():
-        return np.concatenate([_batch(batch, field, family, formulas, options, shift) for batch in batches])
-
-
-def _batch(
-    voxels: np.ndarray, field: Field, family: str, formulas: list[Formula], options: TextureOptions, shift: float
-) -> np.ndarray:
-    levels, values = field.stacks(voxels)
-    if family == "firstorder":
-        volume = float(np.prod(field.spacing))
-        subjects: Iterable[Any] = (
-            Intensities(v[n > 0], GreyLevels(n[n > 0], field.n_levels), volume, shift)
-            for n, v in zip(levels, values, strict=True)
-        )
-        return np.array([[formula(subject) for formula in formulas] for subject in subjects])
-    flat_axis = options.force2d_dimension if options.force2d else None
-    near = directions(levels.shape[1:], (1,), flat_axis=flat_axis)
-    offsets = directions(levels.shape[1:], options.distances, flat_axis=flat_axis)
-    if family == "ngtdm":
-        subjects = (ToneDifference.count(*columns) for columns in patch_tones(levels, offsets))
-        return np.array([[formula(subject) for formula in formulas] for subject in subjects])
-    if family == "glcm":
-        matrix = patch_pairs(levels, offsets)
-        matrix = matrix.symmetrical() if options.symmetrical_glcm else matrix
-        if options.weighting_norm is not None:
-            matrix = _weighted(matrix, pair_weights(offsets, np.array(field.spacing), options.weighting_norm))
-    elif family == "glrlm":
-        matrix = patch_runs(levels, near)
-        if options.weighting_norm is not None:
-            matrix = _weighted(matrix, direction_lengths(near, np.array(field.spacing), options.weighting_norm))
-    elif family == "glszm":
-        matrix = patch_zones(levels, near)
-    else:
-        matrix = patch_dependence(levels, offsets, options.alpha)
-    return _by_voxel(matrix, field, family, formulas, len(voxels))
-
-
-def _weighted(matrix: CountMatrix, weights: np.ndarray) -> CountMatrix:
-    """Sum the matrices of each voxel over directions."""
-    n = matrix.n.reshape(-1, len(weights), len(matrix.i))
-    return CountMatrix(matrix.i, matrix.j, np.einsum("vdc,d->vc", n, weights))
-
-
-def _by_voxel(matrix: CountMatrix, field: Field, family: str, formulas: list[Formula], n_voxels: int) -> np.ndarray:
-    """Evaluate formulas on matrices that hold something, and average those of one voxel."""
-    filled = matrix.n.any(axis=1)
-    owner = np.flatnonzero(filled) // (len(matrix.n) // n_voxels)
-    some = CountMatrix(matrix.i, matrix.j, matrix.n[filled])
-    # The number of levels is that of the image: one level in a neighbourhood does not make the image flat.
-    subject = JointProbability(some, field.n_levels, field.n_present) if family == "glcm" else some
-    out = np.empty((n_voxels, len(formulas)))
-    for column, formula in zip(out.T, formulas, strict=True):
-        value = formula(subject) if len(some.n) else np.zeros(0)
-        known = ~np.isnan(value)
-        number = np.bincount(owner[known], minlength=n_voxels)
-        total = np.bincount(owner[known], value[known], minlength=n_voxels)
-        column[:] = np.where(number > 0, total / np.maximum(number, 1), np.nan)
-    return out
 
 
 def _settings(
@@ -310,17 +187,12 @@ def _all_features(extractor: RadiomicsExtractor | None) -> list[str]:
     return [name for name in extractor.get_feature_names_out() if name.split("_")[1] in FORMULAS]
 
 
-def _plan_for(features: Sequence[str], extractor: RadiomicsExtractor | None) -> Plan:
-    """Return the settings of the extractor, or the defaults with the filters that the names ask for."""
-    if extractor is not None:
-        if extractor.standard != "pyradiomics":
-            raise ParameterError(
-                f"feature_maps follows pyradiomics; this extractor has standard={extractor.standard!r}."
-            )
-        return replace(extractor.plan(), families="all")
-    images = dict.fromkeys(name.split("_")[0] for name in features)
-    filters = dict.fromkeys(_filter_named(name) for name in images)
-    return replace(RadiomicsExtractor(filters=tuple(filters)).plan(), families="all")
+def _with_all_families(features: Sequence[str], extractor: RadiomicsExtractor | None) -> RadiomicsExtractor:
+    """Return the extractor, or one with the filters that the names ask for, in the form that maps need."""
+    if extractor is None:
+        filters = dict.fromkeys(_filter_named(image) for image in dict.fromkeys(n.split("_")[0] for n in features))
+        return RadiomicsExtractor(filters=tuple(filters))
+    return type(extractor)(**{**extractor.get_params(deep=False), "families": "all", "engine": "radiokit"})
 
 
 def _filter_named(image: str) -> Filter:
@@ -337,7 +209,7 @@ def _filter_named(image: str) -> Filter:
 def _wanted(features: Sequence[str], pipeline: PyradiomicsPipeline) -> Wanted:
     """Sort the names by image and class, after a check."""
     flat = pipeline.flat_axis
-    images = {name for m in pipeline.plan.filters for name in pyradiomics_names(m.filter, flat)}
+    images = {name for m in pipeline.filters for name in pyradiomics_names(m.filter, flat)}
     wanted: Wanted = {}
     for name in features:
         image, _, rest = name.partition("_")
@@ -353,8 +225,3 @@ def _wanted(features: Sequence[str], pipeline: PyradiomicsPipeline) -> Wanted:
     if not wanted:
         raise ParameterError("features is empty; required: at least one name, such as 'original_glcm_Contrast'.")
     return wanted
-
-
-def _widened(box: tuple[slice, slice, slice], by: int, shape: tuple[int, int, int]) -> tuple[slice, slice, slice]:
-    z, y, x = (slice(max(s.start - by, 0), min(s.stop + by, n)) for s, n in zip(box, shape, strict=True))
-    return z, y, x

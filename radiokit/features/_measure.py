@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
-from radiokit.exceptions import ParameterError
 from radiokit.features import _firstorder, _glcm, _gldm, _glrlm, _glszm, _ngtdm
 from radiokit.features._binning import bin_values
+from radiokit.features._checked import Discretization, Names
 from radiokit.features._firstorder import Intensities
-from radiokit.features._names import ALL_FEATURES, DEPRECATED_FEATURES
 from radiokit.features._options import TextureOptions
 from radiokit.features._region import Region
 from radiokit.features._shape import SHAPE_FEATURES, Shape
 from radiokit.features._shape2d import SHAPE2D_FEATURES, PlaneShape
 from radiokit.features._texture import Texture
 
-__all__ = ["ALL_FEATURES", "DEPRECATED_FEATURES", "Binning", "TextureOptions", "measure_image", "measure_shape"]
-
-Classes = Mapping[str, Sequence[str] | None]
 FORMULAS: dict[str, Mapping[str, Callable[[Any], Any]]] = {
     "firstorder": _firstorder.FEATURES,
     "glcm": _glcm.FEATURES,
@@ -31,20 +27,15 @@ FORMULAS: dict[str, Mapping[str, Callable[[Any], Any]]] = {
 }
 
 
-class Binning(Protocol):
-    """Anything with a `width` (bin width) or a `count` (number of bins): `FixedBinWidth`, `FixedBinCount`."""
-
-
-def measure_shape(region: Region, *, classes: Classes, force2d_dimension: int = 0) -> dict[str, float]:
+def measure_shape(region: Region, *, classes: Names, force2d_dimension: int = 0) -> dict[str, float]:
     """Measure the shape of a region.
 
     Parameters
     ----------
     region : Region
         The region.
-    classes : mapping of str to sequence of str or None
-        Which features of which class; None or an empty sequence is all that are not deprecated. Only the keys
-        ``"shape"`` and ``"shape2D"`` are looked at.
+    classes : mapping of str to sequence of str
+        Features of each class; only the keys ``"shape"`` and ``"shape2D"`` are looked at.
     force2d_dimension : {0, 1, 2}
         For shape2D: the axis along which the region is one voxel thick.
 
@@ -57,8 +48,6 @@ def measure_shape(region: Region, *, classes: Classes, force2d_dimension: int = 
     ------
     MaskError
         If shape2D is asked of a region that is thicker than one voxel along that axis.
-    ParameterError
-        If a feature is unknown.
 
     Examples
     --------
@@ -67,7 +56,7 @@ def measure_shape(region: Region, *, classes: Classes, force2d_dimension: int = 
     {'shape_VoxelVolume': 27.0}
     """
     values: dict[str, float] = {}
-    for name, names in _chosen(classes):
+    for name, names in classes.items():
         if name == "shape":
             shape = Shape(region)
             values |= {f"shape_{f}": float(SHAPE_FEATURES[f](shape)) for f in names}
@@ -81,8 +70,8 @@ def measure_image(
     region: Region,
     values: np.ndarray,
     *,
-    classes: Classes,
-    binning: Binning,
+    classes: Names,
+    binning: Discretization,
     options: TextureOptions | None = None,
     voxel_array_shift: float = 0.0,
 ) -> dict[str, float]:
@@ -95,11 +84,10 @@ def measure_image(
     values : ndarray, shape of the mask the region was made from
         Intensities in the image's own type (a float32 image is binned in float32, as pyradiomics does). Finite inside
         the region.
-    classes : mapping of str to sequence of str or None
-        Which features of which class; None or an empty sequence is all that are not deprecated. The keys ``"shape"``
-        and ``"shape2D"`` are passed over.
-    binning : object
-        With the attribute `width` (bin edges at multiples of it) or `count` (bins from minimum to maximum).
+    classes : mapping of str to sequence of str
+        Features of each class; the keys ``"shape"`` and ``"shape2D"`` are passed over.
+    binning : FixedBinWidth or FixedBinCount
+        Bin edges at multiples of a width, or a number of bins from minimum to maximum.
     options : TextureOptions, optional
         How neighbours are chosen.
     voxel_array_shift : float
@@ -114,8 +102,6 @@ def measure_image(
     ------
     InputError
         If an intensity inside the region is not finite.
-    ParameterError
-        If a class or a feature is unknown.
 
     Examples
     --------
@@ -126,10 +112,10 @@ def measure_image(
     {'firstorder_Mean': 45.0}
     """
     x = region.pick(values)
-    levels = bin_values(x, width=getattr(binning, "width", None), count=getattr(binning, "count", None))
+    levels = bin_values(x, binning)
     texture = Texture(region, levels, options or TextureOptions())
     row: dict[str, float] = {}
-    for name, names in _chosen(classes):
+    for name, names in classes.items():
         if name.startswith("shape"):
             continue
         if name == "firstorder":
@@ -147,14 +133,3 @@ def _average(value: Any, subject: Any) -> float:
     unknown: np.ndarray = np.isnan(value) | np.isnan(subject.total)
     known = value[~unknown] if unknown.any() else value
     return float(known.sum() / known.size) if known.size else float("nan")
-
-
-def _chosen(classes: Classes) -> Iterator[tuple[str, Sequence[str]]]:
-    for name, names in classes.items():
-        if name not in ALL_FEATURES:
-            raise ParameterError(f"Unknown feature class {name!r}; required: one of {', '.join(ALL_FEATURES)}.")
-        known = ALL_FEATURES[name] + DEPRECATED_FEATURES.get(name, ())
-        unknown = [f for f in names or () if f not in known]
-        if unknown:
-            raise ParameterError(f"Class {name!r} has no feature {unknown[0]!r}; it has: {', '.join(known)}.")
-        yield name, names or ALL_FEATURES[name]

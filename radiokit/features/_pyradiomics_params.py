@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from radiokit.exceptions import DataWarning, ParameterError
-from radiokit.features._measure import ALL_FEATURES, TextureOptions
-from radiokit.features._plan import Measured
+from radiokit.features._checked import Measured
+from radiokit.features._names import ALL_FEATURES
+from radiokit.features._options import TextureOptions
 from radiokit.features._settings import (
     INTERPOLATORS,
     FixedBinCount,
@@ -159,7 +160,7 @@ def voxel_arguments(params: Mapping[str, Any]) -> dict[str, Any]:
     return {ours: found[theirs] for theirs, ours in names.items() if theirs in found}
 
 
-def say_voxel_setting(params: Mapping[str, Any]) -> None:
+def warn_of_voxel_setting(params: Mapping[str, Any]) -> None:
     """Warn that a file was made for maps, where a row of features a region is asked for."""
     if params.get("voxelSetting") and isinstance(params["voxelSetting"], Mapping):
         warnings.warn(

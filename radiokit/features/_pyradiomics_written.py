@@ -6,38 +6,36 @@ from collections.abc import Mapping
 from typing import Any
 
 from radiokit.exceptions import ParameterError
-from radiokit.features._measure import ALL_FEATURES, TextureOptions
-from radiokit.features._plan import Plan, build_pipeline
+from radiokit.features._options import TextureOptions
+from radiokit.features._pipeline import StandardPipeline
+from radiokit.features._pyradiomics import PyradiomicsPipeline
 from radiokit.features._pyradiomics_params import IMAGE_TYPES, REGION, SITK_NAMES, TEXTURE
 from radiokit.features._settings import FixedBinCount, RegionRules, Resampling, Resegmentation
 from radiokit.filters import LoG
 
 
-def params_of(extractor: Any) -> dict[str, Any]:
-    """Return the content of a parameter file for an extractor; what a file cannot hold is an error."""
-    if extractor.standard != "pyradiomics":
-        raise ParameterError(f"standard={extractor.standard!r} has no pyradiomics parameter file.")
-    plan = extractor.plan()
-    _ = build_pipeline("pyradiomics", plan).names  # says what pyradiomics has no counterpart of
+def params_of(pipeline: StandardPipeline) -> dict[str, Any]:
+    """Return the content of the parameter file that describes a pipeline; what a file cannot hold is an error."""
+    if not isinstance(pipeline, PyradiomicsPipeline):
+        raise ParameterError("standard='ibsi' has no pyradiomics parameter file.")
+    _ = pipeline.names  # says what pyradiomics has no counterpart of
+    how = pipeline.preparation
     setting = {
-        **_written_binning(plan.discretization),
-        **_written(plan.texture, TextureOptions(), TEXTURE),
-        **_written(plan.region, RegionRules(), REGION),
-        **_written_resampling(plan.resampling),
-        **_written_resegmentation(plan.resegmentation),
+        **_written_binning(pipeline.discretization),
+        **_written(pipeline.texture, TextureOptions(), TEXTURE),
+        **_written(how.region, RegionRules(), REGION),
+        **_written_resampling(how.resampling),
+        **_written_resegmentation(how.resegmentation),
     }
-    if plan.voxel_array_shift:
-        setting["voxelArrayShift"] = _plain(plan.voxel_array_shift)
-    if plan.normalization is not None:
-        setting |= {"normalize": True, "normalizeScale": plan.normalization.scale}
-        if plan.normalization.outlier_sigma is not None:
-            setting["removeOutliers"] = plan.normalization.outlier_sigma
-    families = (
-        {c: None for c in ALL_FEATURES if c != "shape2D"}
-        if plan.families == "all"
-        else {name: list(features) if features else None for name, features in plan.families.items()}
-    )
-    return {"setting": setting, "imageType": _written_filters(plan), "featureClass": families}
+    if pipeline.voxel_array_shift:
+        setting["voxelArrayShift"] = _plain(pipeline.voxel_array_shift)
+    if how.normalization is not None:
+        setting |= {"normalize": True, "normalizeScale": how.normalization.scale}
+        if how.normalization.outlier_sigma is not None:
+            setting["removeOutliers"] = how.normalization.outlier_sigma
+    families = pipeline.families or dict.fromkeys(pipeline.classes)
+    written = {name: list(features) if features else None for name, features in families.items()}
+    return {"setting": setting, "imageType": _written_filters(pipeline), "featureClass": written}
 
 
 def _written(value: Any, default: Any, names: Mapping[str, str]) -> dict[str, Any]:
@@ -95,9 +93,9 @@ def _written_resegmentation(how: Resegmentation | None) -> dict[str, Any]:
     }
 
 
-def _written_filters(plan: Plan) -> dict[str, Any]:
+def _written_filters(pipeline: PyradiomicsPipeline) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for measured in plan.filters:
+    for measured in pipeline.filters:
         kind = measured.filter
         name = type(kind).__name__
         own = {
@@ -105,7 +103,7 @@ def _written_filters(plan: Plan) -> dict[str, Any]:
             **(_every(measured.texture, TEXTURE) if measured.texture else {}),
             **({} if measured.voxel_array_shift is None else {"voxelArrayShift": _plain(measured.voxel_array_shift)}),
         }
-        if measured.texture and plan.texture.weighting_norm and not measured.texture.weighting_norm:
+        if measured.texture and pipeline.texture.weighting_norm and not measured.texture.weighting_norm:
             raise ParameterError("A pyradiomics parameter file cannot take back weighting_norm for one image type.")
         if name not in IMAGE_TYPES:
             raise ParameterError(f"A pyradiomics parameter file cannot hold the filter {kind!r}.")

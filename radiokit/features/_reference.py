@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ INSTALL = (
 )
 
 
+@dataclass(frozen=True)
 class ReferencePipeline:
     """Runs pyradiomics on the case.
 
@@ -27,9 +29,10 @@ class ReferencePipeline:
         The columns, in order; what pyradiomics leaves out is NaN.
     """
 
-    def __init__(self, params: dict[str, Any], names: tuple[str, ...]) -> None:
-        self.params = params
-        self.names = names
+    params: dict[str, Any]
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
         import_optional("radiomics", needed_for="engine='pyradiomics'", install=INSTALL)
 
     def measure(self, image: Volume, mask: Mask) -> CaseResult:

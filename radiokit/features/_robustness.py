@@ -15,7 +15,8 @@ import pandas as pd
 from radiokit.exceptions import DataWarning, ParameterError
 from radiokit.features._cases import CaseTask
 from radiokit.features._extractor import RadiomicsExtractor
-from radiokit.io.case_rows import HOW, case_key, case_table, reading_of
+from radiokit.io.case_rows import HOW, case_key, case_table
+from radiokit.io.reading import Reading
 from radiokit.preprocessing import Perturbation
 from radiokit.utils import CaseResult, one_thread, run_cases, spawn_seeds
 
@@ -184,13 +185,12 @@ def remeasure(
             f"perturbations={names!r}; required: at least one, all different (repeat= numbers draws of one kind)."
         )
     table = case_table(cases)
-    pipeline = extractor._pipeline()
-    task = extractor._task(pipeline)
+    task = extractor.case_task()
     done = run_cases(
         _work(table, changes, spawn_seeds(random_state, len(changes))),
         PerturbedTask(task),
-        columns=pipeline.names,
-        key=partial(_key, settings=extractor._settings(), label=task.rules.label),
+        columns=task.names,
+        key=partial(_key, settings=task.settings, label=task.rules.label),
         n_jobs=extractor.n_jobs,
         on_error=extractor.on_error,
         cache=extractor.cache,
@@ -215,7 +215,7 @@ class PerturbedTask:
 
     def __call__(self, case_id: str, row: pd.Series) -> CaseResult:
         """Return the features of the perturbed pair."""
-        image, mask = self.task.read(row["image"], row["mask"], case_id=case_id, **reading_of(row))
+        image, mask = self.task.read(row["image"], row["mask"], Reading.of_row(row), case_id)
         rng = np.random.default_rng(row["seed"])
         with one_thread():
             return self.task.pipeline.measure(*row["perturbation"].apply(image, mask, random_state=rng))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -74,16 +75,24 @@ def crop(grid: AnyGrid, box: Box, *, padding: int = 0) -> AnyGrid:
     >>> part.shape, part.origin
     ((4, 4, 4), (0.0, 0.0, 0.0))
     """
-    wide = tuple(
-        slice(max(s.start - padding, 0), min(s.stop + padding, n)) for s, n in zip(box, grid.shape, strict=True)
-    )
+    wide = grown(box, (padding,) * 3, grid.shape)
     z, y, x = (float(v) for v in positions(grid, np.array([[s.start for s in wide]]))[0])
     return replace(grid, array=grid.array[wide].copy(), origin=(z, y, x))
 
 
 def widen(box: Box, margin: float, grid: Grid) -> Box:
     """Return a box with at least `margin` mm more on each side, as far as the grid goes."""
-    steps = [int(np.ceil(margin / step)) for step in grid.spacing]
-    limits = zip(box, steps, grid.shape, strict=True)
+    return grown(box, [int(np.ceil(margin / step)) for step in grid.spacing], grid.shape)
+
+
+def grown(box: Box, steps: Sequence[int], shape: Sequence[int]) -> Box:
+    """Return a box with `steps` voxels more on each side, as far as a grid of this shape goes."""
+    limits = zip(box, steps, shape, strict=True)
     z, y, x = (slice(max(s.start - k, 0), min(s.stop + k, n)) for s, k, n in limits)
+    return z, y, x
+
+
+def inside(box: Box, outer: Box) -> Box:
+    """Return a box as counted from the corner of the larger box `outer`."""
+    z, y, x = (slice(s.start - w.start, s.stop - w.start) for s, w in zip(box, outer, strict=True))
     return z, y, x

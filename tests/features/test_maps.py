@@ -44,7 +44,7 @@ def test_a_neighbourhood_by_itself(options: TextureOptions, radius: int) -> None
     extractor = RadiomicsExtractor(texture=options)
     maps = feature_maps(IMAGE, MASK, names, radius=radius, extractor=extractor, spacing=SPACING)
     field = np.zeros(np.add(IMAGE.shape, 2 * radius), dtype=int)
-    levels = bin_values(IMAGE[MASK], width=25)
+    levels = bin_values(IMAGE[MASK], FixedBinWidth(25))
     field[tuple(slice(radius, -radius) for _ in range(3))][MASK] = levels.level
     for voxel in np.argwhere(MASK)[::97]:
         cube = field[tuple(slice(v, v + 2 * radius + 1) for v in voxel)]
@@ -108,6 +108,20 @@ def test_maps_follow_the_grid_of_the_extractor(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="NaN"):
         again = read_volume(tmp_path / "map.nii.gz")
     assert np.allclose(again.array, found.array, equal_nan=True)
+
+
+def test_a_filter_with_a_shift_of_its_own_has_it_in_maps_too() -> None:
+    name = "original_firstorder_Energy"
+    maps = [
+        feature_maps(IMAGE, MASK, [name], extractor=extractor, spacing=SPACING)[name].array[MASK]
+        for extractor in (
+            RadiomicsExtractor(filters=[Measured("original", voxel_array_shift=1000)]),
+            RadiomicsExtractor(voxel_array_shift=1000),
+            RadiomicsExtractor(),
+        )
+    ]
+    np.testing.assert_array_equal(maps[0], maps[1])
+    assert (maps[0] > maps[2]).all()
 
 
 def test_filters_follow_the_names() -> None:

@@ -15,6 +15,7 @@ from radiokit.features._matrices._lattice import Lattice, directions
 from radiokit.features._matrices._neighbours import count_dependent, sum_neighbours
 from radiokit.features._options import TextureOptions
 from radiokit.features._region import Region
+from radiokit.features._settings import FixedBinWidth
 from radiokit.features._texture import Texture
 
 SEEDS = range(8)
@@ -162,7 +163,7 @@ def test_matrices_of_pyradiomics(case, shared):
     image = sitk.ReadImage(str(folder / f"{stem}_image.nrrd"))
     mask = sitk.GetArrayFromImage(sitk.ReadImage(str(folder / f"{stem}_label.nrrd"))) == 1
     region = Region(mask, image.GetSpacing()[::-1])
-    levels = bin_values(region.pick(sitk.GetArrayFromImage(image)), width=25)
+    levels = bin_values(region.pick(sitk.GetArrayFromImage(image)), FixedBinWidth(25))
     texture = Texture(region, levels, TextureOptions())
     stored = {name: np.load(folder / "matrices" / f"{case}_{name}.npy") for name in
               ("glcm", "glrlm", "glszm", "gldm", "ngtdm")}  # fmt: skip

@@ -10,9 +10,12 @@ import pytest
 import SimpleITK as sitk
 
 from radiokit.exceptions import ParameterError
+from radiokit.features._checked import features_of
 from radiokit.features._glcm import JointProbability, _second_of_cells, correlation, maximal_correlation_coefficient
 from radiokit.features._matrices._counts import CountMatrix
-from radiokit.features._measure import ALL_FEATURES, DEPRECATED_FEATURES, TextureOptions, measure_image
+from radiokit.features._measure import measure_image
+from radiokit.features._names import ALL_FEATURES, DEPRECATED_FEATURES
+from radiokit.features._options import TextureOptions
 from radiokit.features._region import Region
 from radiokit.features._settings import FixedBinCount, FixedBinWidth
 
@@ -30,7 +33,7 @@ def measured(image, mask, spacing=(1.0, 1.0, 1.0), classes=CLASSES, binning=WIDT
     return measure_image(
         Region(mask, spacing),
         image,
-        classes=classes,
+        classes=features_of(classes, ALL_FEATURES, more=DEPRECATED_FEATURES),
         binning=binning,
         options=TextureOptions(**options),
         voxel_array_shift=shift,

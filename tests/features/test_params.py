@@ -56,7 +56,7 @@ EVERYTHING = RadiomicsExtractor(
 def test_round_trip(tmp_path: Path) -> None:
     write_params(EVERYTHING, tmp_path / "params.yaml")
     again = read_params(tmp_path / "params.yaml")
-    assert again.plan() == EVERYTHING.plan()
+    assert again.case_task() == EVERYTHING.case_task()
     assert list(again.get_feature_names_out()) == list(EVERYTHING.get_feature_names_out())
 
 
@@ -79,7 +79,7 @@ def test_spatial_lists_are_turned_round() -> None:
 
 def test_an_empty_file_is_the_default(tmp_path: Path) -> None:
     (tmp_path / "empty.yaml").write_text("")
-    assert read_params(tmp_path / "empty.yaml").plan() == RadiomicsExtractor().plan()
+    assert read_params(tmp_path / "empty.yaml").case_task() == RadiomicsExtractor().case_task()
 
 
 def test_settings_of_an_image_type_count_before_those_of_the_file() -> None:

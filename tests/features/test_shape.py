@@ -13,9 +13,10 @@ from radiokit.exceptions import MaskError, ParameterError
 from radiokit.features._diameters import longest_distances
 from radiokit.features._measure import measure_shape
 from radiokit.features._mesh import cube_triangles, mesh_area_volume
+from radiokit.features._names import ALL_FEATURES
 from radiokit.features._region import Region
 
-ALL = {"shape": None}
+ALL = {"shape": ALL_FEATURES["shape"]}
 
 
 def random_mask(seed: int) -> np.ndarray:
@@ -104,7 +105,7 @@ def test_the_crop_does_not_matter():
 def test_shape2d_of_a_square():
     mask = np.zeros((1, 12, 12), bool)
     mask[0, 1:11, 1:11] = True
-    got = measure_shape(Region(mask, (3.0, 2.0, 2.0)), classes={"shape2D": None})
+    got = measure_shape(Region(mask, (3.0, 2.0, 2.0)), classes={"shape2D": ALL_FEATURES["shape2D"]})
     assert got["shape2D_PixelSurface"] == 400
     assert got["shape2D_MeshSurface"] == pytest.approx(400 - 4 * 0.5)
     assert got["shape2D_Perimeter"] == pytest.approx(4 * 18 + 4 * np.sqrt(2))
@@ -113,7 +114,7 @@ def test_shape2d_of_a_square():
 
 def test_shape2d_of_a_thick_region_is_refused():
     with pytest.raises(MaskError, match="voxels thick"):
-        measure_shape(Region(np.ones((2, 3, 3), bool), (1.0, 1.0, 1.0)), classes={"shape2D": None})
+        measure_shape(Region(np.ones((2, 3, 3), bool), (1.0, 1.0, 1.0)), classes={"shape2D": ALL_FEATURES["shape2D"]})
 
 
 def test_regions_that_cannot_be():
