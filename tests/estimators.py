@@ -131,6 +131,7 @@ ESTIMATORS += [
     Entry("models.CalibratedModel", _make("models", "CalibratedModel", cv=2)),
     Entry("models.LogisticModel", _make("models", "LogisticModel")),
     Entry("models.LogisticModel", _make("models", "LogisticModel", firth=True)),
+    Entry("models.MedianImputer", _make("models", "MedianImputer")),
     Entry("models.RadiomicsSignature", _make("models", "RadiomicsSignature", cv=3)),
     Entry("models.Winsorizer", _make("models", "Winsorizer")),
     Entry("models.SurvivalSignature", _make("models", "SurvivalSignature", cv=3), survival=True),

@@ -4,6 +4,7 @@ from radiokit.models._anova import anova, shrinkage
 from radiokit.models._boosting import BoostedClassifier, BoostedSurvival
 from radiokit.models._default import default_pipeline
 from radiokit.models._fusion import FusionClassifier, FusionSurvival
+from radiokit.models._imputer import MedianImputer
 from radiokit.models._likelihood_ratio import likelihood_ratio
 from radiokit.models._logistic import LogisticModel
 from radiokit.models._signature import RadiomicsSignature, SurvivalSignature
@@ -20,6 +21,7 @@ __all__ = [
     "FusionClassifier",
     "FusionSurvival",
     "LogisticModel",
+    "MedianImputer",
     "RadiomicsSignature",
     "SurvivalSignature",
     "Winsorizer",

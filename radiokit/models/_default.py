@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 
 from radiokit.engine.inputs import check_choice
+from radiokit.models._imputer import MedianImputer
 from radiokit.models._signature import LEAVE_ONE_OUT, RadiomicsSignature, SurvivalSignature
 from radiokit.models._winsorizer import Winsorizer
 from radiokit.selection import VarianceSelector
@@ -73,7 +73,7 @@ def default_pipeline(task: str = "classification", *, random_state: Any = None) 
     )
     return Pipeline(
         [
-            ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
+            ("impute", MedianImputer()),
             ("variance", VarianceSelector()),
             ("winsorize", Winsorizer(spread=SPREAD)),
             ("signature", signature),

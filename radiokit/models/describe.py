@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from radiokit.models._boosting import BoostedClassifier, BoostedSurvival
+from radiokit.models._imputer import MedianImputer
 from radiokit.models._signature import RadiomicsSignature, SurvivalSignature
 from radiokit.models._winsorizer import Winsorizer
 from radiokit.models.calibration import CalibratedModel
@@ -163,6 +164,7 @@ def _winsorizer(step: Winsorizer, facts: PipelineFacts) -> PipelineFacts:
 
 
 _STEPS: dict[type, Callable[[Any, PipelineFacts], PipelineFacts]] = {
+    MedianImputer: lambda step, facts: replace(facts, imputes="the median"),
     SimpleImputer: _imputer,
     VarianceSelector: lambda step, facts: _reduced(facts, "constant features were removed"),
     RepeatabilitySelector: _repeatability,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
@@ -15,6 +14,7 @@ from radiokit.engine.inputs import check_choice
 from radiokit.exceptions import ParameterError
 from radiokit.models._boosting import BoostedClassifier, BoostedSurvival
 from radiokit.models._default import PENALTIES, PENALTY_FOLDS, SPREAD, default_pipeline
+from radiokit.models._imputer import MedianImputer
 from radiokit.models._signature import RadiomicsSignature, SurvivalSignature
 from radiokit.models._winsorizer import Winsorizer
 from radiokit.models.calibration import CalibratedModel
@@ -94,7 +94,7 @@ def signature_pipeline(
     if kind == "ridge":
         return default_pipeline(task, random_state=random_state)
     final = _binary(kind, class_weight, random_state) if task == "classification" else _survival(kind, random_state)
-    clean = [("impute", SimpleImputer(strategy="median", keep_empty_features=True)), ("variance", VarianceSelector())]
+    clean = [("impute", MedianImputer()), ("variance", VarianceSelector())]
     tails = [("winsorize", Winsorizer(spread=SPREAD))]
     scale = [("scale", StandardScaler())]
     before = {"forest": [], "xgboost": [], "xgboost_aft": [], "elastic_net": tails}.get(kind, tails + scale)

@@ -17,7 +17,7 @@ from sklearn.svm import SVC
 from radiokit.engine.clinical import ClinicalColumns
 from radiokit.engine.design import Factor, Linear, level_text
 from radiokit.exceptions import InputError
-from radiokit.models import BoostedClassifier, BoostedSurvival, CalibratedModel, Winsorizer
+from radiokit.models import BoostedClassifier, BoostedSurvival, CalibratedModel, MedianImputer, Winsorizer
 from radiokit.models.trees import TreeEnsemble, from_forest
 from radiokit.study._frozen import CaseScore, Clinical, Feature, Score
 from radiokit.study._scores import KernelScore, TreeScore
@@ -107,7 +107,7 @@ def _feature(c: Column, coef: float) -> Feature:
 def _follow(columns: list[Column], step: Any) -> list[Column]:
     if step in (None, "passthrough"):
         return columns
-    if isinstance(step, SimpleImputer):
+    if isinstance(step, MedianImputer | SimpleImputer):
         return [replace(c, impute=float(v)) for c, v in zip(columns, step.statistics_, strict=True)]
     if hasattr(step, "get_support"):
         return [c for c, kept in zip(columns, step.get_support(), strict=True) if kept]

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from sklearn.base import BaseEstimator
-from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 
-from radiokit.models import RadiomicsSignature, SurvivalSignature
+from radiokit.models import MedianImputer, RadiomicsSignature, SurvivalSignature
 from radiokit.models import signature_pipeline as kind_pipeline
 from radiokit.models.describe import PipelineFacts, describe_pipeline
 from radiokit.selection import CorrelationSelector, UnivariateSelector, VarianceSelector
@@ -63,7 +62,7 @@ def lasso_pipeline(survival: bool, options: Options) -> Pipeline:
         else RadiomicsSignature(cv=options.penalty_folds, rule=options.rule)
     )
     steps = [
-        ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
+        ("impute", MedianImputer()),
         ("variance", VarianceSelector()),
         ("correlation", CorrelationSelector(threshold=options.correlation)),
         ("univariate", UnivariateSelector(alpha=options.alpha)),

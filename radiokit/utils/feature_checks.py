@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -28,8 +29,8 @@ def feature_values(estimator: Any, X: Any, *, reset: bool = True, **checks: Any)
     Returns
     -------
     ndarray of shape (n, p)
-        The same numbers. `validate_data` looks at the type of each column in turn, which for thousands of features
-        takes longer than a small model; here a table that holds only floats is checked as one array.
+        The same numbers. `validate_data` looks at the type and the name of each column in turn, which for thousands of
+        features takes longer than a small model; here a table of floats is checked as one array.
 
     Raises
     ------
@@ -48,10 +49,28 @@ def feature_values(estimator: Any, X: Any, *, reset: bool = True, **checks: Any)
     from sklearn.utils.validation import check_array, validate_data
 
     check_features(X, gaps=checks.get("ensure_all_finite", True) is not True)
-    if isinstance(X, pd.DataFrame) and set(X.dtypes) == {np.dtype(np.float64)}:
+    values = _floats(X)
+    if values is None:
+        return validate_data(estimator, X, dtype=np.float64, reset=reset, **checks)
+    if not _same_names(estimator, X, reset):
         validate_data(estimator, X, reset=reset, skip_check_array=True)
-        return check_array(X.to_numpy(), dtype=np.float64, estimator=estimator, input_name="X", **checks)
-    return validate_data(estimator, X, dtype=np.float64, reset=reset, **checks)
+    return check_array(values, dtype=np.float64, estimator=estimator, input_name="X", **checks)
+
+
+def _floats(X: Any) -> NDArray[np.float64] | None:
+    """Return the values of a table of floats, of any other input None."""
+    values = X.to_numpy() if isinstance(X, pd.DataFrame) else None
+    return values if values is not None and values.dtype == np.float64 else None
+
+
+def _same_names(estimator: Any, X: pd.DataFrame, reset: bool) -> bool:
+    """Learn the columns, or return whether they are those of `fit`; False where they are not all text."""
+    if X.columns.inferred_type != "string":
+        return False
+    if reset:
+        estimator.feature_names_in_ = X.columns.to_numpy(dtype=object)
+        estimator.n_features_in_ = X.shape[1]
+    return np.array_equal(getattr(estimator, "feature_names_in_", []), X.columns)
 
 
 def check_features(X: Any, *, gaps: bool = False) -> None:
@@ -59,8 +78,12 @@ def check_features(X: Any, *, gaps: bool = False) -> None:
 
     With `gaps` missing values are left to the estimator.
     """
-    if isinstance(X, pd.DataFrame):
-        refuse_repeats(X)
+    refuse_repeats(X)
+    values = _floats(X)
+    if values is not None:
+        if not gaps:
+            _refuse_missing(values, X.columns)
+    elif isinstance(X, pd.DataFrame):
         numeric = {dtype for dtype in set(X.dtypes) if pd.api.types.is_numeric_dtype(dtype)}
         others = [name for name, dtype in X.dtypes.items() if dtype not in numeric]
         _refuse_text(X, others)
@@ -88,7 +111,7 @@ def _refuse_text(X: pd.DataFrame, others: list[Any]) -> None:
         )
 
 
-def _refuse_missing(values: NDArray[np.float64], names: list[Any]) -> None:
+def _refuse_missing(values: NDArray[np.float64], names: Sequence[Any] | pd.Index) -> None:
     bad: NDArray[np.bool_] = ~np.isfinite(values)
     if bad.any():
         some = [str(names[j]) for j in np.flatnonzero(bad.any(axis=0))]
