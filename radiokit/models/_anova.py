@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -11,11 +9,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from radiokit.engine.cox import quadratic_form
 from radiokit.engine.design import Design, Product, Spline
+from radiokit.engine.formula_model import FormulaModel
+from radiokit.engine.inputs import FloatArray
 from radiokit.engine.wald import chi_squared_p_value
 from radiokit.exceptions import InputError
 
 
-def anova(model: Any) -> pd.DataFrame:
+def anova(model: FormulaModel) -> pd.DataFrame:
     r"""Test each variable of a fitted model with all its coefficients together.
 
     Parameters
@@ -82,19 +82,18 @@ def anova(model: Any) -> pd.DataFrame:
     return table
 
 
-def _estimates(model: Any) -> tuple[Design, NDArray[np.float64], NDArray[np.float64]]:
+def _estimates(model: FormulaModel) -> tuple[Design, FloatArray, FloatArray]:
     """Return the design with its coefficients and their covariance, without an intercept."""
-    design, covariance = getattr(model, "design_", None), getattr(model, "covariance_", None)
-    if not isinstance(design, Design) or covariance is None or not design.terms:
+    if not isinstance(model, FormulaModel) or not model.design_.terms:
         raise InputError(f"{type(model).__name__} has no terms to test; required: LogisticModel, CoxModel or FineGray.")
     coef = np.asarray(model.coef_, dtype=float).ravel()
-    covariance = np.asarray(covariance)[-coef.size :, -coef.size :]
+    covariance = model.covariance_[-coef.size :, -coef.size :]
     if not np.isfinite(covariance.diagonal()).any():
         raise InputError("The model has no covariance (a ridge penalty has none); fit it without a penalty.")
-    return design, coef, covariance
+    return model.design_, coef, covariance
 
 
-def shrinkage(model: Any) -> float:
+def shrinkage(model: FormulaModel) -> float:
     r"""Return the heuristic shrinkage of a model: the slope to expect in new patients.
 
     Parameters
@@ -129,10 +128,10 @@ def shrinkage(model: Any) -> float:
     0.34
     """
     check_is_fitted(model)
-    test = getattr(model, "likelihood_ratio_", None)
-    if test is None or getattr(model, "penalty", None) is not None or getattr(model, "firth", False) or not test.df:
+    if not isinstance(model, FormulaModel) or model._penalized or not model.likelihood_ratio_.df:
         raise InputError(
             f"{type(model).__name__} has no likelihood ratio of its own; required: a model with coefficients, fitted "
             "by maximum likelihood."
         )
+    test = model.likelihood_ratio_
     return float((test.statistic - test.df) / test.statistic)

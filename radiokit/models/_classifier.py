@@ -1,16 +1,25 @@
-"""What every classifier of ours shares: the accuracy of rows that are compared with the outcome by their labels."""
+"""What every classifier of ours shares: probabilities and classes from its log-odds, and an accuracy that is safe."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import column_or_1d
 
+from radiokit.engine.inputs import FloatArray
+from radiokit.engine.logistic import expit
+from radiokit.models._classes import binary_classes
 from radiokit.utils import same_rows
 
 
 class Classifier(ClassifierMixin):
-    """scikit-learn's classifier mixin, whose `score` refuses rows and outcomes in different orders.
+    """scikit-learn's classifier mixin for two classes; a subclass gives the log-odds.
+
+    Its `score` refuses rows and outcomes in different orders.
 
     Examples
     --------
@@ -21,17 +30,70 @@ class Classifier(ClassifierMixin):
     0.5
     """
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    classes_: NDArray[Any]
+
+    def _learn_classes(self, y: Any, cases: Any) -> NDArray[np.bool_]:
+        """Learn the two classes, and return which cases are positive."""
+        if y is None:
+            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
+        labels = column_or_1d(y, warn=True)
+        check_consistent_length(cases, labels)
+        self.classes_, positive = binary_classes(labels)
+        return positive
+
+    def decision_function(self, X: Any) -> FloatArray:
+        """Return the log-odds of the positive class.
+
+        Parameters
+        ----------
+        {X_new}
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Log-odds; 0 is a probability of one half.
+        """
+        raise NotImplementedError
+
+    def predict_proba(self, X: Any) -> FloatArray:
+        """Return the probability of both classes.
+
+        Parameters
+        ----------
+        {X_new}
+
+        Returns
+        -------
+        ndarray of shape (n, 2)
+            Probabilities in the order of `classes_`.
+        """
+        p = expit(self.decision_function(X))
+        return np.column_stack([1 - p, p])
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the more probable class (threshold 0.5; a study learns its own threshold).
+
+        Parameters
+        ----------
+        {X_new}
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Labels out of `classes_`.
+        """
+        positive = self.decision_function(X) > 0
+        return self.classes_[positive.astype(int)]
+
+    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the share of cases whose predicted class is the true one.
 
         Parameters
         ----------
-        X : DataFrame or array-like of shape (n, n_features)
-            The cases.
+        {X_new}
         y : array-like of shape (n,)
             Their true classes, with the labels of the rows of X where both have labels.
-        sample_weight : array-like of shape (n,), optional
-            Weight of each case.
+        {sample_weight}
 
         Returns
         -------
@@ -45,3 +107,8 @@ class Classifier(ClassifierMixin):
         """
         same_rows(X=X, y=y, sample_weight=sample_weight)
         return float(super().score(X, y, sample_weight=sample_weight))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from collections.abc import Hashable
 
-from scipy.stats import chi2
 from sklearn.utils.validation import check_is_fitted
 
 from radiokit.engine.design import Design, Linear, Term
+from radiokit.engine.formula_model import FormulaModel, chi_squared_test
 from radiokit.engine.training_cases import refuse_other_cases
 from radiokit.exceptions import DataWarning, InputError
 from radiokit.stats import Test
@@ -17,7 +17,7 @@ from radiokit.stats import Test
 SETTINGS = ("ties", "cause")
 
 
-def likelihood_ratio(small: Any, large: Any) -> Test:
+def likelihood_ratio(small: FormulaModel, large: FormulaModel) -> Test:
     r"""Compare two nested models by their likelihoods.
 
     Parameters
@@ -65,14 +65,14 @@ def likelihood_ratio(small: Any, large: Any) -> Test:
     if type(small) is not type(large):
         raise InputError(f"The models are {type(small).__name__} and {type(large).__name__}; required: of one class.")
     for name in SETTINGS:
-        settings = getattr(small, name, None), getattr(large, name, None)
-        if settings[0] != settings[1]:
-            raise InputError(f"The models were fitted with {name}={settings[0]!r} and {settings[1]!r}; required: one.")
+        mine, other = (vars(model).get(name) for model in (small, large))
+        if mine != other:
+            raise InputError(f"The models were fitted with {name}={mine!r} and {other!r}; required: one value.")
     refuse_other_cases(small._training, large._training)
     df = large.likelihood_ratio_.df - small.likelihood_ratio_.df
     if df <= 0 or not _nested(small.design_, large.design_):
         raise InputError(f"The models are not nested ({df} coefficients more); give the smaller one first.")
-    if hasattr(small, "n_competing_"):
+    if small._pseudo_likelihood:
         warnings.warn(
             "The likelihood of Fine and Gray's model is a pseudo-likelihood, whose ratio is only about chi-squared; "
             "rely on the Wald tests of the coefficients.",
@@ -80,20 +80,19 @@ def likelihood_ratio(small: Any, large: Any) -> Test:
             stacklevel=2,
         )
     statistic = max(2 * (large.log_likelihood_ - small.log_likelihood_), 0.0)
-    return Test(statistic=statistic, df=df, p_value=float(chi2.sf(statistic, df)))
+    return chi_squared_test(statistic, df)
 
 
-def _check_likelihood(model: Any) -> None:
-    if hasattr(model, "fit"):
-        check_is_fitted(model)
-    if not hasattr(model, "_training"):
+def _check_likelihood(model: object) -> None:
+    if not isinstance(model, FormulaModel):
         raise InputError(
             f"A likelihood-ratio test of {type(model).__name__} cannot be made; required: a LogisticModel, CoxModel or "
             "FineGray."
         )
-    if getattr(model, "penalty", None) is not None or getattr(model, "firth", False):
+    check_is_fitted(model)
+    if model._penalized:
         raise InputError("A likelihood-ratio test of two models needs maximum likelihood fits, without a penalty.")
-    if getattr(model, "_clustered", False) or getattr(model, "robust", False):
+    if model._robust:
         raise InputError(
             "The models have robust standard errors: their cases are not taken for independent, and then the "
             "likelihood ratio is not chi-squared. Use the Wald tests (wald_, summary_)."
@@ -101,8 +100,8 @@ def _check_likelihood(model: Any) -> None:
 
 
 def _nested(small: Design, large: Design) -> bool:
-    """Tell whether each term of the small design is in the space of the same variable's term in the large one."""
-    wider: dict[Any, Term] = {term.variable: term for term in large.terms}
+    """Return whether each term of the small design lies in the space of the same variable's term in the large one."""
+    wider: dict[Hashable, Term] = {term.variable: term for term in large.terms}
     return all(
         term.variable in wider and (isinstance(term, Linear) or wider[term.variable].names == term.names)
         for term in small.terms

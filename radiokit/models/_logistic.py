@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -10,11 +11,11 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from radiokit.engine.cox import quadratic_form
-from radiokit.engine.design import check_frame, column_design
-from radiokit.engine.formula_fit import formula_data, rows_of
+from radiokit.engine.design import check_frame
+from radiokit.engine.formula_model import FormulaModel, ModelData, chi_squared_test, rows_of
 from radiokit.engine.inputs import (
     FloatArray,
     check_level,
@@ -25,23 +26,19 @@ from radiokit.engine.inputs import (
 from radiokit.engine.logistic import (
     FirthProfile,
     LogisticFit,
-    expit,
     fit_firth,
     fit_logistic,
     fit_ridge,
     profile_firth,
 )
-from radiokit.engine.training_cases import TrainingCases, row_labels
-from radiokit.engine.wald import chi_squared_p_value
+from radiokit.engine.training_cases import TrainingCases
 from radiokit.exceptions import DataWarning, InputError, ParameterError, SeparationWarning
-from radiokit.models._classes import binary_classes
 from radiokit.models._classifier import Classifier
-from radiokit.stats import Test
-from radiokit.utils import feature_values, same_rows
-from radiokit.utils.feature_checks import check_features
+from radiokit.utils import same_rows
+from radiokit.utils.estimators import check_parameters
 
 
-class LogisticModel(Classifier, BaseEstimator):
+class LogisticModel(FormulaModel, Classifier, BaseEstimator):
     r"""Logistic regression by maximum likelihood, Firth's penalised likelihood, or ridge.
 
     Parameters
@@ -168,63 +165,25 @@ class LogisticModel(Classifier, BaseEstimator):
             If columns cannot be estimated, or rows are left out.
         """
         same_rows(X=X, y=y, sample_weight=sample_weight)
-        if self.formula is not None:
-            return self._fit_formula(X, y, sample_weight)
-        check_features(X)
-        values, outcome = validate_data(self, X, y, dtype=np.float64)
-        weight = check_weights(sample_weight, len(values), zero=True)
-        names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(values.shape[1])])
-        self.design_ = column_design(pd.DataFrame(values, columns=list(names)))
-        return self._fit(values, np.asarray(outcome), weight, row_labels(X, len(values)))
+        check_parameters(self)
+        if self.formula is not None and sample_weight is not None:
+            check_frame(X)
+            positive = np.asarray(check_weights(sample_weight, len(X), zero=True)) > 0
+            # Levels and knots are learnt from the cases that count.
+            X, y, sample_weight = X.loc[positive], rows_of(y, positive), rows_of(sample_weight, positive)
+        data = self._learn(X, y, left=("outcome",))
+        return self._fit(data, check_weights(data.take(sample_weight), len(data.matrix), zero=True))
 
-    def _fit_formula(self, data: Any, y: Any, sample_weight: ArrayLike | None) -> Self:
-        check_frame(data)
-        weight = check_weights(sample_weight, len(data), zero=True)
+    def _fit(self, data: ModelData, weight: FloatArray | None) -> Self:
+        X, outcome, labels = data.matrix, data.outcome, data.labels
         if weight is not None and not weight.all():
-            positive = weight > 0
-            data, y, weight = data.loc[positive], rows_of(y, positive), weight[positive]
-        read = formula_data(self.formula or "", data, y, left=("outcome",))
-        self.design_, self.feature_names_in_ = read.design, read.variables
-        self.n_features_in_ = len(read.variables)
-        return self._fit(
-            read.matrix, np.asarray(read.outcome), read.take(weight), row_labels(data, len(data))[read.rows]
-        )
-
-    @classmethod
-    def from_formula(cls, formula: str, data: pd.DataFrame, **parameters: Any) -> Self:
-        """Fit a model given by a formula to a table: short for ``LogisticModel(formula, **parameters).fit(data)``.
-
-        Parameters
-        ----------
-        formula : str
-            As in the constructor, with the outcome on its left.
-        data : DataFrame
-            Raw columns, the outcome among them.
-        **parameters
-            Of the constructor.
-
-        Returns
-        -------
-        LogisticModel
-            Fitted; it predicts from tables of raw columns.
-
-        Examples
-        --------
-        >>> import pandas as pd
-        >>> data = pd.DataFrame({"stage": list("IIJJIJIJ"), "y": [0, 1, 1, 0, 0, 1, 0, 1]})
-        >>> LogisticModel.from_formula("y ~ C(stage)", data).predict_proba(data)[:2, 1].round(2).tolist()
-        [0.25, 0.25]
-        """
-        return cls(formula, **parameters).fit(data)
-
-    def _fit(self, X: FloatArray, y: NDArray[Any], weight: FloatArray | None, labels: NDArray[np.uint64]) -> Self:
-        if weight is not None and not weight.all():
-            X, y, labels, weight = X[weight > 0], y[weight > 0], labels[weight > 0], weight[weight > 0]
+            counted = weight > 0
+            X, outcome, labels, weight = X[counted], rows_of(outcome, counted), labels[counted], weight[counted]
+        positive = self._learn_classes(outcome, X)
         check_level(self.confidence_level)
         check_magnitude(X, self.design_.names)
         if self.firth and self.penalty is not None:
             raise ParameterError("firth=True and a ridge penalty exclude each other; set one of them.")
-        self.classes_, positive = binary_classes(y)
         if self.penalty is not None:
             fitted, profile = fit_ridge(X, positive, self.penalty, weight), None
         elif self.firth:
@@ -238,23 +197,27 @@ class LogisticModel(Classifier, BaseEstimator):
         self._warn(fitted)
         return self
 
+    @property
+    def _penalized(self) -> bool:  # type: ignore[override]
+        return self.firth or self.penalty is not None
+
     def _store(self, fitted: LogisticFit, profile: FirthProfile | None, positive: NDArray[np.bool_]) -> None:
         known = np.where(fitted.used, fitted.coef, 0.0)
         self.coef_, self.intercept_ = known[None, 1:], known[:1]
         self.covariance_ = fitted.covariance
         self.log_likelihood_ = fitted.log_likelihood
         parameters = int(fitted.used.sum()) - 1
-        plain = self.penalty is None and not self.firth
+        plain = not self._penalized
         self.aic_ = 2 * (parameters + 1) - 2 * fitted.log_likelihood if plain else np.nan
         self.separated_ = fitted.separated
         rarer = min(positive.sum(), (~positive).sum())
         self.events_per_parameter_ = float(rarer / parameters) if parameters else np.inf
         statistic = 2 * (fitted.log_likelihood - fitted.log_likelihood_null)
-        p_value = chi_squared_p_value(statistic, parameters) if self.penalty is None else np.nan
-        self.likelihood_ratio_ = Test(statistic=float(statistic), df=parameters, p_value=p_value)
-        self.score_test_ = _chi_square(fitted.score_statistic if plain else np.nan, parameters)
+        tested = chi_squared_test(statistic, parameters)
+        self.likelihood_ratio_ = tested if self.penalty is None else replace(tested, p_value=np.nan)
+        self.score_test_ = chi_squared_test(fitted.score_statistic if plain else np.nan, parameters)
         place = np.flatnonzero(fitted.used)[1:]
-        self.wald_ = _chi_square(
+        self.wald_ = chi_squared_test(
             quadratic_form(fitted.coef[place], fitted.covariance[np.ix_(place, place)])
             if plain and parameters
             else np.nan,
@@ -296,68 +259,21 @@ class LogisticModel(Classifier, BaseEstimator):
                 stacklevel=4,
             )
 
-    def _columns(self, X: Any) -> FloatArray:
-        check_is_fitted(self)
-        if self.design_.formula:
-            check_frame(X)
-            return self.design_.matrix(X).to_numpy(dtype=float)
-        return feature_values(self, X, reset=False)
-
     def decision_function(self, X: Any) -> FloatArray:
         """Return the log-odds of the positive class.
 
         Parameters
         ----------
-        X : array-like of shape (n, p), or with a formula DataFrame of raw columns
-            Cases.
+        {X_new}
+            With a formula a DataFrame of raw columns.
 
         Returns
         -------
         ndarray of shape (n,)
             Linear predictor.
         """
-        return self._columns(X) @ self.coef_[0] + self.intercept_[0]
-
-    def predict_proba(self, X: Any) -> FloatArray:
-        """Return the probability of both classes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, p), or with a formula DataFrame of raw columns
-            Cases.
-
-        Returns
-        -------
-        ndarray of shape (n, 2)
-            Probabilities in the order of `classes_`.
-        """
-        p = expit(self.decision_function(X))
-        return np.column_stack([1 - p, p])
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Return the more probable class (threshold 0.5; a study learns its own threshold).
-
-        Parameters
-        ----------
-        X : array-like of shape (n, p), or with a formula DataFrame of raw columns
-            Cases.
-
-        Returns
-        -------
-        ndarray of shape (n,)
-            Labels out of `classes_`.
-        """
-        positive = self.decision_function(X) > 0
-        return self.classes_[positive.astype(int)]
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags
-
-
-def _chi_square(statistic: float, df: int) -> Test:
-    return Test(statistic=float(statistic), df=df, p_value=chi_squared_p_value(statistic, df))
+        check_is_fitted(self)
+        return self._matrix(X) @ self.coef_[0] + self.intercept_[0]
 
 
 def _check_room(X: FloatArray, cases: float) -> None:

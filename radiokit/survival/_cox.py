@@ -3,38 +3,31 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from radiokit.engine.baseline import from_steps
 from radiokit.engine.cox import CoxFit, fit_cox, quadratic_form
 from radiokit.engine.cox_residuals import robust_covariance
-from radiokit.engine.design import check_frame, column_design
 from radiokit.engine.formula import parse_formula
-from radiokit.engine.formula_fit import formula_data
+from radiokit.engine.formula_model import FormulaModel, chi_squared_test
 from radiokit.engine.hazard_table import hazard_table
-from radiokit.engine.inputs import (
-    FloatArray,
-    check_choice,
-    check_magnitude,
-    check_weights,
-)
+from radiokit.engine.inputs import FloatArray, check_magnitude, check_weights
 from radiokit.engine.survival_inputs import check_groups
-from radiokit.engine.training_cases import TrainingCases, row_labels
-from radiokit.engine.wald import chi_squared_p_value
+from radiokit.engine.training_cases import TrainingCases
 from radiokit.exceptions import DataWarning, InputError, ParameterError, SeparationWarning
-from radiokit.stats import Test, concordance_index
+from radiokit.stats import concordance_index
 from radiokit.survival._inputs import check_outcome
-from radiokit.utils import feature_values, same_rows
+from radiokit.utils import same_rows
+from radiokit.utils.estimators import OutcomeRequired, check_parameters
 
 
-class CoxModel(BaseEstimator):
+class CoxModel(FormulaModel, OutcomeRequired, BaseEstimator):
     r"""Cox proportional hazards model.
 
     Parameters
@@ -123,7 +116,7 @@ class CoxModel(BaseEstimator):
         self,
         formula: str | None = None,
         *,
-        ties: str = "efron",
+        ties: Literal["efron", "breslow"] = "efron",
         strata: str | list[str] | tuple[str, ...] | None = None,
         robust: bool = False,
         confidence_level: float = 0.95,
@@ -167,61 +160,21 @@ class CoxModel(BaseEstimator):
             If the formula cannot be read, or neither it nor y gives the outcome.
         """
         same_rows(X=X, y=y, sample_weight=sample_weight, cluster=cluster)
+        check_parameters(self)
         covariates, layer = self._split(X, fitting=True)
-        if self.formula is None:
-            matrix = feature_values(self, covariates, ensure_min_samples=2)
-            names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(matrix.shape[1])])
-            self.design_ = column_design(pd.DataFrame(matrix, columns=list(names)))
-            return self._fit(matrix, layer, y, sample_weight, cluster, row_labels(X, len(matrix)))
-        read = formula_data(self.formula, covariates, y, left=("time", "event"), strata=True)
-        self.design_, self.feature_names_in_ = read.design, read.variables
-        self.n_features_in_ = len(read.variables)
-        labels = row_labels(X, len(X))[read.rows]
-        weights, clusters = read.take(sample_weight), read.take(cluster)
-        return self._fit(read.matrix, read.take(layer), read.outcome, weights, clusters, labels)
-
-    @classmethod
-    def from_formula(cls, formula: str, data: pd.DataFrame, **parameters: Any) -> Self:
-        """Fit a model given by a formula to a table: short for ``CoxModel(formula, **parameters).fit(data)``.
-
-        Parameters
-        ----------
-        formula : str
-            As in the constructor, with ``Surv(time, event)`` on its left.
-        data : DataFrame
-            The table with the outcome, the variables and the strata.
-        **parameters : dict
-            Arguments of the constructor.
-
-        Returns
-        -------
-        CoxModel
-            A fitted model; `predict` and `predict_survival` take tables with the raw variables, and ``design_`` holds
-            the levels and knots.
-        """
-        return cls(formula, **parameters).fit(data)
-
-    def _fit(
-        self,
-        matrix: FloatArray,
-        layer: Any,
-        y: Any,
-        sample_weight: ArrayLike | None,
-        cluster: ArrayLike | None,
-        labels: NDArray[np.uint64],
-    ) -> Self:
-        check_choice(self.ties, ("efron", "breslow"), name="ties")
-        time, event = check_outcome(y, len(matrix))
-        check_magnitude(matrix, self.design_.names)
-        weights = check_weights(sample_weight, len(matrix))
-        codes, self._strata_labels = check_groups(layer, len(matrix), name="strata")
+        data = self._learn(covariates, y, left=("time", "event"), strata=True)
+        matrix = check_magnitude(data.matrix, self.design_.names)
+        time, event = check_outcome(data.outcome, len(matrix))
+        weights = check_weights(data.take(sample_weight), len(matrix))
+        codes, self._strata_labels = check_groups(data.take(layer), len(matrix), name="strata")
         fit = fit_cox(matrix, time, event, ties=self.ties, strata=codes, weights=weights)
         last_time = np.array([time[codes == k].max() for k in range(len(self._strata_labels))])
         self._baseline = from_steps(fit.sets, fit.state.hazard, last_time)
-        self._fill(fit, None if cluster is None else check_groups(cluster, len(matrix), name="cluster")[0])
+        clusters = None if cluster is None else check_groups(data.take(cluster), len(matrix), name="cluster")[0]
+        self._robust = self.robust or clusters is not None
+        self._fill(fit, clusters)
         self.n_, self.n_events_ = len(matrix), int(event.sum())
-        self._training = TrainingCases.of(labels, time, event, weights=weights, strata=codes)
-        self._clustered = cluster is not None
+        self._training = TrainingCases.of(data.labels, time, event, weights=weights, strata=codes)
         return self
 
     def predict(self, X: Any) -> FloatArray:
@@ -315,11 +268,6 @@ class CoxModel(BaseEstimator):
         matrix = self._matrix(columns)
         return matrix, self._strata_codes(layer, len(matrix))
 
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        return tags
-
     def _split(self, X: Any, *, fitting: bool = False) -> tuple[Any, Any]:
         """Covariates and the stratum of each row (None without strata)."""
         names = self._strata_columns()
@@ -356,30 +304,23 @@ class CoxModel(BaseEstimator):
             raise InputError(f"Strata {unknown} were not in the training set, which had {self._strata_labels[:10]}.")
         return codes
 
-    def _matrix(self, covariates: Any) -> FloatArray:
-        if self.design_.formula:
-            check_frame(covariates)
-            return self.design_.matrix(covariates).to_numpy(dtype=float)
-        return feature_values(self, covariates, reset=False)
-
     def _linear_predictor(self, matrix: FloatArray) -> FloatArray:
         return (matrix - self.center_) @ self.coef_
 
     def _fill(self, fit: CoxFit, cluster: NDArray[np.intp] | None) -> None:
         names = self.design_.names
         self._warn(fit, names)
-        robust = self.robust or cluster is not None
         self.coef_ = np.where(fit.used, fit.coef, 0.0)
-        self.covariance_ = robust_covariance(fit, cluster) if robust else fit.covariance
+        self.covariance_ = robust_covariance(fit, cluster) if self._robust else fit.covariance
         self.center_ = fit.centre
         self.log_likelihood_, self.log_likelihood_null_ = fit.log_likelihood, fit.log_likelihood_null
         df = int(fit.used.sum())
         self.events_per_parameter_ = float(fit.sets.event.sum() / df) if df else np.inf
         self.aic_ = -2 * fit.log_likelihood + 2 * df
-        self.likelihood_ratio_ = _chi_square(2 * (fit.log_likelihood - fit.log_likelihood_null), df)
-        self.score_test_ = _chi_square(fit.score_statistic, df)
+        self.likelihood_ratio_ = chi_squared_test(2 * (fit.log_likelihood - fit.log_likelihood_null), df)
+        self.score_test_ = chi_squared_test(fit.score_statistic, df)
         b, v = fit.coef[fit.used], self.covariance_[np.ix_(fit.used, fit.used)]
-        self.wald_ = _chi_square(quadratic_form(b, v) if df else 0.0, df)
+        self.wald_ = chi_squared_test(quadratic_form(b, v) if df else 0.0, df)
         self.summary_ = hazard_table(names, fit.coef, np.sqrt(self.covariance_.diagonal()), self.confidence_level)
         table = self._baseline.table()
         labels = pd.Series(self._strata_labels, dtype=object)
@@ -405,7 +346,3 @@ class CoxModel(BaseEstimator):
                 SeparationWarning,
                 stacklevel=5,
             )
-
-
-def _chi_square(statistic: float, df: int) -> Test:
-    return Test(statistic=float(statistic), df=df, p_value=chi_squared_p_value(statistic, df))

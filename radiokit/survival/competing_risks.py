@@ -9,27 +9,24 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from radiokit.engine.baseline import Baseline
-from radiokit.engine.design import column_design
 from radiokit.engine.fine_gray import FineGrayFit, fit_fine_gray
-from radiokit.engine.formula_fit import formula_data
+from radiokit.engine.formula_model import FormulaModel, chi_squared_test
 from radiokit.engine.hazard_table import hazard_table
 from radiokit.engine.inputs import FloatArray, check_magnitude
 from radiokit.engine.survival_inputs import check_causes
-from radiokit.engine.training_cases import TrainingCases, row_labels
-from radiokit.engine.wald import chi_squared_p_value
+from radiokit.engine.training_cases import TrainingCases
 from radiokit.exceptions import DataWarning, InputError, OutcomeError, SeparationWarning
-from radiokit.stats import Test
-from radiokit.utils import feature_values, same_rows
+from radiokit.utils import same_rows
 from radiokit.utils.docs import fill_docstrings
+from radiokit.utils.estimators import OutcomeRequired, check_parameters
 
 __all__ = ["FineGray"]
 
 
-class FineGray(BaseEstimator):
+class FineGray(FormulaModel, OutcomeRequired, BaseEstimator):
     r"""Proportional subdistribution hazards model of one cause under competing risks.
 
     Parameters
@@ -85,6 +82,8 @@ class FineGray(BaseEstimator):
     ['age']
     """
 
+    _pseudo_likelihood = True
+
     def __init__(self, formula: str | None = None, *, cause: int = 1, confidence_level: float = 0.95) -> None:
         self.formula = formula
         self.cause = cause
@@ -117,46 +116,17 @@ class FineGray(BaseEstimator):
             If the formula cannot be read, or neither it nor y gives the outcome.
         """
         same_rows(X=X, y=y)
-        if self.formula is None:
-            matrix = feature_values(self, X, ensure_min_samples=2)
-            names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(matrix.shape[1])])
-            self.design_ = column_design(pd.DataFrame(matrix, columns=list(names)))
-            return self._fit(matrix, y, row_labels(X, len(matrix)))
-        read = formula_data(self.formula, X, y, left=("time", "cause"))
-        self.design_, self.feature_names_in_ = read.design, read.variables
-        self.n_features_in_ = len(read.variables)
-        return self._fit(read.matrix, read.outcome, row_labels(X, len(X))[read.rows])
-
-    @classmethod
-    def from_formula(cls, formula: str, data: pd.DataFrame, **parameters: Any) -> Self:
-        """Fit a model given by a formula to a table: short for ``FineGray(formula, **parameters).fit(data)``.
-
-        Parameters
-        ----------
-        formula : str
-            As in the constructor, with ``Surv(time, cause)`` on its left.
-        data : DataFrame
-            The table with the outcome and the variables.
-        **parameters : dict
-            Arguments of the constructor.
-
-        Returns
-        -------
-        FineGray
-            A fitted model, which predicts from tables of raw columns.
-        """
-        return cls(formula, **parameters).fit(data)
-
-    def _fit(self, matrix: FloatArray, y: Any, labels: NDArray[np.uint64]) -> Self:
-        time, cause = _outcome(y, len(matrix))
+        check_parameters(self)
+        data = self._learn(X, y, left=("time", "cause"))
+        time, cause = _outcome(data.outcome, len(data.matrix))
         if not (cause == self.cause).any() or self.cause == 0:
             raise OutcomeError(f"cause={self.cause!r} does not occur among {sorted(set(cause.tolist()))}.")
-        check_magnitude(matrix, self.design_.names)
+        matrix = check_magnitude(data.matrix, self.design_.names)
         self._fill(fit_fine_gray(matrix, time, cause, self.cause))
         self.n_, self.n_events_ = time.size, int((cause == self.cause).sum())
         self.n_competing_ = int(((cause > 0) & (cause != self.cause)).sum())
         self._baseline = Baseline.from_table(self.baseline_, np.array([time.max()]))
-        self._training = TrainingCases.of(labels, time, cause)
+        self._training = TrainingCases.of(data.labels, time, cause)
         return self
 
     def predict(self, X: Any) -> FloatArray:
@@ -173,11 +143,7 @@ class FineGray(BaseEstimator):
             Higher means that the event is expected for more.
         """
         check_is_fitted(self)
-        if self.design_.formula:
-            matrix = self.design_.matrix(X).to_numpy(dtype=float)
-        else:
-            matrix = feature_values(self, X, reset=False)
-        return (matrix - self.center_) @ self.coef_
+        return (self._matrix(X) - self.center_) @ self.coef_
 
     def predict_cumulative_incidence(self, X: Any, times: ArrayLike) -> FloatArray:
         """Probability of having had the event by given times.
@@ -196,11 +162,6 @@ class FineGray(BaseEstimator):
         """
         eta = self.predict(X)
         return -np.expm1(-self._baseline.cumulative_hazard(eta, times))
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        return tags
 
     def _fill(self, fit: FineGrayFit) -> None:
         names = self.design_.names
@@ -222,7 +183,7 @@ class FineGray(BaseEstimator):
         self.coef_, self.covariance_, self.center_ = np.where(used, fit.coef, 0.0), fit.covariance, fit.centre
         self.log_likelihood_, self.log_likelihood_null_ = fit.log_likelihood, fit.log_likelihood_null
         statistic, df = 2 * (fit.log_likelihood - fit.log_likelihood_null), int(used.sum())
-        self.likelihood_ratio_ = Test(statistic, df, chi_squared_p_value(statistic, df))
+        self.likelihood_ratio_ = chi_squared_test(statistic, df)
         self.summary_ = hazard_table(names, fit.coef, np.sqrt(fit.covariance.diagonal()), self.confidence_level)
         total = np.cumsum(fit.hazard)
         self.baseline_ = pd.DataFrame(
