@@ -1,6 +1,6 @@
-"""A process that works on one item after the other, for a parent that may end it at any time; see `_process`.
+"""A process that works on one item after the other for a parent, which may end it at any time; see `_process`.
 
-Both ends speak pickles: the parent's are of its own making, and the child's come from code that the parent chose.
+Both ends exchange pickles: the child unpickles only what its parent made, the parent what its own code returned.
 """
 
 from __future__ import annotations
@@ -9,43 +9,43 @@ import faulthandler
 import os
 import pickle
 import signal
-import struct
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, BinaryIO
 
-# How much later than the parent's clock the child's own rings; only where the parent is gone does it get so far.
+# A task to learn, unless it is known, and an item to work on.
+Request = tuple[bytes | None, bytes]
+
+# How much later than the parent's clock the child's own clock ends the process; needed only when the parent is gone.
 GRACE_SECONDS = 10.0
-HEAD = struct.Struct("<cQ")  # kind of a request, number of its bytes
-TASK, ITEM = b"t", b"i"
 BEGUN = "begun"
 
 
 def serve() -> None:
-    """Answer requests until the parent is gone: a task (a function with its limits), then its items, another task."""
-    # Whoever stops the parent with Ctrl-C stops this process too, as its standard input then ends.
+    """Answer requests until the parent is gone: first that the work has begun, then what became of it."""
+    # Ctrl-C in a terminal reaches this process too; it ends when its parent does, as its standard input then ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     requests, replies = _own_streams()
     _end_with_parent(int(sys.argv[1]))
-    _prefer_as_victim()
-    waiting: SimpleQueue[tuple[bytes, bytes]] = SimpleQueue()
+    _end_first_when_memory_runs_out()
+    waiting: SimpleQueue[Request] = SimpleQueue()
     threading.Thread(target=_listen, args=(requests, waiting), daemon=True).start()
-    task, timeout = None, None
+    task: Callable[[Any], Any] = _no_task
+    timeout: float | None = None
     with open(os.devnull, "w") as silence:
         while True:
-            kind, content = waiting.get()
+            new_task, content = waiting.get()
             try:
-                if kind == TASK:
-                    task, timeout = _learn(content)
-                    _send(replies, True, None)
-                    continue
+                if new_task is not None:
+                    task, timeout = _learn(new_task)
                 item = pickle.loads(content)
-                _send(replies, True, BEGUN)
-            except Exception as error:  # noqa: BLE001 - the parent says it
+            except Exception as error:  # noqa: BLE001 - raised by the parent, whatever unpickling met
                 _send(replies, False, error)
                 continue
+            _send(replies, True, BEGUN)
             if timeout is not None:
                 faulthandler.dump_traceback_later(timeout + GRACE_SECONDS, exit=True, file=silence)
             succeeded, value, warned = _work(task, item)
@@ -53,20 +53,24 @@ def serve() -> None:
             _send(replies, succeeded, (value, warned))
 
 
-def _work(task: Any, item: Any) -> tuple[bool, Any, list[Any]]:
+def _no_task(item: Any) -> Any:
+    raise RuntimeError("an item came before its task")
+
+
+def _work(task: Callable[[Any], Any], item: Any) -> tuple[bool, Any, list[Any]]:
     from radiokit.utils.warned import collect_warnings
 
     with collect_warnings() as warned:
         try:
             succeeded, value = True, task(item)
-        except Exception as error:  # noqa: BLE001 - raised by the parent
+        except Exception as error:  # noqa: BLE001 - raised by the parent, with the traceback of this process
             error.add_note(f"In the process that worked on it:\n{traceback.format_exc()}")
             succeeded, value = False, error
     return succeeded, value, [(w.message, w.category, w.filename, w.lineno) for w in warned]
 
 
-def _learn(content: bytes) -> tuple[Any, float | None]:
-    """Return the task and its limit of time; whatever it does in turn, it does in this process."""
+def _learn(content: bytes) -> tuple[Callable[[Any], Any], float | None]:
+    """Return the task and its time limit; parallel loops inside the task run in this process."""
     from joblib import parallel_config
 
     task, limits = pickle.loads(content)
@@ -77,7 +81,7 @@ def _learn(content: bytes) -> tuple[Any, float | None]:
 
 
 def _own_streams() -> tuple[BinaryIO, BinaryIO]:
-    """Take the pipes to the parent away from whatever a library reads or prints."""
+    """Return the pipes to the parent, so that no library reads from them or prints to them."""
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -85,20 +89,19 @@ def _own_streams() -> tuple[BinaryIO, BinaryIO]:
     return requests, replies
 
 
-def _listen(requests: BinaryIO, waiting: SimpleQueue[tuple[bytes, bytes]]) -> None:
-    """Pass requests on; where they end the parent is gone, and nobody waits for what is being worked on."""
+def _listen(requests: BinaryIO, waiting: SimpleQueue[Request]) -> None:
+    """Pass requests on; end this process when they end, for then the parent is gone."""
     while True:
-        head = requests.read(HEAD.size)
-        if len(head) < HEAD.size:
+        try:
+            waiting.put(pickle.load(requests))
+        except (EOFError, OSError, pickle.UnpicklingError):
             os._exit(0)
-        kind, size = HEAD.unpack(head)
-        waiting.put((kind, requests.read(size)))
 
 
 def _end_with_parent(life: int) -> None:
     """Let Linux end this process when the parent's end of a pipe is closed.
 
-    `_listen` does so everywhere, but needs Python's lock, which a library may hold for long.
+    `_listen` does so on every system, but needs Python's lock, which a library may hold for long.
     """
     if sys.platform != "linux" or life < 0:
         return
@@ -108,11 +111,11 @@ def _end_with_parent(life: int) -> None:
     fcntl.fcntl(life, fcntl.F_SETFL, fcntl.fcntl(life, fcntl.F_GETFL) | os.O_ASYNC)
     import select
 
-    if select.select([life], [], [], 0)[0]:  # it was closed before anyone looked
+    if select.select([life], [], [], 0)[0]:  # it was closed before the signal was asked for
         os._exit(0)
 
 
-def _prefer_as_victim() -> None:
+def _end_first_when_memory_runs_out() -> None:
     """Ask Linux to end this process, and not its parent, when the machine runs out of memory."""
     try:
         with open("/proc/self/oom_score_adj", "w") as file:
@@ -132,7 +135,7 @@ def _limit_memory(gib: float) -> None:
 def _send(replies: BinaryIO, succeeded: bool, value: Any) -> None:
     try:
         content = pickle.dumps((succeeded, value))
-    except Exception as error:  # noqa: BLE001 - whatever pickle meets in a foreign object
+    except Exception as error:  # noqa: BLE001 - pickling runs code of the objects, which may raise anything
         content = pickle.dumps((False, (RuntimeError(f"{value!r} cannot be sent between processes: {error}"), [])))
     try:
         replies.write(content)

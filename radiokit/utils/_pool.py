@@ -1,4 +1,4 @@
-"""The processes of this one that work on items: started when needed, started again when they die, ended when idle."""
+"""Child processes that work on items: started when needed, started again when they die, ended when idle."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from radiokit.utils._limits import ADVICE, Limits, no_memory
 from radiokit.utils._process import Answer, NotBegunError, Process
 
 STARTS = 4  # how often a process is started for one item
-IDLE_SECONDS = 5.0  # as long a process waits for the next run
+IDLE_SECONDS = 5.0  # how long a process waits for the next run
 
-Place = tuple[Any, ...]
+Setup = tuple[Any, ...]
 
 
 @dataclass(frozen=True, eq=False, repr=False)  # joblib hashes and names what it sends to a cluster
 class ChildWork:
-    """The work of one run, for any process of this machine or of a cluster: an item in, its answer out."""
+    """The work of one run, as it is sent to child processes, here or on a machine of a cluster."""
 
     task: bytes
     limits: Limits
@@ -38,16 +38,15 @@ class ChildWork:
         return cls(cloudpickle.dumps((function, limits)), limits)
 
     def __call__(self, item: Any, busy: Busy | None = None) -> Answer:
-        """Work on an item in a process; what ends that process is returned as an error."""
+        """Work on an item in a child process; what ends that process is returned as an error."""
         busy = busy or Busy()
         how = ""
         for attempt in range(STARTS):
             time.sleep(0.2 * attempt)
             busy.require_going_on()
             try:
-                with _pool.lent(self.limits) as process, busy.holding(process):
-                    process.learn(self.run, self.task, self.limits)
-                    return process.work(item)
+                with _pool.borrowed(self.limits) as process, busy.holding(process):
+                    return process.work(item, self.run, self.task, self.limits)
             except NotBegunError as error:
                 how = str(error)
             except MemoryError as error:  # outside of what the task itself looks after
@@ -91,22 +90,22 @@ class Busy:
 
 
 class _Pool:
-    """Idle processes by what they were started with."""
+    """Idle processes, each with the settings that it was started with."""
 
     def __init__(self) -> None:
         self.forget()
 
     def forget(self) -> None:
-        """Start anew: a copy of this process (a fork) must not speak to the processes of the first."""
+        """Start without processes: a copy of this process (a fork) must not use those of the original."""
         self.lock = threading.Lock()
-        self.idle: list[tuple[Place, Process]] = []
+        self.idle: list[tuple[Setup, Process]] = []
         self.clock: threading.Timer | None = None
 
     @contextmanager
-    def lent(self, limits: Limits) -> Iterator[Process]:
-        """Lend a process to the block; a sound one is kept for the next item, for a while."""
-        place = _place(limits)
-        process = self._idle_in(place) or Process()
+    def borrowed(self, limits: Limits) -> Iterator[Process]:
+        """Give a process to the block; afterwards it is kept for the next item for a while, if it is still alive."""
+        setup = _setup(limits)
+        process = self._idle_with(setup) or Process()
         try:
             yield process
         except MemoryError:
@@ -114,13 +113,13 @@ class _Pool:
             raise
         finally:
             if process.alive:
-                self._keep(place, process)
+                self._keep(setup, process)
 
-    def _idle_in(self, place: Place) -> Process | None:
+    def _idle_with(self, setup: Setup) -> Process | None:
         """Return an idle process that was started as a new one would be."""
         with self.lock:
             for k in reversed(range(len(self.idle))):
-                if self.idle[k][0] == place:
+                if self.idle[k][0] == setup:
                     process = self.idle.pop(k)[1]
                     if process.alive:
                         return process
@@ -128,14 +127,14 @@ class _Pool:
                     break
         return None
 
-    def _keep(self, place: Place, process: Process) -> None:
+    def _keep(self, setup: Setup, process: Process) -> None:
         process.idle_since = time.monotonic()
         with self.lock:
-            self.idle.append((place, process))
+            self.idle.append((setup, process))
             if self.clock is None:
-                self._wind()
+                self._start_clock()
 
-    def _wind(self) -> None:
+    def _start_clock(self) -> None:
         self.clock = threading.Timer(IDLE_SECONDS / 2, self._end_idle)
         self.clock.daemon = True
         self.clock.start()
@@ -143,16 +142,16 @@ class _Pool:
     def _end_idle(self) -> None:
         now = time.monotonic()
         with self.lock:
-            old = [(place, process) for place, process in self.idle if now - process.idle_since >= IDLE_SECONDS]
+            old = [(setup, process) for setup, process in self.idle if now - process.idle_since >= IDLE_SECONDS]
             self.idle = [pair for pair in self.idle if pair not in old]
             self.clock = None
             if self.idle:
-                self._wind()
+                self._start_clock()
         for _, process in old:
             process.end()
 
 
-def _place(limits: Limits) -> Place:
+def _setup(limits: Limits) -> Setup:
     """Return all that a process gets from this one when it starts: a change of it needs another process."""
     try:
         folder = os.getcwd()

@@ -1,4 +1,4 @@
-"""One process that works for this one, and may die or be ended without harm to it; see `_child` for its other end."""
+"""One child process, which may die or be ended without harm to this one; see `_child` for its other end."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ import threading
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from radiokit.exceptions import CaseTimeoutError, ExtractionError, WorkerDiedError
-from radiokit.utils._child import HEAD, ITEM, TASK
 from radiokit.utils._limits import ADVICE, Limits
 
-# A process has one core: several of them share the machine, and no sum is split.
+# A process has one core: several of them share the machine, and no sum is split between threads.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 START = "from radiokit.utils._child import serve; serve()"
-LAST_WORDS = 5.0  # seconds
+EXIT_SECONDS = 5.0  # how long a process that closed its pipes may take to end by itself
 
 
 class NotBegunError(Exception):
@@ -29,7 +28,7 @@ class NotBegunError(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of an item, and what was warned of."""
+    """The result of an item, or the error that stands for it, and the warnings that were given."""
 
     value: Any
     warned: list[warnings.WarningMessage] = field(default_factory=list)
@@ -58,33 +57,18 @@ class Process:
         finally:
             if inherited is not None:
                 inherited.close()
+        # Popen has both where a pipe is asked for.
+        self.requests, self.replies = cast(IO[bytes], self.process.stdin), cast(IO[bytes], self.process.stdout)
 
-    def learn(self, run: str, task: bytes, limits: Limits) -> None:
-        """Give the process its task, unless it knows it."""
-        if self.run == run:
-            return
+    def work(self, item: Any, run: str, task: bytes, limits: Limits) -> Answer:
+        """Return the result of an item; an exception of the work is raised, what ended the process is returned."""
         self.limits = limits
-        succeeded, error = self._before_it_begins(TASK, task)
-        if not succeeded:
-            self.end()
-            raise ExtractionError(
-                f"The work cannot be handed to another process ({type(error).__name__}: {error}). Use n_jobs=1 without "
-                "limits, or define it in a module."
-            ) from error
-        self.run = run
-
-    def work(self, item: Any) -> Answer:
-        """Return what became of an item; an exception of the work is raised, what ended the process is returned."""
-        import cloudpickle
-
-        succeeded, value = self._before_it_begins(ITEM, cloudpickle.dumps(item))
-        if not succeeded:
-            raise value
-        clock = threading.Timer(self.limits.timeout or 0.0, self._end_late)
-        if self.limits.timeout is not None:
+        self._begin(item, run, task)
+        clock = threading.Timer(limits.timeout or 0.0, self._end_late)
+        if limits.timeout is not None:
             clock.start()
         try:
-            succeeded, (value, warned) = self._receive()
+            succeeded, (value, warned) = pickle.load(self.replies)
         except (OSError, EOFError, pickle.UnpicklingError):
             return Answer(self._reason())
         finally:
@@ -93,19 +77,26 @@ class Process:
             raise value
         return Answer(value, [warnings.WarningMessage(*each) for each in warned])
 
-    def _before_it_begins(self, kind: bytes, content: bytes) -> tuple[bool, Any]:
-        assert self.process.stdin is not None
+    def _begin(self, item: Any, run: str, task: bytes) -> None:
+        """Send the item, and the task unless the process knows it, and wait until the work begins."""
+        import cloudpickle
+
+        content = cloudpickle.dumps(item)
         try:
-            self.process.stdin.write(HEAD.pack(kind, len(content)))
-            self.process.stdin.write(content)
-            self.process.stdin.flush()
-            return self._receive()
+            pickle.dump((None if self.run == run else task, content), self.requests)
+            self.requests.flush()
+            succeeded, error = pickle.load(self.replies)
         except (OSError, EOFError, pickle.UnpicklingError):
             raise NotBegunError(self._how_it_ended()) from None
-
-    def _receive(self) -> tuple[bool, Any]:
-        assert self.process.stdout is not None
-        return pickle.load(self.process.stdout)
+        if not succeeded:
+            self.end()
+            if isinstance(error, MemoryError):  # of this item
+                raise error
+            raise ExtractionError(
+                f"The work cannot be handed to another process ({type(error).__name__}: {error}). Use n_jobs=1 without "
+                "limits, or define it in a module."
+            ) from error
+        self.run = run
 
     def _reason(self) -> ExtractionError:
         how = self._how_it_ended()
@@ -117,7 +108,7 @@ class Process:
 
     def _how_it_ended(self) -> str:
         with suppress(subprocess.TimeoutExpired):
-            self.process.wait(LAST_WORDS)
+            self.process.wait(EXIT_SECONDS)
         self.end()
         code = self.process.returncode
         if code >= 0:
@@ -140,10 +131,10 @@ class Process:
         return self.process.poll() is None
 
     def end(self) -> None:
-        """End the process, and leave neither it nor its pipes behind."""
+        """End the process, and close its pipes."""
         self.process.kill()
         self.process.wait()
-        for pipe in (self.life, self.process.stdin, self.process.stdout):
+        for pipe in (self.life, self.requests, self.replies):
             if pipe is not None:
                 with suppress(OSError):  # bytes that nobody will read
                     pipe.close()
