@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from radiokit import stats
 from radiokit.plotting._display import Display
-from radiokit.plotting._style import number_text, style
+from radiokit.plotting._style import number_text
 from radiokit.plotting.palette import COLORS, GREY
 from radiokit.stats import BlandAltman
 
@@ -43,8 +43,7 @@ class BlandAltmanDisplay(Display):
         ----------
         a, b : array-like of shape (n,)
             The measurements.
-        confidence_level : float
-            Level of the intervals.
+        {confidence_level}
 
         Returns
         -------
@@ -60,37 +59,20 @@ class BlandAltmanDisplay(Display):
         first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
         return cls((first + second) / 2, first - second, agreement)
 
-    def plot(self, *, ax: Axes | None = None) -> Self:
-        """Draw the points, the bias, and the limits with their intervals.
+    def _size(self) -> tuple[float, float]:
+        return 4.4, 3.2
 
-        Parameters
-        ----------
-        ax : Axes, optional
-            Where to draw; a new figure if absent.
-
-        Returns
-        -------
-        BlandAltmanDisplay
-            Itself, with ``ax_`` and ``figure_``.
-
-        Examples
-        --------
-        >>> BlandAltmanDisplay.from_predictions([1, 2, 3], [0, 2, 4]).plot().ax_.get_ylabel()
-        'Difference'
-        """
+    def _draw(self, ax: Axes) -> None:
         found = self.agreement
-        with style():
-            ax = self._open(ax, 4.4, 3.2)
-            ax.plot(self.mean, self.difference, "o", ms=4, mfc="white", mec=COLORS[0], mew=1)
-            bands = (
-                (found.bias, found.bias_ci_low, found.bias_ci_high, "-"),
-                (found.loa_low, found.loa_low_ci_low, found.loa_low_ci_high, (0, (5, 1.6))),
-                (found.loa_high, found.loa_high_ci_low, found.loa_high_ci_high, (0, (5, 1.6))),
-            )
-            for value, low, high, dash in bands:
-                ax.axhline(value, color=COLORS[1], lw=1, ls=dash)
-                ax.axhspan(low, high, color=COLORS[1], alpha=0.1, lw=0)
-                ax.text(1.01, value, number_text(value), transform=ax.get_yaxis_transform(), va="center", fontsize=7)
-            ax.axhline(0, color=GREY, lw=0.7, ls=(0, (2, 2)))
-            ax.set(xlabel="Mean of both", ylabel="Difference")
-        return self
+        ax.plot(self.mean, self.difference, "o", ms=4, mfc="white", mec=COLORS[0], mew=1)
+        bands = (
+            (found.bias, found.bias_ci_low, found.bias_ci_high, "-"),
+            (found.loa_low, found.loa_low_ci_low, found.loa_low_ci_high, (0, (5, 1.6))),
+            (found.loa_high, found.loa_high_ci_low, found.loa_high_ci_high, (0, (5, 1.6))),
+        )
+        for value, low, high, dash in bands:
+            ax.axhline(value, color=COLORS[1], lw=1, ls=dash)
+            ax.axhspan(low, high, color=COLORS[1], alpha=0.1, lw=0)
+            ax.text(1.01, value, number_text(value), transform=ax.get_yaxis_transform(), va="center", fontsize=7)
+        ax.axhline(0, color=GREY, lw=0.7, ls=(0, (2, 2)))
+        ax.set(xlabel="Mean of both", ylabel="Difference")

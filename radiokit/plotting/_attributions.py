@@ -1,4 +1,4 @@
-"""What moves the predictions: a dot a case and predictor, as SHAP's summary plot."""
+"""What moves the predictions: one dot for each case and predictor, as in SHAP's summary plot."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from radiokit.exceptions import InputError
 from radiokit.plotting._display import Display, check_columns
-from radiokit.plotting._style import plain, style
+from radiokit.plotting._style import label_rows, plain, style
 from radiokit.plotting.palette import COLORS, FAINT, GREY
 
 MOST = 15
@@ -26,7 +26,7 @@ class AttributionDisplay(Display):
     Parameters
     ----------
     table : DataFrame
-        ``feature, attribution`` and optionally ``value``, a row a case and predictor, of one model. Names in
+        ``feature, attribution`` and optionally ``value``, one row for each case and predictor, of one model. Names in
         parentheses, such as ``(base value)``, are left out.
     n_features : int
         How many predictors are shown, those with the largest mean absolute attribution.
@@ -78,8 +78,7 @@ class AttributionDisplay(Display):
 
         Parameters
         ----------
-        ax : Axes, optional
-            Where to draw; a new figure if absent.
+        {ax}
         label : str
             Of the horizontal axis.
 
@@ -103,10 +102,8 @@ class AttributionDisplay(Display):
                 x = own["attribution"].to_numpy(dtype=float)
                 ax.axhline(place, color=FAINT, lw=0.6, zorder=0)
                 ax.scatter(x, place + 0.36 * _spread(x), s=9, c=self._colors(own), lw=0, alpha=0.85)
-            ax.set_yticks(range(n), [plain(name) for name in self.features])
-            ax.set(ylim=(n - 0.4, -0.6), xlabel=label)
-            ax.tick_params(axis="y", length=0)
-            ax.spines["left"].set_visible(False)
+            ax.set_xlabel(label)
+            label_rows(ax, [plain(name) for name in self.features])
             if "value" in self.table:
                 scale = ScalarMappable(Normalize(0, 1), LOW_TO_HIGH)
                 bar = self.figure_.colorbar(scale, ax=ax, ticks=[0, 1], aspect=30, pad=0.02, fraction=0.03)

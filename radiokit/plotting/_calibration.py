@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from radiokit.plotting._display import Display, check_columns
-from radiokit.plotting._scores import named_scores, positive_probability
-from radiokit.plotting._style import color_of, dash_of, plain, style
+from radiokit.plotting._display import ClassifierDisplay, check_columns
+from radiokit.plotting._scores import Scores, named_scores, positive_probability
+from radiokit.plotting._style import plain
 from radiokit.plotting.palette import GREY
 from radiokit.stats import calibration_curve, calibration_table
-from radiokit.utils import same_rows
 
 STRIP = 0.16  # height of the histogram's strip, in units of the probability axis
 
 
-class CalibrationDisplay(Display):
+class CalibrationDisplay(ClassifierDisplay):
     """Observed proportion against predicted probability.
 
     Parameters
@@ -53,7 +51,7 @@ class CalibrationDisplay(Display):
     def from_predictions(
         cls,
         y_true: ArrayLike,
-        probabilities: ArrayLike | Mapping[str, ArrayLike] | pd.DataFrame,
+        probabilities: Scores,
         *,
         bins: int = 5,
         confidence_level: float = 0.95,
@@ -62,8 +60,7 @@ class CalibrationDisplay(Display):
 
         Parameters
         ----------
-        y_true : array-like of shape (n,)
-            Binary outcome.
+        {y_true}
         probabilities : array-like, mapping or DataFrame
             Predicted probabilities, by model.
         bins : int
@@ -149,82 +146,30 @@ class CalibrationDisplay(Display):
         display.outcome = outcome
         return display
 
-    @classmethod
-    def from_estimator(cls, estimator: Any, X: Any, y: ArrayLike, *, name: str | None = None, bins: int = 5) -> Self:
-        """Compute the curve of a fitted classifier.
+    @staticmethod
+    def _score(estimator: Any, X: ArrayLike | pd.DataFrame) -> NDArray[np.float64]:
+        return positive_probability(estimator, X)
 
-        Parameters
-        ----------
-        estimator : classifier
-            Fitted, with ``predict_proba``.
-        X : array-like of shape (n, p)
-            Cases it was not trained on.
-        y : array-like of shape (n,)
-            Binary outcome.
-        name : str, optional
-            Name in the legend; the class if absent.
-        bins : int
-            Number of groups.
+    def _size(self) -> tuple[float, float]:
+        return 3.6, 3.5 if self.predictions is None else 3.8
 
-        Returns
-        -------
-        CalibrationDisplay
-            Not yet drawn: call ``plot``.
-
-        Examples
-        --------
-        >>> from sklearn.linear_model import LogisticRegression
-        >>> X, y = [[1.0], [2.0], [3.0], [4.0]], [0, 1, 0, 1]
-        >>> CalibrationDisplay.from_estimator(LogisticRegression().fit(X, y), X, y, bins=2).groups["n"].tolist()
-        [2, 2]
-        """
-        same_rows(X=X, y=y)
-        score = positive_probability(estimator, X)
-        return cls.from_predictions(y, {name or type(estimator).__name__: score}, bins=bins)
-
-    def plot(self, *, ax: Axes | None = None, colors: dict[str, str] | None = None) -> Self:
-        """Draw the curves, and below them the histogram of the predictions.
-
-        Parameters
-        ----------
-        ax : Axes, optional
-            Where to draw; a new figure if absent.
-        colors : dict, optional
-            Colour by model, to be the same across figures.
-
-        Returns
-        -------
-        CalibrationDisplay
-            Itself, with ``ax_`` and ``figure_``.
-
-        Examples
-        --------
-        >>> p = [0.1, 0.2, 0.4, 0.6, 0.7, 0.9]
-        >>> CalibrationDisplay.from_predictions([0, 0, 1, 0, 1, 1], p, bins=2).plot().close()
-        """
-        with style():
-            ax = self._open(ax, 3.6, 3.5 if self.predictions is None else 3.8)
-            ax.plot([0, 1], [0, 1], color=GREY, lw=0.7, ls=(0, (2, 2)), zorder=0, label="Ideal")
-            curves = {str(name): part for name, part in self.curves.groupby("model", sort=False)}
-            names = list(curves)
-            for i, name in enumerate(names):
-                color = color_of(name, names, colors)
-                ax.plot(
-                    curves[name]["predicted"], curves[name]["observed"],
-                    color=color, ls=dash_of(name, names, colors), label=plain(name),
-                )  # fmt: skip
-                if self.groups is not None and (self.groups["model"] == name).any():
-                    _draw_groups(ax, self.groups[self.groups["model"] == name], color, "osD^vP"[i % 6])
-            ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel=f"Observed {self.outcome}")
-            ax.set_aspect("equal")
-            ax.legend(loc="upper left")
-            if self.predictions is not None:
-                _draw_histogram(ax, self.predictions, names, colors)
-            ax.set_xlabel("Predicted survival" if self.outcome == "survival" else "Predicted probability")
-            ax.set_yticks(np.linspace(0, 1, 6))
-            for axis in (ax.xaxis, ax.yaxis):
-                axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-        return self
+    def _draw(self, ax: Axes) -> None:
+        ax.plot([0, 1], [0, 1], color=GREY, lw=0.7, ls=(0, (2, 2)), zorder=0, label="Ideal")
+        curves = {str(name): part for name, part in self.curves.groupby("model", sort=False)}
+        looks = {name: self._look(name, list(curves)) for name in curves}
+        for i, (name, curve) in enumerate(curves.items()):
+            ax.plot(curve["predicted"], curve["observed"], label=plain(name), **looks[name])
+            if self.groups is not None and (self.groups["model"] == name).any():
+                _draw_groups(ax, self.groups[self.groups["model"] == name], looks[name]["color"], "osD^vP"[i % 6])
+        ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel=f"Observed {self.outcome}")
+        ax.set_aspect("equal")
+        ax.legend(loc="upper left")
+        if self.predictions is not None:
+            _draw_histogram(ax, self.predictions, {name: look["color"] for name, look in looks.items()})
+        ax.set_xlabel("Predicted survival" if self.outcome == "survival" else "Predicted probability")
+        ax.set_yticks(np.linspace(0, 1, 6))
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
 
 
 def _draw_groups(ax: Axes, groups: pd.DataFrame, color: str, marker: str) -> None:
@@ -238,19 +183,19 @@ def _draw_groups(ax: Axes, groups: pd.DataFrame, color: str, marker: str) -> Non
     )  # fmt: skip
 
 
-def _draw_histogram(ax: Axes, predictions: pd.DataFrame, names: list[str], colors: dict[str, str] | None) -> None:
+def _draw_histogram(ax: Axes, predictions: pd.DataFrame, colors: dict[str, str]) -> None:
     """Draw the predictions in a strip under the curve: cases with the outcome upwards, the others downwards."""
     edges = np.linspace(0, 1, 41)
     counts = {
         (name, outcome): np.histogram(part["probability"], edges)[0]
-        for name in names
+        for name in colors
         for outcome, part in predictions[predictions["model"] == name].groupby("y_true")
     }
     tallest = max(1, *(int(n.max()) for n in counts.values()))
     for (name, outcome), n in counts.items():
         height = (STRIP / 2 - 0.02) * n / tallest * (1 if outcome else -1)
-        look: dict[str, Any] = {"fill": True, "alpha": 0.85} if len(names) == 1 else {"lw": 0.8}
-        ax.stairs(height - STRIP / 2, edges, baseline=-STRIP / 2, color=color_of(name, names, colors), **look)
+        look: dict[str, Any] = {"fill": True, "alpha": 0.85} if len(colors) == 1 else {"lw": 0.8}
+        ax.stairs(height - STRIP / 2, edges, baseline=-STRIP / 2, color=colors[name], **look)
     ax.axhline(-STRIP / 2, color=GREY, lw=0.5)
     for text, at in (("yes", -STRIP / 4), ("no", -3 * STRIP / 4)):
         ax.text(1.03, at, text, fontsize=6, color=GREY, va="center")

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from radiokit.plotting._display import Display, check_columns
-from radiokit.plotting._style import plain, style
+from radiokit.plotting._style import label_rows, plain
 from radiokit.plotting.palette import COLORS, GREY
 
 
@@ -58,39 +58,15 @@ class CoefficientDisplay(Display):
             table = table.rename_axis("feature").reset_index()
         return cls(table[table["feature"] != "Intercept"])
 
-    def plot(self, *, ax: Axes | None = None) -> Self:
-        """Draw the bars.
+    def _size(self) -> tuple[float, float]:
+        return 5.6, 0.8 + 0.22 * len(self.table)
 
-        Parameters
-        ----------
-        ax : Axes, optional
-            Where to draw; a new figure if absent.
-
-        Returns
-        -------
-        CoefficientDisplay
-            Itself, with ``ax_`` and ``figure_``.
-
-        Examples
-        --------
-        >>> table = pd.DataFrame({"feature": ["a"], "coef": [0.4]})
-        >>> CoefficientDisplay.from_frame(table).plot().ax_.get_xlabel()
-        'Coefficient (standardised feature)'
-        """
-        with style():
-            n = len(self.table)
-            ax = self._open(ax, 5.6, 0.8 + 0.22 * n)
-            coef = self.table["coef"].to_numpy(dtype=float)
-            ax.barh(range(n), coef, height=0.66, color=np.where(coef > 0, COLORS[1], COLORS[0]))
-            ax.axvline(0, color=GREY, lw=0.8)
-            ax.set_yticks(range(n), [plain(name) for name in self.table["feature"]])
-            ax.set(ylim=(n - 0.4, -0.6), xlabel="Coefficient (standardised feature)")
-            ax.tick_params(axis="y", length=0)
-            ax.spines["left"].set_visible(False)
-            if "selection_frequency" in self.table and self.table["selection_frequency"].notna().any():
-                shares = ["" if np.isnan(f) else f"selected {f:.0%}" for f in self.table["selection_frequency"]]
-                beside = ax.secondary_yaxis("right")
-                beside.set_yticks(range(n), shares)
-                beside.tick_params(length=0, labelcolor=GREY)
-                beside.spines["right"].set_visible(False)
-        return self
+    def _draw(self, ax: Axes) -> None:
+        coef = self.table["coef"].to_numpy(dtype=float)
+        ax.barh(range(len(coef)), coef, height=0.66, color=np.where(coef > 0, COLORS[1], COLORS[0]))
+        ax.axvline(0, color=GREY, lw=0.8)
+        ax.set_xlabel("Coefficient (standardised feature)")
+        shares = None
+        if "selection_frequency" in self.table and self.table["selection_frequency"].notna().any():
+            shares = ["" if np.isnan(f) else f"selected {f:.0%}" for f in self.table["selection_frequency"]]
+        label_rows(ax, [plain(name) for name in self.table["feature"]], shares, color=GREY)

@@ -102,8 +102,7 @@ class CorrelationDisplay(Display):
 
         Parameters
         ----------
-        ax : Axes, optional
-            Where to draw; a new figure if absent.
+        {ax}
         max_labels : int
             Features are named only up to this many.
 

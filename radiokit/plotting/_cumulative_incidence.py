@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from radiokit import stats
 from radiokit.plotting._display import Display, check_columns
-from radiokit.plotting._style import plain, style
+from radiokit.plotting._style import plain, time_label
 from radiokit.plotting.palette import COLORS, DASHES
 
 
@@ -23,8 +23,7 @@ class CumulativeIncidenceDisplay(Display):
     ----------
     table : DataFrame
         ``cause, time, cumulative_incidence`` and optionally ``group, ci_low, ci_high``.
-    time_unit : str
-        For the axis.
+    {time_unit}
 
     Examples
     --------
@@ -51,8 +50,7 @@ class CumulativeIncidenceDisplay(Display):
             Which event; 0 where censored.
         groups : array-like of shape (n,), optional
             Group of each case.
-        time_unit : str
-            For the axis.
+        {time_unit}
 
         Returns
         -------
@@ -75,8 +73,7 @@ class CumulativeIncidenceDisplay(Display):
         ----------
         table : DataFrame
             ``cause, time, cumulative_incidence`` and optionally ``group``.
-        time_unit : str
-            For the axis.
+        {time_unit}
 
         Returns
         -------
@@ -91,39 +88,18 @@ class CumulativeIncidenceDisplay(Display):
         """
         return cls(table, time_unit=time_unit)
 
-    def plot(self, *, ax: Axes | None = None) -> Self:
-        """Draw a step a cause and group: colour for the group, dash for the cause.
+    def _size(self) -> tuple[float, float]:
+        return 4.6, 3.2
 
-        Parameters
-        ----------
-        ax : Axes, optional
-            Where to draw; a new figure if absent.
-
-        Returns
-        -------
-        CumulativeIncidenceDisplay
-            Itself, with ``ax_`` and ``figure_``.
-
-        Examples
-        --------
-        >>> CumulativeIncidenceDisplay.from_predictions([1, 2, 3, 4], [1, 0, 2, 1]).plot().ax_.get_ylabel()
-        'Cumulative incidence'
-        """
-        with style():
-            ax = self._open(ax, 4.6, 3.2)
-            groups, causes = (list(self.table[c].unique()) for c in ("group", "cause"))
-            for (group, cause), part in self.table.groupby(["group", "cause"], sort=False):
-                part = part.sort_values("time")
-                time = np.append(0.0, part["time"])
-                incidence = np.append(0.0, part["cumulative_incidence"])
-                name = f"cause {cause}" if len(groups) == 1 else f"{group}, cause {cause}"
-                look = {
-                    "color": COLORS[groups.index(group) % len(COLORS)],
-                    "ls": DASHES[causes.index(cause) % len(DASHES)],
-                }
-                ax.step(time, incidence, where="post", label=plain(name), **look)
-            unit = f" ({plain(self.time_unit)})" if self.time_unit else ""
-            ax.set(xlabel=f"Time{unit}", ylabel="Cumulative incidence", ylim=(-0.02, 1.02))
-            ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-            ax.legend(loc="upper left")
-        return self
+    def _draw(self, ax: Axes) -> None:
+        """One step function for each cause and group: colour for the group, dash for the cause."""
+        groups, causes = (list(self.table[c].unique()) for c in ("group", "cause"))
+        for (group, cause), part in self.table.groupby(["group", "cause"], sort=False):
+            part = part.sort_values("time")
+            name = f"cause {cause}" if len(groups) == 1 else f"{group}, cause {cause}"
+            color, dash = COLORS[groups.index(group) % len(COLORS)], DASHES[causes.index(cause) % len(DASHES)]
+            incidence = np.append(0.0, part["cumulative_incidence"])
+            ax.step(np.append(0.0, part["time"]), incidence, where="post", label=plain(name), color=color, ls=dash)
+        ax.set(xlabel=time_label(self.time_unit), ylabel="Cumulative incidence", ylim=(-0.02, 1.02))
+        ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        ax.legend(loc="upper left")

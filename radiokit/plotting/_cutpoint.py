@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from radiokit.plotting._display import Display, check_columns
-from radiokit.plotting._style import number_text, p_text, style
+from radiokit.plotting._style import number_text, p_text
 from radiokit.plotting.palette import COLORS, GREY
 
 
@@ -58,30 +58,12 @@ class CutpointDisplay(Display):
         """
         return cls(cutpoint.curve, float(cutpoint.value), float(cutpoint.p_value))
 
-    def plot(self, *, ax: Axes | None = None) -> Self:
-        """Draw the curve.
+    def _size(self) -> tuple[float, float]:
+        return 4.4, 3.0
 
-        Parameters
-        ----------
-        ax : Axes, optional
-            Where to draw; a new figure if absent.
-
-        Returns
-        -------
-        CutpointDisplay
-            Itself, with ``ax_`` and ``figure_``.
-
-        Examples
-        --------
-        >>> curve = pd.DataFrame({"threshold": [1.0, 2.0], "statistic": [0.5, 2.4]})
-        >>> CutpointDisplay(curve, 2.0, 0.04).plot().ax_.get_ylabel()
-        'Standardised log-rank statistic'
-        """
-        with style():
-            ax = self._open(ax, 4.4, 3.0)
-            ax.plot(self.curve["threshold"], self.curve["statistic"].abs(), color=COLORS[0], drawstyle="steps-post")
-            ax.axvline(self.value, color=GREY, lw=0.8, ls=(0, (2, 2)))
-            text = f"cut at {number_text(self.value)}, corrected {p_text(self.p_value)}"
-            ax.set_title(text, fontsize=8, fontweight="normal")
-            ax.set(xlabel="Score", ylabel="Standardised log-rank statistic", ylim=(0, None))
-        return self
+    def _draw(self, ax: Axes) -> None:
+        ax.plot(self.curve["threshold"], self.curve["statistic"].abs(), color=COLORS[0], drawstyle="steps-post")
+        ax.axvline(self.value, color=GREY, lw=0.8, ls=(0, (2, 2)))
+        text = f"cut at {number_text(self.value)}, corrected {p_text(self.p_value)}"
+        ax.set_title(text, fontsize=8, fontweight="normal")
+        ax.set(xlabel="Score", ylabel="Standardised log-rank statistic", ylim=(0, None))

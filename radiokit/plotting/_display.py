@@ -1,19 +1,24 @@
-"""What every Display shares: where it draws, and how it leaves the screen."""
+"""What displays share: how they are drawn, saved and closed."""
 
 from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
 
 from radiokit.exceptions import InputError
-from radiokit.plotting._style import style
-from radiokit.utils import atomic_write
+from radiokit.plotting._scores import positive_score
+from radiokit.plotting._style import Look, look_of, style
+from radiokit.utils import atomic_write, same_rows
 
 
 class Display:
@@ -36,6 +41,35 @@ class Display:
 
     ax_: Axes
     figure_: Figure
+
+    def plot(self, *, ax: Axes | None = None) -> Self:
+        """Draw the figure.
+
+        Parameters
+        ----------
+        {ax}
+
+        Returns
+        -------
+        Display
+            Itself, with ``ax_`` and ``figure_``.
+
+        Examples
+        --------
+        >>> from radiokit.plotting import ScoreDisplay
+        >>> ScoreDisplay.from_predictions([0, 1, 1], [0.3, 0.1, 0.9], threshold=0.5).plot().ax_.get_ylabel()
+        'Score'
+        """
+        with style():
+            self._draw(self._open(ax, *self._size()))
+        return self
+
+    def _size(self) -> tuple[float, float]:
+        """Width and height of a new figure, in inches."""
+        raise NotImplementedError
+
+    def _draw(self, ax: Axes) -> None:
+        raise NotImplementedError
 
     def _open(self, ax: Axes | None, width: float, height: float, *, layout: str | None = "constrained") -> Axes:
         if ax is None:
@@ -101,6 +135,82 @@ class Display:
         >>> RocDisplay.from_predictions([0, 1], [0.2, 0.7]).plot().close()
         """
         plt.close(self.figure_)
+
+
+class ModelDisplay(Display):
+    """A display of several models (or groups), each in its own colour and dash."""
+
+    _colors: Mapping[str, str] | None = None
+
+    def plot(self, *, ax: Axes | None = None, colors: Mapping[str, str] | None = None) -> Self:
+        """Draw the figure.
+
+        Parameters
+        ----------
+        {ax} {colors}
+
+        Returns
+        -------
+        Display
+            Itself, with ``ax_`` and ``figure_``.
+
+        Examples
+        --------
+        >>> from radiokit.plotting import RocDisplay
+        >>> RocDisplay.from_predictions([0, 1], {"a": [0.2, 0.7]}).plot(colors={"a": "black"}).ax_.get_ylabel()
+        'Sensitivity'
+        """
+        self._colors = colors
+        return super().plot(ax=ax)
+
+    def _look(self, name: str, names: list[str]) -> Look:
+        return look_of(name, names, self._colors)
+
+
+class ClassifierDisplay(ModelDisplay):
+    """A display of classifiers: it can be computed from fitted ones."""
+
+    if TYPE_CHECKING:
+        from_predictions: ClassVar[Callable[..., Any]]
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, X: ArrayLike | pd.DataFrame, y: ArrayLike, *, name: str | None = None, **options: Any
+    ) -> Self:
+        """Compute the curve of a fitted classifier.
+
+        Parameters
+        ----------
+        estimator : classifier
+            Fitted, with ``predict_proba`` (a ROC curve needs only ``decision_function``).
+        X : array-like of shape (n, p)
+            Cases it was not trained on.
+        y : array-like of shape (n,)
+            Binary outcome.
+        name : str, optional
+            Name in the legend; the class if absent.
+        **options : object
+            As `from_predictions`.
+
+        Returns
+        -------
+        Display
+            Not yet drawn: call ``plot``.
+
+        Examples
+        --------
+        >>> from radiokit.plotting import RocDisplay
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> X, y = [[1.0], [2.0], [3.0], [4.0]], [0, 1, 0, 1]
+        >>> RocDisplay.from_estimator(LogisticRegression().fit(X, y), X, y).areas["auc"].item()
+        0.75
+        """
+        same_rows(X=X, y=y)
+        return cls.from_predictions(y, {name or type(estimator).__name__: cls._score(estimator, X)}, **options)
+
+    @staticmethod
+    def _score(estimator: Any, X: ArrayLike | pd.DataFrame) -> NDArray[np.float64]:
+        return positive_score(estimator, X)
 
 
 def check_columns(frame: pd.DataFrame, required: tuple[str, ...], *, what: str) -> pd.DataFrame:

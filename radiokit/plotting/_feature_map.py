@@ -100,8 +100,7 @@ class FeatureMapDisplay(Display):
 
         Parameters
         ----------
-        ax : Axes, optional
-            Where to draw; a new figure if absent.
+        {ax}
         axis : {0, 1, 2}
             Across which axis to cut: z, y or x.
         index : int, optional
@@ -128,7 +127,7 @@ class FeatureMapDisplay(Display):
             raise InputError(f"index is {index}; required: 0 to {self.image.shape[axis] - 1} along {AXES[axis]}.")
         with style():
             ax = self._open(ax, 4.2, 3.6)
-            image = self._draw(ax, axis, index, window, None)
+            image = self._draw_slice(ax, axis, index, window, None)
             self._bar(image, [ax])
         return self
 
@@ -179,7 +178,7 @@ class FeatureMapDisplay(Display):
                 1, chosen.size, figsize=(1.9 * chosen.size + 0.6, 2.3), layout="constrained", squeeze=False
             )[1]
             for ax, index in zip(axes[0], chosen.tolist(), strict=True):
-                image = self._draw(ax, axis, index, window, limits)
+                image = self._draw_slice(ax, axis, index, window, limits)
             self._open(axes[0, 0], 0, 0)
             self._bar(image, list(axes[0]))
         return self
@@ -191,7 +190,7 @@ class FeatureMapDisplay(Display):
         shown = np.isfinite(self.values) if self.mask is None else np.asarray(self.mask, dtype=bool)
         return shown.sum(axis=tuple(k for k in range(3) if k != axis))
 
-    def _draw(
+    def _draw_slice(
         self, ax: Axes, axis: int, index: int, window: tuple[float, float] | None, limits: tuple[float, float] | None
     ) -> Any:
         rows, columns = (s for k, s in enumerate(self.spacing) if k != axis)

@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
-from radiokit.plotting._display import Display, check_columns
-from radiokit.plotting._style import color_of, plain, style
+from radiokit.plotting._display import Display, ModelDisplay, check_columns
+from radiokit.plotting._style import plain
 from radiokit.plotting.palette import COLORS, GREY, INK
 
 BOX, GAP, LINE = 0.55, 0.42, 0.17  # inches: height of a box, space between boxes, one line beside an arrow
@@ -59,48 +59,30 @@ class FlowDisplay(Display):
         """
         return cls(flow)
 
-    def plot(self, *, ax: Axes | None = None) -> Self:
-        """Draw the boxes.
+    def _size(self) -> tuple[float, float]:
+        stages, beside, branches = self._parts()
+        return WIDTH, BOX * (len(stages) + bool(branches)) + sum(_gaps(stages, beside, branches)) + 0.1
 
-        Parameters
-        ----------
-        ax : Axes, optional
-            Where to draw; a new figure if absent.
-
-        Returns
-        -------
-        FlowDisplay
-            Itself, with ``ax_`` and ``figure_``.
-
-        Examples
-        --------
-        >>> FlowDisplay.from_frame(pd.DataFrame({"step": ["read"], "n_patients": [12]})).plot().close()
-        """
-        with style():
-            stages, beside, branches = self._parts()
-            gaps = [GAP + LINE * max(0, len(lines) - 1) for lines in beside]
-            height = BOX * (len(stages) + bool(branches)) + sum(gaps[: len(stages) - 1 + bool(branches)]) + 0.1
-            ax = self._open(ax, WIDTH, height)
-            ax.set(xlim=(0, WIDTH), ylim=(-height, 0.05), xticks=[], yticks=[])
-            ax.spines[:].set_visible(False)
-            middle = 1.9 if any(beside) or len(branches) < 2 else WIDTH / 2
-            top = 0.0
-            for i, stage in enumerate(stages):
-                _box(ax, middle, top, 3.2, str(stage["step"]), _counts(stage))
-                top -= BOX
-                if i < len(stages) - 1 or branches:
-                    _write_beside(ax, middle, top - gaps[i] / 2, beside[i])
-                if i < len(stages) - 1:
-                    _arrow(ax, (middle, top), (middle, top - gaps[i]))
-                    top -= gaps[i]
-            for k, branch in enumerate(branches):
-                x, turn = WIDTH * (k + 0.5) / len(branches), top - gaps[-1] * 0.72
-                ax.plot([middle, middle, x], [top, turn, turn], color=GREY, lw=0.8)
-                _arrow(ax, (x, turn), (x, top - gaps[-1]))
-                _box(
-                    ax, x, top - gaps[-1], min(3.2, (WIDTH - 0.2) / len(branches)), str(branch["step"]), _counts(branch)
-                )
-        return self
+    def _draw(self, ax: Axes) -> None:
+        stages, beside, branches = self._parts()
+        gaps = _gaps(stages, beside, branches)
+        ax.set(xlim=(0, WIDTH), ylim=(-self._size()[1], 0.05), xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+        middle = 1.9 if any(beside) or len(branches) < 2 else WIDTH / 2
+        top = 0.0
+        for i, stage in enumerate(stages):
+            _box(ax, middle, top, 3.2, str(stage["step"]), _counts(stage))
+            top -= BOX
+            if i < len(gaps):
+                _write_beside(ax, middle, top - gaps[i] / 2, beside[i])
+            if i < len(stages) - 1:
+                _arrow(ax, (middle, top), (middle, top - gaps[i]))
+                top -= gaps[i]
+        for k, branch in enumerate(branches):
+            x, turn, end = WIDTH * (k + 0.5) / len(branches), top - gaps[-1] * 0.72, top - gaps[-1]
+            ax.plot([middle, middle, x], [top, turn, turn], color=GREY, lw=0.8)
+            _arrow(ax, (x, turn), (x, end))
+            _box(ax, x, end, min(3.2, (WIDTH - 0.2) / len(branches)), str(branch["step"]), _counts(branch))
 
     def _parts(self) -> tuple[list[pd.Series], list[list[str]], list[pd.Series]]:
         """Return the stages, what is written beside the arrow under each, and the cohorts."""
@@ -119,6 +101,12 @@ class FlowDisplay(Display):
                 stages.append(row)
                 beside.append([])
         return stages, beside, branches
+
+
+def _gaps(stages: list[pd.Series], beside: list[list[str]], branches: list[pd.Series]) -> list[float]:
+    """Return the space under each stage that has an arrow: room for what is written beside it."""
+    gaps = [GAP + LINE * max(0, len(lines) - 1) for lines in beside]
+    return gaps[: len(stages) - 1 + bool(branches)]
 
 
 def _counts(row: pd.Series, *, always: bool = False) -> str:
@@ -169,8 +157,8 @@ def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> No
     ax.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": GREY, "lw": 0.8, "shrinkA": 0, "shrinkB": 0})
 
 
-class FunnelDisplay(Display):
-    """How many features each selection step left, per model.
+class FunnelDisplay(ModelDisplay):
+    """How many features each selection step left, for each model.
 
     Parameters
     ----------
@@ -208,47 +196,31 @@ class FunnelDisplay(Display):
         """
         return cls(funnel)
 
-    def plot(self, *, ax: Axes | None = None, colors: dict[str, str] | None = None) -> Self:
-        """Draw the bars, one block a model.
+    def _models(self) -> list[str]:
+        return [str(m) for m in self.funnel["model"].unique()]
 
-        Parameters
-        ----------
-        ax : Axes, optional
-            Where to draw; a new figure if absent.
-        colors : dict, optional
-            Colour by model.
+    def _size(self) -> tuple[float, float]:
+        models = self._models()
+        return 5.2, 0.35 + 0.24 * len(self.funnel) + 0.3 * (len(models) - 1) + 0.25 * (models != [""])
 
-        Returns
-        -------
-        FunnelDisplay
-            Itself, with ``ax_`` and ``figure_``.
-
-        Examples
-        --------
-        >>> FunnelDisplay.from_frame(pd.DataFrame({"step": ["extracted"], "n_features": [107]})).plot().close()
-        """
-        with style():
-            models = [str(m) for m in self.funnel["model"].unique()]
-            ax = self._open(ax, 5.2, 0.35 + 0.24 * len(self.funnel) + 0.3 * (len(models) - 1) + 0.25 * (models != [""]))
-            y, ticks, labels = 0.0, [], []
-            most = float(self.funnel["n_features"].max())
-            for model, part in self.funnel.groupby("model", sort=False):
-                if model:
-                    ax.text(0, y - 0.1, plain(model), fontweight="bold", va="bottom", fontsize=8)
-                    y += 0.5
-                for _, row in part.iterrows():
-                    color = color_of(str(model), models, colors) if model else COLORS[0]
-                    ax.barh(y, row["n_features"], height=0.7, color=color, alpha=0.85)
-                    ax.text(
-                        row["n_features"] + 0.012 * most, y, f"{int(row['n_features']):,}", va="center", fontsize=7.5
-                    )
-                    ticks.append(y)
-                    labels.append(plain(row["step"]))
-                    y += 1
-                y += 0.7
-            ax.set_yticks(ticks, labels)
-            ax.set(ylim=(y - 1.25, -0.6), xlim=(0, 1.12 * max(most, 1.0)), xticks=[])
-            ax.set_xlabel("Features left", labelpad=2)
-            ax.tick_params(axis="y", length=0)
-            ax.spines[:].set_visible(False)
-        return self
+    def _draw(self, ax: Axes) -> None:
+        """One block of bars for each model."""
+        y, ticks, labels = 0.0, [], []
+        most = float(self.funnel["n_features"].max())
+        for model, part in self.funnel.groupby("model", sort=False):
+            if model:
+                ax.text(0, y - 0.1, plain(model), fontweight="bold", va="bottom", fontsize=8)
+                y += 0.5
+            color = self._look(str(model), self._models())["color"] if model else COLORS[0]
+            for step, n in zip(part["step"], part["n_features"], strict=True):
+                ax.barh(y, n, height=0.7, color=color, alpha=0.85)
+                ax.text(n + 0.012 * most, y, f"{int(n):,}", va="center", fontsize=7.5)
+                ticks.append(y)
+                labels.append(plain(step))
+                y += 1
+            y += 0.7
+        ax.set_yticks(ticks, labels)
+        ax.set(ylim=(y - 1.25, -0.6), xlim=(0, 1.12 * max(most, 1.0)), xticks=[])
+        ax.set_xlabel("Features left", labelpad=2)
+        ax.tick_params(axis="y", length=0)
+        ax.spines[:].set_visible(False)

@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from radiokit.exceptions import InputError
 from radiokit.plotting._display import Display, check_columns
-from radiokit.plotting._style import estimate_text, interval_label, p_text, plain, style
+from radiokit.plotting._style import estimate_text, interval_label, label_rows, p_text, plain, style
 from radiokit.plotting.palette import COLORS, GREY
 
 EFFECTS = {"odds_ratio": "Odds ratio", "hazard_ratio": "Hazard ratio"}
@@ -75,10 +75,9 @@ class ForestDisplay(Display):
 
         Parameters
         ----------
-        ax : Axes, optional
-            Where to draw; a new figure if absent.
+        {ax}
         color : str
-            Of the markers.
+            Colour of the markers.
 
         Returns
         -------
@@ -91,8 +90,7 @@ class ForestDisplay(Display):
         >>> ForestDisplay.from_frame(table).plot().close()
         """
         with style():
-            n = len(self.table)
-            ax = self._open(ax, 6.4, 0.9 + 0.24 * n)
+            ax = self._open(ax, 6.4, 0.9 + 0.24 * len(self.table))
             ratio, low, high = (self.table[c].to_numpy(dtype=float) for c in (self.effect, "ci_low", "ci_high"))
             known = np.isfinite([ratio, low, high]).all(axis=0) & (ratio > 0) & (low > 0)
             left, right = _limits(low[known], high[known])
@@ -106,17 +104,11 @@ class ForestDisplay(Display):
                     ax.plot(ratio[row], row, "s", color=color, ms=4.5)
             ax.set_xscale("log")
             label = f"{EFFECTS[self.effect]} ({interval_label(self.confidence_level)})"
-            ax.set(xlim=(left / 1.03, right * 1.03), ylim=(n - 0.4, -0.6), xlabel=label)
+            ax.set(xlim=(left / 1.03, right * 1.03), xlabel=label)
             ax.xaxis.set_major_locator(FixedLocator([t for t in TICKS if left <= t <= right]))
             ax.xaxis.set_minor_locator(NullLocator())
             ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            ax.set_yticks(range(n), [plain(name) for name in self.table["feature"]])
-            ax.spines["left"].set_visible(False)
-            numbers = ax.secondary_yaxis("right")
-            numbers.set_yticks(range(n), self._numbers(ratio, low, high))
-            for axis in (ax, numbers):
-                axis.tick_params(axis="y", length=0)
-            numbers.spines["right"].set_visible(False)
+            label_rows(ax, [plain(name) for name in self.table["feature"]], self._numbers(ratio, low, high))
         return self
 
     def _numbers(self, ratio: np.ndarray, low: np.ndarray, high: np.ndarray) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from radiokit import stats
 from radiokit.plotting._display import Display, check_columns
-from radiokit.plotting._style import color_of, dash_of, p_text, plain, style
+from radiokit.plotting._style import Look, draw_band, look_of, p_text, plain, style, time_label
 
 NEEDED = ("time", "n_at_risk", "n_events", "n_censored", "survival")
 
@@ -27,8 +28,7 @@ class KaplanMeierDisplay(Display):
         `radiokit.stats.kaplan_meier` gives it.
     p_value : float, optional
         Of the log-rank test.
-    time_unit : str
-        For the axis.
+    {time_unit}
 
     Examples
     --------
@@ -44,17 +44,17 @@ class KaplanMeierDisplay(Display):
         self.time_unit = time_unit
 
     @classmethod
-    def from_predictions(cls, y: Any, groups: ArrayLike | None = None, *, time_unit: str = "") -> Self:
+    def from_predictions(
+        cls, y: ArrayLike | pd.DataFrame, groups: ArrayLike | None = None, *, time_unit: str = ""
+    ) -> Self:
         """Compute the curves and the log-rank test.
 
         Parameters
         ----------
-        y : structured array or DataFrame with `event` and `time`
-            The outcome.
+        {y_survival}
         groups : array-like of shape (n,), optional
             Risk group of each case, assigned without looking at this outcome.
-        time_unit : str
-            For the axis.
+        {time_unit}
 
         Returns
         -------
@@ -83,8 +83,7 @@ class KaplanMeierDisplay(Display):
             As `radiokit.stats.kaplan_meier` gives it.
         p_value : float, optional
             Of the log-rank test.
-        time_unit : str
-            For the axis.
+        {time_unit}
 
         Returns
         -------
@@ -99,15 +98,14 @@ class KaplanMeierDisplay(Display):
         """
         return cls(curve, p_value, time_unit=time_unit)
 
-    def plot(self, *, ax: Axes | None = None, colors: dict[str, str] | None = None, band: bool = True) -> Self:
+    def plot(self, *, ax: Axes | None = None, colors: Mapping[str, str] | None = None, band: bool = True) -> Self:
         """Draw the curves and the risk table.
 
         Parameters
         ----------
-        ax : Axes, optional
-            Where to draw; a new figure if absent.
+        {ax}
         colors : dict, optional
-            Colour by group.
+            Colour of each group.
         band : bool
             Draw the confidence bands.
 
@@ -124,15 +122,13 @@ class KaplanMeierDisplay(Display):
         with style():
             groups = {str(name): part.sort_values("time") for name, part in self.curve.groupby("group", sort=False)}
             names = list(groups)
+            looks = {name: look_of(name, names, colors) for name in names}
             ax = self._open(ax, 4.6, 3.4 + 0.16 * len(names))
             for name, part in groups.items():
-                _draw_curve(
-                    ax, part, plain(name), color_of(name, names, colors), dash_of(name, names, colors), band=band
-                )
+                _draw_curve(ax, part, plain(name), looks[name], band=band)
             end = float(self.curve["time"].max())
-            unit = f" ({plain(self.time_unit)})" if self.time_unit else ""
             ax.set(ylim=(-0.02, 1.04), xlim=(-0.02 * end, 1.03 * end), ylabel="Survival")
-            ax.set_xlabel(f"Time{unit}")
+            ax.set_xlabel(time_label(self.time_unit))
             ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
             if len(names) > 1:
                 ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=min(len(names), 3))
@@ -140,18 +136,18 @@ class KaplanMeierDisplay(Display):
                 ax.text(0.03, 0.05, f"Log-rank {p_text(self.p_value)}", transform=ax.transAxes)
             ticks = [t for t in ax.get_xticks() if 0 <= t <= end]
             ax.set_xticks(ticks)
-            _draw_risk_table(ax, groups, ticks, [color_of(name, names, colors) for name in names])
+            _draw_risk_table(ax, groups, ticks, [look["color"] for look in looks.values()])
         return self
 
 
-def _draw_curve(ax: Axes, part: pd.DataFrame, label: str, color: str, dash: Any, *, band: bool) -> None:
+def _draw_curve(ax: Axes, part: pd.DataFrame, label: str, look: Look, *, band: bool) -> None:
     time, survival = _from_zero(part, "survival")
-    ax.step(time, survival, where="post", color=color, ls=dash, label=label)
+    ax.step(time, survival, where="post", label=label, **look)
     censored = part[part["n_censored"] > 0]
-    ax.plot(censored["time"], censored["survival"], "|", color=color, ms=5, mew=0.9)
+    ax.plot(censored["time"], censored["survival"], "|", color=look["color"], ms=5, mew=0.9)
     if band and {"ci_low", "ci_high"} <= set(part.columns):
         low, high = _from_zero(part, "ci_low")[1], _from_zero(part, "ci_high")[1]
-        ax.fill_between(time, low, high, step="post", color=color, alpha=0.12, lw=0)
+        draw_band(ax, time, low, high, look["color"], step="post")
 
 
 def _from_zero(part: pd.DataFrame, column: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -12,7 +12,7 @@ from matplotlib.ticker import LogFormatterSciNotation
 
 from radiokit.exceptions import InputError
 from radiokit.plotting._display import Display, check_columns
-from radiokit.plotting._style import plain, style
+from radiokit.plotting._style import Look, plain, style
 from radiokit.plotting.palette import COLORS, DASHES, FAINT, GREY
 
 MOST_BELOW = 40  # how far below the penalty used the path is shown
@@ -138,7 +138,7 @@ class LassoPathDisplay(Display):
         for feature in wide.columns.difference(named):
             ax.plot(wide.index, wide[feature], color=FAINT, lw=0.8, zorder=1)
         for i, feature in enumerate(named):
-            line = {"color": COLORS[i % len(COLORS)], "ls": DASHES[(i // len(COLORS)) % len(DASHES)]}
+            line: Look = {"color": COLORS[i % len(COLORS)], "ls": DASHES[(i // len(COLORS)) % len(DASHES)]}
             ax.plot(wide.index, wide[feature], lw=1.3, label=plain(feature), **line)
         ax.axhline(0, color=GREY, lw=0.7)
         if named:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Self
 
 import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from radiokit.plotting._display import Display, check_columns
-from radiokit.plotting._scores import named_scores, positive_score
-from radiokit.plotting._style import color_of, dash_of, estimate_text, interval_label, plain, style
+from radiokit.plotting._display import ClassifierDisplay, check_columns
+from radiokit.plotting._scores import Scores, named_scores
+from radiokit.plotting._style import estimate_text, interval_label, plain
 from radiokit.plotting.palette import GREY
 from radiokit.stats import auc, roc_curve
-from radiokit.utils import same_rows
 
 
-class RocDisplay(Display):
+class RocDisplay(ClassifierDisplay):
     """ROC curves; the legend holds the AUC with DeLong's interval.
 
     Parameters
@@ -47,7 +46,7 @@ class RocDisplay(Display):
     def from_predictions(
         cls,
         y_true: ArrayLike,
-        scores: ArrayLike | Mapping[str, ArrayLike] | pd.DataFrame,
+        scores: Scores,
         *,
         thresholds: Mapping[str, float] | None = None,
         confidence_level: float = 0.95,
@@ -56,14 +55,12 @@ class RocDisplay(Display):
 
         Parameters
         ----------
-        y_true : array-like of shape (n,)
-            Binary outcome.
+        {y_true}
         scores : array-like, mapping or DataFrame
             One score, or scores by model; higher means more likely positive.
         thresholds : mapping of str to float, optional
             A frozen threshold by model, marked on its curve.
-        confidence_level : float
-            Level of the intervals.
+        {confidence_level}
 
         Returns
         -------
@@ -92,8 +89,7 @@ class RocDisplay(Display):
             The column that names the curve: ``model``, ``cohort`` or another.
         score : str
             The column that holds the score.
-        confidence_level : float
-            Level of the intervals.
+        {confidence_level}
 
         Returns
         -------
@@ -116,38 +112,8 @@ class RocDisplay(Display):
         return cls._from_parts(parts, thresholds, confidence_level)
 
     @classmethod
-    def from_estimator(cls, estimator: Any, X: Any, y: ArrayLike, *, name: str | None = None) -> Self:
-        """Compute the curve of a fitted classifier.
-
-        Parameters
-        ----------
-        estimator : classifier
-            Fitted; ``predict_proba`` or ``decision_function`` is used.
-        X : array-like of shape (n, p)
-            Cases it was not trained on.
-        y : array-like of shape (n,)
-            Binary outcome.
-        name : str, optional
-            Name in the legend; the class if absent.
-
-        Returns
-        -------
-        RocDisplay
-            Not yet drawn: call ``plot``.
-
-        Examples
-        --------
-        >>> from sklearn.linear_model import LogisticRegression
-        >>> X, y = [[1.0], [2.0], [3.0], [4.0]], [0, 1, 0, 1]
-        >>> RocDisplay.from_estimator(LogisticRegression().fit(X, y), X, y).areas["auc"].item()
-        0.75
-        """
-        same_rows(X=X, y=y)
-        return cls.from_predictions(y, {name or type(estimator).__name__: positive_score(estimator, X)})
-
-    @classmethod
     def _from_parts(
-        cls, parts: Mapping[str, tuple[Any, Any]], thresholds: Mapping[str, float], confidence_level: float
+        cls, parts: Mapping[str, tuple[ArrayLike, ArrayLike]], thresholds: Mapping[str, float], confidence_level: float
     ) -> Self:
         curves, areas, points = [], [], []
         for name, (y, score) in parts.items():
@@ -161,45 +127,25 @@ class RocDisplay(Display):
                 points.append(at[["fpr", "sensitivity"]].assign(model=name))
         return cls(pd.concat(curves), pd.concat(areas), pd.concat(points) if points else None)
 
-    def plot(self, *, ax: Axes | None = None, colors: dict[str, str] | None = None) -> Self:
-        """Draw the curves.
+    def _size(self) -> tuple[float, float]:
+        return 3.6, 3.9 + 0.17 * len(self.areas)
 
-        Parameters
-        ----------
-        ax : Axes, optional
-            Where to draw; a new figure if absent.
-        colors : dict, optional
-            Colour by model, to be the same across figures.
-
-        Returns
-        -------
-        RocDisplay
-            Itself, with ``ax_`` and ``figure_``.
-
-        Examples
-        --------
-        >>> RocDisplay.from_predictions([0, 1], [0.2, 0.7]).plot().ax_.get_ylabel()
-        'Sensitivity'
-        """
-        with style():
-            ax = self._open(ax, 3.6, 3.9 + 0.17 * len(self.areas))
-            ax.plot([0, 1], [0, 1], color=GREY, lw=0.7, ls=(0, (2, 2)), zorder=0)
-            names = [str(name) for name in self.areas["model"]]
-            numbers = self.areas[["auc", "ci_low", "ci_high"]].to_numpy(dtype=float)
-            for name, area in zip(names, numbers, strict=True):
-                curve = self.curves[self.curves["model"] == name]
-                label = f"{plain(name)}  {estimate_text(*area)}"
-                color = color_of(name, names, colors)
-                ax.plot(curve["fpr"], curve["sensitivity"], color=color, ls=dash_of(name, names, colors), label=label)
-                if self.points is not None:
-                    point = self.points[self.points["model"] == name]
-                    ax.plot(point["fpr"], point["sensitivity"], "o", ms=5, mfc="white", mec=color, mew=1.2)
-            ax.set(xlabel="1 − specificity", ylabel="Sensitivity", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-            ax.set_aspect("equal")
-            # Below the axes, where no curve can lie under it.
-            title = f"AUC ({interval_label(self._level())})"
-            ax.legend(loc="upper left", bbox_to_anchor=(0.0, -0.16), title=title, alignment="left")
-        return self
+    def _draw(self, ax: Axes) -> None:
+        ax.plot([0, 1], [0, 1], color=GREY, lw=0.7, ls=(0, (2, 2)), zorder=0)
+        names = [str(name) for name in self.areas["model"]]
+        numbers = self.areas[["auc", "ci_low", "ci_high"]].to_numpy(dtype=float)
+        for name, area in zip(names, numbers, strict=True):
+            curve = self.curves[self.curves["model"] == name]
+            look = self._look(name, names)
+            ax.plot(curve["fpr"], curve["sensitivity"], label=f"{plain(name)}  {estimate_text(*area)}", **look)
+            if self.points is not None:
+                point = self.points[self.points["model"] == name]
+                ax.plot(point["fpr"], point["sensitivity"], "o", ms=5, mfc="white", mec=look["color"], mew=1.2)
+        ax.set(xlabel="1 − specificity", ylabel="Sensitivity", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+        ax.set_aspect("equal")
+        # Below the axes, where no curve can lie under it.
+        title = f"AUC ({interval_label(self._level())})"
+        ax.legend(loc="upper left", bbox_to_anchor=(0.0, -0.16), title=title, alignment="left")
 
     def _level(self) -> float | None:
         """Return the confidence level of all intervals, where it is known and one."""

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from radiokit.exceptions import InputError
 from radiokit.plotting._display import Display
 from radiokit.plotting._scores import positive_score
-from radiokit.plotting._style import plain, style
+from radiokit.plotting._style import plain
 from radiokit.plotting.palette import COLORS, GREY
 from radiokit.utils import check_binary_target, same_rows
 
@@ -55,8 +55,7 @@ class ScoreDisplay(Display):
 
         Parameters
         ----------
-        y_true : array-like of shape (n,)
-            Binary outcome.
+        {y_true}
         score : array-like of shape (n,)
             Score of each case, higher for the positive outcome.
         threshold : float
@@ -111,31 +110,15 @@ class ScoreDisplay(Display):
         same_rows(X=X, y=y)
         return cls.from_predictions(y, positive_score(estimator, X), threshold=threshold)
 
-    def plot(self, *, ax: Axes | None = None) -> Self:
-        """Draw the bars.
+    def _size(self) -> tuple[float, float]:
+        return 4.7, 2.6
 
-        Parameters
-        ----------
-        ax : Axes, optional
-            Where to draw; a new figure if absent.
-
-        Returns
-        -------
-        ScoreDisplay
-            Itself, with ``ax_`` and ``figure_``.
-
-        Examples
-        --------
-        >>> ScoreDisplay.from_predictions([0, 1, 1], [0.3, 0.1, 0.9], threshold=0.5).plot().close()
-        """
-        with style():
-            ax = self._open(ax, 4.7, 2.6)
-            height = self.cases["score"].to_numpy() - self.threshold
-            colors = np.where(self.cases["y_true"], COLORS[1], COLORS[0])
-            ax.bar(np.arange(len(height)), height, bottom=self.threshold, width=0.86, color=colors, lw=0)
-            ax.axhline(self.threshold, color=GREY, lw=0.8)
-            ax.set(xlabel=f"Cases in order of their score (n = {len(height)})", ylabel="Score", xticks=[])
-            ax.margins(x=0.01)
-            handles = [Patch(color=COLORS[i], label=plain(self.labels[i])) for i in (1, 0)]
-            ax.legend(handles=handles, loc="upper left", handlelength=1.0)
-        return self
+    def _draw(self, ax: Axes) -> None:
+        height = self.cases["score"].to_numpy() - self.threshold
+        colors = np.where(self.cases["y_true"], COLORS[1], COLORS[0])
+        ax.bar(np.arange(len(height)), height, bottom=self.threshold, width=0.86, color=colors, lw=0)
+        ax.axhline(self.threshold, color=GREY, lw=0.8)
+        ax.set(xlabel=f"Cases in order of their score (n = {len(height)})", ylabel="Score", xticks=[])
+        ax.margins(x=0.01)
+        handles = [Patch(color=COLORS[i], label=plain(self.labels[i])) for i in (1, 0)]
+        ax.legend(handles=handles, loc="upper left", handlelength=1.0)

@@ -1,9 +1,9 @@
-"""Scores at the door: one array, or several by name, or what a fitted classifier says."""
+"""Scores in the forms a user may give them: one array, several by name, or a fitted classifier."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from radiokit.exceptions import InputError
 from radiokit.utils import same_rows
 
+Scores: TypeAlias = ArrayLike | Mapping[str, ArrayLike] | pd.DataFrame
 
-def named_scores(
-    outcome: Any, scores: ArrayLike | Mapping[str, ArrayLike] | pd.DataFrame
-) -> dict[str, NDArray[np.float64]]:
+
+def named_scores(outcome: ArrayLike | pd.DataFrame, scores: Scores) -> dict[str, NDArray[np.float64]]:
     """Return scores by model, of the cases of the outcome; a single array is called ``model``."""
     given = dict(scores.items()) if isinstance(scores, Mapping | pd.DataFrame) else {"model": scores}
     if not given:
@@ -25,7 +25,7 @@ def named_scores(
     return {str(name): np.asarray(score, dtype=float) for name, score in given.items()}
 
 
-def positive_score(estimator: Any, X: Any) -> NDArray[np.float64]:
+def positive_score(estimator: Any, X: ArrayLike | pd.DataFrame) -> NDArray[np.float64]:
     """Return the probability of the second class, or the decision function where there is none."""
     if hasattr(estimator, "predict_proba"):
         return np.asarray(estimator.predict_proba(X))[:, 1]
@@ -36,7 +36,7 @@ def positive_score(estimator: Any, X: Any) -> NDArray[np.float64]:
     )
 
 
-def positive_probability(estimator: Any, X: Any) -> NDArray[np.float64]:
+def positive_probability(estimator: Any, X: ArrayLike | pd.DataFrame) -> NDArray[np.float64]:
     """Return the probability of the second class; a score is no probability."""
     if not hasattr(estimator, "predict_proba"):
         raise InputError(f"{type(estimator).__name__} has no predict_proba; required: a classifier with probabilities.")

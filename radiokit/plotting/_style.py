@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
 
-from radiokit.plotting.palette import COLORS, DASHES, GREY, INK
+from radiokit.plotting.palette import COLORS, DASHES, GREY, INK, Dash
 
 SETTINGS: dict[str, Any] = {
     "font.size": 8,
@@ -79,15 +81,46 @@ def plain(text: object) -> str:
     return f"\u200b{shown}" if shown.startswith("_") else shown
 
 
-def color_of(name: str, names: Sequence[str], colors: dict[str, str] | None) -> str:
-    """Return the colour of a model or group: the caller's, or the palette's by position."""
-    return (colors or {}).get(name, COLORS[list(names).index(name) % len(COLORS)])
+class Look(TypedDict):
+    """Colour and line style of a model or group."""
+
+    color: str
+    ls: Dash
 
 
-def dash_of(name: str, names: Sequence[str], colors: dict[str, str] | None = None) -> Any:
-    """Return the dash that goes with the colour, so that a model looks the same in every figure."""
-    color = color_of(name, names, colors)
-    return DASHES[COLORS.index(color)] if color in COLORS else (0, (1, 1.2))
+def look_of(name: str, names: Sequence[str], colors: Mapping[str, str] | None = None) -> Look:
+    """Return colour and dash of a model or group: the caller's colour, or the palette's by position.
+
+    A colour always has the same dash, so that a model looks the same in every figure.
+    """
+    color = (colors or {}).get(name, COLORS[list(names).index(name) % len(COLORS)])
+    return {"color": color, "ls": DASHES[COLORS.index(color)] if color in COLORS else (0, (1, 1.2))}
+
+
+def draw_band(
+    ax: Axes, x: ArrayLike, low: ArrayLike, high: ArrayLike, color: str, *, step: Literal["post"] | None = None
+) -> None:
+    """Shade a confidence band."""
+    ax.fill_between(x, low, high, step=step, color=color, alpha=0.12, lw=0)
+
+
+def time_label(unit: str) -> str:
+    """Return the label of a time axis."""
+    return f"Time ({plain(unit)})" if unit else "Time"
+
+
+def label_rows(ax: Axes, names: Sequence[str], beside: Sequence[str] | None = None, *, color: str = INK) -> None:
+    """Give each row of a chart its name on the left and a text on the right, the first row on top."""
+    rows = range(len(names))
+    ax.set_yticks(rows, names)
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    if beside is not None:
+        right = ax.secondary_yaxis("right")
+        right.set_yticks(rows, beside)
+        right.tick_params(length=0, labelcolor=color)
+        right.spines["right"].set_visible(False)
 
 
 def p_text(p: float) -> str:

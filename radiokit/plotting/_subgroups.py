@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from radiokit.plotting._display import Display, check_columns
-from radiokit.plotting._style import estimate_text, interval_label, p_text, plain, style
+from radiokit.plotting._style import estimate_text, interval_label, label_rows, p_text, plain, style
 from radiokit.plotting.palette import COLORS, GREY
 
 LABELS = {"auc": "AUC", "c_index": "C-index", "odds_ratio": "Odds ratio", "hazard_ratio": "Hazard ratio"}
@@ -75,10 +75,9 @@ class SubgroupDisplay(Display):
 
         Parameters
         ----------
-        ax : Axes, optional
-            Where to draw; a new figure if absent.
+        {ax}
         color : str
-            Of the markers.
+            Colour of the markers.
 
         Returns
         -------
@@ -95,16 +94,10 @@ class SubgroupDisplay(Display):
         with style():
             lines = self._lines()
             ax = self._open(ax, 6.8, 0.9 + 0.22 * len(lines))
-            self._draw(ax, lines, color)
-            numbers = ax.secondary_yaxis("right")
-            numbers.set_yticks(range(len(lines)), [right for _, right, _ in lines])
-            ax.set_yticks(range(len(lines)), [left for left, _, _ in lines])
+            self._draw_rows(ax, lines, color)
+            label_rows(ax, [left for left, _, _ in lines], [right for _, right, _ in lines])
             for label, (_, _, row) in zip(ax.get_yticklabels(), lines, strict=True):
                 label.set_fontweight("normal" if row is not None and self.table.loc[row, "level"] else "bold")
-            for axis in (ax, numbers):
-                axis.tick_params(axis="y", length=0)
-            numbers.spines["right"].set_visible(False)
-            ax.spines["left"].set_visible(False)
         return self
 
     def _lines(self) -> list[tuple[str, str, int | None]]:
@@ -129,7 +122,7 @@ class SubgroupDisplay(Display):
             text += f"   {int(own['n_events'])}/{int(own['n'])}"
         return text
 
-    def _draw(self, ax: Axes, lines: list[tuple[str, str, int | None]], color: str) -> None:
+    def _draw_rows(self, ax: Axes, lines: list[tuple[str, str, int | None]], color: str) -> None:
         values = self.table[["estimate", "ci_low", "ci_high"]].to_numpy(dtype=float)
         ratio = self.metric in RATIOS
         left, right = self._limits(values, ratio)
@@ -149,7 +142,7 @@ class SubgroupDisplay(Display):
             ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
             ax.minorticks_off()
         label = f"{LABELS.get(self.metric, self.metric)} ({interval_label(self.confidence_level)})"
-        ax.set(xlim=(left, right), ylim=(len(lines) - 0.4, -0.6), xlabel=label)
+        ax.set(xlim=(left, right), xlabel=label)
 
     def _limits(self, values: np.ndarray, ratio: bool) -> tuple[float, float]:
         known = values[np.isfinite(values).all(axis=1)]

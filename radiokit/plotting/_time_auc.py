@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Self
+from typing import Self
 
 import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from radiokit import stats
-from radiokit.plotting._display import Display, check_columns
-from radiokit.plotting._scores import named_scores
-from radiokit.plotting._style import color_of, dash_of, plain, style
+from radiokit.plotting._display import ModelDisplay, check_columns
+from radiokit.plotting._scores import Scores, named_scores
+from radiokit.plotting._style import draw_band, plain, time_label
 from radiokit.plotting.palette import GREY
 
 
-class TimeAucDisplay(Display):
+class TimeAucDisplay(ModelDisplay):
     """Time-dependent AUC of one or more risks, with their intervals.
 
     Parameters
     ----------
     table : DataFrame
         ``time, auc`` and optionally ``model, ci_low, ci_high``.
-    time_unit : str
-        For the axis.
+    {time_unit}
 
     Examples
     --------
@@ -40,8 +38,8 @@ class TimeAucDisplay(Display):
     @classmethod
     def from_predictions(
         cls,
-        y: Any,
-        risks: ArrayLike | Mapping[str, ArrayLike] | pd.DataFrame,
+        y: ArrayLike | pd.DataFrame,
+        risks: Scores,
         *,
         times: ArrayLike,
         confidence_level: float = 0.95,
@@ -51,16 +49,12 @@ class TimeAucDisplay(Display):
 
         Parameters
         ----------
-        y : structured array or DataFrame with `event` and `time`
-            The outcome.
+        {y_survival}
         risks : array-like, mapping or DataFrame
             Risks by model, higher is worse.
-        times : array-like
-            When to evaluate.
-        confidence_level : float
-            Level of the intervals.
-        time_unit : str
-            For the axis.
+        {times}
+        {confidence_level}
+        {time_unit}
 
         Returns
         -------
@@ -87,8 +81,7 @@ class TimeAucDisplay(Display):
         ----------
         table : DataFrame
             ``time, auc, ci_low, ci_high`` and optionally ``model``.
-        time_unit : str
-            For the axis.
+        {time_unit}
 
         Returns
         -------
@@ -102,38 +95,18 @@ class TimeAucDisplay(Display):
         """
         return cls(table, time_unit=time_unit)
 
-    def plot(self, *, ax: Axes | None = None, colors: dict[str, str] | None = None) -> Self:
-        """Draw the curves.
+    def _size(self) -> tuple[float, float]:
+        return 4.4, 3.0
 
-        Parameters
-        ----------
-        ax : Axes, optional
-            Where to draw; a new figure if absent.
-        colors : dict, optional
-            Colour by model, to be the same across figures.
-
-        Returns
-        -------
-        TimeAucDisplay
-            Itself, with ``ax_`` and ``figure_``.
-
-        Examples
-        --------
-        >>> TimeAucDisplay.from_frame(pd.DataFrame({"time": [12, 24], "auc": [0.8, 0.7]})).plot().close()
-        """
-        with style():
-            ax = self._open(ax, 4.4, 3.0)
-            groups = {str(name): part.sort_values("time") for name, part in self.table.groupby("model", sort=False)}
-            names = list(groups)
-            for name, part in groups.items():
-                color = color_of(name, names, colors)
-                ax.plot(part["time"], part["auc"], "o", ms=3, color=color)
-                ax.plot(part["time"], part["auc"], color=color, ls=dash_of(name, names, colors), label=plain(name))
-                if {"ci_low", "ci_high"} <= set(part.columns):
-                    ax.fill_between(part["time"], part["ci_low"], part["ci_high"], color=color, alpha=0.12, lw=0)
-            ax.axhline(0.5, color=GREY, lw=0.7, ls=(0, (2, 2)))
-            unit = f" ({plain(self.time_unit)})" if self.time_unit else ""
-            ax.set(xlabel=f"Time{unit}", ylabel="AUC", ylim=(min(0.4, ax.get_ylim()[0]), 1.02))
-            if len(names) > 1:
-                ax.legend(loc="lower left")
-        return self
+    def _draw(self, ax: Axes) -> None:
+        models = {str(name): part.sort_values("time") for name, part in self.table.groupby("model", sort=False)}
+        for name, part in models.items():
+            look = self._look(name, list(models))
+            ax.plot(part["time"], part["auc"], "o", ms=3, color=look["color"])
+            ax.plot(part["time"], part["auc"], label=plain(name), **look)
+            if {"ci_low", "ci_high"} <= set(part.columns):
+                draw_band(ax, part["time"], part["ci_low"], part["ci_high"], look["color"])
+        ax.axhline(0.5, color=GREY, lw=0.7, ls=(0, (2, 2)))
+        ax.set(xlabel=time_label(self.time_unit), ylabel="AUC", ylim=(min(0.4, ax.get_ylim()[0]), 1.02))
+        if len(models) > 1:
+            ax.legend(loc="lower left")
