@@ -1,4 +1,4 @@
-"""Ridge along falling penalties for more features than cases, with one number a case instead of one a feature.
+"""Ridge along falling penalties for more features than cases, with one number per case instead of one per feature.
 
 At the optimum the coefficients are ``Z a`` with ``a = score / penalty`` (the representer theorem; Kimeldorf and Wahba
 1971, doi:10.1016/0022-247X(71)90184-3), so that only the products of the cases with each other are needed:

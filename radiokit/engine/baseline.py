@@ -37,7 +37,7 @@ class Baseline:
         return cls(tuple(steps), last_time)
 
     def table(self) -> pd.DataFrame:
-        """Return ``stratum`` (its number), ``time, cumulative_hazard, survival``: a row a stratum and event time."""
+        """Return ``stratum`` (its number), ``time, cumulative_hazard, survival``, one row per event time."""
         parts = [
             pd.DataFrame({"stratum": k, "time": step.times, "cumulative_hazard": step.values})
             for k, step in enumerate(self.hazards)
@@ -104,7 +104,7 @@ def baseline_hazard(
     Returns
     -------
     Baseline
-        A step function a stratum, with survival, cumulative hazard and median at any linear predictor.
+        One step function per stratum, with survival, cumulative hazard and median at any linear predictor.
 
     Notes
     -----

@@ -62,7 +62,7 @@ def schoenfeld_residuals(sets: RiskSets, X: FloatArray, eta: FloatArray) -> tupl
 
 
 def time_interaction(sets: RiskSets, X: FloatArray, eta: FloatArray, g: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Score and information, at gamma = 0, of the covariates X and their products with g (a value a block of deaths).
+    """Score and information, at gamma = 0, of the covariates X and their products with g (a value for each block).
 
     X and eta are in the order of `sets`. With V_k the covariance of the covariates in the risk set of step k, the
     information is made of the sums of ``c_k V_k``, ``c_k g_k V_k`` and ``c_k g_k^2 V_k``.

@@ -272,7 +272,7 @@ def _learn_product(parts: tuple[Part, ...], frame: pd.DataFrame) -> Term:
 
 
 def column_design(X: pd.DataFrame) -> Design:
-    """Learn a design with one term a column: text columns are factors, all others linear."""
+    """Learn a design with one term per column: text columns are factors, all others linear."""
     return Design(tuple(_learn(Part("auto", str(column)), X[column]) for column in X.columns))
 
 

@@ -86,7 +86,7 @@ class CrossValidatedPath:
         return self.index_min if check_choice(rule, ("min", "1se"), name="rule") == "min" else self.index_1se
 
     def to_frame(self, chosen: int | None = None) -> pd.DataFrame:
-        """Return the curve: ``lambda, cv_mean, cv_se, n_features, deviance_ratio``, one row a penalty, falling."""
+        """Return the curve: ``lambda, cv_mean, cv_se, n_features, deviance_ratio``, one row per penalty, falling."""
         frame = pd.DataFrame(
             {
                 "lambda": self.path.lambdas,
@@ -303,7 +303,7 @@ def problem_of(X: FloatArray, y: Any, sample_weight: ArrayLike | None, penalty_f
     scale = np.where(constant, 1.0, scale)
     factor = np.ones(p) if penalty_factor is None else np.asarray(penalty_factor, dtype=float)
     if factor.shape != (p,) or (factor < 0).any() or np.isnan(factor).any():
-        raise ParameterError(f"penalty_factor has shape {factor.shape}; required: {p} values >= 0, one a feature.")
+        raise ParameterError(f"penalty_factor has shape {factor.shape}; required: {p} values >= 0, one per feature.")
     finite = np.isfinite(factor)
     total = factor[finite].sum()
     factor = factor * (finite.sum() / total if total > 0 else 1.0)

@@ -11,7 +11,7 @@ from radiokit.engine.wald import ratio_to_se
 
 
 def hazard_table(names: list[str], coef: FloatArray, se: FloatArray, confidence_level: float) -> pd.DataFrame:
-    """Coefficients with Wald tests and intervals of the hazard ratio, a row a covariate."""
+    """Coefficients with Wald tests and intervals of the hazard ratio, one row per covariate."""
     z = normal_quantile(confidence_level)
     statistic = np.array([ratio_to_se(float(b), float(s)) for b, s in zip(coef, se, strict=True)], dtype=float)
     with np.errstate(over="ignore", invalid="ignore"):

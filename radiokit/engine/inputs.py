@@ -1,4 +1,4 @@
-"""Scores, probabilities and levels at the door of every statistic, checked in one way."""
+"""Scores, probabilities and levels as every statistic checks them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
 from radiokit.exceptions import InputError
+from radiokit.utils import check_binary_target, same_rows
 
 FloatArray = NDArray[np.float64]
+SurvivalOutcome = NDArray[np.void] | pd.DataFrame
+Seed = int | np.random.RandomState | np.random.Generator | None
 
 TINY = 1e-120  # smallest, and its inverse largest, magnitude of a covariate
 
@@ -27,12 +30,12 @@ def as_floats(values: Any, *, name: str) -> FloatArray:
 
 
 def check_score(score: ArrayLike, n: int | None, *, name: str = "score") -> FloatArray:
-    """Return a score as finite floats, one a case."""
+    """Return a score as finite floats, one per case."""
     values = as_floats(score, name=name)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim != 1 or (n is not None and values.size != n):
-        wanted = "(n,)" if n is None else f"({n},), one value an outcome"
+        wanted = "(n,)" if n is None else f"({n},), one value per outcome"
         raise InputError(f"{name} has shape {values.shape}; required: {wanted}.")
     bad = ~np.isfinite(values)
     if bad.any():
@@ -44,7 +47,7 @@ def check_score(score: ArrayLike, n: int | None, *, name: str = "score") -> Floa
 
 
 def check_probability(probability: ArrayLike, n: int | None, *, name: str = "probability") -> FloatArray:
-    """Return probabilities as floats in [0, 1], one a case."""
+    """Return probabilities as floats in [0, 1], one per case."""
     values = check_score(probability, n, name=name)
     outside = (values < 0) | (values > 1)
     if outside.any():
@@ -53,6 +56,38 @@ def check_probability(probability: ArrayLike, n: int | None, *, name: str = "pro
             "required: probabilities. Turn a score into one first, for example with a logistic model."
         )
     return values
+
+
+def outcome_and_score(
+    y_true: ArrayLike, score: ArrayLike, *, both_classes: bool = True
+) -> tuple[NDArray[np.bool_], FloatArray]:
+    """Return a binary outcome and the score of the same cases."""
+    same_rows(y_true=y_true, score=score)
+    positive = check_binary_target(y_true, both_classes=both_classes)
+    return positive, check_score(score, positive.size)
+
+
+def outcome_and_probability(
+    y_true: ArrayLike, probability: ArrayLike, *, both_classes: bool = True
+) -> tuple[NDArray[np.bool_], FloatArray]:
+    """Return a binary outcome and the predicted probability of the same cases."""
+    same_rows(y_true=y_true, probability=probability)
+    event = check_binary_target(y_true, both_classes=both_classes)
+    return event, check_probability(probability, event.size)
+
+
+def check_shares(**values: float) -> None:
+    """Refuse numbers that are not between 0 and 1."""
+    for name, value in values.items():
+        if not isinstance(value, Real) or not 0 < value < 1:
+            raise InputError(f"{name} is {value!r}; required: between 0 and 1.")
+
+
+def quantile_groups(p: FloatArray, n_groups: int) -> tuple[FloatArray, NDArray[np.intp]]:
+    """Cut values at their quantiles (type 7, equal ones merged): the limits, and the group (a, b] of each value."""
+    edges = np.unique(type7_quantiles(p, np.arange(n_groups + 1) / n_groups))
+    edges = edges if edges.size > 1 else np.repeat(edges, 2)
+    return edges, np.searchsorted(edges[1:-1], p, side="left")
 
 
 def columns_of(values: Any, name: str) -> dict[str, Any]:
@@ -74,7 +109,7 @@ def check_named_columns(values: Any, n: int, *, name: str) -> dict[str, FloatArr
         values = {column: values[column].to_numpy() for column in values.columns}
     if not isinstance(values, Mapping) or not values:
         raise InputError(
-            f"{name} is {type(values).__name__}; required: a DataFrame or a dict, name -> one value a case."
+            f"{name} is {type(values).__name__}; required: a DataFrame or a dict, name -> one value per case."
         )
     return {str(key): check_score(column, n, name=f"{name}[{key!r}]") for key, column in values.items()}
 

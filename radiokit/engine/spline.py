@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -67,7 +65,7 @@ def spline_knots(x: ArrayLike, n_knots: int) -> FloatArray:
     return knots
 
 
-def spline_basis(x: ArrayLike, knots: Sequence[float]) -> FloatArray:
+def spline_basis(x: ArrayLike, knots: ArrayLike) -> FloatArray:
     r"""Evaluate the restricted cubic spline basis.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Survival outcomes and groups at the door of every survival statistic, checked in one way."""
+"""Survival outcomes and groups as every survival statistic checks them."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def check_groups(
         return np.zeros(n, dtype=np.intp), [ALL]
     given: Any = groups if isinstance(groups, pd.Categorical | pd.Series) else np.asarray(groups)
     if given.ndim != 1:
-        raise InputError(f"{name} has shape {given.shape}; required: ({n},), one a case.")
+        raise InputError(f"{name} has shape {given.shape}; required: ({n},), one per case.")
     values = pd.Categorical(given).remove_unused_categories()
     if len(values) != n:
-        raise InputError(f"{name} has {len(values)} values for {n} cases; required: one a case.")
+        raise InputError(f"{name} has {len(values)} values for {n} cases; required: one per case.")
     if (values.codes < 0).any():
         raise InputError(
             f"{name} has {int((values.codes < 0).sum())} missing values; drop them, or give them a value of their own."
@@ -63,8 +63,8 @@ def check_survival_matrix(survival_probability: ArrayLike, n: int, times: FloatA
         values = values[:, None]
     if values.shape != (n, times.size):
         raise InputError(
-            f"survival_probability has shape {values.shape}; required: {(n, times.size)}, a row a case and a column "
-            "a time."
+            f"survival_probability has shape {values.shape}; required: {(n, times.size)}, one row per case and "
+            "one column per time."
         )
     if not np.isfinite(values).all() or values.min() < 0 or values.max() > 1:
         raise InputError(

@@ -1,4 +1,4 @@
-"""One test a feature, for thousands of features at once: Welch, Student, Mann-Whitney and logistic regression."""
+"""One test per feature, for thousands of features at once: Welch, Student, Mann-Whitney and logistic regression."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DIVERGENT = 30.0
 
 @dataclass(frozen=True, eq=False)
 class Tests:
-    """Statistics and two-sided p-values, one a feature; NaN where a feature cannot be tested (constant)."""
+    """Statistics and two-sided p-values, one per feature; NaN where a feature cannot be tested (constant)."""
 
     __test__ = False
 

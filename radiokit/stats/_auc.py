@@ -90,7 +90,7 @@ def auc(y_true: ArrayLike, score: ArrayLike, *, groups: ArrayLike | None = None,
         + \tfrac{2 I}{I - 1} \sum_g P_g Q_g
 
     with I patients, :math:`I_1` of them with a positive and :math:`I_0` with a negative case (Obuchowski 1997,
-    doi:10.2307/2533958). With one case a patient it is DeLong's.
+    doi:10.2307/2533958). With one case per patient it is DeLong's.
 
     *How to read it.* 0.5 is a coin, 1 is perfect ranking. The AUC says how well cases are ordered, not whether the
     probabilities are right (see `calibration`) nor whether a decision gains from them (see `decision_curve`). An AUC of

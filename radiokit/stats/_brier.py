@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from radiokit.engine.inputs import FloatArray, check_count, check_probability, type7_quantiles
+from radiokit.engine.inputs import check_count, outcome_and_probability, type7_quantiles
 from radiokit.engine.results import Result
-from radiokit.utils import check_binary_target, same_rows
 
 
 @dataclass(frozen=True, repr=False)
@@ -72,9 +71,8 @@ def brier_score(y_true: ArrayLike, probability: ArrayLike) -> float:
     >>> brier_score([0, 1], [0.5, 1.0])
     0.125
     """
-    same_rows(y_true=y_true, probability=probability)
-    event = check_binary_target(y_true, both_classes=False)
-    return float(np.mean((check_probability(probability, event.size) - event) ** 2))
+    event, p = outcome_and_probability(y_true, probability, both_classes=False)
+    return float(np.mean((p - event) ** 2))
 
 
 def scaled_brier_score(y_true: ArrayLike, probability: ArrayLike) -> float:
@@ -103,10 +101,9 @@ def scaled_brier_score(y_true: ArrayLike, probability: ArrayLike) -> float:
     >>> scaled_brier_score([0, 1], [0.5, 1.0])
     0.5
     """
-    same_rows(y_true=y_true, probability=probability)
-    event = check_binary_target(y_true)
+    event, p = outcome_and_probability(y_true, probability)
     prevalence = float(event.mean())
-    return 1 - brier_score(event, probability) / (prevalence * (1 - prevalence))
+    return 1 - brier_score(event, p) / (prevalence * (1 - prevalence))
 
 
 def brier_decomposition(y_true: ArrayLike, probability: ArrayLike, *, bins: int | None = 10) -> BrierDecomposition:
@@ -142,9 +139,7 @@ def brier_decomposition(y_true: ArrayLike, probability: ArrayLike, *, bins: int 
     >>> round(parts.reliability - parts.resolution + parts.uncertainty + parts.within - parts.brier, 12)
     0.0
     """
-    same_rows(y_true=y_true, probability=probability)
-    event = check_binary_target(y_true, both_classes=False)
-    p = check_probability(probability, event.size)
+    event, p = outcome_and_probability(y_true, probability, both_classes=False)
     if bins is not None:
         check_count(bins, 1, name="bins")
     labels = p if bins is None else np.searchsorted(type7_quantiles(p, np.arange(1, bins) / bins), p, side="left")
@@ -155,9 +150,6 @@ def brier_decomposition(y_true: ArrayLike, probability: ArrayLike, *, bins: int 
     reliability = float(share @ (predicted - observed) ** 2)
     resolution = float(share @ (observed - prevalence) ** 2)
     uncertainty = prevalence * (1 - prevalence)
-    within = _within(p - predicted[group], event - observed[group])
+    distance = p - predicted[group]
+    within = float(np.mean(distance**2 - 2 * distance * (event - observed[group])))
     return BrierDecomposition(reliability, resolution, uncertainty, within, brier)
-
-
-def _within(p: FloatArray, y: FloatArray) -> float:
-    return float(np.mean(p**2 - 2 * p * y))

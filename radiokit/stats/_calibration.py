@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logit
 
-from radiokit.engine.inputs import FloatArray, check_probability, normal_quantile
+from radiokit.engine.inputs import FloatArray, normal_quantile, outcome_and_probability
 from radiokit.engine.loess import fit_loess
 from radiokit.engine.lowess import lowess
 from radiokit.engine.recalibrate import Recalibration, deviance, recalibrate, recalibrate_intercept
@@ -18,7 +18,6 @@ from radiokit.engine.results import Result
 from radiokit.engine.wald import chi_squared_p_value, normal_p_value, wald
 from radiokit.exceptions import DataWarning, InputError
 from radiokit.stats._auc import auc
-from radiokit.utils import check_binary_target, same_rows
 
 
 @dataclass(frozen=True, repr=False)
@@ -175,9 +174,7 @@ def calibration(y_true: ArrayLike, probability: ArrayLike, *, confidence_level: 
     >>> round(result.o_e, 4), round(result.slope, 4), round(result.brier, 4)
     (1.0, 1.0572, 0.1875)
     """
-    same_rows(y_true=y_true, probability=probability)
-    event = check_binary_target(y_true)
-    p = check_probability(probability, event.size)
+    event, p = outcome_and_probability(y_true, probability)
     keep = _with_logit(event, p)
     log_odds, kept = logit(p[keep]), event[keep]
     fit, df = _fit(kept, log_odds)
@@ -241,9 +238,7 @@ def calibration_in_the_large(
     >>> round(calibration_in_the_large([0, 1, 1, 1], [0.5, 0.5, 0.5, 0.5]).estimate, 4)
     1.0986
     """
-    same_rows(y_true=y_true, probability=probability)
-    event = check_binary_target(y_true)
-    p = check_probability(probability, event.size)
+    event, p = outcome_and_probability(y_true, probability)
     keep = _with_logit(event, p)
     estimate, se = recalibrate_intercept(event[keep], logit(p[keep]))
     return CalibrationInTheLarge(

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from radiokit.engine.horizon import follow_up
-from radiokit.engine.inputs import check_count, check_level, check_probability, type7_quantiles
+from radiokit.engine.inputs import check_count, check_level, check_probability, quantile_groups
 from radiokit.stats._kaplan_meier import kaplan_meier
 from radiokit.utils import check_survival_target, same_rows
 
@@ -40,7 +40,7 @@ def survival_calibration_table(
     Returns
     -------
     DataFrame
-        A row a group: ``low, high, n, n_events, predicted, observed, se, ci_low, ci_high``; ``n_events`` by `time`.
+        One row per group: ``low, high, n, n_events, predicted, observed, se, ci_low, ci_high``; ``n_events`` by `time`.
         ``observed`` is NaN where nobody of a group is followed to `time`.
 
     Raises
@@ -66,24 +66,19 @@ def survival_calibration_table(
     same_rows(y=y, survival_probability=survival_probability)
     check_count(bins, 1, name="bins")
     target, known = check_survival_target(y), follow_up(y, time)
-    time = known.horizon
     p = check_probability(survival_probability, target.size, name="survival_probability")
-    edges = np.unique(type7_quantiles(p, np.arange(bins + 1) / bins))
-    edges = edges if edges.size > 1 else np.repeat(edges, 2)
-    group = np.searchsorted(edges[1:-1], p, side="left")
-    rows = []
-    for g in np.unique(group):
-        cases = group == g
-        rows.append(
-            {
-                "low": edges[g],
-                "high": edges[g + 1],
-                "n": int(cases.sum()),
-                "n_events": int(known.event[cases].sum()),
-                "predicted": float(p[cases].mean()),
-                **_survival_at(target[cases], time, check_level(confidence_level)),
-            }
-        )
+    edges, group = quantile_groups(p, bins)
+    rows = [
+        {
+            "low": edges[g],
+            "high": edges[g + 1],
+            "n": int(cases.sum()),
+            "n_events": int(known.event[cases].sum()),
+            "predicted": float(p[cases].mean()),
+            **_survival_at(target[cases], known.horizon, check_level(confidence_level)),
+        }
+        for g, cases in ((g, group == g) for g in np.unique(group))
+    ]
     return pd.DataFrame(rows)
 
 

@@ -13,14 +13,16 @@ from radiokit.engine.inputs import (
     check_count,
     check_probability,
     normal_quantile,
+    outcome_and_probability,
+    quantile_groups,
     type7_quantiles,
 )
 from radiokit.engine.loess import fit_loess
 from radiokit.engine.lowess import lowess
 from radiokit.engine.recalibrate import newton
+from radiokit.engine.spline import spline_basis
 from radiokit.exceptions import InputError
 from radiokit.stats._proportions import proportion_ci
-from radiokit.utils import check_binary_target, same_rows
 
 
 def calibration_table(
@@ -48,8 +50,8 @@ def calibration_table(
     Returns
     -------
     DataFrame
-        A row a group that holds cases: ``low, high, n, n_events, predicted, observed, ci_low, ci_high``; a group is the
-        interval (low, high], the first one with its lower limit.
+        One row per group that holds cases: ``low, high, n, n_events, predicted, observed, ci_low, ci_high``; a group is
+        the interval (low, high], the first one with its lower limit.
 
     Raises
     ------
@@ -60,7 +62,7 @@ def calibration_table(
     Notes
     -----
     As ``cut(p, quantile(p, 0:10/10), include.lowest=TRUE)`` in R; Wilson limits: doi:10.1080/01621459.1927.10502953.
-    *How to read it.* Predicted should lie within the interval of observed in most rows. With few cases a group the
+    *How to read it.* Predicted should lie within the interval of observed in most rows. With few cases per group the
     intervals are wide and the picture depends on `bins`: look at `calibration_curve` too.
 
     Examples
@@ -69,17 +71,15 @@ def calibration_table(
     >>> table[["n", "predicted", "observed"]].round(4).values.tolist()
     [[3.0, 0.2, 0.3333], [3.0, 0.7, 0.6667]]
     """
-    same_rows(y_true=y_true, probability=probability)
     check_choice(strategy, ("quantile", "uniform"), name="strategy")
     check_count(bins, 1, name="bins")
-    event = check_binary_target(y_true, both_classes=False)
-    p = check_probability(probability, event.size)
-    grid = np.arange(bins + 1) / bins
-    edges = np.unique(type7_quantiles(p, grid)) if strategy == "quantile" else grid
-    edges = edges if edges.size > 1 else np.repeat(edges, 2)
-    group = np.searchsorted(edges[1:-1], p, side="left")
-    n = np.bincount(group, minlength=edges.size - 1)
-    events = np.bincount(group, event, minlength=edges.size - 1)
+    event, p = outcome_and_probability(y_true, probability, both_classes=False)
+    if strategy == "quantile":
+        edges, group = quantile_groups(p, bins)
+    else:
+        edges = np.arange(bins + 1) / bins
+        group = np.searchsorted(edges[1:-1], p, side="left")
+    n, events, total = (np.bincount(group, weights, edges.size - 1) for weights in (None, event, p))
     low, high = proportion_ci(events, n, confidence_level=confidence_level)
     with np.errstate(invalid="ignore"):
         table = pd.DataFrame(
@@ -88,7 +88,7 @@ def calibration_table(
                 "high": edges[1:],
                 "n": n,
                 "n_events": events.astype(int),
-                "predicted": np.bincount(group, p, minlength=edges.size - 1) / n,
+                "predicted": total / n,
                 "observed": events / n,
                 "ci_low": low,
                 "ci_high": high,
@@ -146,10 +146,8 @@ def calibration_curve(
     >>> calibration_curve(y, p, grid=[0.5]).columns.tolist()
     ['predicted', 'observed', 'ci_low', 'ci_high']
     """
-    same_rows(y_true=y_true, probability=probability)
-    check_choice(method, ("loess", "lowess", "spline"), name="method")
-    event = check_binary_target(y_true)
-    p = check_probability(probability, event.size)
+    check_choice(method, tuple(_METHODS), name="method")
+    event, p = outcome_and_probability(y_true, probability)
     if np.unique(p).size < 4:
         raise InputError(
             f"The probabilities have {np.unique(p).size} distinct values; required: 4 or more for a curve."
@@ -188,7 +186,9 @@ def _spline_curve(
     floor = min(1e-6, inner.min() / 2, (1 - inner.max()) / 2) if inner.size else 1e-6
     x, x_at = logit(np.clip(p, floor, 1 - floor)), logit(np.clip(at, floor, 1 - floor))
     knots = np.unique(type7_quantiles(x, [0.05, 0.275, 0.5, 0.725, 0.95]))
-    design, design_at = _restricted_cubic(x, knots), _restricted_cubic(x_at, knots)
+    # With one or two distinct knots the curve is a line.
+    columns, columns_at = (spline_basis(v, knots) if knots.size > 2 else v for v in (x, x_at))
+    design, design_at = (np.column_stack([np.ones(len(v)), v]) for v in (columns, columns_at))
     beta, covariance = newton(event, design, np.zeros(x.size), np.zeros(design.shape[1]))
     eta = design_at @ beta
     margin = z * np.sqrt(np.einsum("ij,jk,ik->i", design_at, covariance, design_at))
@@ -196,15 +196,3 @@ def _spline_curve(
 
 
 _METHODS = {"loess": _loess_curve, "lowess": _lowess_curve, "spline": _spline_curve}
-
-
-def _restricted_cubic(x: FloatArray, knots: FloatArray) -> FloatArray:
-    """Columns 1, x and Harrell's restricted cubic terms (linear beyond the outer knots)."""
-    columns = [np.ones(x.size), x]
-    if knots.size > 2:
-        first, before, last = knots[0], knots[-2], knots[-1]
-        tail = [np.maximum(x - k, 0) ** 3 for k in (before, last)]
-        for k in knots[:-2]:
-            term = np.maximum(x - k, 0) ** 3 - (tail[0] * (last - k) - tail[1] * (before - k)) / (last - before)
-            columns.append(term / (last - first) ** 2)
-    return np.column_stack(columns)

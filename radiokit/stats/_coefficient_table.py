@@ -30,7 +30,7 @@ def coefficient_table(model: Any, *, confidence_level: float = 0.95) -> pd.DataF
     Returns
     -------
     DataFrame
-        A row a coefficient (index ``feature``, without the intercept): ``coef, se, statistic, p_value``,
+        One row per coefficient (index ``feature``, without the intercept): ``coef, se, statistic, p_value``,
         ``odds_ratio`` or ``hazard_ratio``, ``ci_low, ci_high, variable, level, reference``. What `format_model_table`
         and `radiokit.plotting.ForestDisplay` take.
 

@@ -30,7 +30,7 @@ def cumulative_incidence(
     Returns
     -------
     DataFrame
-        A row a group, cause and distinct time of an event: ``group, cause, time, n_at_risk, n_events,
+        One row per group, cause and distinct time of an event: ``group, cause, time, n_at_risk, n_events,
         cumulative_incidence, se, ci_low, ci_high``. Without `groups`, ``group`` is "all".
 
     Raises
@@ -92,7 +92,8 @@ def gray_test(time: ArrayLike, cause: ArrayLike, groups: ArrayLike) -> pd.DataFr
     Returns
     -------
     DataFrame
-        A row a cause: ``cause, statistic`` (chi-square), ``df, p_value``; NaN where the groups never share a risk set.
+        One row per cause: ``cause, statistic`` (chi-square), ``df, p_value``; NaN where the groups never share a risk
+        set.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""One Cox model a feature, thousands of features at once."""
+"""One Cox model per feature, thousands of features at once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from radiokit.engine.survival_inputs import check_times_events
 from radiokit.exceptions import InputError, SeparationWarning
 from radiokit.utils import same_rows
 
-# Features a batch: a few megabytes for each array of cases by features.
+# Features per batch: a few megabytes for each array of cases by features.
 BATCH_CELLS = 400_000
 # Information about the coefficient of a standardised feature below which nothing is known of it.
 FLAT = 1e-6
@@ -46,7 +46,7 @@ def cox_univariable(X: pd.DataFrame | ArrayLike, y: Any, *, ties: str = "efron")
     Returns
     -------
     DataFrame
-        A row a feature: ``feature, coef, se, statistic, p_value`` (Wald). NaN for a constant feature.
+        One row per feature: ``feature, coef, se, statistic, p_value`` (Wald). NaN for a constant feature.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def cox_univariable(X: pd.DataFrame | ArrayLike, y: Any, *, ties: str = "efron")
     time, event = check_times_events(y, events=True)
     values = as_floats(X, name="X")
     if values.ndim != 2 or len(values) != time.size:
-        raise InputError(f"X has shape {values.shape}; required: ({time.size}, p), a row a case.")
+        raise InputError(f"X has shape {values.shape}; required: ({time.size}, p), one row per case.")
     names: list[Any] = list(X.columns) if isinstance(X, pd.DataFrame) else [*range(values.shape[1])]
     missing = ~np.isfinite(values).all(axis=0)
     if missing.any():

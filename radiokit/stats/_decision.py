@@ -30,24 +30,12 @@ def decision_curve(
 
     Parameters
     ----------
-    y_true : array-like of shape (n,), or a table with `time`
-        Binary outcome; or a survival target (``event``, ``time``); or a table or structured array with ``cause``
-        (0 censored, 1 the event, higher numbers competing events) and ``time``.
-    probabilities : DataFrame or dict of name -> array-like of shape (n,)
-        Predicted risk of each model, in [0, 1]. A binary test is a model with 0 and 1.
-    thresholds : array-like, optional
-        Threshold probabilities in [0, 1), used as given; default 0.01, 0.02, ..., 0.99.
-    prevalence : float, optional
-        Prevalence in the population, for a case-control sample.
-    time : float, optional
-        Horizon of the risk, required for a survival outcome, in the unit of the follow-up.
-    harm : dict of name -> float, optional
-        Harm of obtaining a model's prediction, in units of net benefit, subtracted at every threshold.
+    {decision_inputs} {decision_options}
 
     Returns
     -------
     DataFrame
-        A row a model and threshold, models ``all`` and ``none`` first: ``model, threshold, n, prevalence,
+        One row per model and threshold, models ``all`` and ``none`` first: ``model, threshold, n, prevalence,
         test_pos_rate, tp_rate, fp_rate, net_benefit, net_intervention_avoided`` (the last per patient).
 
     Raises

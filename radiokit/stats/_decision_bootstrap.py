@@ -9,12 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from radiokit.engine.inputs import FloatArray, check_level
+from radiokit.engine.inputs import FloatArray, Seed, check_level
 from radiokit.exceptions import InputError
 from radiokit.stats._decision import Design
 from radiokit.utils import parallel_map, spawn_seeds
-
-Seed = int | np.random.RandomState | np.random.Generator | None
 
 
 def decision_curve_band(
@@ -34,19 +32,7 @@ def decision_curve_band(
 
     Parameters
     ----------
-    y_true : array-like of shape (n,), or a table with `time`
-        As in `decision_curve`.
-    probabilities : DataFrame or dict of name -> array-like of shape (n,)
-        As in `decision_curve`.
-    thresholds : array-like, optional
-        As in `decision_curve`.
-    prevalence : float, optional
-        As in `decision_curve`.
-    time : float, optional
-        As in `decision_curve`.
-    harm : dict of name -> float, optional
-        As in `decision_curve`.
-    {n_bootstraps} {confidence_level} {random_state} {n_jobs}
+    {decision_inputs} {decision_options} {n_bootstraps} {confidence_level} {random_state} {n_jobs}
 
     Returns
     -------
@@ -100,28 +86,17 @@ def decision_curve_difference(
 
     Parameters
     ----------
-    y_true : array-like of shape (n,), or a table with `time`
-        As in `decision_curve`.
-    probabilities : DataFrame or dict of name -> array-like of shape (n,)
-        As in `decision_curve`.
+    {decision_inputs}
     reference : str, optional
         Compare each model with this one, which may be ``"all"`` or ``"none"``; default all pairs of models, or with one
         model only, ``"all"`` and ``"none"``.
-    thresholds : array-like, optional
-        As in `decision_curve`.
-    prevalence : float, optional
-        As in `decision_curve`.
-    time : float, optional
-        As in `decision_curve`.
-    harm : dict of name -> float, optional
-        As in `decision_curve`.
-    {n_bootstraps} {confidence_level} {random_state} {n_jobs}
+    {decision_options} {n_bootstraps} {confidence_level} {random_state} {n_jobs}
 
     Returns
     -------
     DataFrame
-        A row a pair and threshold: ``model_a, model_b, threshold, difference, se, ci_low, ci_high``; ``difference`` is
-        net benefit of a minus that of b.
+        One row per pair and threshold: ``model_a, model_b, threshold, difference, se, ci_low, ci_high``; ``difference``
+        is net benefit of a minus that of b.
 
     Raises
     ------

@@ -213,7 +213,7 @@ def compare_aucs(
     Returns
     -------
     DataFrame
-        A row a pair in column order: ``model_a, model_b, auc_a, auc_b, difference, se, ci_low, ci_high, statistic,
+        One row per pair in column order: ``model_a, model_b, auc_a, auc_b, difference, se, ci_low, ci_high, statistic,
         p_value, p_adjusted, confidence_level``. NaN in ``se`` and what follows from it with one case of a class only.
 
     Raises

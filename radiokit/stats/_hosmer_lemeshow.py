@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import chdtrc
 
-from radiokit.engine.inputs import check_count, check_probability, type7_quantiles
+from radiokit.engine.inputs import check_count, outcome_and_probability, type7_quantiles
 from radiokit.engine.results import Test
 from radiokit.exceptions import InputError
-from radiokit.utils import check_binary_target, same_rows
 
 
 def hosmer_lemeshow(y_true: ArrayLike, probability: ArrayLike, *, groups: int = 10, external: bool = False) -> Test:
@@ -52,9 +51,7 @@ def hosmer_lemeshow(y_true: ArrayLike, probability: ArrayLike, *, groups: int = 
     >>> round(test.statistic, 4), test.df
     (0.9363, 1)
     """
-    same_rows(y_true=y_true, probability=probability)
-    event = check_binary_target(y_true)
-    p = check_probability(probability, event.size)
+    event, p = outcome_and_probability(y_true, probability)
     check_count(groups, 3, name="groups")  # the test has groups - 2 degrees of freedom
     cuts = np.unique(type7_quantiles(p, np.minimum(np.arange(groups + 1) * (1 / groups), 1)))
     _, group, n = np.unique(np.searchsorted(cuts[1:-1], p, side="left"), return_inverse=True, return_counts=True)

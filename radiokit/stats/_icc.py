@@ -18,7 +18,7 @@ FORMS = ("ICC(1,1)", "ICC(2,1)", "ICC(3,1)", "ICC(1,k)", "ICC(2,k)", "ICC(3,k)")
 
 
 def icc(ratings: ArrayLike | Mapping[str, pd.DataFrame], *, form: str, confidence_level: float = 0.95) -> pd.DataFrame:
-    r"""Intraclass correlation coefficient with F test and confidence interval, a row a feature.
+    r"""Intraclass correlation coefficient with F test and confidence interval, one row per feature.
 
     Parameters
     ----------

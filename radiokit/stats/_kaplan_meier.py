@@ -40,7 +40,7 @@ def kaplan_meier(
     Returns
     -------
     DataFrame
-        A row a group and distinct time (of event or censoring): ``group, time, n_at_risk, n_events, n_censored,
+        One row per group and distinct time (of event or censoring): ``group, time, n_at_risk, n_events, n_censored,
         survival, se, ci_low, ci_high``. Without `groups`, ``group`` is "all". Where survival is 0, se and interval are
         NaN.
 
@@ -115,7 +115,7 @@ def median_survival(
     Returns
     -------
     DataFrame
-        A row a group: ``group, n, n_events, median, ci_low, ci_high``; NaN where a curve does not fall to one half.
+        One row per group: ``group, n, n_events, median, ci_low, ci_high``; NaN where a curve does not fall to one half.
 
     Raises
     ------

@@ -156,7 +156,9 @@ def cohen_kappa(
         raise InputError(f"weights is {weights!r}; required: None, 'linear' or 'quadratic'.")
     first, second = _labels(a, "a"), _labels(b, "b")
     if first.ndim != 1 or first.shape != second.shape:
-        raise InputError(f"a has shape {first.shape} and b {second.shape}; required: one category a subject from each.")
+        raise InputError(
+            f"a has shape {first.shape} and b {second.shape}; required: one category per subject from each."
+        )
     categories = _categories(np.concatenate([first, second]), levels)
     k, n = len(categories), first.size
     table = np.zeros((k, k))

@@ -99,7 +99,7 @@ def pairwise_logrank(y: Any, groups: ArrayLike, *, adjust: str | None = "BH") ->
     Returns
     -------
     DataFrame
-        A row a pair: ``group_a, group_b, statistic, p_value, p_adjusted``. NaN where a pair has no events.
+        One row per pair: ``group_a, group_b, statistic, p_value, p_adjusted``. NaN where a pair has no events.
 
     Raises
     ------

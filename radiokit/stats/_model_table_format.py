@@ -19,7 +19,7 @@ NOT_ESTIMABLE = "not estimable"
 
 
 def format_model_table(tables: Any, *, decimals: int = 2, confidence_level: float = 0.95) -> pd.DataFrame:
-    """Lay tables of coefficients out as papers print them: a block a variable, text in the cells.
+    """Lay tables of coefficients out as papers print them: one block per variable, text in the cells.
 
     Parameters
     ----------

@@ -54,7 +54,7 @@ def multiclass_auc(
     y_true : array-like of shape (n,)
         Class of each case.
     probabilities : DataFrame of shape (n, k)
-        Predicted probability of each class, a column a class, called as the class is.
+        Predicted probability of each class, one column per class, called as the class is.
     method : {"hand-till", "ovr"}
         Mean over pairs of classes, or each class against all others.
     confidence_level : float
@@ -63,7 +63,8 @@ def multiclass_auc(
     Returns
     -------
     MulticlassAUC or DataFrame
-        ``auc, n_classes, n, method``; with ``"ovr"`` a row a class: ``auc, se, ci_low, ci_high, n`` (index ``class``).
+        ``auc, n_classes, n, method``; with ``"ovr"`` one row per class: ``auc, se, ci_low, ci_high, n`` (index
+        ``class``).
 
     Raises
     ------
@@ -108,7 +109,7 @@ def _checked(y_true: ArrayLike, probabilities: Any) -> tuple[NDArray[Any], dict[
     """Return the classes as text and the probabilities by class."""
     if not isinstance(probabilities, pd.DataFrame):
         raise InputError(
-            f"probabilities is {type(probabilities).__name__}; required: a DataFrame, a column a class, called so."
+            f"probabilities is {type(probabilities).__name__}; required: a DataFrame, one column per class, called so."
         )
     refuse_repeated_columns(probabilities, "probabilities")
     given = pd.Series(np.asarray(y_true))

@@ -218,7 +218,7 @@ def _calls(y_true: ArrayLike, call_a: ArrayLike, call_b: ArrayLike) -> tuple[Cal
     ]
     for call, name in zip(calls, ("call_a", "call_b"), strict=True):
         if call.size != truth.size:
-            raise InputError(f"{name} has {call.size} values for {truth.size} outcomes; required: one a case.")
+            raise InputError(f"{name} has {call.size} values for {truth.size} outcomes; required: one per case.")
     return truth, calls[0], calls[1]
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from radiokit.engine.inputs import FloatArray, check_level, check_score
+from radiokit.engine.inputs import FloatArray, Seed, check_level, outcome_and_score
 from radiokit.exceptions import InputError
 from radiokit.stats._roc import operating_points
-from radiokit.utils import check_binary_target, same_rows, spawn_seeds
+from radiokit.utils import spawn_seeds
 
 
 def partial_auc(
@@ -62,9 +62,7 @@ def partial_auc(
     >>> round(partial_auc(y, score, max_fpr=0.25, standardized=False), 4)
     0.1875
     """
-    same_rows(y_true=y_true, score=score)
-    positive = check_binary_target(y_true)
-    points = operating_points(positive, check_score(score, positive.size))
+    points = operating_points(*outcome_and_score(y_true, score))
     sensitivity, specificity = points.sensitivity[::-1], points.specificity[::-1]
     low, high, along, height = _range(max_fpr, min_tpr, sensitivity, specificity)
     area = _area_between(along, height, low, high)
@@ -82,7 +80,7 @@ def sensitivity_at_specificity(
     *,
     confidence_level: float = 0.95,
     n_bootstraps: int = 2000,
-    random_state: int | np.random.RandomState | np.random.Generator | None = None,
+    random_state: Seed = None,
 ) -> pd.DataFrame:
     """Sensitivity where the ROC curve has a required specificity, with a bootstrap interval.
 
@@ -96,7 +94,7 @@ def sensitivity_at_specificity(
     Returns
     -------
     DataFrame
-        A row a required specificity: ``specificity, sensitivity, ci_low, ci_high``.
+        One row per required specificity: ``specificity, sensitivity, ci_low, ci_high``.
 
     Raises
     ------
@@ -119,7 +117,6 @@ def sensitivity_at_specificity(
     >>> sensitivity_at_specificity(y, score, [0.75, 1.0], random_state=0)["sensitivity"].tolist()
     [1.0, 0.75]
     """
-    same_rows(y_true=y_true, score=score)
     table = _at(y_true, score, specificity, "specificity", confidence_level, n_bootstraps, random_state)
     return table.rename(columns={"required": "specificity", "estimate": "sensitivity"})
 
@@ -131,7 +128,7 @@ def specificity_at_sensitivity(
     *,
     confidence_level: float = 0.95,
     n_bootstraps: int = 2000,
-    random_state: int | np.random.RandomState | np.random.Generator | None = None,
+    random_state: Seed = None,
 ) -> pd.DataFrame:
     """Specificity where the ROC curve has a required sensitivity, with a bootstrap interval.
 
@@ -145,7 +142,7 @@ def specificity_at_sensitivity(
     Returns
     -------
     DataFrame
-        A row a required sensitivity: ``sensitivity, specificity, ci_low, ci_high``.
+        One row per required sensitivity: ``sensitivity, specificity, ci_low, ci_high``.
 
     Raises
     ------
@@ -167,7 +164,6 @@ def specificity_at_sensitivity(
     >>> specificity_at_sensitivity(y, score, [0.75, 1.0], random_state=0)["specificity"].tolist()
     [1.0, 0.75]
     """
-    same_rows(y_true=y_true, score=score)
     table = _at(y_true, score, sensitivity, "sensitivity", confidence_level, n_bootstraps, random_state)
     return table.rename(columns={"required": "sensitivity", "estimate": "specificity"})
 
@@ -205,10 +201,9 @@ def _at(
     axis: str,
     confidence_level: float,
     n_bootstraps: int,
-    random_state: int | np.random.RandomState | np.random.Generator | None,
+    random_state: Seed,
 ) -> pd.DataFrame:
-    positive = check_binary_target(y_true)
-    values = check_score(score, positive.size)
+    positive, values = outcome_and_score(y_true, score)
     wanted = np.atleast_1d(np.asarray(required, dtype=float))
     if not ((wanted >= 0) & (wanted <= 1)).all():
         raise InputError(f"{axis} holds {wanted.min():g} to {wanted.max():g}; required: values in [0, 1].")

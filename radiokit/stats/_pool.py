@@ -67,7 +67,7 @@ def pool(
     Parameters
     ----------
     estimates : array-like of shape (m,), or DataFrame of shape (m, k)
-        The estimate in each imputed data set; or a column a coefficient.
+        The estimate in each imputed data set; or one column per coefficient.
     variances : array-like of shape (m,), or DataFrame of shape (m, k)
         Their squared standard errors.
     df_complete : float, optional
@@ -77,7 +77,7 @@ def pool(
     Returns
     -------
     Pooled or DataFrame
-        ``estimate, se, df, ci_low, ci_high, statistic, p_value, fmi, riv``; a row a coefficient for tables.
+        ``estimate, se, df, ci_low, ci_high, statistic, p_value, fmi, riv``; one row per coefficient for tables.
 
     Raises
     ------
@@ -108,8 +108,8 @@ def pool(
     q, u = as_floats(estimates, name="estimates"), as_floats(variances, name="variances")
     if q.shape != u.shape or q.ndim not in (1, 2) or len(q) < 2:
         raise InputError(
-            f"estimates has shape {q.shape} and variances {u.shape}; required: the same, a row an imputation, two or "
-            "more."
+            f"estimates has shape {q.shape} and variances {u.shape}; required: the same, one row per "
+            "imputation, two or more."
         )
     if not (np.isfinite(q).all() and np.isfinite(u).all()) or (u <= 0).any():
         raise InputError("Estimates or variances are missing, or a variance is not above 0; required: finite numbers.")

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from radiokit.engine.horizon import FollowUp, follow_up
-from radiokit.engine.inputs import FloatArray, check_probability
+from radiokit.engine.inputs import FloatArray, Seed, check_probability
 from radiokit.engine.results import Result
 from radiokit.engine.wald import wald_if_any_spread
 from radiokit.exceptions import InputError
@@ -118,7 +118,7 @@ def net_reclassification(
     time: float | None = None,
     confidence_level: float = 0.95,
     n_bootstraps: int = 1000,
-    random_state: int | np.random.RandomState | np.random.Generator | None = None,
+    random_state: Seed = None,
 ) -> NRI:
     r"""Net reclassification improvement of a new model over an old one.
 
@@ -251,7 +251,7 @@ def reclassification_table(y_true: ArrayLike, old: ArrayLike, new: ArrayLike, *,
     Returns
     -------
     DataFrame
-        A row a pair of categories: ``old, new, n, n_events``; categories are text such as ``[0.2, 0.5)``.
+        One row per pair of categories: ``old, new, n, n_events``; categories are text such as ``[0.2, 0.5)``.
 
     Raises
     ------
@@ -340,7 +340,7 @@ def _variances(shares: Shares, n_events: int, n_nonevents: int) -> tuple[float, 
 
 
 def _bootstrap_variances(
-    known: FollowUp, moved: NDArray[Any], n_bootstraps: int, random_state: Any
+    known: FollowUp, moved: NDArray[Any], n_bootstraps: int, random_state: Seed
 ) -> tuple[float, float, float]:
     if n_bootstraps < 2:
         return math.nan, math.nan, math.nan

@@ -70,7 +70,7 @@ def rmst(y: Any, *, tau: float, groups: ArrayLike | None = None, confidence_leve
     Returns
     -------
     DataFrame
-        A row a group: ``group, tau, rmst, se, ci_low, ci_high``.
+        One row per group: ``group, tau, rmst, se, ci_low, ci_high``.
 
     Raises
     ------

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from radiokit.engine.inputs import FloatArray, check_score
-from radiokit.utils import check_binary_target, same_rows
+from radiokit.engine.inputs import FloatArray, outcome_and_score
 
 
 @dataclass(frozen=True)
@@ -79,9 +78,7 @@ def roc_curve(y_true: ArrayLike, score: ArrayLike) -> pd.DataFrame:
     >>> roc_curve([0, 1, 0, 1], [1, 2, 3, 4])["threshold"].tolist()
     [inf, 3.5, 2.5, 1.5, -inf]
     """
-    same_rows(y_true=y_true, score=score)
-    positive = check_binary_target(y_true)
-    points = operating_points(positive, check_score(score, positive.size))
+    points = operating_points(*outcome_and_score(y_true, score))
     table = pd.DataFrame(
         {
             "threshold": points.threshold,

@@ -34,7 +34,7 @@ class SampleSize(Result):
     r2_cs, r2_max, r2_nagelkerke : float
         Cox-Snell R2 assumed, the largest possible, and their ratio.
     criteria : DataFrame
-        ``criterion, description, n``, a row a criterion.
+        ``criterion, description, n``, one row per criterion.
 
     Examples
     --------
@@ -165,7 +165,7 @@ def sample_size_survival(
 
     Notes
     -----
-    Criteria 1 and 2 as in `sample_size_binary` with :math:`R^2_{max} = 1 - \exp[2 e(\ln e - 1)]`, e the events a
+    Criteria 1 and 2 as in `sample_size_binary` with :math:`R^2_{max} = 1 - \exp[2 e(\ln e - 1)]`, e the events per
     patient; (3) the upper confidence limit of the risk of an exponential model,
     :math:`1 - \exp[-(\lambda + 1.96\sqrt{\lambda/(n F)})t]`, exceeds the risk by no more than the margin
     (doi:10.1002/sim.7992; R package pmsampsize, which lets criterion 3 start at the largest of the others).

@@ -28,8 +28,8 @@ def brier_curve(y: Any, survival_probability: ArrayLike, times: ArrayLike) -> pd
     Returns
     -------
     DataFrame
-        A row a time: ``time, brier, brier_null, brier_scaled``; the null model predicts the Kaplan-Meier estimate for
-        everybody, ``brier_scaled`` is ``1 - brier / brier_null``. NaN beyond the last follow-up.
+        One row per time: ``time, brier, brier_null, brier_scaled``; the null model predicts the Kaplan-Meier estimate
+        for everybody, ``brier_scaled`` is ``1 - brier / brier_null``. NaN beyond the last follow-up.
 
     Raises
     ------

@@ -38,7 +38,7 @@ def table_one(
     Parameters
     ----------
     data : DataFrame
-        One row a patient.
+        One row per patient.
     by : str, optional
         Column that holds the groups; patients without a group are left out, with a DataWarning.
     variables : sequence of str, optional
@@ -54,10 +54,10 @@ def table_one(
     Returns
     -------
     DataFrame
-        A row a variable, level and group: ``variable, level, group, statistic, n, n_missing, mean, sd, median, q1, q3,
-        minimum, maximum, count, percent, test, p_value, smd``. ``level`` is empty for continuous variables; the first
-        group is ``overall``; empty text is the level ``(blank)``; ``n`` counts patients with a value, and ``percent``
-        is of these. Test, p-value and SMD belong to the variable and are repeated in each of its rows.
+        One row per variable, level and group: ``variable, level, group, statistic, n, n_missing, mean, sd, median, q1,
+        q3, minimum, maximum, count, percent, test, p_value, smd``. ``level`` is empty for continuous variables; the
+        first group is ``overall``; empty text is the level ``(blank)``; ``n`` counts patients with a value, and
+        ``percent`` is of these. Test, p-value and SMD belong to the variable and are repeated in each of its rows.
         `format_table_one` makes the printed table of it.
 
     Raises

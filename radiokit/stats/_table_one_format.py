@@ -25,7 +25,7 @@ def format_table_one(table: pd.DataFrame, *, decimals: int = 1, show_missing: bo
     Returns
     -------
     DataFrame
-        Text: ``Characteristic``, a column a group with its number of patients, and with two groups or more ``p``,
+        Text: ``Characteristic``, one column per group with its number of patients, and with two groups or more ``p``,
         ``Test`` and ``SMD``. Use ``to_html``, ``to_latex`` or `write_table` on it.
 
     Raises

@@ -39,7 +39,7 @@ def proportion_by_patient(
 
 
 def delta_variance(gradient: FloatArray, counts: FloatArray) -> float:
-    """Variance by patient of a ratio of counts, from its gradient at the totals; counts have a row a patient."""
+    """Variance by patient of a ratio of counts, from its gradient at the totals; counts have one row per patient."""
     influence, n = counts @ gradient, len(counts)
     return float(n / (n - 1) * influence @ influence) if n > 1 else math.nan
 

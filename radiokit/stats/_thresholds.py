@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from radiokit.engine.inputs import FloatArray, check_choice, check_score, normal_quantile
+from radiokit.engine.inputs import FloatArray, check_choice, check_score, normal_quantile, outcome_and_score
 from radiokit.engine.results import Result
 from radiokit.engine.survival_inputs import check_groups
 from radiokit.exceptions import InputError
@@ -96,12 +96,10 @@ def optimal_threshold(
     >>> best.value, round(best.sensitivity, 4), best.specificity
     (2.5, 1.0, 0.6666666666666666)
     """
-    same_rows(y_true=y_true, score=score)
     check_choice(criterion, ("youden", "closest_topleft"), name="criterion")
     if not 0 < prevalence < 1 or cost <= 0:
         raise InputError(f"cost is {cost!r}, prevalence {prevalence!r}; required: cost > 0, 0 < prevalence < 1.")
-    positive = check_binary_target(y_true)
-    points = operating_points(positive, check_score(score, positive.size))
+    points = operating_points(*outcome_and_score(y_true, score))
     r = (1 - prevalence) / (cost * prevalence)
     se, sp = points.sensitivity, points.specificity
     loss = -(se + r * sp) if criterion == "youden" else (1 - se) ** 2 + r * (1 - sp) ** 2

@@ -25,8 +25,8 @@ def time_auc(y: Any, risk: ArrayLike, times: ArrayLike, *, confidence_level: flo
     Returns
     -------
     DataFrame
-        A row a time: ``time, auc, se, ci_low, ci_high, n_cases, n_controls``; limits are clipped to [0, 1]. NaN where
-        there is no case with the event by then, or none still followed after.
+        One row per time: ``time, auc, se, ci_low, ci_high, n_cases, n_controls``; limits are clipped to [0, 1]. NaN
+        where there is no case with the event by then, or none still followed after.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def compare_time_auc(
     Returns
     -------
     DataFrame
-        A row a time: ``time, auc_a, auc_b, difference, se, ci_low, ci_high, statistic, p_value``; ``difference`` is
+        One row per time: ``time, auc_a, auc_b, difference, se, ci_low, ci_high, statistic, p_value``; ``difference`` is
         that of a minus that of b. NaN where there are no cases or no controls;
         a difference without spread is not tested.
 

@@ -47,7 +47,7 @@ def vif(X: pd.DataFrame | ArrayLike) -> pd.DataFrame:
     refuse_repeated_columns(X, "X")
     values = as_floats(X, name="X")
     if values.ndim != 2 or not len(values):
-        raise InputError(f"X has shape {values.shape}; required: (n, p) with n >= 1, a row a case.")
+        raise InputError(f"X has shape {values.shape}; required: (n, p) with n >= 1, one row per case.")
     frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(values)
     if not np.isfinite(values).all():
         bad = frame.columns[~np.isfinite(values).all(axis=0)].tolist()
