@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from radiokit.exceptions import ParameterError
 from radiokit.io import Volume
+from radiokit.preprocessing.boxes import Box, grown, inside
 from radiokit.preprocessing.budget import by, require
 
-Box = tuple[slice, slice, slice]
 BOUNDARIES = ("zero", "nearest", "periodic", "mirror")
 DIMENSIONS = ("2D", "3D")
 LARGEST = 1e30
@@ -32,22 +34,26 @@ class Filter(ABC):
     def names(self) -> tuple[str, ...]:
         """Name of each image the filter makes, as the columns of a feature table carry it."""
 
-    @abstractmethod
     def images(self, volume: Volume) -> Iterator[tuple[str, Volume]]:
         """Yield each filtered image with its name, one at a time, in the order of `names`.
 
         Parameters
         ----------
-        volume : Volume
-            The image; it is not changed.
+        {image}
 
         Yields
         ------
         name : str
             One of `names`.
         image : Volume
-            The response, float64, on the grid of `volume`.
+            The response on the grid of `volume`.
         """
+        for name, response in zip(self.names, self._responses(volume), strict=True):
+            yield name, volume.with_array(response)
+
+    def _responses(self, volume: Volume) -> Iterator[NDArray[Any]]:
+        """Yield the response of each image; a filter of your own defines this method, or `images`."""
+        raise NotImplementedError(f"{type(self).__name__} defines neither images nor _responses.")
 
     def apply(self, volume: Volume) -> Volume:
         """Filter an image.
@@ -87,6 +93,9 @@ class Filter(ABC):
         tuple of 3 int, or None
             Voxels on each side.
         """
+        return self._reach(spacing)
+
+    def _reach(self, spacing: tuple[float, float, float]) -> tuple[int, int, int] | None:
         return None
 
     def images_in(self, volume: Volume, box: Box) -> Iterator[tuple[str, Volume]]:
@@ -110,16 +119,15 @@ class Filter(ABC):
         if reach is None:
             yield from self.images(volume)
             return
-        limits = list(zip(box, reach, volume.shape, strict=True))
-        inside = all(s.start >= r and s.stop + r <= n for s, r, n in limits)
-        if getattr(self, "boundary", None) == "periodic" and not inside:
+        limits = zip(box, reach, volume.shape, strict=True)
+        fits = all(s.start >= r and s.stop + r <= n for s, r, n in limits)
+        if getattr(self, "boundary", None) == "periodic" and not fits:
             yield from self.images(volume)  # which needs the opposite side
             return
-        wide = tuple(slice(max(s.start - r, 0), min(s.stop + r, n)) for s, r, n in limits)
-        inner = tuple(slice(s.start - w.start, s.stop - w.start) for s, w in zip(box, wide, strict=True))
+        wide = grown(box, reach, volume.shape)
         for name, response in self.images(Volume(volume.array[wide], volume.spacing)):
             out = np.zeros(volume.shape)
-            out[box] = response.array[inner]
+            out[box] = response.array[inside(box, wide)]
             yield name, volume.with_array(out)
 
 

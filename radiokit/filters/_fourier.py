@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiokit.filters._separable import Array
-from radiokit.io import Volume
 
 NUMPY_MODES = {"zero": "constant", "nearest": "edge", "periodic": "wrap", "mirror": "symmetric"}
 Transfer = Callable[[tuple[Array, ...]], NDArray[np.float64] | NDArray[np.complex128]]
 
 
-def apply_transfer(volume: Volume, transfer: Transfer, dimension: str) -> Volume:
+def apply_transfer(image: NDArray[np.generic], transfer: Transfer, dimension: str) -> Array:
     """Multiply the spectrum of an image with a transfer function.
 
     The frequencies are those of the image itself (IBSI 2: the support of the filter is the image), so the image repeats
@@ -22,7 +21,7 @@ def apply_transfer(volume: Volume, transfer: Transfer, dimension: str) -> Volume
 
     Parameters
     ----------
-    volume : Volume
+    image : ndarray, shape (z, y, x)
         The image.
     transfer : callable
         From frequencies in units of Nyquist's (one broadcastable array an axis) to the transfer function.
@@ -32,7 +31,7 @@ def apply_transfer(volume: Volume, transfer: Transfer, dimension: str) -> Volume
     from scipy import fft
 
     axes = (0, 1, 2) if dimension == "3D" else (1, 2)
-    array = volume.array.astype(np.float64)
+    array = image.astype(np.float64)
     grid = frequencies(array.shape, axes)
     # The image is real, and so is what is kept of the response: half a spectrum is enough, if the transfer function is
     # averaged with its conjugate at the opposite frequency, which on this grid is not the mirrored one.
@@ -40,7 +39,7 @@ def apply_transfer(volume: Volume, transfer: Transfer, dimension: str) -> Volume
     opposite = _half(tuple(np.roll(np.flip(f), 1) for f in grid))
     spectrum = fft.rfftn(array, axes=axes)
     spectrum *= (transfer(half) + np.conj(transfer(opposite))) / 2
-    return volume.with_array(fft.irfftn(spectrum, [array.shape[a] for a in axes], axes=axes, overwrite_x=True))
+    return np.asarray(fft.irfftn(spectrum, [array.shape[a] for a in axes], axes=axes, overwrite_x=True))
 
 
 def _half(grid: tuple[Array, ...]) -> tuple[Array, ...]:

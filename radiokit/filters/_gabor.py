@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +39,7 @@ class Gabor(Filter):
         Pool over slices across z, y and x rather than across z alone.
     pooling : {"mean", "max", "min"}
         How.
-    boundary : {"mirror", "nearest", "periodic", "zero"}
-        How the image goes on beyond its border.
+    {boundary}
 
     Notes
     -----
@@ -89,47 +89,16 @@ class Gabor(Filter):
         # Half a turn on, the response is the conjugate: its modulus is the same, and counts as often as the first half.
         return [k * self.theta_step for k in range(n // 2 if n % 2 == 0 else n)]
 
-    def reach(self, spacing: tuple[float, float, float]) -> tuple[int, int, int] | None:
-        """How far the response at a voxel looks along z, y, x, in voxels.
-
-        Parameters
-        ----------
-        spacing : tuple of 3 float
-            Of the image, (z, y, x) in mm.
-
-        Returns
-        -------
-        tuple of 3 int
-            Voxels on each side.
-        """
+    def _reach(self, spacing: tuple[float, float, float]) -> tuple[int, int, int]:
         edge = self._edge(spacing[2])
         return (edge if self.orthogonal_planes else 0, edge, edge)
 
-    def images(self, volume: Volume) -> Iterator[tuple[str, Volume]]:
-        """Yield the modulus of the response.
-
-        Parameters
-        ----------
-        volume : Volume
-            The image.
-
-        Yields
-        ------
-        name : str
-            The name of the image.
-        image : Volume
-            The response, float64.
-
-        Raises
-        ------
-        ParameterError
-            If pixels are not square.
-        """
+    def _responses(self, volume: Volume) -> Iterator[NDArray[Any]]:
         array = volume.array.astype(np.float64)
         axes = (0, 1, 2) if self.orthogonal_planes else (0,)
-        yield self.names[0], volume.with_array(pool(self._responses(array, volume.spacing, axes), self.pooling))
+        yield pool(self._in_planes(array, volume.spacing, axes), self.pooling)
 
-    def _responses(self, array: Array, spacing: tuple[float, ...], axes: tuple[int, ...]) -> Iterator[Array]:
+    def _in_planes(self, array: Array, spacing: tuple[float, ...], axes: tuple[int, ...]) -> Iterator[Array]:
         for axis in axes:
             rows, columns = (spacing[a] for a in range(3) if a != axis)
             if not np.isclose(rows, columns, rtol=1e-3):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from radiokit.filters._base import Filter
 from radiokit.io import Volume, to_sitk
@@ -40,22 +42,8 @@ class Gradient(Filter):
         """Name of the image."""
         return ("gradient",)
 
-    def images(self, volume: Volume) -> Iterator[tuple[str, Volume]]:
-        """Yield the magnitude of the gradient.
-
-        Parameters
-        ----------
-        volume : Volume
-            The image.
-
-        Yields
-        ------
-        name : str
-            ``"gradient"``.
-        image : Volume
-            The response.
-        """
+    def _responses(self, volume: Volume) -> Iterator[NDArray[Any]]:
         import SimpleITK as sitk
 
         response = sitk.GradientMagnitude(to_sitk(volume), self.use_spacing)
-        yield "gradient", volume.with_array(np.asarray(sitk.GetArrayFromImage(response)))
+        yield np.asarray(sitk.GetArrayFromImage(response))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from radiokit.exceptions import ParameterError
 from radiokit.filters._base import BOUNDARIES, DIMENSIONS, POOLINGS, Filter, check_choice, require_taps
@@ -34,17 +36,11 @@ class Laws(Filter):
     ----------
     kernel : str
         One name for x, y and z, such as ``"L5E5E5"``; two for 2D. Known are L3, L5, E3, E5, S3, S5, W5, R5.
-    rotation_invariant : bool
-        Pool over the rotations of the grid by right angles.
-    pooling : {"max", "mean", "min"}
-        How.
+    {rotation_invariant} {pooling}
     energy_distance : int, optional
         Return the energy: the mean of the absolute response within this Chebyshev distance, in voxels. None returns
         the response.
-    dimension : {"3D", "2D"}
-        In space, or within each axial slice.
-    boundary : {"mirror", "nearest", "periodic", "zero"}
-        How the image goes on beyond its border.
+    {filter_dimension} {boundary}
 
     Notes
     -----
@@ -86,37 +82,11 @@ class Laws(Filter):
         energy = "" if self.energy_distance is None else f"-energy-{self.energy_distance}"
         return (f"laws-{self.kernel}{turned_}{energy}",)
 
-    def reach(self, spacing: tuple[float, float, float]) -> tuple[int, int, int] | None:
-        """How far the response at a voxel looks along z, y, x, in voxels.
-
-        Parameters
-        ----------
-        spacing : tuple of 3 float
-            Of the image, (z, y, x) in mm.
-
-        Returns
-        -------
-        tuple of 3 int
-            Voxels on each side.
-        """
+    def _reach(self, spacing: tuple[float, float, float]) -> tuple[int, int, int]:
         edge = 2 + (self.energy_distance or 0)
         return (edge if self.dimension == "3D" else 0, edge, edge)
 
-    def images(self, volume: Volume) -> Iterator[tuple[str, Volume]]:
-        """Yield the response, or its energy.
-
-        Parameters
-        ----------
-        volume : Volume
-            The image.
-
-        Yields
-        ------
-        name : str
-            The name of the image.
-        image : Volume
-            The response, float64.
-        """
+    def _responses(self, volume: Volume) -> Iterator[NDArray[Any]]:
         kernels = [np.array(TAPS[part], dtype=float) for part in self._parts]
         kernels = [kernel / np.linalg.norm(kernel) for kernel in kernels]
         axes = (2, 1, 0)[: len(kernels)]  # names are for x, y, z
@@ -131,4 +101,4 @@ class Laws(Filter):
             edge = 2 * self.energy_distance + 1
             size = (edge if self.dimension == "3D" else 1, edge, edge)
             response = ndimage.uniform_filter(np.abs(response), size, mode=SCIPY_MODES[self.boundary])
-        yield self.names[0], volume.with_array(response)
+        yield response

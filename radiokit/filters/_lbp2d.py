@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from radiokit.exceptions import ParameterError
 from radiokit.filters._base import Filter, check_choice, check_positive
 from radiokit.io import Volume
+from radiokit.preprocessing.boxes import Box
 from radiokit.utils.jit import compiled
 
 METHODS = ("default", "ror", "uniform", "var")
-Box = tuple[slice, slice, slice]
 
 
 @compiled
@@ -113,24 +113,10 @@ class LBP2D(Filter):
         """Name of the image."""
         return ("lbp-2D",)
 
-    def images(self, volume: Volume) -> Iterator[tuple[str, Volume]]:
-        """Yield the codes of each axial slice.
-
-        Parameters
-        ----------
-        volume : Volume
-            The image.
-
-        Yields
-        ------
-        name : str
-            ``"lbp-2D"``.
-        image : Volume
-            The codes, float64.
-        """
+    def _responses(self, volume: Volume) -> Iterator[NDArray[Any]]:
         everything = tuple(slice(0, n) for n in volume.shape)
         codes = self.codes(volume.array.astype(np.float64), 0, everything)  # type: ignore[arg-type]
-        yield self.names[0], volume.with_array(codes)
+        yield codes
 
     def codes(self, array: NDArray[Any], axis: int, box: Box) -> NDArray[Any]:
         """Codes of the slices across `axis` inside a box, in the type of the array."""

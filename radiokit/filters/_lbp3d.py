@@ -64,25 +64,11 @@ class LBP3D(Filter):
         """Names of the images."""
         return (*(f"lbp-3D-m{n + 1}" for n in range(self.levels)), "lbp-3D-k")
 
-    def images(self, volume: Volume) -> Iterator[tuple[str, Volume]]:
-        """Yield one image a degree, and the kurtosis.
-
-        Parameters
-        ----------
-        volume : Volume
-            The image.
-
-        Yields
-        ------
-        name : str
-            One of `names`.
-        image : Volume
-            The values, float64.
-        """
+    def _responses(self, volume: Volume) -> Iterator[NDArray[Any]]:
         everywhere = np.ones(volume.shape, dtype=bool)
         columns = self.at_voxels(volume.array.astype(np.float64), everywhere)
-        for name, column in zip(self.names, columns.T, strict=True):
-            yield name, volume.with_array(column.reshape(volume.shape))
+        for column in columns.T:
+            yield column.reshape(volume.shape)
 
     def at_voxels(self, array: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Values of the voxels of a mask, shape (n_voxels, n_images), in the order of ``np.nonzero(mask)``."""

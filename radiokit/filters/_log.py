@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from radiokit.filters._base import BOUNDARIES, DIMENSIONS, Filter, check_choice, check_positive, require_taps, tag
 from radiokit.filters._separable import Array, convolve
@@ -23,10 +25,7 @@ class LoG(Filter):
         1 is ``log-sigma-1-mm-3D``, 1.0 is ``log-sigma-1-0-mm-3D``.
     truncate : float
         The kernel ends after this many sigma.
-    dimension : {"3D", "2D"}
-        In space, or within each axial slice.
-    boundary : {"mirror", "nearest", "periodic", "zero"}
-        How the image goes on beyond its border.
+    {filter_dimension} {boundary}
 
     Notes
     -----
@@ -61,37 +60,11 @@ class LoG(Filter):
         """Name of the image."""
         return (f"log-sigma-{tag(self.sigma)}-mm-{self.dimension}",)
 
-    def reach(self, spacing: tuple[float, float, float]) -> tuple[int, int, int] | None:
-        """How far the response at a voxel looks along z, y, x, in voxels.
-
-        Parameters
-        ----------
-        spacing : tuple of 3 float
-            Of the image, (z, y, x) in mm.
-
-        Returns
-        -------
-        tuple of 3 int
-            Voxels on each side.
-        """
+    def _reach(self, spacing: tuple[float, float, float]) -> tuple[int, int, int]:
         z, y, x = (self._edge(self.sigma / step) for step in spacing)
         return (z if self.dimension == "3D" else 0, y, x)
 
-    def images(self, volume: Volume) -> Iterator[tuple[str, Volume]]:
-        """Yield the response.
-
-        Parameters
-        ----------
-        volume : Volume
-            The image.
-
-        Yields
-        ------
-        name : str
-            The name of the image.
-        image : Volume
-            The response, float64.
-        """
+    def _responses(self, volume: Volume) -> Iterator[NDArray[Any]]:
         axes = (0, 1, 2) if self.dimension == "3D" else (1, 2)
         taps = [2 * self._edge(self.sigma / volume.spacing[axis]) + 1 for axis in axes]
         require_taps(self, volume.shape, taps, passes=len(axes))
@@ -101,7 +74,7 @@ class LoG(Filter):
         for curved in range(len(axes)):
             kernels = [pair[i == curved] for i, pair in enumerate(pairs)]
             total += convolve(array, kernels, axes, self.boundary)
-        yield self.names[0], volume.with_array(total)
+        yield total
 
     def _edge(self, sigma: float) -> int:
         return int(self.truncate * sigma + 0.5)

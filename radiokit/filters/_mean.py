@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from radiokit.exceptions import ParameterError
 from radiokit.filters._base import BOUNDARIES, DIMENSIONS, Filter, check_choice, check_positive, require_taps
@@ -21,10 +23,7 @@ class Mean(Filter):
     ----------
     support : int
         Edge of the cube (or square) in voxels, odd.
-    dimension : {"3D", "2D"}
-        In space, or within each axial slice.
-    boundary : {"mirror", "nearest", "periodic", "zero"}
-        How the image goes on beyond its border.
+    {filter_dimension} {boundary}
 
     Notes
     -----
@@ -53,40 +52,14 @@ class Mean(Filter):
         """Name of the image."""
         return (f"mean-{self.support}-{self.dimension}",)
 
-    def reach(self, spacing: tuple[float, float, float]) -> tuple[int, int, int] | None:
-        """How far the response at a voxel looks along z, y, x, in voxels.
-
-        Parameters
-        ----------
-        spacing : tuple of 3 float
-            Of the image, (z, y, x) in mm.
-
-        Returns
-        -------
-        tuple of 3 int
-            Voxels on each side.
-        """
+    def _reach(self, spacing: tuple[float, float, float]) -> tuple[int, int, int]:
         edge = self.support // 2
         return (edge if self.dimension == "3D" else 0, edge, edge)
 
-    def images(self, volume: Volume) -> Iterator[tuple[str, Volume]]:
-        """Yield the response.
-
-        Parameters
-        ----------
-        volume : Volume
-            The image.
-
-        Yields
-        ------
-        name : str
-            The name of the image.
-        image : Volume
-            The response, float64.
-        """
+    def _responses(self, volume: Volume) -> Iterator[NDArray[Any]]:
         from scipy import ndimage
 
         require_taps(self, volume.shape, [self.support], passes=0)
         size = (self.support if self.dimension == "3D" else 1, self.support, self.support)
         array = volume.array.astype(np.float64)
-        yield self.names[0], volume.with_array(ndimage.uniform_filter(array, size, mode=SCIPY_MODES[self.boundary]))
+        yield ndimage.uniform_filter(array, size, mode=SCIPY_MODES[self.boundary])

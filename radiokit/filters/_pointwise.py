@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,22 +31,8 @@ class Pointwise(Filter):
         """Name of the image."""
         return (type(self).__name__.lower(),)
 
-    def images(self, volume: Volume) -> Iterator[tuple[str, Volume]]:
-        """Yield the filtered image.
-
-        Parameters
-        ----------
-        volume : Volume
-            The image.
-
-        Yields
-        ------
-        name : str
-            Name of the filter.
-        image : Volume
-            The response, float64.
-        """
-        yield self.names[0], volume.with_array(self.respond(volume.array, magnitude(volume.array)))
+    def _responses(self, volume: Volume) -> Iterator[NDArray[Any]]:
+        yield self.respond(volume.array, magnitude(volume.array))
 
 
 def magnitude(array: NDArray[np.generic]) -> float:

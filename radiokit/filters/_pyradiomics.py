@@ -17,14 +17,13 @@ from radiokit.filters._gradient import Gradient
 from radiokit.filters._lbp2d import LBP2D
 from radiokit.filters._lbp3d import LBP3D
 from radiokit.filters._log import LoG
-from radiokit.filters._original import Original
 from radiokit.filters._pointwise import Pointwise, magnitude
 from radiokit.filters._recursive_gaussian import laplacian_of_gaussian
 from radiokit.filters._stationary import band_names, sub_bands, turns
 from radiokit.filters._wavelet import Wavelet, analysis_taps
 from radiokit.io import Mask, Volume
+from radiokit.preprocessing.boxes import Box, grown, inside
 
-Box = tuple[slice, slice, slice]
 Images = Iterator[tuple[str, NDArray[Any]]]
 
 
@@ -103,6 +102,7 @@ def pyradiomics_images(kind: Filter, scene: Scene) -> Images:
 
     Examples
     --------
+    >>> from radiokit.filters import Original
     >>> box = (slice(0, 1), slice(0, 1), slice(0, 2))
     >>> scene = Scene(Volume(np.arange(3.0).reshape(1, 1, 3)), Mask(np.ones((1, 1, 3), bool)), box)
     >>> [(name, values.tolist()) for name, values in pyradiomics_images(Original(), scene)]
@@ -119,10 +119,9 @@ def _pointwise(kind: Pointwise, scene: Scene) -> Images:
 
 @pyradiomics_images.register
 def _gradient(kind: Gradient, scene: Scene) -> Images:
-    wide = tuple(slice(max(s.start - 1, 0), s.stop + 1) for s in scene.box)
-    inner = tuple(slice(s.start - w.start, s.stop - w.start) for s, w in zip(scene.box, wide, strict=True))
+    wide = grown(scene.box, (1, 1, 1), scene.image.shape)
     part = Volume(scene.image.array[wide], scene.image.spacing)
-    yield "gradient", kind.apply(part).array[inner]
+    yield "gradient", kind.apply(part).array[inside(scene.box, wide)]
 
 
 @pyradiomics_names.register
@@ -228,10 +227,10 @@ def _lbp2d(kind: LBP2D, scene: Scene) -> Images:
 @pyradiomics_images.register
 def _lbp3d(kind: LBP3D, scene: Scene) -> Images:
     values = kind.at_voxels(scene.image.array, scene.mask.array)
-    inside = scene.mask.array[scene.box]
+    region = scene.mask.array[scene.box]
     for name, column in zip(kind.names, values.T, strict=True):
-        out = np.zeros(inside.shape)
-        out[inside] = column
+        out = np.zeros(region.shape)
+        out[region] = column
         yield name, out
 
 
@@ -242,6 +241,3 @@ def _only(kind: Any, *allowed: str) -> None:
         raise ParameterError(
             f"{kind!r}: pyradiomics' own filter has no {', '.join(changed)}. Leave the default, or use standard='ibsi'."
         )
-
-
-__all__ = ["Original", "Scene", "pyradiomics_images", "pyradiomics_names"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import factorial, prod, sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,31 +59,16 @@ class Riesz(Filter):
         """Name of the image."""
         return (f"riesz-{''.join(map(str, self.order))}-{self.filter.names[0]}",)
 
-    def images(self, volume: Volume) -> Iterator[tuple[str, Volume]]:
-        """Yield the response.
-
-        Parameters
-        ----------
-        volume : Volume
-            The image.
-
-        Yields
-        ------
-        name : str
-            The name of the image.
-        image : Volume
-            The response, float64.
-        """
+    def _responses(self, volume: Volume) -> Iterator[NDArray[Any]]:
         if isinstance(self.filter, NonSeparableWavelet):
             band = self.filter
-            response = apply_transfer(volume, lambda f: band.transfer(f) * self.transfer(f), "3D")
-        else:
-            # The tails of the transform are long, so the image is continued before it is filtered.
-            reach = int(2 * self.filter.truncate * self.filter.sigma / min(volume.spacing)) + 1
-            wide = Volume(continued(volume.array, (reach,) * 3, self.filter.boundary), volume.spacing)
-            wide = apply_transfer(self.filter.apply(wide), self.transfer, "3D")
-            response = volume.with_array(wide.array[(slice(reach, -reach),) * 3])
-        yield self.names[0], response
+            yield apply_transfer(volume.array, lambda f: band.transfer(f) * self.transfer(f), "3D")
+            return
+        # The tails of the transform are long, so the image is continued before it is filtered.
+        reach = int(2 * self.filter.truncate * self.filter.sigma / min(volume.spacing)) + 1
+        wide = Volume(continued(volume.array, (reach,) * 3, self.filter.boundary), volume.spacing)
+        response = apply_transfer(self.filter.apply(wide).array, self.transfer, "3D")
+        yield response[(slice(reach, -reach),) * 3]
 
     def transfer(self, frequencies: tuple[Array, ...]) -> NDArray[np.complex128]:
         """Transfer function on a grid of frequencies, 0 at the origin."""

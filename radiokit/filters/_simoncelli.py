@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from radiokit.exceptions import ParameterError
 from radiokit.filters._base import BOUNDARIES, DIMENSIONS, Filter, check_choice
@@ -27,8 +29,7 @@ class NonSeparableWavelet(Filter):
         The radial profile.
     level : int
         The band: level 1 holds the highest frequencies, each further level is one octave lower.
-    dimension : {"3D", "2D"}
-        In space, or within each axial slice.
+    {filter_dimension}
     boundary : {"periodic", "mirror", "nearest", "zero"}
         Makes no difference here, and is kept because tables of settings name one: the filter is defined on the
         frequencies of the image itself, so nothing is added beyond the border and the image repeats.
@@ -73,20 +74,6 @@ class NonSeparableWavelet(Filter):
         inside = (nu > top / 4) & (nu <= top)
         return np.where(inside, np.cos(np.pi / 2 * np.log2(2 * np.where(inside, nu, top) / top)), 0.0)
 
-    def images(self, volume: Volume) -> Iterator[tuple[str, Volume]]:
-        """Yield the response.
-
-        Parameters
-        ----------
-        volume : Volume
-            The image.
-
-        Yields
-        ------
-        name : str
-            The name of the image.
-        image : Volume
-            The response, float64.
-        """
+    def _responses(self, volume: Volume) -> Iterator[NDArray[Any]]:
         transfer: Transfer = self.transfer
-        yield self.names[0], apply_transfer(volume, transfer, self.dimension)
+        yield apply_transfer(volume.array, transfer, self.dimension)

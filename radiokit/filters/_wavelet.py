@@ -48,17 +48,12 @@ class Wavelet(Filter):
     wavelet : str
         A discrete wavelet of PyWavelets: ``"haar"``, ``"db2"``, ``"coif1"``, ``"bior2.2"``, ...
     subband : str, optional
-        Low (L) or high (H) pass along x, y and z: ``"LLH"``; two letters in 2D. None is all of them.
+        Low (L) or high (H) pass along x, y and z: ``"LLH"``; two letters in 2D. None is all of them, one image each.
     level : int
         Level of the transform. In the pyradiomics standard: number of levels, each with its own images.
-    rotation_invariant : bool
-        Pool over the rotations of the grid by right angles.
-    pooling : {"max", "mean", "min"}
-        How.
-    dimension : {"3D", "2D"}
-        Along all axes, or within each axial slice.
-    boundary : {"mirror", "nearest", "periodic", "zero"}
-        How the image goes on beyond its border (the pyradiomics standard is always periodic).
+    {rotation_invariant} {pooling}
+    {filter_dimension} {boundary}
+        The pyradiomics standard is always periodic.
     start_level : int
         Levels that are left out first (pyradiomics standard only).
 
@@ -114,46 +109,20 @@ class Wavelet(Filter):
         tail += f"-rotated-{self.pooling}" if self.rotation_invariant else ""
         return tuple(f"wavelet-{self.wavelet.replace('.', '-')}-{band}{tail}" for band in self.subbands)
 
-    def reach(self, spacing: tuple[float, float, float]) -> tuple[int, int, int] | None:
-        """How far the response at a voxel looks along z, y, x, in voxels.
-
-        Parameters
-        ----------
-        spacing : tuple of 3 float
-            Of the image, (z, y, x) in mm.
-
-        Returns
-        -------
-        tuple of 3 int
-            Voxels on each side.
-        """
+    def _reach(self, spacing: tuple[float, float, float]) -> tuple[int, int, int]:
         edge = analysis_taps(self.wavelet)[0].size * (2**self.level - 1)
         return (edge if self.dimension == "3D" else 0, edge, edge)
 
-    def images(self, volume: Volume) -> Iterator[tuple[str, Volume]]:
-        """Yield the response of each sub-band.
-
-        Parameters
-        ----------
-        volume : Volume
-            The image.
-
-        Yields
-        ------
-        name : str
-            One of `names`.
-        image : Volume
-            The response, float64.
-        """
+    def _responses(self, volume: Volume) -> Iterator[NDArray[Any]]:
         taps = [float(analysis_taps(self.wavelet)[0].size) * (2**self.level - 1)] * len(self.subbands[0])
         n_turns = len(rotations(len(taps))) if self.rotation_invariant else 1
         require_taps(self, volume.shape, taps, passes=n_turns * len(self.subbands))
         array = volume.array.astype(np.float64)
-        for name, band in zip(self.names, self.subbands, strict=True):
+        for band in self.subbands:
             levels = self._kernels(band)
             turns = rotations(len(band)) if self.rotation_invariant else rotations(len(band))[:1]
             responses = (self._response(array, levels, turn) for turn in distinct(turns, *levels))
-            yield name, volume.with_array(pool(responses, self.pooling))
+            yield pool(responses, self.pooling)
 
     def _kernels(self, band: str) -> list[list[Array]]:
         """Kernels of x, y, z at each level: low passes up to the last, which has the band."""

@@ -190,6 +190,23 @@ SHARED = {
         spacing : sequence of float, optional
             For arrays: distance between voxel centres in mm, in the order of the axes.
         """,
+    "filter_dimension": """
+        dimension : {"3D", "2D"}
+            In space, or within each axial slice: take ``"2D"`` where slices are much thicker than pixels.
+        """,
+    "boundary": """
+        boundary : {"mirror", "nearest", "periodic", "zero"}
+            How the image is continued beyond its border.
+        """,
+    "rotation_invariant": """
+        rotation_invariant : bool
+            Combine the responses of all rotations of the grid by right angles, so that the orientation of the patient
+            does not matter.
+        """,
+    "pooling": """
+        pooling : {"max", "mean", "min"}
+            How the responses are combined, voxel by voxel.
+        """,
     # figures and files
     "ax": """
         ax : Axes, optional
