@@ -10,19 +10,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from radiokit.engine.design import Factor, Single, check_frame, level_text
+from radiokit.engine.design import Factor, Single, Spline, check_frame, level_text
 from radiokit.engine.inputs import FloatArray
 from radiokit.exceptions import InputError
 from radiokit.nomogram._page import write_page
 from radiokit.nomogram._pretty import pretty
 from radiokit.nomogram.source import Source, read_model
+from radiokit.utils.notebook import notebook_table
 
 INTERVALS = 10
 SCALE_ROWS = 201
 
 
 class Nomogram:
-    r"""Points for each predictor of a logistic or Cox model, their sum, and the prediction it stands for.
+    r"""Points for each predictor of a logistic or Cox model, their sum, and the prediction that belongs to it.
 
     Made by `from_model`.
 
@@ -34,11 +35,14 @@ class Nomogram:
         Variable to the values on its axis.
     max_points : float
         Points that the widest axis spans.
+    times : tuple of float
+        Times at which survival or cumulative incidence is given.
 
     Attributes
     ----------
     table : DataFrame
-        ``variable, value, points``: a row a tick of each variable's axis; `value` is a number or the text of a level.
+        ``variable, value, points``: one row for each tick of each variable's axis; `value` is a number or the text of
+        a level.
     scale : DataFrame
         ``total_points, linear_predictor`` and ``probability`` (logistic), ``survival_<time>`` for each time (Cox with
         `times`), ``cumulative_incidence_<time>`` (competing risks), or ``median_survival``: 201 rows from 0 to the
@@ -47,8 +51,6 @@ class Nomogram:
         Points for a unit of the linear predictor.
     lp_at_zero : float
         Linear predictor at 0 total points.
-    times : tuple of float
-        Times of the axes of survival or cumulative incidence.
 
     See Also
     --------
@@ -57,8 +59,8 @@ class Nomogram:
     Notes
     -----
     As ``rms::nomogram``: on axis v with ticks :math:`t`, the variable adds :math:`f_v(t)` to the linear predictor (a
-    line, a step a level, or a spline). The axis with the largest range :math:`\max f_v - \min f_v` over its ticks spans
-    `max_points`; :math:`points = (f_v(t) - \min f_v) \cdot` `points_per_unit`. Ticks are R's ``pretty(range, 10)``, or
+    line, one step for each level, or a spline). The axis with the largest range :math:`\max f_v - \min f_v` over its
+    ticks spans `max_points`; :math:`points = (f_v(t) - \min f_v) \cdot` `points_per_unit`. Ticks are R's ``pretty(range, 10)``, or
     the values themselves where a variable has at most 10; they may lie outside of the data. Kattan et al. 1998
     (doi:10.1093/jnci/90.10.766), Iasonos et al. 2008 (doi:10.1200/JCO.2007.12.9791).
 
@@ -79,9 +81,15 @@ class Nomogram:
     True
     """
 
-    def __init__(self, source: Source, ticks: Mapping[Hashable, Sequence[Any]], max_points: float) -> None:
+    def __init__(
+        self,
+        source: Source,
+        ticks: Mapping[Hashable, Sequence[Any]],
+        max_points: float,
+        times: tuple[float, ...] = (),
+    ) -> None:
         self._source = source
-        self.times: tuple[float, ...] = ()
+        self.times = times
         self.max_points = float(max_points)
         effects = {v: self._effects(v, values) for v, values in ticks.items()}
         widest = max(float(np.ptp(e)) for e in effects.values())
@@ -106,7 +114,7 @@ class Nomogram:
     @classmethod
     def from_model(
         cls,
-        model: Any,
+        model: object,
         *,
         times: ArrayLike | None = None,
         max_points: float = 100,
@@ -149,18 +157,7 @@ class Nomogram:
         ticks = {t.variable: _ticks(t, scales.get(t.variable)) for t in source.design.singles}
         if not ticks:
             raise InputError("The model has no predictors; there is nothing to give points for.")
-        nomogram = cls(source, ticks, max_points)
-        if times is not None and source.baseline is None:
-            raise InputError("times is for survival models; this one predicts a probability.")
-        if times is None and source.incidence:
-            raise InputError(
-                "times is None; required for a model of competing risks: its cumulative incidence may never reach one "
-                "half, so that there is no median. Give the times of interest, for example times=[2, 5]."
-            )
-        nomogram.times = () if times is None else tuple(np.atleast_1d(np.asarray(times, dtype=float)).tolist())
-        if any(not t > 0 for t in nomogram.times):
-            raise InputError(f"times holds {nomogram.times}; required: times above 0.")
-        return nomogram
+        return cls(source, ticks, max_points, _checked_times(times, source))
 
     def _effects(self, variable: Hashable, values: Sequence[Any]) -> FloatArray:
         position = self._source.design.variables.index(variable)
@@ -216,7 +213,7 @@ class Nomogram:
         return pd.Series(above.sum(axis=1) * self.points_per_unit, index=X.index, name="total_points")
 
     def predict(self, total_points: ArrayLike) -> FloatArray:
-        """Return what sums of points stand for.
+        """Return the prediction that belongs to sums of points.
 
         Parameters
         ----------
@@ -261,10 +258,65 @@ class Nomogram:
         FileError
             If the file cannot be written.
         """
-        write_page(self, self._source, path, title)
+        write_page(self._numbers(), path, title)
+
+    def _numbers(self) -> dict[str, Any]:
+        """Return all that the page computes with."""
+        source = self._source
+        terms = []
+        for term, columns in zip(source.design.singles, source.design.slices, strict=True):
+            rows = self.table[self.table["variable"] == str(term.variable)]
+            ruler = {"ticks": rows["value"].tolist(), "points": rows["points"].tolist()}
+            terms.append({"name": str(term.variable), "coef": source.coef[columns].tolist(), **ruler, **_kind(term)})
+        base = source.baseline
+        step = base.hazards[0] if base is not None and not self.times else None
+        reached = base.survival(np.zeros(1), self.times)[0] if base is not None and self.times else []
+        return {
+            "terms": terms,
+            "intercept": source.intercept,
+            "lp_at_zero": self.lp_at_zero,
+            "points_per_unit": self.points_per_unit,
+            "max_points": self.max_points,
+            "kind": "logistic" if base is None else "survival" if self.times else "median",
+            "incidence": source.incidence,
+            "times": list(self.times),
+            "baseline": [None if np.isnan(s) else float(s) for s in reached],
+            "event_times": [] if step is None else step.times.tolist(),
+            "hazard": [] if step is None else step.values.tolist(),
+        }
 
     def __repr__(self) -> str:
         return f"Nomogram({', '.join(map(str, self._source.design.variables))})"
+
+    def _repr_html_(self) -> str:
+        """Points of the lowest and the highest tick of each variable, for a notebook."""
+        rows = []
+        for variable, part in self.table.groupby("variable", sort=False):
+            low, high = part.loc[part["points"].idxmin()], part.loc[part["points"].idxmax()]
+            rows.append((variable, low["value"], high["value"], high["points"]))
+        return notebook_table("Nomogram", ("variable", "0 points at", "most points at", "most points"), rows)
+
+
+def _checked_times(times: ArrayLike | None, source: Source) -> tuple[float, ...]:
+    if times is not None and source.baseline is None:
+        raise InputError("times is for survival models; this one predicts a probability.")
+    if times is None and source.incidence:
+        raise InputError(
+            "times is None; required for a model of competing risks: its cumulative incidence may never reach one "
+            "half, so that there is no median. Give the times of interest, for example times=[2, 5]."
+        )
+    points = () if times is None else tuple(np.atleast_1d(np.asarray(times, dtype=float)).tolist())
+    if any(not t > 0 for t in points):
+        raise InputError(f"times holds {points}; required: times above 0.")
+    return points
+
+
+def _kind(term: Single) -> dict[str, Any]:
+    if isinstance(term, Factor):
+        return {"kind": "factor", "levels": list(term.levels)}
+    if isinstance(term, Spline):
+        return {"kind": "spline", "knots": list(term.knots), "low": term.low, "high": term.high}
+    return {"kind": "linear", "low": term.low, "high": term.high}
 
 
 def _ticks(term: Single, given: Sequence[Any] | None) -> list[Any]:

@@ -1,14 +1,16 @@
-"""What a nomogram needs of a fitted model: terms with coefficients, and how a linear predictor becomes a prediction."""
+"""What a nomogram needs of a fitted model: terms with coefficients, and what a linear predictor predicts."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from radiokit.engine.baseline import Baseline
@@ -20,7 +22,7 @@ from radiokit.exceptions import InputError, OutcomeError
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A model as numbers: ``eta = intercept + sum over terms``, and what a linear predictor stands for.
+    """A model as numbers: ``eta = intercept + sum over terms``, and what a linear predictor predicts.
 
     Without a `baseline` that is the probability of a logistic model; with one, survival where it holds at eta = 0, or
     the cumulative incidence of a cause under competing risks (`incidence`).
@@ -33,7 +35,7 @@ class Source:
     incidence: bool = False
 
     def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Return what each variable adds to the linear predictor, a column a variable."""
+        """Return what each variable adds to the linear predictor: one column for each variable."""
         matrix = self.design.matrix(X).to_numpy(dtype=float)
         parts = [matrix[:, s] @ self.coef[s] for s in self.design.slices]
         return pd.DataFrame(np.column_stack(parts), index=X.index, columns=self.design.variables)
@@ -48,21 +50,63 @@ class Source:
         return 1 - survival if self.incidence else survival
 
 
-def read_model(model: Any, scales: Mapping[Hashable, Sequence[Any]]) -> Source:
+@runtime_checkable
+class Classifier(Protocol):
+    """A fitted linear classifier, ours or scikit-learn's."""
+
+    coef_: ArrayLike
+    intercept_: ArrayLike
+    classes_: Sequence[Any]
+
+
+@runtime_checkable
+class HazardModel(Protocol):
+    """A fitted `CoxModel` or `FineGray`."""
+
+    coef_: ArrayLike
+    center_: ArrayLike
+    baseline_: pd.DataFrame
+
+
+@runtime_checkable
+class LifelinesCox(Protocol):
+    """A fitted CoxPHFitter of lifelines."""
+
+    params_: pd.Series
+    baseline_cumulative_hazard_: pd.DataFrame
+    _norm_mean: pd.Series  # the mean covariates, at which its baseline is given; lifelines has no public name for it
+
+
+class StatsmodelsModel(Protocol):
+    """The model behind a result of statsmodels."""
+
+    exog: ArrayLike
+    exog_names: Sequence[str]
+
+
+@runtime_checkable
+class StatsmodelsResult(Protocol):
+    """A result of statsmodels."""
+
+    params: ArrayLike
+    model: StatsmodelsModel
+
+
+def read_model(model: object, scales: Mapping[Hashable, Sequence[Any]]) -> Source:
     """Take the numbers out of a fitted model of radiokit, scikit-learn, lifelines or statsmodels."""
     if isinstance(model, Source):
         return model
-    if hasattr(model, "steps"):
+    if isinstance(model, Pipeline):
         raise InputError("A Pipeline has no points; give the fitted model at its end, or one fitted to raw columns.")
-    if hasattr(model, "params_") and hasattr(model, "baseline_cumulative_hazard_"):
+    if isinstance(model, LifelinesCox):
         return _from_lifelines(model, scales)
-    if hasattr(model, "params") and hasattr(getattr(model, "model", None), "exog"):
+    if isinstance(model, StatsmodelsResult):
         return _from_statsmodels(model)
-    if hasattr(model, "fit"):
+    if isinstance(model, BaseEstimator):
         check_is_fitted(model)
-    if hasattr(model, "baseline_") and hasattr(model, "center_"):
+    if isinstance(model, HazardModel):
         return _from_hazards(model, scales)
-    if hasattr(model, "coef_") and hasattr(model, "classes_"):
+    if isinstance(model, Classifier):
         return _from_classifier(model, scales)
     raise InputError(
         f"A nomogram cannot be made from {type(model).__name__}; required: LogisticModel, CoxModel, FineGray, "
@@ -93,39 +137,39 @@ def _check_additive(design: Design) -> Design:
     return design
 
 
-def _from_classifier(model: Any, scales: Mapping[Hashable, Sequence[Any]]) -> Source:
+def _design(model: object, size: int, scales: Mapping[Hashable, Sequence[Any]]) -> Design:
+    """Return the terms of a model: ours keep them, of others only the names of the columns are known."""
+    design = getattr(model, "design_", None) or getattr(model, "terms_", None)
+    if design is None:
+        design = _ranged(list(getattr(model, "feature_names_in_", [f"x{j}" for j in range(size)])), scales)
+    return _check_additive(design)
+
+
+def _from_classifier(model: Classifier, scales: Mapping[Hashable, Sequence[Any]]) -> Source:
     coef = np.asarray(model.coef_, dtype=float)
     if coef.ndim == 2 and coef.shape[0] != 1:
         raise OutcomeError(f"The model has {len(model.classes_)} classes; required: two.")
     coef = coef.ravel()
-    design = getattr(model, "design_", None)
-    if design is None:
-        names = list(getattr(model, "feature_names_in_", [f"x{j}" for j in range(coef.size)]))
-        design = _ranged(names, scales)
-    return Source(_check_additive(design), coef, float(np.ravel(model.intercept_)[0]))
+    return Source(_design(model, coef.size, scales), coef, float(np.ravel(model.intercept_)[0]))
 
 
-def _from_hazards(model: Any, scales: Mapping[Hashable, Sequence[Any]]) -> Source:
+def _from_hazards(model: HazardModel, scales: Mapping[Hashable, Sequence[Any]]) -> Source:
     if "stratum" in model.baseline_:
         raise InputError("The Cox model is stratified: survival depends on the stratum, which points cannot show.")
     coef = np.nan_to_num(np.asarray(model.coef_, dtype=float).ravel())
-    design = getattr(model, "design_", None) or getattr(model, "terms_", None)
-    if design is None:
-        names = list(getattr(model, "feature_names_in_", [f"x{j}" for j in range(coef.size)]))
-        design = _ranged(names, scales)
     last_time = getattr(getattr(model, "_baseline", None), "last_time", np.array([np.inf]))
     baseline = Baseline.from_table(model.baseline_, last_time)
     centre = -float(np.asarray(model.center_) @ coef)
-    return Source(_check_additive(design), coef, centre, baseline, incidence="cumulative_incidence" in model.baseline_)
+    design = _design(model, coef.size, scales)
+    return Source(design, coef, centre, baseline, incidence="cumulative_incidence" in model.baseline_)
 
 
-def _from_lifelines(model: Any, scales: Mapping[Hashable, Sequence[Any]]) -> Source:
+def _from_lifelines(model: LifelinesCox, scales: Mapping[Hashable, Sequence[Any]]) -> Source:
     if getattr(model, "strata", None):
         raise InputError("The Cox model is stratified: survival depends on the stratum, which points cannot show.")
     names = list(model.params_.index)
     hazard = model.baseline_cumulative_hazard_.iloc[:, 0]
     coef = model.params_.to_numpy(dtype=float)
-    # lifelines' baseline is that of a case with mean covariates.
     center = float(model._norm_mean.loc[names].to_numpy(dtype=float) @ coef)
     return Source(_ranged(names, scales), coef, -center, _baseline(hazard.index, hazard))
 
@@ -136,7 +180,7 @@ def _baseline(time: ArrayLike, hazard: ArrayLike) -> Baseline:
     return Baseline.from_table(table.sort_values("time"), np.array([table["time"].max()]))
 
 
-def _from_statsmodels(result: Any) -> Source:
+def _from_statsmodels(result: StatsmodelsResult) -> Source:
     names = list(result.model.exog_names)
     exog = pd.DataFrame(np.asarray(result.model.exog, dtype=float), columns=names)
     params = pd.Series(np.asarray(result.params, dtype=float).ravel(), index=names)
@@ -148,8 +192,9 @@ def _from_statsmodels(result: Any) -> Source:
         raise InputError("The model has an interaction; points cannot show it. Make the product a variable of its own.")
     design, coef = column_design(exog[terms]), params[terms].to_numpy()
     intercept = float(sum(params[n] * exog[n].iloc[0] for n in constant))
-    if hasattr(result, "baseline_cumulative_hazard"):
-        time, hazard, _ = result.baseline_cumulative_hazard[0]
+    hazards = getattr(result, "baseline_cumulative_hazard", None)
+    if hazards is not None:
+        time, hazard, _ = hazards[0]
         return Source(design, coef, 0.0, _baseline(time, hazard))
     family = getattr(result.model, "family", None)
     if family is not None and type(family).__name__ != "Binomial":

@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator
 from radiokit.exceptions import InputError, OutcomeError, RadiokitError
 from radiokit.utils import one_spelling, same_rows, spawn_seeds
 from radiokit.utils.marks import refuse_chosen
+from radiokit.utils.notebook import notebook_table
 from radiokit.validation._folds import (
     Rows,
     check_data,
@@ -67,6 +68,9 @@ class CrossValidation:
         return (
             f"CrossValidation({self.predictions.n} cases, {self.predictions.n_events} events, {len(self.folds)} folds)"
         )
+
+    def _repr_html_(self) -> str:
+        return notebook_table(repr(self), self.summary.columns, self.summary.itertuples(index=False))
 
 
 def nested_cv(

@@ -11,8 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from radiokit.exceptions import InputError, LeakageError, ParameterError
 from radiokit.utils import check_binary_target, check_survival_target, is_survival_target, same_rows
+from radiokit.utils.notebook import notebook_table
 
 SOURCES = ("train", "out-of-fold", "test", "external")
+MOST_ROWS = 10  # shown in a notebook
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -116,6 +118,11 @@ class Predictions:
 
     def __repr__(self) -> str:
         return f"Predictions(source={self.source!r}, n={self.n}, n_events={self.n_events})"
+
+    def _repr_html_(self) -> str:
+        rows = self.to_frame()
+        title = repr(self) if len(rows) <= MOST_ROWS else f"{self!r}: first {MOST_ROWS} of {len(rows)} rows"
+        return notebook_table(title, rows.columns, rows.head(MOST_ROWS).itertuples(index=False))
 
     def __array__(self, *_: Any, **__: Any) -> NDArray[Any]:
         """Predictions are no array: as one they would forget their source, folds and patients."""

@@ -240,3 +240,11 @@ def test_the_page_of_a_cox_model(times: list[float] | None, data: pd.DataFrame, 
 def test_a_page_that_cannot_be_written_is_said(data: pd.DataFrame, tmp_path: Path) -> None:
     with pytest.raises(FileError, match="cannot be written"):
         Nomogram.from_model(LogisticModel.from_formula("y ~ age", data)).to_html(tmp_path / "no" / "page.html")
+
+
+def test_a_notebook_shows_the_points_escaped(data: pd.DataFrame) -> None:
+    named = data.rename(columns={"age": "<b>age</b>"})
+    model = LogisticModel().fit(named[["<b>age</b>"]], named["y"])
+    text = Nomogram.from_model(model)._repr_html_()
+    assert "&lt;b&gt;age&lt;/b&gt;" in text and "<b>age" not in text
+    assert "<td>100</td>" in text

@@ -137,3 +137,11 @@ def test_one_fold_has_no_interval_over_folds() -> None:
     row = result.summary.set_index("metric").loc["auc_fold_mean"]
     assert np.isfinite(row["estimate"])
     assert np.isnan([row["ci_low"], row["ci_high"]]).all()
+
+
+def test_a_notebook_shows_the_summary() -> None:
+    X = pd.DataFrame({"volume": np.arange(20.0)})
+    found = nested_cv(LogisticRegression(), X, [0, 1] * 10, outer=2, random_state=0)
+    text = found._repr_html_()
+    assert "20 cases, 10 events, 2 folds" in text
+    assert f"<td>{found.summary['estimate'][0]:.4g}</td>" in text

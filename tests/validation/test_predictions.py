@@ -78,3 +78,10 @@ def test_table_and_subset() -> None:
     assert p.n == 8
     assert p.n_events == 4
     assert p.take(p.y_true).to_frame()["case_id"].tolist() == ["b", "d", "e", "g"]
+
+
+def test_a_notebook_shows_the_first_rows_escaped() -> None:
+    p = Predictions([0, 1] * 8, probability=[0.25, 0.75] * 8, ids=[f"<i>{k}" for k in range(16)], source="test")
+    text = p._repr_html_()
+    assert "first 10 of 16 rows" in text
+    assert "&lt;i&gt;9" in text and "&lt;i&gt;10" not in text and "<i>" not in text
