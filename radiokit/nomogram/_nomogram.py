@@ -60,9 +60,9 @@ class Nomogram:
     -----
     As ``rms::nomogram``: on axis v with ticks :math:`t`, the variable adds :math:`f_v(t)` to the linear predictor (a
     line, one step for each level, or a spline). The axis with the largest range :math:`\max f_v - \min f_v` over its
-    ticks spans `max_points`; :math:`points = (f_v(t) - \min f_v) \cdot` `points_per_unit`. Ticks are R's ``pretty(range, 10)``, or
-    the values themselves where a variable has at most 10; they may lie outside of the data. Kattan et al. 1998
-    (doi:10.1093/jnci/90.10.766), Iasonos et al. 2008 (doi:10.1200/JCO.2007.12.9791).
+    ticks spans `max_points`; :math:`points = (f_v(t) - \min f_v) \cdot` `points_per_unit`. Ticks are R's
+    ``pretty(range, 10)``, or the values themselves where a variable has at most 10; they may lie outside of the data.
+    Kattan et al. 1998 (doi:10.1093/jnci/90.10.766), Iasonos et al. 2008 (doi:10.1200/JCO.2007.12.9791).
 
     *How to read it.* For a patient look up the points of each value, add them, and read the prediction at the sum. The
     length of an axis shows how much its variable can matter over its range, not how certain that is. `predict` goes
