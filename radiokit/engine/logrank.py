@@ -1,6 +1,8 @@
-"""The log-rank sums: observed minus expected events of each group, and their covariance."""
+"""The log-rank sums: observed minus expected events of each group, their covariance, and the statistic of both."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,3 +29,10 @@ def observed_minus_expected(
     expected = (events[:, None] * share).sum(axis=0)
     covariance = np.diag(spread @ share) - (spread[:, None] * share).T @ share
     return observed[1:].sum(axis=0) - expected, covariance, expected
+
+
+def rank_statistic(difference: FloatArray, covariance: FloatArray) -> float:
+    """Return the quadratic form of the sums in the inverse of their covariance; NaN where nothing varies."""
+    if not difference.size or not np.trace(covariance) > 0:
+        return math.nan
+    return float(difference @ np.linalg.lstsq(covariance, difference, rcond=None)[0])

@@ -157,10 +157,11 @@ def area_variance(cases: FloatArray, controls: FloatArray, patients: Patients | 
 def placements(positive: NDArray[np.bool_], score: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Share of negatives below each positive, and of positives above each negative; ties count one half."""
     cases, controls = score[positive], score[~positive]
-    return _share_below(cases, controls), 1.0 - _share_below(controls, cases)
+    return share_below(cases, controls), 1.0 - share_below(controls, cases)
 
 
-def _share_below(values: FloatArray, reference: FloatArray) -> FloatArray:
+def share_below(values: FloatArray, reference: FloatArray) -> FloatArray:
+    """Share of the reference below each value; ties count one half."""
     # Sorted queries keep the binary searches in cache: four times faster on a million cases.
     order = np.argsort(values)
     queries, steps = values[order], np.sort(reference)

@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from numpy.typing import ArrayLike
 
-from radiokit.engine.design import coefficient_columns
-from radiokit.engine.inputs import normal_quantile
-from radiokit.engine.wald import ratio_to_se
+from radiokit.engine.design import Design, coefficient_columns
+from radiokit.engine.hazard_table import hazard_table
 from radiokit.exceptions import InputError
 
 INTERCEPTS = ("Intercept", "const")
+
+
+@runtime_checkable
+class _ModelWithSummary(Protocol):
+    """A model of radiokit."""
+
+    summary_: pd.DataFrame
+
+
+@runtime_checkable
+class _ModelWithDesign(Protocol):
+    """A model of radiokit that was given a formula, or columns of a table."""
+
+    design_: Design
+
+
+@runtime_checkable
+class _LifelinesModel(Protocol):
+    """A model of lifelines."""
+
+    params_: pd.Series
+    standard_errors_: pd.Series
 
 
 def coefficient_table(model: Any, *, confidence_level: float = 0.95) -> pd.DataFrame:
@@ -55,22 +77,21 @@ def coefficient_table(model: Any, *, confidence_level: float = 0.95) -> pd.DataF
     >>> coefficient_table(LogisticModel().fit(data[["age"]], data["y"])).index.tolist()
     ['age']
     """
-    if hasattr(model, "summary_"):
+    if isinstance(model, _ModelWithSummary):
         table = model.summary_
-        if hasattr(model, "design_"):
+        if isinstance(model, _ModelWithDesign):
             labels = coefficient_columns(model.design_)
             return table.drop(index="Intercept", errors="ignore").assign(**labels)
         return table.assign(variable=table.index.map(str), level="", reference="")
-    z = normal_quantile(confidence_level)
-    if hasattr(model, "params_") and hasattr(model, "standard_errors_"):  # lifelines
+    if isinstance(model, _LifelinesModel):
         if not hasattr(model, "baseline_cumulative_hazard_"):
             raise InputError(f"A table cannot be made from lifelines' {type(model).__name__}; required: CoxPHFitter.")
-        return _wald(model.params_, model.standard_errors_, model.params_.index, "hazard_ratio", z)
+        return _wald(model.params_, model.standard_errors_, model.params_.index, "hazard_ratio", confidence_level)
     kind = type(getattr(model, "model", None)).__name__
     family = type(getattr(getattr(model, "model", None), "family", None)).__name__
     if kind in ("Logit", "PHReg") or (kind == "GLM" and family == "Binomial"):  # statsmodels
         ratio = "hazard_ratio" if kind == "PHReg" else "odds_ratio"
-        return _wald(model.params, model.bse, model.model.exog_names, ratio, z)
+        return _wald(model.params, model.bse, model.model.exog_names, ratio, confidence_level)
     raise InputError(
         f"A table cannot be made from {type(model).__name__}; required: a fitted LogisticModel or CoxModel, a "
         "statsmodels Logit, GLM (binomial) or PHReg result, or lifelines' CoxPHFitter. scikit-learn's models have no "
@@ -78,20 +99,8 @@ def coefficient_table(model: Any, *, confidence_level: float = 0.95) -> pd.DataF
     )
 
 
-def _wald(coef: Any, se: Any, names: Any, ratio: str, z: float) -> pd.DataFrame:
-    coef, se = np.asarray(coef, dtype=float), np.asarray(se, dtype=float)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        statistic = np.array([ratio_to_se(c, s) for c, s in zip(coef, se, strict=True)])
-        table = pd.DataFrame(
-            {
-                "coef": coef,
-                "se": se,
-                "statistic": statistic,
-                "p_value": 2 * norm.sf(np.abs(statistic)),
-                ratio: np.exp(coef),
-                "ci_low": np.exp(coef - z * se),
-                "ci_high": np.exp(coef + z * se),
-            },
-            index=pd.Index([str(name) for name in names], name="feature"),
-        ).assign(variable=[str(name) for name in names], level="", reference="")
+def _wald(coef: ArrayLike, se: ArrayLike, names: Iterable[object], ratio: str, confidence_level: float) -> pd.DataFrame:
+    index = [str(name) for name in names]
+    table = hazard_table(index, np.asarray(coef, float), np.asarray(se, float), confidence_level, ratio=ratio)
+    table = table.assign(variable=index, level="", reference="")
     return table.drop(index=[name for name in INTERCEPTS if name in table.index])

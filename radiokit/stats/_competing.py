@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from radiokit.engine.inputs import FloatArray, normal_quantile
+from radiokit.engine.logrank import rank_statistic
 from radiokit.engine.survival_inputs import check_causes, check_groups, each_group
 from radiokit.engine.wald import ROUNDING, chi_squared_p_value
 from radiokit.utils import same_rows
@@ -124,8 +125,7 @@ def gray_test(time: ArrayLike, cause: ArrayLike, groups: ArrayLike) -> pd.DataFr
     for k in np.unique(causes[causes > 0]).tolist():
         score, covariance = _gray_score(times, causes, k, codes, len(labels))
         u, v = score[:-1], covariance[:-1, :-1]
-        statistic = float(u @ np.linalg.lstsq(v, u, rcond=None)[0]) if np.trace(v) > 0 else np.nan
-        df = len(labels) - 1
+        statistic, df = rank_statistic(u, v), len(labels) - 1
         rows.append((k, statistic, df, chi_squared_p_value(statistic, df)))
     return pd.DataFrame(rows, columns=["cause", "statistic", "df", "p_value"])
 
@@ -135,8 +135,7 @@ def _incidence(time: FloatArray, cause: NDArray[np.int_], k: int) -> pd.DataFram
     times = np.unique(time[cause > 0])
     if not times.size:
         times = np.array([time.max()])
-    n = time.size - np.searchsorted(np.sort(time), times, side="left").astype(float)
-    mine, others = (_count(time[mask], times) for mask in (cause == k, (cause > 0) & (cause != k)))
+    n, mine, others = _counts(time, cause, k, times)
     after = np.cumprod(1 - (mine + others) / n)
     before = np.append(1.0, after[:-1])
     incidence = np.minimum(np.cumsum(before * mine / n), 1.0)
@@ -159,8 +158,12 @@ def _incidence(time: FloatArray, cause: NDArray[np.int_], k: int) -> pd.DataFram
     )
 
 
-def _count(values: FloatArray, times: FloatArray) -> FloatArray:
-    return np.bincount(np.searchsorted(times, values), minlength=times.size).astype(float)
+def _counts(time: FloatArray, cause: NDArray[np.int_], k: int, times: FloatArray) -> tuple[FloatArray, ...]:
+    """Count the cases at risk, those with an event of cause k, and those with another event, at each of `times`."""
+    at_risk = time.size - np.searchsorted(np.sort(time), times, side="left").astype(float)
+    events = (time[cause == k], time[(cause > 0) & (cause != k)])
+    mine, others = (np.bincount(np.searchsorted(times, t), minlength=times.size).astype(float) for t in events)
+    return at_risk, mine, others
 
 
 def _over(a: FloatArray, b: FloatArray) -> FloatArray:
@@ -198,9 +201,7 @@ def _group_tables(time: FloatArray, cause: NDArray[np.int_], k: int, codes: NDAr
     times = np.unique(time[cause > 0])
     columns = []
     for code in range(n_groups):
-        t, c = time[codes == code], cause[codes == code]
-        n = t.size - np.searchsorted(np.sort(t), times, side="left").astype(float)
-        mine, others = _count(t[c == k], times), _count(t[(c > 0) & (c != k)], times)
+        n, mine, others = _counts(time[codes == code], cause[codes == code], k, times)
         safe = np.maximum(n, 1)
         after = np.cumprod(1 - (mine + others) / safe)
         before = np.append(1.0, after[:-1])

@@ -71,15 +71,7 @@ class ConcordanceTest(Result):
         The two indices.
     difference : float
         ``concordance_a - concordance_b``.
-    se : float
-        Standard error of the difference.
-    ci_low, ci_high : float
-        Confidence limits of the difference.
-    statistic : float
-        ``difference / se``; 0 where both are 0, NaN where a difference has no spread to be judged by.
-    p_value : float
-        Two-sided, normal; NaN where there is no statistic.
-    {confidence_level}
+    {comparison} {confidence_level}
 
     Examples
     --------

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from radiokit.engine.horizon import FollowUp, follow_up, is_competing_target
-from radiokit.engine.inputs import FloatArray, check_named_columns, check_probability, columns_of
+from radiokit.engine.inputs import FloatArray, check_named_columns, check_probability, check_shares, columns_of
 from radiokit.exceptions import InputError
 from radiokit.utils import check_binary_target, is_survival_target, same_rows
 
@@ -86,7 +86,7 @@ class Design:
     ) -> None:
         same_rows(y_true=y_true, **columns_of(probabilities, "probabilities"))
         self.thresholds = _check_thresholds(thresholds)
-        self.outcome = _outcome(y_true, _check_prevalence(prevalence), time)
+        self.outcome = _outcome(y_true, prevalence, time)
         self.n, self.strata = self.outcome.n, self.outcome.strata
         columns = check_named_columns(probabilities, self.n, name="probabilities")
         self._order = np.argsort(self.thresholds, kind="stable")
@@ -219,6 +219,8 @@ class _Survival:
 
 
 def _outcome(y_true: Any, prevalence: float | None, time: float | None) -> _Outcome:
+    if prevalence is not None:
+        check_shares(prevalence=prevalence)
     if is_survival_target(y_true) or is_competing_target(y_true):
         if time is None or prevalence is not None:
             raise InputError("A survival outcome needs time= (the horizon), and takes no prevalence=.")
@@ -235,9 +237,3 @@ def _check_thresholds(thresholds: ArrayLike | None) -> FloatArray:
     if values.ndim != 1 or not values.size or not ((values >= 0) & (values < 1)).all():
         raise InputError("thresholds must be a list of probabilities p with 0 <= p < 1.")
     return values
-
-
-def _check_prevalence(prevalence: float | None) -> float | None:
-    if prevalence is not None and not 0 < prevalence < 1:
-        raise InputError(f"prevalence is {prevalence!r}; required: between 0 and 1.")
-    return prevalence

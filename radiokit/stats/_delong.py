@@ -9,13 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from radiokit.engine.inputs import (
-    FloatArray,
-    check_choice,
-    check_named_columns,
-    check_score,
-    columns_of,
-)
+from radiokit.engine.inputs import FloatArray, check_choice, check_named_columns, check_score, columns_of
 from radiokit.engine.results import Result
 from radiokit.engine.wald import TAILS, wald
 from radiokit.exceptions import InputError
@@ -34,14 +28,7 @@ class DeLongTest(Result):
         The two areas.
     difference : float
         ``auc_a - auc_b``.
-    se : float
-        Standard error of the difference.
-    ci_low, ci_high : float
-        Confidence limits of the difference.
-    statistic : float
-        ``difference / se``; 0 where both are 0, NaN where a difference has no spread to be judged by.
-    p_value : float
-        Of the alternative asked for; NaN where there is no statistic.
+    {comparison}
     df : float
         Degrees of freedom of the t distribution; NaN where the normal one is used (paired test).
     {confidence_level}
@@ -251,19 +238,9 @@ def compare_aucs(
 
 
 _PAIR_COLUMNS = [
-    "model_a",
-    "model_b",
-    "auc_a",
-    "auc_b",
-    "difference",
-    "se",
-    "ci_low",
-    "ci_high",
-    "statistic",
-    "p_value",
-    "p_adjusted",
-    "confidence_level",
-]
+    "model_a", "model_b", "auc_a", "auc_b", "difference", "se", "ci_low", "ci_high", "statistic", "p_value",
+    "p_adjusted", "confidence_level",
+]  # fmt: skip
 
 
 def _paired(

@@ -70,31 +70,22 @@ def icc(ratings: ArrayLike | Mapping[str, pd.DataFrame], *, form: str, confidenc
     if n < 2 or k < 2:
         raise InputError(f"ratings has {n} subjects and {k} raters; required: two or more of each.")
     incomplete = np.isnan(cube).any(axis=(0, 1))
-    columns = {key: np.full(len(names), np.nan) for key in ("icc", "ci_low", "ci_high", "f", "df1", "df2", "p", "n")}
+    table = pd.DataFrame(np.nan, index=range(len(names)), columns=_COLUMNS)
     jobs = [(cube[:, :, ~incomplete], np.flatnonzero(~incomplete))] if not incomplete.all() else []
     for j in np.flatnonzero(incomplete):
         values = cube[:, :, j]
         jobs.append((values[~np.isnan(values).any(axis=1)][:, :, None], np.array([j])))
     for part, where in jobs:
-        columns["n"][where] = part.shape[0]
+        table.loc[where, "n_subjects"] = part.shape[0]
         if part.shape[0] > 1:
-            for key, values in _FORMULAS[form](_mean_squares(part), alpha).items():
-                columns[key][where] = values
-    return pd.DataFrame(
-        {
-            "feature": names,
-            "form": form,
-            "icc": columns["icc"],
-            "ci_low": columns["ci_low"],
-            "ci_high": columns["ci_high"],
-            "f_statistic": columns["f"],
-            "df1": columns["df1"],
-            "df2": columns["df2"],
-            "p_value": columns["p"],
-            "n_subjects": columns["n"].astype(int),
-            "n_raters": k,
-        }
-    )
+            for key, values in _icc(form, _mean_squares(part), alpha).items():
+                table.loc[where, key] = values
+    table.insert(0, "feature", names)
+    table.insert(1, "form", form)
+    return table.astype({"n_subjects": int}).assign(n_raters=k)
+
+
+_COLUMNS = ["icc", "ci_low", "ci_high", "f_statistic", "df1", "df2", "p_value", "n_subjects"]
 
 
 @dataclass(frozen=True)
@@ -174,52 +165,38 @@ def _divide(a: ArrayLike, b: FloatArray) -> FloatArray:
         return np.asarray(a, dtype=float) / b
 
 
-def _ratio_test(
-    signal: FloatArray, noise: FloatArray, df1: int, df2: int, alpha: float
-) -> tuple[dict[str, FloatArray], FloatArray, FloatArray]:
-    """Compute the F test of a ratio of mean squares, and the ratio over its upper and times its lower quantile."""
+def _icc(form: str, ms: _MeanSquares, alpha: float) -> dict[str, FloatArray]:
+    """Compute one form: estimate, limits, and the F test of the subjects' mean square over that of the noise."""
+    measurements = 1 if form.endswith("k)") else ms.k
+    if form.startswith("ICC(1"):
+        return _of_ratio(ms.subjects, ms.within, ms.n - 1, ms.n * (ms.k - 1), measurements, alpha)
+    consistency = _of_ratio(ms.subjects, ms.error, ms.n - 1, (ms.n - 1) * (ms.k - 1), measurements, alpha)
+    if form.startswith("ICC(3"):
+        return consistency
+    agreement = _agreement(ms, alpha)
+    return consistency | (_agreement_of_mean(ms, agreement) if form.endswith("k)") else agreement)
+
+
+def _of_ratio(signal: FloatArray, noise: FloatArray, df1: int, df2: int, m: int, alpha: float) -> dict[str, FloatArray]:
+    """ICC that follows from a ratio F of mean squares, ``(F - 1) / (F + m - 1)``, with its F test.
+
+    m is the number of raters for one measurement, and 1 for the mean of them all.
+    """
     f = _divide(signal, noise)
-    test = {
-        "f": f,
+    low, high = f / fdtri(df1, df2, 1 - alpha / 2), f * fdtri(df2, df1, 1 - alpha / 2)
+    return {
+        "icc": _divide(signal - noise, signal + (m - 1) * noise),
+        "ci_low": np.where(np.isposinf(low), 1.0, _divide(low - 1, low + m - 1)),
+        "ci_high": np.where(np.isposinf(high), 1.0, _divide(high - 1, high + m - 1)),
+        "f_statistic": f,
         "df1": np.full(f.shape, df1),
         "df2": np.full(f.shape, df2),
-        "p": np.where(np.isfinite(f), fdtrc(df1, df2, f), np.nan),
+        "p_value": np.where(np.isfinite(f), fdtrc(df1, df2, f), np.nan),
     }
-    return test, f / fdtri(df1, df2, 1 - alpha / 2), f * fdtri(df2, df1, 1 - alpha / 2)
-
-
-def _of_ratio(f: FloatArray, k: int) -> FloatArray:
-    """Single-measure ICC that belongs to a ratio of mean squares; 1 at infinity."""
-    return np.where(np.isposinf(f), 1.0, _divide(f - 1, f + k - 1))
-
-
-def _one_way(ms: _MeanSquares, alpha: float) -> dict[str, FloatArray]:
-    test, low, high = _ratio_test(ms.subjects, ms.within, ms.n - 1, ms.n * (ms.k - 1), alpha)
-    estimate = _divide(ms.subjects - ms.within, ms.subjects + (ms.k - 1) * ms.within)
-    return {**test, "icc": estimate, "ci_low": _of_ratio(low, ms.k), "ci_high": _of_ratio(high, ms.k)}
-
-
-def _one_way_mean(ms: _MeanSquares, alpha: float) -> dict[str, FloatArray]:
-    test, low, high = _ratio_test(ms.subjects, ms.within, ms.n - 1, ms.n * (ms.k - 1), alpha)
-    estimate = _divide(ms.subjects - ms.within, ms.subjects)
-    return {**test, "icc": estimate, "ci_low": 1 - _divide(1, low), "ci_high": 1 - _divide(1, high)}
-
-
-def _consistency(ms: _MeanSquares, alpha: float) -> dict[str, FloatArray]:
-    test, low, high = _ratio_test(ms.subjects, ms.error, ms.n - 1, (ms.n - 1) * (ms.k - 1), alpha)
-    estimate = _divide(ms.subjects - ms.error, ms.subjects + (ms.k - 1) * ms.error)
-    return {**test, "icc": estimate, "ci_low": _of_ratio(low, ms.k), "ci_high": _of_ratio(high, ms.k)}
-
-
-def _consistency_mean(ms: _MeanSquares, alpha: float) -> dict[str, FloatArray]:
-    test, low, high = _ratio_test(ms.subjects, ms.error, ms.n - 1, (ms.n - 1) * (ms.k - 1), alpha)
-    estimate = _divide(ms.subjects - ms.error, ms.subjects)
-    return {**test, "icc": estimate, "ci_low": 1 - _divide(1, low), "ci_high": 1 - _divide(1, high)}
 
 
 def _agreement(ms: _MeanSquares, alpha: float) -> dict[str, FloatArray]:
     n, k = ms.n, ms.k
-    test, _, _ = _ratio_test(ms.subjects, ms.error, n - 1, (n - 1) * (k - 1), alpha)
     spread = ms.subjects + (k - 1) * ms.error + k * (ms.raters - ms.error) / n
     estimate = _divide(ms.subjects - ms.error, spread)
     # Satterthwaite degrees of freedom, multiplied through by the error's mean square so that it may be 0.
@@ -231,21 +208,10 @@ def _agreement(ms: _MeanSquares, alpha: float) -> dict[str, FloatArray]:
     high = _divide(n * (lower * ms.subjects - ms.error), rest + n * lower * ms.subjects)
     perfect = (ms.error == 0) & (ms.raters == 0) & (ms.subjects > 0)
     low, high = np.where(perfect, 1.0, low), np.where(perfect, 1.0, high)
-    return {**test, "icc": estimate, "ci_low": low, "ci_high": high}
+    return {"icc": estimate, "ci_low": low, "ci_high": high}
 
 
-def _agreement_mean(ms: _MeanSquares, alpha: float) -> dict[str, FloatArray]:
-    single = _agreement(ms, alpha)
+def _agreement_of_mean(ms: _MeanSquares, single: dict[str, FloatArray]) -> dict[str, FloatArray]:
     estimate = _divide(ms.subjects - ms.error, ms.subjects + (ms.raters - ms.error) / ms.n)
     limits = {key: _divide(single[key] * ms.k, 1 + single[key] * (ms.k - 1)) for key in ("ci_low", "ci_high")}
-    return {**single, **limits, "icc": estimate}
-
-
-_FORMULAS = {
-    "ICC(1,1)": _one_way,
-    "ICC(2,1)": _agreement,
-    "ICC(3,1)": _consistency,
-    "ICC(1,k)": _one_way_mean,
-    "ICC(2,k)": _agreement_mean,
-    "ICC(3,k)": _consistency_mean,
-}
+    return {"icc": estimate, **limits}

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from radiokit.engine.inputs import FloatArray
-from radiokit.engine.logrank import observed_minus_expected
+from radiokit.engine.logrank import observed_minus_expected, rank_statistic
 from radiokit.engine.results import Test
 from radiokit.engine.survival_inputs import check_groups, check_times_events
 from radiokit.engine.wald import chi_squared_p_value
@@ -81,7 +80,7 @@ def logrank_test(y: Any, groups: ArrayLike, *, trend: bool = False, strata: Arra
         # One group is the reference: the differences sum to 0.
         counted = np.flatnonzero(expected > 0)[1:]
         df = counted.size
-        statistic = _quadratic_form(difference[counted], covariance[np.ix_(counted, counted)])
+        statistic = rank_statistic(difference[counted], covariance[np.ix_(counted, counted)])
     return Test(statistic=float(statistic), df=int(df), p_value=chi_squared_p_value(float(statistic), df))
 
 
@@ -131,14 +130,8 @@ def pairwise_logrank(y: Any, groups: ArrayLike, *, adjust: str | None = "BH") ->
         difference, covariance, _ = observed_minus_expected(
             time[cases], event[cases], (codes[cases] == b).astype(np.intp), 2
         )
-        statistic = _quadratic_form(difference[1:], covariance[1:, 1:])
+        statistic = rank_statistic(difference[1:], covariance[1:, 1:])
         rows.append((labels[a], labels[b], statistic, chi_squared_p_value(statistic, 1)))
     table = pd.DataFrame(rows, columns=["group_a", "group_b", "statistic", "p_value"])
     p = table["p_value"].to_numpy()
     return table.assign(p_adjusted=p if adjust is None else adjust_pvalues(p, method=adjust))
-
-
-def _quadratic_form(difference: FloatArray, covariance: FloatArray) -> float:
-    if not difference.size or not np.trace(covariance) > 0:
-        return np.nan
-    return float(difference @ np.linalg.lstsq(covariance, difference, rcond=None)[0])

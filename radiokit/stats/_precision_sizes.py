@@ -8,7 +8,7 @@ from numbers import Real
 
 from scipy.special import ndtr, ndtri
 
-from radiokit.engine.inputs import check_count, normal_quantile
+from radiokit.engine.inputs import check_count, check_shares, normal_quantile
 from radiokit.engine.results import Result
 from radiokit.exceptions import InputError
 
@@ -110,12 +110,12 @@ def logrank_sample_size(
     706.0
     """
     _ratio(hazard_ratio)
-    _share(power=power, alpha=alpha)
+    check_shares(power=power, alpha=alpha)
     p = _second(ratio)
     events = (ndtri(1 - alpha / 2) + ndtri(power)) ** 2 / (p * (1 - p) * math.log(hazard_ratio) ** 2)
     n = math.nan
     if event_probability is not None:
-        _share(event_probability=event_probability)
+        check_shares(event_probability=event_probability)
         n = float(math.ceil(math.ceil(events) / event_probability))
     return LogrankSize(math.ceil(events), n, float(hazard_ratio), float(power), float(alpha), float(ratio))
 
@@ -155,7 +155,7 @@ def logrank_power(*, n_events: int, hazard_ratio: float, alpha: float = 0.05, ra
     0.8003
     """
     _ratio(hazard_ratio)
-    _share(alpha=alpha)
+    check_shares(alpha=alpha)
     p, d = _second(ratio), check_count(n_events, 1, name="n_events")
     return float(ndtr(abs(math.log(hazard_ratio)) * math.sqrt(d * p * (1 - p)) - ndtri(1 - alpha / 2)))
 
@@ -194,7 +194,7 @@ def sample_size_auc(*, auc: float, width: float, prevalence: float, confidence_l
     >>> sample_size_auc(auc=0.8, width=0.1, prevalence=0.3).n
     424
     """
-    _share(width=width, prevalence=prevalence)
+    check_shares(width=width, prevalence=prevalence)
     if not isinstance(auc, Real) or not 0.5 <= auc < 1:
         raise InputError(f"auc is {auc!r}; required: 0.5 or more, below 1.")
     z, a = normal_quantile(confidence_level), float(auc)
@@ -246,7 +246,7 @@ def sample_size_icc(*, icc: float, n_raters: int, width: float, confidence_level
     >>> sample_size_icc(icc=0.75, n_raters=3, width=0.15).n
     90
     """
-    _share(width=width)
+    check_shares(width=width)
     if not isinstance(icc, Real) or not 0 <= icc < 1:
         raise InputError(f"icc is {icc!r}; required: 0 or more, below 1.")
     k, z = check_count(n_raters, 2, name="n_raters"), normal_quantile(confidence_level)
@@ -288,18 +288,12 @@ def sample_size_kappa(
     >>> sample_size_kappa(kappa=0.6, prevalence=0.3, width=0.2).n
     296
     """
-    _share(width=width, prevalence=prevalence)
+    check_shares(width=width, prevalence=prevalence)
     if not isinstance(kappa, Real) or not 0 <= kappa < 1:
         raise InputError(f"kappa is {kappa!r}; required: 0 or more, below 1.")
     z, mixed = normal_quantile(confidence_level), 2 * prevalence * (1 - prevalence)
     variance = (1 - kappa) * ((1 - kappa) * (1 - 2 * kappa) + kappa * (2 - kappa) / mixed)
     return PrecisionSize(math.ceil(4 * z**2 * variance / width**2), float(width), float(confidence_level))
-
-
-def _share(**values: float) -> None:
-    for name, value in values.items():
-        if not isinstance(value, Real) or not 0 < value < 1:
-            raise InputError(f"{name} is {value!r}; required: between 0 and 1.")
 
 
 def _ratio(hazard_ratio: float) -> None:

@@ -28,11 +28,7 @@ class RMSTDifference(Result):
         The two groups.
     difference : float
         Restricted mean of `group_b` minus that of `group_a`.
-    {se} {ci}
-    statistic : float
-        ``difference / se``.
-    p_value : float
-        Two-sided, normal.
+    {comparison}
     tau : float
         The horizon.
     {confidence_level}
@@ -103,17 +99,8 @@ def rmst(y: Any, *, tau: float, groups: ArrayLike | None = None, confidence_leve
     for label, mask in each_group(codes, labels):
         mean, variance = _area(time[mask], event[mask], tau, label)
         se = float(np.sqrt(variance))
-        rows.append(
-            {
-                "group": label,
-                "tau": float(tau),
-                "rmst": mean,
-                "se": se,
-                "ci_low": mean - z * se,
-                "ci_high": mean + z * se,
-            }
-        )
-    return pd.DataFrame(rows)
+        rows.append((label, float(tau), mean, se, mean - z * se, mean + z * se))
+    return pd.DataFrame(rows, columns=["group", "tau", "rmst", "se", "ci_low", "ci_high"])
 
 
 def rmst_difference(y: Any, groups: ArrayLike, *, tau: float, confidence_level: float = 0.95) -> RMSTDifference:

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.integrate import quad
 from scipy.special import log_expit, ndtri
 
+from radiokit.engine.inputs import check_shares
 from radiokit.engine.results import Result
 from radiokit.exceptions import InputError
 
@@ -111,8 +112,7 @@ def sample_size_binary(
         raise InputError(f"Give exactly one of {', '.join(given)}.")
     _check_numbers(prevalence=prevalence, **expected)
     _check(n_parameters, shrinkage, margin)
-    if not 0 < prevalence < 1:
-        raise InputError(f"prevalence is {prevalence!r}; required: between 0 and 1.")
+    check_shares(prevalence=prevalence)
     null = prevalence * math.log(prevalence) + (1 - prevalence) * math.log(1 - prevalence)
     r2_max = 1 - math.exp(2 * null)
     if r2_nagelkerke is not None:
@@ -236,9 +236,7 @@ def _check(n_parameters: int, shrinkage: float, margin: float) -> None:
     _check_numbers(n_parameters=n_parameters, shrinkage=shrinkage, margin=margin)
     if n_parameters < 1:
         raise InputError(f"n_parameters is {n_parameters}; required: 1 or more.")
-    for name, value in (("shrinkage", shrinkage), ("margin", margin)):
-        if not 0 < value < 1:
-            raise InputError(f"{name} is {value!r}; required: between 0 and 1.")
+    check_shares(shrinkage=shrinkage, margin=margin)
 
 
 def _check_r2(r2: float | None, r2_max: float, shrinkage: float) -> float:

@@ -114,25 +114,9 @@ def table_one(
 
 
 TABLE_ONE_COLUMNS = [
-    "variable",
-    "level",
-    "group",
-    "statistic",
-    "n",
-    "n_missing",
-    "mean",
-    "sd",
-    "median",
-    "q1",
-    "q3",
-    "minimum",
-    "maximum",
-    "count",
-    "percent",
-    "test",
-    "p_value",
-    "smd",
-]
+    "variable", "level", "group", "statistic", "n", "n_missing", "mean", "sd", "median", "q1", "q3", "minimum",
+    "maximum", "count", "percent", "test", "p_value", "smd",
+]  # fmt: skip
 
 
 def _check_columns(data: pd.DataFrame, by: str | None, variables: Sequence[str] | None, *named: Sequence[str]) -> None:

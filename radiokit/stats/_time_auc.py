@@ -12,6 +12,7 @@ from radiokit.engine.censoring import StepFunction, censoring_function, life_tab
 from radiokit.engine.inputs import FloatArray, check_score, normal_quantile
 from radiokit.engine.survival_inputs import check_times, check_times_events
 from radiokit.engine.wald import wald
+from radiokit.stats._auc import share_below
 from radiokit.utils import same_rows
 
 
@@ -136,18 +137,12 @@ def _auc_and_influence(
     n = time.size
     case, control = event & (time <= t), time > t
     f = np.where(case, 1 / np.where(case, uncensored.before(time), 1.0), 0.0)
-    by_case = np.where(case, f * _share_below(score, score[control]) * control.sum() / n, 0.0)
+    by_case = np.where(case, f * share_below(score, score[control]) * control.sum() / n, 0.0)
     by_control = np.where(control, _weight_above(score, score[case], f[case]) / n, 0.0)
     h, incidence, followed = by_case.mean(), f.mean(), control.mean()
     centred = by_case - h / incidence * f
     influence = centred + by_control - h * control / followed + _censoring_term(time, event, centred)
     return float(h / (incidence * followed)), influence / (incidence * followed)
-
-
-def _share_below(values: FloatArray, others: FloatArray) -> FloatArray:
-    """Share of `others` below each value, ties counted one half."""
-    ordered = np.sort(others)
-    return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / (2 * others.size)
 
 
 def _weight_above(values: FloatArray, others: FloatArray, weight: FloatArray) -> FloatArray:
