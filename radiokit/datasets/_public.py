@@ -1,4 +1,4 @@
-"""Real data that anybody may have: read from a local copy, and checked to be what published numbers stand on."""
+"""Public data, read from a local copy and compared with the published checksum."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class PublicTable:
     name : str
         Name of the table.
     X : DataFrame of shape (n, n_features)
-        Features, a row a case, by its id.
+        Features, one row for each case, by its id.
     y : Series of int
         Outcome, 0 or 1.
 
@@ -190,7 +190,7 @@ def _home(data_home: str | os.PathLike[str] | None, collection: str) -> Path:
 
 
 def _read(data_home: str | os.PathLike[str] | None, collection: str, name: str, sha256: str) -> bytes:
-    """Text of a table whose checksum is right."""
+    """Return the text of a table, after comparing its checksum."""
     path = _home(data_home, collection) / name
     if not path.is_file():
         raise FileError(f"{path} is absent; required: {SOURCES[collection]}.")

@@ -1,4 +1,4 @@
-"""`make_feature_table`: a cohort that is a table from the start, for whoever needs no images."""
+"""`make_feature_table`: a synthetic cohort without images."""
 
 from __future__ import annotations
 

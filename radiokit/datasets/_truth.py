@@ -45,7 +45,7 @@ FEATURES = pd.DataFrame(
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CohortTruth:
-    """What is known about a synthetic cohort and never about a real one.
+    """What is known of a synthetic cohort and never of a real one.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-# Column of a case table that says why the files of a case cannot be read; empty where they can.
+# Column of a case table with the reason why the files of a case cannot be read; empty where they can.
 PROBLEM = "unreadable"
 MOST_PROBLEMS = 100
 

@@ -31,7 +31,7 @@ def write_contact_sheet(
     n_jobs: int | None = None,
     progress: bool = False,
 ) -> None:
-    """Write a self-contained HTML page with a picture a case: the slice with most of the region, its outline in red.
+    """Write a self-contained HTML page with a picture of each case: its largest slice, with the outline in red.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def _figure(item: tuple[str, str, pd.Series]) -> str:
     case_id, name, row = item
     caption = html.escape(f"{case_id} {name}".strip())
     try:
-        with drop_warnings(DataWarning):  # `check_cases` says these
+        with drop_warnings(DataWarning):  # `check_cases` gives these
             image, mask = read_pair(row["image"], row["mask"], case_id=case_id, **reading_of(row))
     except RadiokitError as error:
         return f'<figure><figcaption>{caption}<p class="error">{html.escape(str(error))}</p></figcaption></figure>'

@@ -187,7 +187,7 @@ def _frames(path: Path) -> Iterator[np.ndarray]:
 
 
 def _check_rescaling(files: list[tuple[Path, Header]], suv: str | None, path: Path) -> None:
-    """Empty numbers of the rescaling stand for 1 and 0, as in GDCM; this is said, and no SUV is made of them."""
+    """Empty numbers of the rescaling stand for 1 and 0, as in GDCM; with a warning, and never for SUV."""
     for name, stand_in in zip(RESCALING, (1, 0), strict=True):
         empty = [file.name for file, head in files if name in head and is_empty(head, name)]
         if not empty:

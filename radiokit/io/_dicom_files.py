@@ -1,4 +1,4 @@
-"""DICOM files: found in a folder, read with or without a prefix, told apart by series."""
+"""DICOM files: found in a folder, read with or without a prefix, grouped by series."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is a file DICOM? Told from its first bytes alone, without pydicom."""
+"""Is a file DICOM? Its first bytes show it, without pydicom."""
 
 from __future__ import annotations
 

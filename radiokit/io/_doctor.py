@@ -1,4 +1,4 @@
-"""What is wrong with a cohort, before a long run shows it."""
+"""Problems of a cohort, found before a long run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Finding = tuple[str, str, str, str, str]
 def check_cases(
     cases: pd.DataFrame | str | os.PathLike[str], *, n_jobs: int | None = None, progress: bool = False
 ) -> pd.DataFrame:
-    """Look at every case of a cohort and list what should be mended or known before it is analysed.
+    """Read every case of a cohort and list what should be corrected or known before it is analysed.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def check_cases(
     Returns
     -------
     DataFrame
-        A row a finding, errors first: `case_id` (empty where it concerns the table), `sequence`, `severity`
+        One row for each finding, errors first: `case_id` (empty where it concerns the table), `sequence`, `severity`
         (``"error"``: the case cannot be used; ``"warning"``: look at it), `check`, `message`. Checks: ``read`` (files,
         geometry, mask, voxels that are not finite), ``frame`` (DICOM: the region was drawn in another frame of
         reference than the image's, so perhaps on another patient), ``duplicate`` (the same bytes as another case),
@@ -102,8 +102,8 @@ def _look(case_id: str, row: pd.Series) -> CaseResult:
         "edge": edge,
         **{f"spacing_{axis}": step for axis, step in zip("zyx", image.spacing, strict=True)},
     }
-    said = repr([how.get(part) for part in PARTS[2:]])
-    content = content_hash(said, [row["image"], row["mask"]])
+    how_read = repr([how.get(part) for part in PARTS[2:]])
+    content = content_hash(how_read, [row["image"], row["mask"]])
     return CaseResult(facts, {"content": content, "frame": other_frame(image, mask) or ""})
 
 

@@ -18,7 +18,7 @@ def slice_picture(values: NDArray[Any], region: NDArray[np.bool_] | None, aspect
     Grey levels run from the 1st to the 99th percentile of the slice; truth values are black and white. `aspect` is the
     height of a voxel over its width, `side` the longer side of the picture in pixels.
     """
-    from PIL import Image  # loaded by those who look at pictures
+    from PIL import Image  # loaded only where a picture is drawn
 
     grey = _grey(values)
     height, width = grey.shape[0] * aspect, float(grey.shape[1])

@@ -1,4 +1,4 @@
-"""Cases in folders: `images/` and `masks/` with equal names, or one folder a patient."""
+"""Cases in folders: `images/` and `masks/` with equal names, or one folder for each patient."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def table_in(folder: Path) -> Path | None:
 
 
 def cases_in_folder(folder: Path) -> tuple[pd.DataFrame, list[Problem]]:
-    """Return what was found (a row a case, with a column case_id) and what is wrong with the rest."""
+    """Return the cases that were found (one row each, with a column case_id) and the problems of the others."""
     folders = {path.name.lower(): path for path in _entries(folder) if path.is_dir()}
     images = next((folders[name] for name in IMAGE_FOLDERS if name in folders), None)
     masks = next((folders[name] for name in MASK_FOLDERS if name in folders), None)
@@ -46,8 +46,8 @@ def cases_in_folder(folder: Path) -> tuple[pd.DataFrame, list[Problem]]:
                 problems.append(Problem(_readable(patient.name), str(error)))
     if not rows and not problems:
         raise CaseTableError(
-            f"{folder} holds neither folders `images` and `masks` nor one folder a patient with an image and a mask "
-            f"({', '.join(READERS)})."
+            f"{folder} holds neither folders `images` and `masks` nor one folder for each patient with an image and a "
+            f"mask ({', '.join(READERS)})."
         )
     table = pd.DataFrame.from_dict(rows, orient="index", dtype=object).fillna("")
     return table.rename_axis("case_id").reset_index(), problems
@@ -150,7 +150,7 @@ def _words(path: Path) -> list[str]:
 
 
 def _bare(path: Path) -> str:
-    """Name of a file without its suffix and without a last word that only says image or mask."""
+    """Name of a file without its suffix and without a last word that only means image or mask."""
     stem = path.name[: len(path.name) - len(suffix_of(path))]
     last = _words(path)[-1] if _words(path) else ""
     if last != stem and last.lower() in IMAGE_WORDS | MASK_WORDS:
@@ -159,7 +159,7 @@ def _bare(path: Path) -> str:
 
 
 def _sequence(path: Path, folder: Path) -> str:
-    """Name of the sequence: the words of the file's name that say neither patient nor image nor mask."""
+    """Name of the sequence: the words of the file's name without those of patient, image or mask."""
     own = [word for word in _words(path) if word.lower() not in IMAGE_WORDS | MASK_WORDS]
     patient = _words(folder / f"{folder.name}.nii")
     return "_".join(own[len(patient) :] if own[: len(patient)] == patient else own) or "image"

@@ -13,7 +13,7 @@ from radiokit.io._volume import Grid
 
 
 def other_frame(image: Grid, mask: Grid) -> str | None:
-    """Say that a region was drawn in another frame of reference than the image's; None if not, or if one is unknown.
+    """Return a message if a region was drawn in another frame of reference than the image's, else None.
 
     Both name theirs in ``metadata["frame_of_reference"]``, a structure set perhaps several, separated by a space.
     """
@@ -29,7 +29,7 @@ def other_frame(image: Grid, mask: Grid) -> str | None:
 
 
 def warn_of_other_frame(image: Grid, mask: Grid) -> None:
-    """Warn where `other_frame` has something to say."""
-    said = other_frame(image, mask)
-    if said:
-        warnings.warn(said, DataWarning, stacklevel=3)
+    """Warn where `other_frame` has a message."""
+    message = other_frame(image, mask)
+    if message:
+        warnings.warn(message, DataWarning, stacklevel=3)

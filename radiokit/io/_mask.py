@@ -1,4 +1,4 @@
-"""Masks: which label is meant, said or inferred, never guessed."""
+"""Masks: the label is given, or the only one in the file; it is never guessed."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def read_mask(
         centre lies inside of the contours (even-odd rule, so holes stay holes).
     fill_between : bool
         For a structure set drawn on thicker slices than those of `reference`: give each slice between two contours the
-        nearest ones. By default such slices stay empty, and a warning says so.
+        nearest ones. By default such slices stay empty, with a warning.
 
     Returns
     -------
@@ -143,12 +143,12 @@ def select_label(labels: Volume, label: int | None, path: Path) -> tuple[int, np
         raise MaskError(f"{path} does not hold label {label}; labels present: {_some(present)}. Ask for one of them.")
     if present == [-1]:
         raise MaskError(
-            f"{path} holds -1 and 0 only: which of them is the region? Say label=-1 if that is; "
+            f"{path} holds -1 and 0 only: which of them is the region? Use label=-1 if that is; "
             "otherwise write 0 outside and 1 inside."
         )
     if len(present) > 1:
         raise MaskError(
-            f"{path} holds several labels: {_some(present)}. Say which one is meant: label=, or a column `label` in "
+            f"{path} holds several labels: {_some(present)}. Name one with label=, or a column `label` in "
             "the case table."
         )
     return present[0], array == present[0]

@@ -1,6 +1,6 @@
 """NIfTI voxels straight from the file's bytes.
 
-ITK's reader pads a truncated gzip stream with zeros and turns NaN into 0, both without a word. So the voxels are
+ITK's reader pads a truncated gzip stream with zeros and turns NaN into 0, both without a warning. So the voxels are
 decoded here: the length and the gzip checksum have to be right, and NaN stays NaN. ITK is asked for the geometry alone,
 and only where axes are turned or the header contradicts itself.
 Format: Cox et al. 2004, "A (sort of) new image data format standard: NIfTI-1"; NIfTI-2 (2011), nifti.nimh.nih.gov.
@@ -50,7 +50,7 @@ class _Header:
     offset: int
     slope: float
     intercept: float
-    geometry: Geometry | None  # None: ITK has to say
+    geometry: Geometry | None  # None: ITK has to read it
 
 
 def read_nifti(path: Path) -> Volume:

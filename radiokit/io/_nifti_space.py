@@ -1,8 +1,9 @@
 """Where the voxels of a NIfTI file lie in the patient.
 
-The header tells it twice: as a turn (quaternion, "qform") and as a matrix ("sform"), each with a code that is 0 where
-it does not count. Both are read here as ITK reads them: the matrix where it is that of the scanner (code 1) or the only
-one, and has right angles; else the turn. NIfTI's x and y point right and to the front, ours left and to the back.
+The header gives it twice: as a rotation (quaternion, "qform") and as a matrix ("sform"), each with a code that is 0
+where it does not count. Both are read here as ITK reads them: the matrix where it is that of the scanner (code 1) or
+the only one, and has right angles; else the rotation. NIfTI's x and y point right and to the front, ours left and to
+the back.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from radiokit.io.sitk import to_zyx
 
 MILLIMETRES = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # by the code of the unit: unknown, m, mm, µm
 SCANNER = 1
-# The two tellings of the distance between voxels, pixdim and sform, may differ by this part.
+# The two distances between voxels, pixdim and sform, may differ by this part.
 SAME_SPACING = 0.01
 HALF_TURNS: dict[tuple[float, ...], tuple[int, int, int]] = {
     (0, 0, 0): (1, 1, 1),
@@ -31,7 +32,7 @@ HALF_TURNS: dict[tuple[float, ...], tuple[int, int, int]] = {
 
 @dataclass(frozen=True)
 class Space:
-    """The fields of a header that say where voxels lie."""
+    """The fields of a header that give the place of the voxels."""
 
     n_axes: int
     flip: float
@@ -44,7 +45,7 @@ class Space:
     unit: int
 
     def require_sense(self, size: tuple[int, ...], path: Path) -> None:
-        """Refuse numbers that are none, and distances that no scanner has."""
+        """Refuse fields that are not finite, and distances that no scanner has."""
         n = len(size)
         fields = [("pixdim", self.spacing[:n], True), ("quatern", self.turn, self.qform > 0)]
         fields += [("qoffset", self.offset, self.qform > 0), ("srow", tuple(self.matrix.ravel()), self.sform > 0)]
@@ -58,10 +59,10 @@ class Space:
                 f"{path}: its spacing is {steps} mm; required: {SMALLEST:g} to {LARGEST:g} mm. Is the unit right?"
             )
         if n == 3 and self._matrix_counts():
-            lengths, said = np.linalg.norm(self.matrix[:, :3], axis=0), np.abs(self.spacing)
-            if (np.abs(lengths - said) > SAME_SPACING * said)[np.array(size) > 1].any():
+            lengths, pixdim = np.linalg.norm(self.matrix[:, :3], axis=0), np.abs(self.spacing)
+            if (np.abs(lengths - pixdim) > SAME_SPACING * pixdim)[np.array(size) > 1].any():
                 raise FileError(
-                    f"{path} gives two distances between voxels: {said.tolist()} (pixdim) and {lengths.tolist()} "
+                    f"{path} gives two distances between voxels: {pixdim.tolist()} (pixdim) and {lengths.tolist()} "
                     "(sform). Write it again with the software it came from."
                 )
 
@@ -73,7 +74,7 @@ class Space:
     def plain(self) -> Geometry | None:
         """Return a geometry that can be read in one way only: mm, and axes along those of the patient.
 
-        The turn is a half turn, with a flip of the third axis; the matrix is absent or says the same.
+        The rotation is a half turn, with a flip of the third axis; the matrix is absent or equal to it.
         """
         if self.n_axes != 3 or self.qform <= 0 or self.scale != 1.0 or self.flip not in (1.0, -1.0):
             return None
@@ -88,7 +89,7 @@ class Space:
         return to_zyx(self.spacing, (-x, -y, z), np.diag(signs * (-1.0, -1.0, 1.0)).ravel().tolist())
 
     def geometry(self, path: Path) -> Geometry:
-        """Return the geometry, whatever the header says."""
+        """Return the geometry of any header."""
         steps = np.array([step or 1.0 for step in self.spacing]) * self.scale
         if self._matrix_counts():
             cosines, start = self.matrix[:, :3] / np.linalg.norm(self.matrix[:, :3], axis=0), self.matrix[:, 3]

@@ -72,16 +72,16 @@ def read_pair(
     region = check_geometry(volume, mask_for(volume, mask, label=label, roi=roi), case_id)
     bad = int(np.count_nonzero(~np.isfinite(volume.array[region.array])))
     if bad:
-        who = "" if case_id is None else f"Case {case_id}: "
+        case = "" if case_id is None else f"Case {case_id}: "
         raise FileError(
-            f"{who}{bad} of {int(region.array.sum())} voxels of the region are NaN or infinite in {image}; required: "
+            f"{case}{bad} of {int(region.array.sum())} voxels of the region are NaN or infinite in {image}; required: "
             "numbers. Export the image again, or draw the region without them."
         )
     return volume, region
 
 
 def mask_for(image: Volume, path: str | os.PathLike[str], *, label: Any = None, roi: int | str | None = None) -> Mask:
-    """Read the mask of an image without resampling; `check_geometry` then says whether it lies on the image's grid.
+    """Read the mask of an image without resampling; `check_geometry` then tests whether it lies on the image's grid.
 
     Contours are filled on the image; a segmentation of DICOM or 3D Slicer may cover a part of its voxels.
     """

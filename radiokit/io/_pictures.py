@@ -1,4 +1,4 @@
-"""PNG, JPEG, TIFF and BMP as images of one slice: grey, and with a spacing that is told or announced."""
+"""PNG, JPEG, TIFF and BMP as images of one slice: grey, with a spacing that is given or in the file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AnyGrid = TypeVar("AnyGrid", bound=Grid)
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 MOST_PIXELS = 2**28
-# Dots per inch of screens, which software writes where it knows nothing.
+# Dots per inch of screens, which software writes by default.
 OF_SCREENS = (0, 1, 72, 96)
 INCH = 25.4
 PICTURE = "picture"
@@ -90,7 +90,7 @@ def _require_grey(picture: Any, path: Path, indexed: bool) -> None:
     grey = picture.mode in ("1", "L", "I", "F") or picture.mode.startswith("I;16") or (indexed and picture.mode == "P")
     if not grey:
         raise FileError(
-            f"{path} is a colour picture (mode {picture.mode}); required: one number a pixel. If it is grey in truth, "
+            f"{path} is a colour picture (mode {picture.mode}); required: one number a pixel. If it shows grey only, "
             'turn it with Pillow: Image.open(path).convert("L").save(other_path).'
         )
     if picture.getexif().get(ORIENTATION, UPRIGHT) != UPRIGHT:

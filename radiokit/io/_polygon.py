@@ -39,7 +39,7 @@ def polygon(points: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 @dataclass
 class Filled:
-    """The region that the contours of one plane make, and what was odd about them."""
+    """The region that the contours of one plane make, and their irregularities."""
 
     array: np.ndarray
     twice: int = 0

@@ -1,4 +1,4 @@
-"""One door for images: the format is told from the name, each format has its own file."""
+"""Images of any format: the suffix decides which reader is used."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def read_volume(
         .bmp), read as one slice (1, y, x).
     suv : {"bw", "lbm", "bsa"}, optional
         Turn PET DICOM into standardised uptake values by body weight (g/ml), lean body mass (Janmahasatian, g/ml) or
-        body surface (Du Bois, cm²/ml), corrected for decay. Other formats do not say what that needs.
+        body surface (Du Bois, cm²/ml), corrected for decay. Other formats lack what that needs.
     series : int or str, optional
         Number or UID of the series, for a DICOM folder that holds several.
     spacing : sequence of 2 float, optional
@@ -88,8 +88,7 @@ def read_volume(
     Warns
     -----
     DataWarning
-        If voxels are NaN or infinite: they are returned as they are, whoever computes with them has to decide. If the
-        spacing of a picture is unknown.
+        If voxels are NaN or infinite: they are returned as they are. If the spacing of a picture is unknown.
 
     Examples
     --------
@@ -136,7 +135,7 @@ def load_dicom(path: Path, *, suv: str | None = None, series: int | str | None =
 
 
 def existing(path: str | os.PathLike[str]) -> Path:
-    """Return the path of a folder or an ordinary file that is not empty, or say what is there."""
+    """Return the path of a folder or an ordinary file that is not empty, or raise an error."""
     found = Path(path)
     try:
         there, folder = found.exists(), found.is_dir()

@@ -15,7 +15,7 @@ from radiokit.io._polygon import combine
 from radiokit.io._regions import select_region
 from radiokit.io._volume import Grid, Mask
 
-# Contours may reach this part of a voxel over the edge of the image before that is said.
+# Contours may reach this part of a voxel over the edge of the image before there is a warning.
 OVER_THE_EDGE = 0.01
 # A distance between planes above this many usual ones is a gap in the region itself.
 GAP = 1.5
@@ -73,17 +73,17 @@ def _filled(region: Region, reference: Grid, name: str, fill_between: bool) -> n
         array[z] = fills[id(plane)].array
     if not array.any():
         raise MaskError(f"{name} holds no voxel centre of the reference image: it is too small, or lies outside.")
-    said = [*_of_planes(planes, inside, taken, reference), *_of_contours(region, taken, shape)]
-    for what, odd in (
+    warned = [*_of_planes(planes, inside, taken, reference), *_of_contours(region, taken, shape)]
+    for what, slices in (
         ("contours stored twice count once", [z for z, p in taken.items() if fills[id(p)].twice]),
         ("contours cross each other", [z for z, p in taken.items() if fills[id(p)].crossing]),
         ("contours cancel each other and fill nothing", [z for z, p in taken.items() if fills[id(p)].cancelled]),
     ):
-        said += [f"{what} in {_slices(odd)}"] if odd else []
+        warned += [f"{what} in {_slices(slices)}"] if slices else []
     empty = [z for z, p in taken.items() if not fills[id(p)].array.any() and not fills[id(p)].cancelled]
-    said += [f"contours hold no voxel centre in {_slices(empty)}"] if empty else []
-    if said:
-        warnings.warn(f"{name}: {'; '.join(said)}.", DataWarning, stacklevel=4)
+    warned += [f"contours hold no voxel centre in {_slices(empty)}"] if empty else []
+    if warned:
+        warnings.warn(f"{name}: {'; '.join(warned)}.", DataWarning, stacklevel=4)
     return array
 
 
@@ -113,7 +113,7 @@ def _between(planes: list[ContourPlane], n_slices: int) -> dict[int, ContourPlan
 def _of_planes(
     planes: list[ContourPlane], inside: list[ContourPlane], taken: dict[int, ContourPlane], reference: Grid
 ) -> Iterator[str]:
-    """Tell what was odd about the planes."""
+    """Yield the irregularities of the planes."""
     if len(inside) < len(planes):
         yield f"{len(planes) - len(inside)} of {len(planes)} contour planes lie outside of the reference and are lost"
     slices = [plane.slice for plane in inside]
@@ -133,7 +133,7 @@ def _of_planes(
 
 
 def _of_contours(region: Region, taken: dict[int, ContourPlane], shape: list[int]) -> Iterator[str]:
-    """Tell what was odd about the contours."""
+    """Yield the irregularities of the contours."""
     for reason, slices in region.left_out.items():
         yield f"contours {reason} enclose nothing and are left out, in {_slices(sorted(set(slices)))}"
     low, high = -0.5 - OVER_THE_EDGE, np.array(shape) - 0.5 + OVER_THE_EDGE

@@ -1,7 +1,7 @@
 """DICOM segmentations (SEG, PS3.3 C.8.20): bits, fractions or label maps, frame by frame, on their own grid.
 
-Frames without a voxel of the region may be left out of the file. So the distance between two frames says nothing about
-the distance between slices: that is SpacingBetweenSlices (PS3.3 C.7.6.16.2.1), or the grid of the image segmented.
+Frames without a voxel of the region may be left out of the file. So the distance between two frames is not the
+distance between slices: that is SpacingBetweenSlices (PS3.3 C.7.6.16.2.1), or the grid of the image segmented.
 """
 
 from __future__ import annotations
@@ -133,24 +133,24 @@ def _steps_in(reference: Grid, plane: Plane, shape: tuple[int, ...]) -> tuple[np
 
 
 def _sliced_as(step: float, data: Header, planes: list[Plane]) -> bool:
-    """Whether the slices of the segmentation are as far apart as those of an image, as far as the file tells."""
-    said, thickness, gaps = _distances(data, planes)
-    if said and (not len(gaps) or _divides(said, gaps)):
-        return _about(said, step)
+    """Whether the slices of the segmentation are as far apart as those of an image, as far as the file gives it."""
+    between, thickness, gaps = _distances(data, planes)
+    if between and (not len(gaps) or _divides(between, gaps)):
+        return _close(between, step)
     # Thick slices without a gap between them are no selection from thin ones.
-    return not len(gaps) or _about(gaps.min(), step) or not _about(thickness, gaps.min())
+    return not len(gaps) or _close(gaps.min(), step) or not _close(thickness, gaps.min())
 
 
-def _about(a: float, b: float) -> bool:
+def _close(a: float, b: float) -> bool:
     return abs(a - b) <= IRREGULAR * b
 
 
 def _distances(data: Header, planes: list[Plane]) -> tuple[float, float, np.ndarray]:
-    """SpacingBetweenSlices and SliceThickness (0 where not said), and the distances between frames, mm."""
+    """SpacingBetweenSlices and SliceThickness (0 where absent), and the distances between frames, mm."""
     measures = functional_group(data, 0, "PixelMeasuresSequence")
     gaps = np.diff(np.sort(_along(planes)))
-    said, thickness = (abs(number_of(measures, n, 0.0)) for n in ("SpacingBetweenSlices", "SliceThickness"))
-    return said, thickness, gaps[gaps > SAME_PLACE]
+    between, thickness = (abs(number_of(measures, n, 0.0)) for n in ("SpacingBetweenSlices", "SliceThickness"))
+    return between, thickness, gaps[gaps > SAME_PLACE]
 
 
 def _along(planes: list[Plane]) -> np.ndarray:
@@ -183,13 +183,13 @@ def _on_own_grid(data: Header, planes: list[Plane], frames: dict[int, np.ndarray
 
 
 def _step(data: Header, planes: list[Plane], path: Path) -> float:
-    """Distance between slices: as the file says it, or the smallest distance between frames, if all fit."""
-    said, thickness, gaps = _distances(data, planes)
+    """Distance between slices: as the file gives it, or the smallest distance between frames, if all fit."""
+    between, thickness, gaps = _distances(data, planes)
     if not len(gaps):
-        return said or thickness or 1.0
+        return between or thickness or 1.0
     smallest = float(gaps.min())
-    if said and _divides(said, gaps):
-        return said
+    if between and _divides(between, gaps):
+        return between
     if 0 < thickness < smallest * (1 - IRREGULAR) and _divides(thickness, gaps):
         warnings.warn(
             f"{path}: its frames lie {smallest:.4g} mm apart and are {thickness:.4g} mm thick, and it does not say how "

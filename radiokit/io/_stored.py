@@ -94,7 +94,7 @@ def _raw(stream: BinaryIO, stored: Stored, header: Path) -> np.ndarray:
 
 
 def _zlib(stream: BinaryIO, stored: Stored, header: Path) -> np.ndarray:
-    """Inflate zlib or gzip, told by the first bytes, up to the checksum."""
+    """Decompress zlib or gzip, as the first bytes show, and compare the checksum."""
     inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
     return _inflated(
         stream, stored, header, inflater.decompress, lambda: inflater.unconsumed_tail, lambda: inflater.eof

@@ -1,4 +1,4 @@
-"""Standardised uptake values from what a PET series says of dose, decay and patient.
+"""Standardised uptake values from the dose, decay and patient attributes of a PET series.
 
 SUV = activity concentration / (dose left at the start of the scan / body size). Decay follows the vendor-neutral scheme
 of the Quantitative Imaging Biomarkers Alliance (qibawiki.rsna.org, Standardized Uptake Value). Lean body mass:
@@ -82,8 +82,8 @@ def _per_becquerel(heads: list[Any], kind: str, path: Path) -> float:
 
 def _one_dose(items: Any, path: Path) -> Any:
     """Return the dose; two tracers, or two injections, have two, and no single SUV."""
-    told = {tuple(str(item.get(name) or "") for name in DOSE) for item in items}
-    if len(told) > 1:
+    doses = {tuple(str(item.get(name) or "") for name in DOSE) for item in items}
+    if len(doses) > 1:
         raise FileError(f"{path} has {len(items)} injections (RadiopharmaceuticalInformationSequence); required: one.")
     return items[0]
 

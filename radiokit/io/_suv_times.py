@@ -1,4 +1,4 @@
-"""How long before a PET scan the tracer was injected: from dates and times that clocks and anonymisers disagree on."""
+"""How long before a PET scan the tracer was injected, also where clocks differ or an anonymiser has shifted dates."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from radiokit.exceptions import DataWarning, FileError
 DAY, HOUR, MINUTE = 86400.0, 3600.0, 60.0
 GE_SCAN_START = (0x0009, 0x100D)
 # Dynamic scans start before the injection, and clocks of injector and scanner differ. So short a time before it counts
-# as none if it changes SUV by no more than this; whoever scans longer before the injection has another reference time.
+# as none if it changes SUV by no more than this; a scan that starts longer before the injection has another reference.
 BEFORE_INJECTION, NO_CHANGE = 15 * MINUTE, 0.01
-# After ten half-lives a thousandth is left: nobody scans then, so the times do not fit each other.
+# After ten half-lives a thousandth is left, too little for a scan: the times do not fit each other.
 MOST_HALF_LIVES = 10
 # Nuclides above this half-life are scanned on other days than that of the injection.
 LONG_LIVED = 8 * HOUR
-# Two tellings of one moment may differ by this much.
+# Two records of one moment may differ by this much.
 SAME_MOMENT = 60.0
 
 
@@ -93,7 +93,7 @@ def _not_before(seconds: float, half_life: float, path: Path) -> float:
 
 
 def _compare(moment: datetime, time: str, path: Path) -> None:
-    """Say where the two tellings of the time of injection contradict each other; the full one counts."""
+    """Warn where the two records of the time of injection contradict each other; the full one counts."""
     if not time:
         return
     of_day = moment - _midnight(moment)
@@ -131,7 +131,7 @@ def _on_the_clock(moment: datetime, offset: str, head: Any, dose: Any, path: Pat
     universal = moment - _zone(offset, path)
     if clock:
         return universal + _zone(clock, path)
-    # The scan does not say its zone. The other telling of the injection is on the scan's clock, and shows it.
+    # The scan does not give its zone. The other record of the injection is on the scan's clock, and shows it.
     time = _text(dose, "RadiopharmaceuticalStartTime")
     if not time:
         warnings.warn(

@@ -1,4 +1,4 @@
-"""The two things every reader returns: an image and a mask, each on its grid. Axis order z, y, x; millimetres."""
+"""Images and masks, each on its grid. Axis order z, y, x; millimetres."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Grid:
     direction : tuple of 9 float
         Direction cosines, row-major, in (z, y, x) order of both rows and columns.
     metadata : mapping
-        What the file said beside (modality, unit, path); never patient names.
+        What else the file holds (modality, unit, path); never patient names.
 
     Examples
     --------
@@ -99,10 +99,10 @@ class Grid:
     def _repr_html_(self) -> str:
         """Show a notebook the size, the place and the intensities, and the middle slice."""
         z, y, x = self.shape
-        about = [("voxels (z, y, x)", f"{z} × {y} × {x}"), ("spacing, mm", _listed(self.spacing))]
-        about += [("origin, mm", _listed(self.origin)), ("type", str(self.array.dtype)), *self._content()]
-        about += [(str(name), str(value)) for name, value in self.metadata.items()]
-        table = notebook_table(type(self).__name__, ["", ""], about)
+        facts = [("voxels (z, y, x)", f"{z} × {y} × {x}"), ("spacing, mm", _listed(self.spacing))]
+        facts += [("origin, mm", _listed(self.origin)), ("type", str(self.array.dtype)), *self._content()]
+        facts += [(str(name), str(value)) for name, value in self.metadata.items()]
+        table = notebook_table(type(self).__name__, ["", ""], facts)
         return table + (
             slice_picture(*self._shown(), self.spacing[1] / self.spacing[2], THUMBNAIL) if z * y * x else ""
         )

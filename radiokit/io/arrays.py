@@ -1,4 +1,4 @@
-"""One door for images and masks: paths, volumes, SimpleITK images, arrays."""
+"""Images and masks of any kind as volumes: paths, volumes, SimpleITK images, arrays."""
 
 from __future__ import annotations
 

@@ -18,14 +18,14 @@ from radiokit.utils import as_table, content_hash
 from radiokit.utils.levels import is_absent
 from radiokit.utils.row_numbers import is_no_row_name
 
-# Columns of a case table that say how its files are read.
+# Columns of a case table that decide how its files are read.
 HOW = ("label", "roi", "series", "suv")
 
 
 def reading_of(row: pd.Series) -> dict[str, Any]:
-    """Return how the files of a case are read; None where the table does not say.
+    """Return how the files of a case are read; None where the table leaves it open.
 
-    Raises FileError where the table says that they cannot be read.
+    Raises FileError where the table has a reason why they cannot be read.
     """
     problem = _cell(row, PROBLEM)
     if problem is not None:

@@ -1,4 +1,4 @@
-"""The case table: who is in the study, where the files lie, and what else is known of each."""
+"""The case table: the ids, the files, and every other column of each case."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from radiokit.utils.id_names import CASE_NAMES
 from radiokit.utils.row_numbers import is_no_row_name
 from radiokit.utils.table import is_patient, some
 
-# How the files of a case are to be read, where that has to be said.
+# Columns that decide how the files of a case are read.
 READING = ("label", "roi", "series")
 
 
@@ -44,20 +44,21 @@ def read_cases(
     source : path or DataFrame
         A table (.csv or .tsv with any separator and encoding, .xlsx, .parquet, or a DataFrame); or a folder with a
         table ``cases.csv`` (or .tsv, .xlsx, .parquet) in it, with folders ``images`` and ``masks`` of files with equal
-        names, or with one folder a patient: image and mask files, or a tree of DICOM series and the structure sets and
-        segmentations that refer to them.
+        names, or with one folder for each patient: image and mask files, or a tree of DICOM series and the structure
+        sets and segmentations that refer to them.
     root : path, optional
         Folder that relative paths start from. Default: the folder of the table; the working directory for a DataFrame.
     id, image, mask : str, optional
         Names of the columns of ids, images and masks. Default, in any spelling (`Case ID`): `case_id`, `case` or `id`,
         else the index of a DataFrame where it has a name or holds text, else `patient_id`, `patient`, `subject_id`,
-        `subject` or `pid`; `image`; `mask`. A table of files alone needs no ids: its rows are called 1, 2, ..., aloud.
+        `subject` or `pid`; `image`; `mask`. A table of files alone needs no ids: its rows are named 1, 2, ..., with a
+        warning.
     optional : sequence of str or None
         Names of sequences that a case may lack: their cells may be empty. None: any of several sequences.
     on_error : {"raise", "nan"}
-        What becomes of a case whose files are missing. ``"raise"``: one error names all of them. ``"nan"``: the case
-        stays, and a column `unreadable` says why it fails when it is read; whoever extracts with ``on_error="nan"``
-        gets a row of failures for it, and all other cases.
+        What happens to cases whose files are missing. ``"raise"``: one error names all of them; use it to correct the
+        table. ``"nan"``: they stay, with the reason in a column `unreadable`, and fail when they are read; use it to
+        extract the other cases now.
 
     Returns
     -------
@@ -91,7 +92,7 @@ def read_cases(
 
 @dataclass(frozen=True)
 class Columns:
-    """The column names that the caller gives: of ids and files; names that stay text; and what is kept in any case."""
+    """Columns that the caller names: of ids and files, those that stay text, and those that are always kept."""
 
     id: str | None = None
     image: str | None = None
@@ -110,11 +111,11 @@ class Columns:
         )
 
     def is_reading(self, column: str) -> bool:
-        """Whether a column may say how files are read: a label in a mask may be 1, 2, 3, ..."""
+        """Whether a column may decide how files are read: a label in a mask may be 1, 2, 3, ..."""
         return re.match(rf"({'|'.join(READING)})(_|$)", column.lower()) is not None
 
     def is_kept(self, column: str) -> bool:
-        """Whether a column stays though it may count the rows: nothing here uses one that is not asked for by name."""
+        """Whether a column stays though it may count the rows: here no column is used unless it is named."""
         return column in self.keep or is_no_row_name(column)
 
 
@@ -135,10 +136,10 @@ def case_frame(
     _share_mask(table, sequences)
     _restore_numbers(table, sequences)
     found = [s.removeprefix("_") for s in sequences if s] if optional is None else optional
-    problems += _told_problems(table, sequences)
-    told = {(p.case_id, p.sequence) for p in problems}
+    problems += _noted_problems(table, sequences)
+    known = {(p.case_id, p.sequence) for p in problems}
     lost = find_files(table, sequences, Path(root) if root is not None else base, {f"_{name}" for name in found})
-    problems += [p for p in lost if (p.case_id, p.sequence) not in told]
+    problems += [p for p in lost if (p.case_id, p.sequence) not in known]
     wrong = [*_id_problems(table["case_id"]), *read_labels(table, sequences)]
     if on_error == "nan" and not wrong:
         return _with_problems(table, sequences, problems).set_index("case_id")
@@ -167,7 +168,7 @@ def _entered(
 
 
 def _rows_of(source: pd.DataFrame | Path, named: Columns, what: str) -> pd.DataFrame:
-    """Let a table in; ids that repeat or are empty are reported with all else that is wrong."""
+    """Read a table; ids that repeat or are empty are reported later, with all other problems."""
     table = as_table(source, what, id=named.id, text=named.is_text, keep=named.is_kept, unnamed=True, repeated=True)
     if table.unnamed:
         _call_by_row(table, named)
@@ -176,7 +177,7 @@ def _rows_of(source: pd.DataFrame | Path, named: Columns, what: str) -> pd.DataF
 
 
 def _call_by_row(table: Table, named: Columns) -> None:
-    """Say that cases are called by their rows, which is for tables of files and nothing else."""
+    """Warn that cases are named by their rows, which tables of files may be, and no others."""
     files = [c for c in table.frame.columns if c in (named.image, named.mask) or c.lower() in ("image", "mask")]
     others = [c for c in table.frame.columns if c not in files and not named.is_reading(c)]
     if others or len(files) < 2:
@@ -190,7 +191,7 @@ def _call_by_row(table: Table, named: Columns) -> None:
 
 
 def _canonical(table: pd.DataFrame, named: Columns, what: str) -> dict[str, str]:
-    """Which column plays which part: column of the table -> our name for it."""
+    """Return our name for each column that holds ids or files, or decides how files are read."""
     columns = [str(column) for column in table.columns]
     lost = [name for name in (named.image, named.mask) if name is not None and name not in columns]
     if lost:
@@ -255,7 +256,7 @@ def _share_mask(table: pd.DataFrame, sequences: list[str]) -> None:
 
 
 def _restore_numbers(table: pd.DataFrame, sequences: list[str]) -> None:
-    """Undo the reading as text for clinical columns whose names only begin like those of files (`image_quality`)."""
+    """Turn clinical columns that were read as text for their names (`image_quality`) into numbers."""
     files = {f"{kind}{name}" for kind in ("image", "mask") for name in sequences}
     for column in table.columns:
         if column.startswith(("image_", "mask_")) and column not in files:
@@ -274,8 +275,8 @@ def _id_problems(ids: pd.Series) -> list[str]:
     ]
 
 
-def _told_problems(table: pd.DataFrame, sequences: list[str]) -> list[Problem]:
-    """Take out of the table what an earlier reading of it has found."""
+def _noted_problems(table: pd.DataFrame, sequences: list[str]) -> list[Problem]:
+    """Take out of the table the problems that an earlier reading noted in it."""
     return [
         Problem(case_id, text, name)
         for name in sequences
@@ -286,18 +287,18 @@ def _told_problems(table: pd.DataFrame, sequences: list[str]) -> list[Problem]:
 
 
 def _with_problems(table: pd.DataFrame, sequences: list[str], problems: list[Problem]) -> pd.DataFrame:
-    """Return the table with what makes a case unreadable, a column a sequence that has such a case."""
+    """Return the table with the reasons why cases cannot be read, in a column for each sequence that has any."""
     known = set(table["case_id"])
     lost = pd.DataFrame({"case_id": [i for i in dict.fromkeys(p.case_id for p in problems) if i not in known]})
     files = {f"{part}{name}": "" for part in ("image", "mask") for name in sequences}
     table = pd.concat([table, lost.assign(**files)], ignore_index=True) if len(lost) else table
     for name in sequences:
-        said: dict[str, str] = {}
+        reasons: dict[str, str] = {}
         for problem in problems:
             if problem.sequence in (name, None):
-                said[problem.case_id] = "; ".join(filter(None, (said.get(problem.case_id), problem.text)))
-        if said:
-            table[f"{PROBLEM}{name}"] = table["case_id"].map(said).fillna("")
+                reasons[problem.case_id] = "; ".join(filter(None, (reasons.get(problem.case_id), problem.text)))
+        if reasons:
+            table[f"{PROBLEM}{name}"] = table["case_id"].map(reasons).fillna("")
     return table
 
 

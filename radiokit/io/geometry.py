@@ -1,4 +1,4 @@
-"""Do an image and a mask lie on one grid? If not: what differs, by how much, and what to do about it."""
+"""Do an image and a mask lie on one grid? If not: what differs, by how much, and what to do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HINT = (
 
 
 def check_geometry(image: Grid, mask: Mask, case_id: str | None = None, *, tolerance: float = 0.01) -> Mask:
-    """Return the mask on the image's grid, or say how the two differ.
+    """Return the mask on the image's grid, or raise an error that lists how the two differ.
 
     Parameters
     ----------
@@ -41,8 +41,8 @@ def check_geometry(image: Grid, mask: Mask, case_id: str | None = None, *, toler
     Raises
     ------
     GeometryError
-        If sizes differ, or corresponding voxels lie further apart than `tolerance`. The message says which of size,
-        spacing, origin and direction differ, by how much in mm, and how to mend it.
+        If sizes differ, or corresponding voxels lie further apart than `tolerance`. The message names which of size,
+        spacing, origin and direction differ, by how much in mm, and what to do.
 
     Examples
     --------
@@ -58,8 +58,8 @@ def check_geometry(image: Grid, mask: Mask, case_id: str | None = None, *, toler
         gap = float(np.linalg.norm(corner_positions(image) - corner_positions(mask), axis=1).max())
         if gap <= tolerance * min(image.spacing):
             return replace(mask, spacing=image.spacing, origin=image.origin, direction=image.direction)
-    who = "" if case_id is None else f"Case {case_id}: "
-    raise GeometryError(f"{who}image and mask do not share one grid: {'; '.join(_differences(image, mask))}. {HINT}")
+    case = "" if case_id is None else f"Case {case_id}: "
+    raise GeometryError(f"{case}image and mask do not share one grid: {'; '.join(_differences(image, mask))}. {HINT}")
 
 
 def _differences(image: Grid, mask: Grid) -> list[str]:
@@ -98,7 +98,7 @@ def _text(values: np.ndarray) -> str:
 def on_grid_of(mask: Mask, reference: Grid) -> Mask:
     """Sample a mask at the voxel centres of `reference`: each takes the value of the nearest mask voxel.
 
-    The part of a region outside of the reference is lost; a warning says how much, and losing all of it is an error.
+    The part of a region outside of the reference is lost, with a warning; losing all of it is an error.
     """
     if mask.shape == reference.shape and np.allclose(
         corner_positions(mask), corner_positions(reference), rtol=0, atol=1e-6 * min(reference.spacing)

@@ -58,7 +58,7 @@ class Reading:
 
     @classmethod
     def of_row(cls, row: pd.Series) -> Self:
-        """Return what a row of the case table says; FileError where it says that its files cannot be read."""
+        """Return the reading of a row of the case table; FileError where it has a reason why it cannot be read."""
         return cls(**reading_of(row))
 
     def or_else(self, *, label: int | None, channel: int | None) -> Self:

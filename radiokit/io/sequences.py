@@ -1,4 +1,4 @@
-"""One case table, several sequences: the columns that belong to each, and what the caller says of them."""
+"""One case table, several sequences: the columns that belong to each."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def _suffixes(cases: pd.DataFrame) -> list[str]:
     ]
 
 
-def with_reading(cases: pd.DataFrame, part: str, told: Sequence[str]) -> pd.DataFrame:
-    """Return the table with a column `roi` or `suv`, as it is said for all sequences or for one of them.
+def with_reading(cases: pd.DataFrame, part: str, given: Sequence[str]) -> pd.DataFrame:
+    """Return the table with a column `roi` or `suv`, given for all sequences or for one of them.
 
     Parameters
     ----------
@@ -45,18 +45,18 @@ def with_reading(cases: pd.DataFrame, part: str, told: Sequence[str]) -> pd.Data
         A case table, as `read_cases` returns it.
     part : str
         ``"roi"`` or ``"suv"``.
-    told : sequence of str
+    given : sequence of str
         ``"GTV*"`` for every sequence, ``"PT=lesion 1"`` for the one that is called PT, in capitals or not.
 
     Raises
     ------
     ParameterError
-        If a sequence is named that the table does not hold, or something is said twice.
+        If a sequence is named that the table does not hold, or one is given twice.
     """
     names = {name.removeprefix("_").lower(): name for name in _suffixes(cases)}
     several = any(names)
-    said: dict[str, str] = {}
-    for text in told:
+    columns: dict[str, str] = {}
+    for text in given:
         name, equals, value = text.partition("=")
         own = bool(equals) and several
         if own and name.strip().lower() not in names:
@@ -64,9 +64,9 @@ def with_reading(cases: pd.DataFrame, part: str, told: Sequence[str]) -> pd.Data
                 f"--{part} {text} names the sequence {name!r}; the table has {', '.join(filter(None, names))}."
             )
         column = part + names[name.strip().lower()] if own else part
-        if column in said:
-            raise ParameterError(f"--{part} is given twice for the same images: {said[column]!r} and {text!r}.")
-        said[column] = value.strip() if own else text
-    if part in said:  # said for all: what the table says for one gives way
+        if column in columns:
+            raise ParameterError(f"--{part} is given twice for the same images: {columns[column]!r} and {text!r}.")
+        columns[column] = value.strip() if own else text
+    if part in columns:  # given for all sequences, in place of what the table has for one
         cases = cases.drop(columns=[f"{part}{name}" for name in names.values() if f"{part}{name}" in cases.columns])
-    return cases.assign(**said)
+    return cases.assign(**columns)

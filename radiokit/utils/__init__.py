@@ -1,4 +1,4 @@
-"""What every room needs: the door for tables, target checks, seeds, parallel loops, optional imports."""
+"""What every package needs: tables and outcomes checked on input, files, parallel loops, seeds, optional imports."""
 
 from radiokit.utils._digest import content_hash
 from radiokit.utils._extraction import Extraction

@@ -1,4 +1,4 @@
-"""A second step over several cases at once: workers read and crop, this process runs a network over them together."""
+"""A second step over several cases at once: workers read and crop, then this process runs a network over them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns of one kind: a float is a float whatever pandas, Arrow, a database or a spreadsheet calls it."""
+"""Columns of one kind: a number becomes a float64, whatever type pandas, Arrow, a database or a spreadsheet gave it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def normal_column(values: pd.Series, *, text: bool = False) -> pd.Series:
 
 
 def _cells(values: pd.Series) -> pd.Series:
-    """Return objects, text without blanks around it, and NaN for whatever stands for nothing."""
+    """Return objects, text without blanks around it, and NaN for empty cells."""
     return pd.Series(
         [np.nan if is_absent(v) else v.strip() if isinstance(v, str) else v for v in values.astype(object)],
         index=values.index,
@@ -75,18 +75,18 @@ def _text_or_object(value: Any) -> Any:
 
 
 def is_number(values: pd.Series) -> bool:
-    """Whether a column that came through the door holds numbers or truth values."""
+    """Whether a column of `as_table` holds numbers or truth values."""
     return values.dtype == float or values.dtype == bool
 
 
 def numeric_columns(frame: pd.DataFrame, columns: Iterable[str] | None, *, what: str) -> pd.DataFrame:
-    """Return columns as floats, infinities as gaps; of all columns those that name cases go, aloud."""
+    """Return columns as floats, infinities as missing; None takes all but those of ids, and warns of these."""
     if columns is None:
         ids = [c for c in frame.columns if id_name(c)]
         if ids:
             # Cases are often numbered by outcome or centre, so that a number predicts, in this table only.
-            said = f"{what} has {', '.join(ids)}, which names cases and is no feature; it is left out."
-            warnings.warn(said, DataWarning, stacklevel=3)
+            message = f"{what} has {', '.join(ids)}, which names cases and is no feature; it is left out."
+            warnings.warn(message, DataWarning, stacklevel=3)
         columns = [c for c in frame.columns if c not in ids and not c.startswith("diagnostics_")]
     chosen = frame[list(columns)]
     wrong = [c for c in chosen.columns if not is_number(chosen[c])]
@@ -106,6 +106,6 @@ def _kind(values: pd.Series) -> str:
 def _first_odd(values: pd.Series) -> str:
     """Return the first cell that is no number, and its case."""
     cells = values.dropna().astype(object)
-    odd = cells[pd.to_numeric(cells.map(str), errors="coerce").isna()]
-    cell = odd if len(odd) else cells
+    no_numbers = cells[pd.to_numeric(cells.map(str), errors="coerce").isna()]
+    cell = no_numbers if len(no_numbers) else cells
     return f"case {cell.index[0]}: {str(cell.iloc[0])[:40]!r}"

@@ -1,4 +1,4 @@
-"""What files hold, in one number: also the files that a header only names."""
+"""A hash of the content of files, and of the files that their headers name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A feature table with what failed and where each row comes from, and two of them side by side."""
+"""A feature table with what failed and where each row comes from."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ class Extraction:
     Parameters
     ----------
     features : DataFrame of shape (n_cases, n_features)
-        Index ``case_id`` in the order of the case table, one column a feature. A failed case keeps its row, all NaN.
+        Index ``case_id`` in the order of the case table, one column for each feature. A failed case has a row of NaN.
     failures : DataFrame
-        A row a failed case: ``case_id``, ``error`` (class of the error), ``message``.
+        One row for each failed case: ``case_id``, ``error`` (class of the error), ``message``.
     provenance : DataFrame
-        A row a case: ``cached`` (taken from the cache), ``seconds`` it took to compute, and what `compute` reports.
+        One row for each case: ``cached`` (taken from the cache), ``seconds`` it took to compute, and what `compute`
+        reports.
 
     Examples
     --------
@@ -93,10 +94,10 @@ class Extraction:
                 raise CaseTableError(
                     f"Both extractions share or repeat the {name} {_some(repeated)}; required: each once."
                 )
-        lonely = ours.index.symmetric_difference(theirs.index)
-        if len(lonely):
+        lacking = ours.index.symmetric_difference(theirs.index)
+        if len(lacking):
             raise CaseTableError(
-                f"One of the extractions lacks the cases {_some(lonely)}; required: the same cases in both."
+                f"One of the extractions lacks the cases {_some(lacking)}; required: the same cases in both."
             )
 
 

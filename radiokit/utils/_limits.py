@@ -1,4 +1,4 @@
-"""What one case may take, and what is said when it takes more."""
+"""The time and memory that one case may take."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ADVICE = "Run it alone, on a coarser grid or cropped to its region, or take it o
 
 @dataclass(frozen=True)
 class Limits:
-    """What one case may take; each runs in a process that is ended when it takes more.
+    """What one case may take; each case runs in a process that is ended when it takes more.
 
     ``Limits()`` sets none: then a case that crashes its process costs that case only, also with one worker.
 
@@ -47,6 +47,6 @@ class Limits:
 
 
 def no_memory(error: MemoryError) -> CaseMemoryError:
-    """Return what a case failed with whose memory was not enough."""
+    """Return the error of a case whose memory was not enough."""
     detail = f" ({error})" if str(error) else ""
     return CaseMemoryError(f"it needs more memory than there is, or than its limit allows{detail}. {ADVICE}")

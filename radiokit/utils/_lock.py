@@ -18,7 +18,7 @@ def alone_in(folder: Path) -> Iterator[Path]:
         try:
             yield folder
         finally:
-            # Removed while it is held: who opens it next finds another file, or none.
+            # Removed while it is locked: a run that opens it next finds another file, or none.
             with suppress(OSError):
                 os.unlink(lock.name)
             with suppress(OSError):

@@ -89,7 +89,7 @@ def track(items: Iterable[Any], *, total: int | None, description: str, disable:
     if disable:
         yield from items
         return
-    # rich loads in 50 ms; only those who look at the bar pay for it.
+    # rich loads in 50 ms; only runs that show the bar load it.
     from rich.console import Console
     from rich.progress import (
         BarColumn,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Row:
-    """What a part says about a case besides its features; `facts` are a row of the provenance."""
+    """What a part holds of a case besides its features; `facts` are its row of the provenance."""
 
     case_id: str
     key: str | None
@@ -95,7 +95,7 @@ def parts_of(cases: pd.DataFrame, folder: Path, settings: str, names: tuple[str,
 
 
 def join_parts(path: Path, beside: Path, parts: list[Part], kept: set[Path], names: tuple[str, ...]) -> Iterator[Row]:
-    """Write features to one file and provenance to another, both whole or not at all, and yield what else is known."""
+    """Write features to one file and provenance to another, both whole or not at all, and yield the rows."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

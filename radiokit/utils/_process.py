@@ -38,7 +38,7 @@ class Process:
     """A process, its pipes, and how it ended."""
 
     def __init__(self) -> None:
-        self.run = ""  # whose task it knows
+        self.run = ""  # the run whose task it knows
         self.idle_since = 0.0
         self.limits = Limits()
         self.too_late = False

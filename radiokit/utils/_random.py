@@ -1,4 +1,4 @@
-"""Randomness: one seed a replicate, so that the number of workers never changes a result."""
+"""Randomness: one seed for each replicate, so that the number of workers never changes a result."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ def spawn_seeds(random_state: int | np.random.RandomState | np.random.Generator 
     """
     if isinstance(random_state, np.random.Generator):
         return [int(s) for s in random_state.integers(0, 2**31 - 1, size=n)]
-    from sklearn.utils import check_random_state  # a second that those who only read images do not pay
+    from sklearn.utils import check_random_state  # takes a second, which reading images does not need
 
     return [int(s) for s in check_random_state(random_state).randint(0, 2**31 - 1, size=n)]

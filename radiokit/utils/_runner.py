@@ -1,4 +1,4 @@
-"""One runner for what is computed case by case: no lost patients, a cache that survives a kill, any joblib backend."""
+"""What is computed case by case: no case is lost, finished ones are kept, any joblib backend does the work."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def run_cases(
     Parameters
     ----------
     cases : DataFrame
-        A row a case, with unique ids as index.
+        One row for each case, with unique ids as index.
     compute : callable
         ``compute(case_id, row)`` returns a mapping of feature to value, or a `CaseResult` where it has provenance to
         report. It must be picklable for more than one worker, and depend on nothing but its arguments.
@@ -97,7 +97,7 @@ def run_cases(
     Notes
     -----
     Warnings of the computation are collected and given once for each text, with the ids of the cases they concern;
-    those of radiokit are kept in the cache, so that a second run does not hide what the first one said.
+    those of radiokit are kept in the cache, so that a second run gives them too.
 
     With `limits`, a case that takes its process down (want of memory, a crash in a library) fails with
     `WorkerDiedError`, and the rest goes on. Without them the same holds for several workers once they work; but the
@@ -120,19 +120,19 @@ def run_cases(
     with closing(outcomes_of(cases, job, finish, n_jobs=n_jobs, limits=limits)) as found:
         bar = track(found, total=len(cases), description=description, disable=not progress)
         outcomes = [_sharing_names(accepted(outcome, on_error), known) for outcome in bar]
-    said = WarningsOfCases()
+    warned = WarningsOfCases()
     for outcome in outcomes:
-        said.add(outcome.case_id, outcome.warnings)
-    said.give(len(outcomes))
+        warned.add(outcome.case_id, outcome.warnings)
+    warned.give(len(outcomes))
     return _assemble(cases.index, outcomes, names)
 
 
 def check_cases(cases: pd.DataFrame, *, on_error: str, keyed: bool) -> None:
-    """Refuse a table without one id a case, and options that do not fit."""
+    """Refuse a table whose ids are missing or repeat, and options that do not fit."""
     if on_error not in ("raise", "nan"):
         raise ParameterError(f"on_error is {on_error!r}; required: 'raise' or 'nan'.")
     if not keyed:
-        raise ParameterError("cache= needs key=, which says what decides the result of a case.")
+        raise ParameterError("cache= needs key=, which names a case by what decides its result.")
     ids = cases.index.map(str)
     repeated = ids[ids.duplicated()].unique()
     if cases.index.hasnans or len(repeated):

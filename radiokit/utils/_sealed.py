@@ -1,7 +1,7 @@
 """A file of JSON and numbers under a checksum: exact to the bit, written whole or not at all, never executed.
 
 A magic line, the SHA-256 of the rest, a line of JSON, and the numbers as little-endian float64. The checksum finds
-damage; it is no signature: whoever may write to the folder can write false numbers.
+damage; it is no signature: anybody with access to the folder can write false numbers.
 """
 
 from __future__ import annotations

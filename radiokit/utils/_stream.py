@@ -37,15 +37,15 @@ class ExtractionFile:
     Parameters
     ----------
     path : Path
-        Parquet file: index ``case_id`` in the order of the case table, one column a feature.
+        Parquet file: index ``case_id`` in the order of the case table, one column for each feature.
     n_cases : int
         Rows in it.
     n_features : int
         Columns in it.
     failures : DataFrame
-        A row a failed case: ``case_id``, ``error``, ``message``.
+        One row for each failed case: ``case_id``, ``error``, ``message``.
     provenance : Path
-        CSV file: a row a case, as in `Extraction.provenance`.
+        CSV file: one row for each case, as in `Extraction.provenance`.
 
     Examples
     --------
@@ -89,9 +89,9 @@ def run_cases_to(
     columns : iterable of str
         The features that every case has.
     settings : str
-        What decides a value besides the files, in one spelling.
+        What decides a value besides the files, always written in the same way.
     part_size : int
-        Cases a part; as many are lost at most when a run without `cache` is killed.
+        Cases in a part; at most so many are computed again after a run without `cache` was killed.
 
     Returns
     -------
@@ -185,7 +185,7 @@ def _joined(
 
 @contextmanager
 def _written(path: Path) -> Iterator[None]:
-    """Say what could not be written where the system's words alone would not."""
+    """Name the file in the error where the system's own message would not."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The outcome at the door: binary labels and survival targets, checked once and in one way."""
+"""Checks of the outcome: binary labels and survival targets."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def as_survival_target(event: ArrayLike, time: ArrayLike) -> NDArray[np.void]:
         True or 1 where the event was observed, False or 0 where follow-up ended without it.
     time : array-like of shape (n,)
         Time to event or censoring, in any one unit, not negative. Times that differ by rounding only are made equal,
-        as R's survival does (`timefix`): differences of dates in years would be ties that nobody sees.
+        as R's survival does (`timefix`): differences of dates in years often differ by rounding only.
 
     Returns
     -------

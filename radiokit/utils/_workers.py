@@ -1,4 +1,4 @@
-"""Where the items of one run are worked on: here, in threads, in processes of this machine, or on a cluster."""
+"""Where the items of a run are worked on: in this process, in its threads, in other processes, or on a cluster."""
 
 from __future__ import annotations
 

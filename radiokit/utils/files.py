@@ -55,7 +55,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     ['a.txt']
     """
     path = Path(path)
-    # A folder of its own: whoever lists the files of a kind (``*.csv``) never meets an unfinished one.
+    # In a folder of its own, so that a list of the files of a kind (``*.csv``) never holds an unfinished one.
     place = path.with_name(f"{DRAFT}{secrets.token_hex(8)}")
     try:
         _require_replaceable(path)
@@ -166,7 +166,7 @@ def _is_stale(path: Path) -> bool:
 
 
 def regular_file(path: str | os.PathLike[str]) -> Path:
-    """Return the path of an ordinary file; refuse what would wait for ever or never end.
+    """Return the path of an ordinary file; refuse a pipe or a device, from which reading might never end.
 
     Parameters
     ----------

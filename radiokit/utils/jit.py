@@ -61,11 +61,11 @@ def _private_folder() -> str | None:
         folder = Path(tempfile.gettempdir()) / f"radiokit-numba-{'user' if user is None else user}"
         made = not folder.exists()
         folder.mkdir(mode=0o700, exist_ok=True)
-        about = folder.lstat()
+        status = folder.lstat()
     except OSError:
         log.warning("%s not kept: each process compiles anew. Set NUMBA_CACHE_DIR to a writable folder.", why)
         return None
-    ours = stat.S_ISDIR(about.st_mode) and (user is None or (about.st_uid == user and not about.st_mode & 0o022))
+    ours = stat.S_ISDIR(status.st_mode) and (user is None or (status.st_uid == user and not status.st_mode & 0o022))
     if not ours:
         log.warning("%s not kept: %s belongs to someone else. Set NUMBA_CACHE_DIR to a folder of yours.", why, folder)
         return None

@@ -1,4 +1,4 @@
-"""Text of cells, and one rule by which two spellings are one level."""
+"""Text of cells, and the rule by which two spellings are one level."""
 
 from __future__ import annotations
 
@@ -73,14 +73,14 @@ def level_key(value: Any) -> str:
 
 
 def one_spelling(values: pd.Series, *, said_as: str | None = None) -> pd.Series:
-    """Return the column as text with one spelling a level: the most frequent one, of equals the first by letter.
+    """Return the column as text with one spelling for each level: the most frequent one, or the first of several.
 
     Parameters
     ----------
     values : Series
         Levels; empty cells stay missing.
     said_as : str, optional
-        What the warning calls the column; None says nothing.
+        What the warning calls the column; None gives no warning.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Marks on a table that say which cases, with their outcome, chose its columns: so that a leak can be noticed."""
+"""A mark on a table: the cases whose outcomes chose its columns, so that a leak is noticed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One case, in whatever process it runs: what it gave or why it failed, its warnings, and its entry in the cache."""
+"""The work on one case, in any process: its features or its error, its warnings, and its entry in the cache."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Item = tuple[str, pd.Series]
 
 @dataclass(frozen=True)
 class Prepared:
-    """What the computation of one case returns where `finish` of `run_cases` has the last word: its input for that."""
+    """What the computation of one case returns where `finish` of `run_cases` makes the features: the input of that."""
 
     payload: Any
     provenance: Mapping[str, Any] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""A table of predictors, as validation takes it: without the columns that say which row it is."""
+"""A table of predictors without the columns that name or count its rows."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from pandas.api.types import is_complex_dtype, is_numeric_dtype
 from radiokit.exceptions import DataWarning
 from radiokit.utils.id_names import CASE_NAMES, PATIENT_NAMES, id_name
 from radiokit.utils.levels import cell_text
-from radiokit.utils.row_numbers import running_numbers, say_in_order
+from radiokit.utils.row_numbers import running_numbers, warn_of_order
 from radiokit.utils.table import column_text, id_texts, is_labelled, require_agreement
 
 ASKED_FOR = "radiokit_asked_for"
 
 
 def predictors(frame: pd.DataFrame, what: str = "X") -> pd.DataFrame:
-    """Return a table of predictors as it is, but for columns that say whose or which a row is.
+    """Return a table of predictors without the columns that name or count its rows.
 
-    A column `case_id`, `case` or `id` becomes the index; others that name patients, or count the rows, are left out,
-    aloud. Columns that a study asked for by name stay (`asked_for`), and so does a table of nothing else.
+    A column `case_id`, `case` or `id` becomes the index; others that name patients, or count the rows, are left out
+    with a warning. Columns that a study chose by name stay (`asked_for`), and so does a table that has no others.
     """
     if frame.attrs.get(ASKED_FOR):
         return frame
@@ -50,7 +50,7 @@ def predictors(frame: pd.DataFrame, what: str = "X") -> pd.DataFrame:
         )
         frame = frame.drop(columns=out)
     others = [c not in counts and not id_name(c) for c in plain.columns]
-    say_in_order(plain.loc[:, others], what, stacklevel=3)
+    warn_of_order(plain.loc[:, others], what, stacklevel=3)
     return frame
 
 

@@ -1,4 +1,4 @@
-"""Columns that count the rows of a table: they say where a row stood, and in a sorted file that tells the outcome."""
+"""Columns that count the rows of a table: in a file sorted by outcome such a number tells the outcome."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from radiokit.exceptions import DataWarning
 
-# Columns that pandas, R and spreadsheets write when nobody asks: the number of the row.
+# Columns that pandas, R and spreadsheets add by themselves: the number of the row.
 ROW_NAMES = re.compile(r"|unnamed: ?\d+|index|level_\d+|row|row_?names?|row_?(id|nr|no|num|number)|rn|\.\.\.1", re.I)
 FEW_ROWS = 5  # of fewer rows 0, 1, 2 may be anything
 MANY_ROWS = 10  # from so many on a permutation of 1, ..., n is no accident
@@ -66,7 +66,7 @@ def counts_rows(values: Any, *, shuffled: bool = True) -> bool:
     return bool(whole and np.array_equal(numbers - numbers[0], np.arange(len(numbers))))
 
 
-def say_in_order(frame: pd.DataFrame, what: str, *, stacklevel: int) -> None:
+def warn_of_order(frame: pd.DataFrame, what: str, *, stacklevel: int) -> None:
     """Warn of whole numbers that rise, or fall, from each row to the next: they may number patients, files or scans.
 
     A table may have been sorted by such a column, so that it stays; by chance it is in order once in n! tables.
@@ -89,5 +89,5 @@ def _in_order(numbers: NDArray[np.float64]) -> bool:
 
 
 def is_no_row_name(column: str) -> bool:
-    """Whether a column is called otherwise than row numbers are: what stays where columns are chosen by name later."""
+    """Whether the name of a column is not one of those that row numbers have."""
     return ROW_NAMES.fullmatch(column) is None

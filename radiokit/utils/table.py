@@ -1,7 +1,7 @@
-"""The one door for tables: whatever comes in, ids are text, columns are text, numbers are floats, rows have one name.
+"""Tables on input: ids and names of columns become text, numbers become floats, each row has one id.
 
-Two tables are only ever joined by the ids that come out of here. pandas' row labels (a range, or whole numbers in an
-index without a name) say where a row stood once, not whose it is, and are never taken for ids.
+Two tables are joined by these ids only. pandas' row labels (a range, or whole numbers in an index without a name) are
+places in a file, and are never taken for ids.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from radiokit.exceptions import CaseTableError, DataWarning, InputError
 from radiokit.utils._columns import normal_column, numeric_columns
 from radiokit.utils.id_names import CASE_NAMES, ID_NAMES, PATIENT_NAMES, id_name
 from radiokit.utils.levels import cell_text, is_absent, one_spelling
-from radiokit.utils.row_numbers import ROW_NAMES, counts_rows, running_numbers, say_in_order
+from radiokit.utils.row_numbers import ROW_NAMES, counts_rows, running_numbers, warn_of_order
 from radiokit.utils.table_files import NAMELESS, read_table
 
 LARGEST_EXACT = 2**53
@@ -28,7 +28,7 @@ LARGEST_EXACT = 2**53
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A table that came through the door.
+    """A table that `as_table` has read and checked.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Table:
     left_out : tuple of str
         Columns that only counted the rows.
     unnamed : bool
-        Whether rows had no ids, and are called by their place.
+        Whether rows had no ids, and are named by their place.
 
     Examples
     --------
@@ -69,7 +69,7 @@ class Table:
             )
 
     def rows(self, ids: Iterable[Any]) -> pd.DataFrame:
-        """Return the rows of these cases in this order; a row of gaps for a case that the table lacks."""
+        """Return the rows of these cases in this order; a case that the table lacks has missing values."""
         return self.frame.reindex(pd.Index([cell_text(i) for i in ids], name="case_id"))
 
     def lacking(self, ids: Iterable[Any]) -> list[str]:
@@ -77,10 +77,10 @@ class Table:
         return [i for i in map(cell_text, ids) if i not in self.frame.index]
 
     def numbers(self, columns: Iterable[str] | None = None) -> Table:
-        """Return these columns (default: all) as floats; infinities are gaps.
+        """Return these columns as floats; infinities become missing values.
 
-        Of all columns, diagnostics of an extraction go, and so do columns that name cases or patients, aloud: they are
-        no measurements, and often tell the outcome.
+        By default all columns, without the diagnostics of an extraction, and without columns that name cases or
+        patients, with a warning: they are no measurements, and often tell the outcome.
 
         Raises
         ------
@@ -90,7 +90,7 @@ class Table:
         return replace(self, frame=numeric_columns(self.frame, columns, what=self.what))
 
     def names(self, column: str, *, role: str) -> pd.Series:
-        """Return a column of levels, such as the centre: text, none missing, one spelling a level.
+        """Return a column of levels, such as the centre: text, none missing, one spelling for each level.
 
         Raises
         ------
@@ -136,7 +136,7 @@ def as_table(
     unnamed: bool = False,
     repeated: bool = False,
 ) -> Table:
-    """Let a table in.
+    """Read and check a table.
 
     Parameters
     ----------
@@ -149,13 +149,13 @@ def as_table(
         Column of the ids. Default: `case_id`, `case` or `id`, in any spelling (`Case ID`, `CaseID`); else the index,
         where it has a name or holds text; else `patient_id`, `patient`, `subject_id`, `subject` or `pid`.
     text : collection of str, or function
-        Columns that hold names and stay text (centres, paths), so that 007 is not 7.
+        Columns that hold names (centres, paths) and stay text, so that 007 is not 7.
     keep : collection of str, or function
-        Columns that somebody asked for by name, and that are kept though they count the rows.
+        Columns that were asked for by name: they are kept though they count the rows.
     unnamed : bool
-        Let rows without ids in: they are called by their row labels (of a file: 1, 2, ...). Ask `Table.unnamed` then.
+        Accept rows without ids: they get their row labels (of a file: 1, 2, ...), and `Table.unnamed` is True.
     repeated : bool
-        Let ids repeat and be empty, where several rows of a case are meant or the caller reports it himself.
+        Accept ids that repeat or are empty: several rows of a case are meant, or the caller reports them.
 
     Returns
     -------
@@ -173,7 +173,7 @@ def as_table(
     Warns
     -----
     DataWarning
-        If a column only counts the rows; it is left out, for a file sorted by outcome tells it by that number.
+        If a column only counts the rows: it is left out, as it tells the outcome in a file sorted by outcome.
 
     Examples
     --------
@@ -199,7 +199,7 @@ def as_table(
         )
     frame = frame.drop(columns=out)
     unasked = [c for c in frame.columns if not is_kept(c) and not is_text(c) and not is_patient(c)]
-    say_in_order(frame[unasked], what, stacklevel=2)
+    warn_of_order(frame[unasked], what, stacklevel=2)
     frame = frame.set_axis(pd.Index(ids, name="case_id", dtype=object), axis="index")
     frame.attrs = dict(getattr(source, "attrs", {}))
     if not repeated:
@@ -229,7 +229,7 @@ def row_ids(frame: pd.DataFrame, what: str) -> pd.Index:
 
 
 def is_patient(column: str) -> bool:
-    """Whether a column is called as ids of patients are: text, for a long number would lose digits as a float."""
+    """Whether a column has a usual name of ids; it stays text, as a long number would lose digits as a float."""
     return bool(id_name(column))
 
 
@@ -272,8 +272,8 @@ def _take_ids(
     if isinstance(index, pd.MultiIndex):
         levels = ", ".join(str(n) for n in index.names)
         raise CaseTableError(
-            f"the rows of {what} have an index of {index.nlevels} levels ({levels}); required: one id a row. Use "
-            "reset_index(), and name the column of the ids."
+            f"the rows of {what} have an index of {index.nlevels} levels ({levels}); required: one id for each row. "
+            "Use reset_index(), and name the column of the ids."
         )
     name = cell_text(index.name)
     column = _id_column(frame, id, what, name)
@@ -307,7 +307,7 @@ def _id_column(frame: pd.DataFrame, id: str | None, what: str, index_name: str) 
 
 
 def is_labelled(index: pd.Index, name: str) -> bool:
-    """Whether an index says whose a row is: by a name of its own, or by text."""
+    """Whether an index holds ids: it has a name of its own, or holds text."""
     if id_name(name):
         return True
     if pd.api.types.infer_dtype(index) not in ("integer", "floating", "mixed-integer-float", "empty"):
@@ -325,7 +325,7 @@ def require_agreement(ids: list[str], index: pd.Index, column: str, what: str) -
         raise CaseTableError(
             f"{what} has a column {column!r} and {named}, which name {len(differ)} rows differently (row {k + 1}: "
             f"{ids[k]!r} and {other[k]!r}); required: one of them. Use reset_index(), with drop=True where the index "
-            "says nothing, or drop the column."
+            "holds no ids, or drop the column."
         )
 
 

@@ -108,7 +108,7 @@ def _header(path: Path, text: str) -> tuple[str, list[str], str]:
 
 
 def _require_rectangle(path: Path, body: str, separator: str, width: int) -> None:
-    """Refuse a row whose values would slide into other columns: one comma too many or too few."""
+    """Refuse a row that has one separator too many or too few: its values would stand in other columns."""
     number = 0
     for row in _rows(io.StringIO(body, newline=""), separator):
         blank = not any(map(str.strip, row))
@@ -122,7 +122,7 @@ def _require_rectangle(path: Path, body: str, separator: str, width: int) -> Non
         if len(row) < width and not blank:
             raise CaseTableError(
                 f"{path}: row {number} ({_start(row)}) has {len(row)} cells, the header {width}: which are missing "
-                "cannot be told. Write an empty cell for a missing value; or is the file cut off?"
+                "is not clear. Write an empty cell for a missing value; or is the file cut off?"
             )
 
 

@@ -28,7 +28,7 @@ def write_table(table: pd.DataFrame, path: str | os.PathLike[str], *, title: str
     Parameters
     ----------
     table : DataFrame
-        What to write. Its index goes first, unless it is pandas' own row number, which says nothing about a row.
+        What to write. Its index goes first, unless it is pandas' own row number.
     path : path
         Target; its suffix decides the format. For computers: .csv, .tsv, .parquet or .xlsx (which keeps 16 digits; the
         others keep every bit). For a paper: .html, .tex or .docx; text appears as it is, numbers as Python prints them,
@@ -70,7 +70,7 @@ def write_table(table: pd.DataFrame, path: str | os.PathLike[str], *, title: str
     write = check_table_path(path)
     table = _writable(table)
     if path.suffix.lower() in (".csv", ".tsv"):
-        _say_formulas(table, path)
+        _warn_of_formulas(table, path)
     with atomic_write(path) as draft:
         write(table, draft, title)
     return path
@@ -104,7 +104,7 @@ def _escaped(value: Any) -> Any:
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
-def _say_formulas(table: pd.DataFrame, path: Path) -> None:
+def _warn_of_formulas(table: pd.DataFrame, path: Path) -> None:
     """Warn of cells that a spreadsheet would take for formulas; they are kept, for ids have to stay the same."""
     texts = [*table.index, *(value for k in _text_columns(table) for value in table.iloc[:, k])]
     found = [text for text in texts if isinstance(text, str) and FORMULA.match(text)]

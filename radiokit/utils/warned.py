@@ -1,4 +1,4 @@
-"""Warnings of one piece of work, also where other threads warn at the same time.
+"""The warnings of one piece of work, kept apart from those of other threads.
 
 `warnings.catch_warnings` exchanges what the whole process does with warnings: of two threads that use it at once, each
 gets some warnings of the other, and the filters stay changed when the first to enter is the first to leave. Here the
@@ -64,7 +64,7 @@ def drop_warnings(category: type[Warning] = Warning, match: str = "") -> Iterato
     Examples
     --------
     >>> with drop_warnings(UserWarning):
-    ...     warnings.warn("said elsewhere", stacklevel=1)
+    ...     warnings.warn("known already", stacklevel=1)
     """
     with collect_warnings() as collected:
         yield
@@ -86,7 +86,7 @@ _collected: ContextVar[list[warnings.WarningMessage] | None] = ContextVar("radio
 
 
 class _Router:
-    """Sends each warning of the process to whoever collects in its thread, or to where it would have gone."""
+    """Sends each warning to the block that collects in its thread, or to where it would have gone."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
