@@ -141,7 +141,8 @@ class DeepModel(NestedSettings):
                 deep[out] = fit(np.flatnonzero(folds != k), seed).score(inputs.take(out), self.training)
             self.cross_fitted_ = deep
             design.insert(0, free_name(design.columns), deep)
-            weights = self._weigh(design, y)
+            intercept, coef = self._weigh(design.to_numpy(dtype=float), y)
+            weights = Weights(tuple(map(str, design.columns)), tuple(coef.tolist()), intercept)
             self._learnt = replace(self._learnt, weights=weights)
             self.coef_ = pd.Series(weights.coef, index=weights.names, name="coef")
         self._remember_risk(partial(self._apparent, inputs, design), y)
@@ -219,7 +220,8 @@ class DeepModel(NestedSettings):
         """Return what a network that trains on these rows makes small."""
         raise NotImplementedError
 
-    def _weigh(self, design: pd.DataFrame, y: NDArray[Any]) -> Weights:
+    def _weigh(self, design: FloatArray, y: NDArray[Any]) -> tuple[float, FloatArray]:
+        """Return intercept and weights of the columns of the late fusion."""
         raise NotImplementedError
 
     def _remember_risk(self, risks: Callable[[], FloatArray], y: NDArray[Any]) -> None:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import column_or_1d
 
 from radiokit.deep._base import DeepModel
-from radiokit.deep._weighing import Weights, logistic_weights
+from radiokit.deep._score import can_be_frozen
+from radiokit.engine.classes import binary_classes
+from radiokit.engine.classifier import Classifier
+from radiokit.engine.fusion import logistic_weights
 from radiokit.engine.inputs import FloatArray
-from radiokit.engine.logistic import expit
-from radiokit.exceptions import OutcomeError
 
 
-class DeepClassifier(ClassifierMixin, DeepModel):
+@can_be_frozen
+class DeepClassifier(Classifier, DeepModel):
     r"""A convolutional network for a binary outcome: several sequences as channels, with clinical columns.
 
     Parameters
@@ -80,13 +80,8 @@ class DeepClassifier(ClassifierMixin, DeepModel):
     """
 
     def _outcome(self, y: Any) -> NDArray[np.bool_]:
-        labels = column_or_1d(y, warn=True)
-        if pd.isna(labels).any():
-            raise OutcomeError(f"y has {int(pd.isna(labels).sum())} missing values; drop those cases first.")
-        self.classes_ = np.unique(labels)
-        if self.classes_.size != 2:
-            raise OutcomeError(f"y holds {self.classes_.size} classes ({self.classes_[:5]}); required: two.")
-        return labels == self.classes_[1]
+        self.classes_, positive = binary_classes(column_or_1d(y, warn=True))
+        return positive
 
     def _loss(self, outcome: NDArray[Any], rows: NDArray[np.intp]) -> Any:
         from radiokit.deep._losses import BinaryLoss
@@ -95,7 +90,7 @@ class DeepClassifier(ClassifierMixin, DeepModel):
         balanced = self.training.class_weight == "balanced" and plain.usable(rows)
         return BinaryLoss.balanced(outcome, rows) if balanced else plain
 
-    def _weigh(self, design: pd.DataFrame, y: NDArray[Any]) -> Weights:
+    def _weigh(self, design: FloatArray, y: NDArray[Any]) -> tuple[float, FloatArray]:
         return logistic_weights(design, y)
 
     def decision_function(self, X: Any) -> FloatArray:
@@ -113,45 +108,8 @@ class DeepClassifier(ClassifierMixin, DeepModel):
         """
         return self._score(X)
 
-    def predict_proba(self, X: Any) -> FloatArray:
-        """Return the probability of both classes.
-
-        Parameters
-        ----------
-        X : DataFrame or array
-            New cases, as for `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n, 2)
-            Probabilities in the order of `classes_`.
-        """
-        positive = expit(self._score(X))
-        return np.column_stack([1 - positive, positive])
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Return the more probable class (threshold 0.5; a study learns its own threshold).
-
-        Parameters
-        ----------
-        X : DataFrame or array
-            New cases, as for `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n,)
-            Labels out of `classes_`.
-        """
-        positive = self._score(X) > 0
-        return self.classes_[positive.astype(int)]
-
     def _own_state(self) -> dict[str, Any]:
         return {"classes": self.classes_.tolist()}
 
     def _take_state(self, raw: dict[str, Any]) -> None:
         self.classes_ = np.array(raw["classes"])
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -13,10 +11,16 @@ from numpy.typing import NDArray
 
 from radiokit.deep._batches import stopping_split
 from radiokit.deep._encoder import Encoder
-from radiokit.deep._state import state_from_bytes, state_to_bytes
+from radiokit.deep._state import (
+    load_state,
+    require_safetensors,
+    state_to_bytes,
+    weights_from_dict,
+    weights_to_dict,
+)
 from radiokit.deep._torch import repeatable, require_torch, resolve_device
 from radiokit.deep.settings import Network, Training
-from radiokit.exceptions import ExtractionError, FileError, InputError, OutcomeError, ParameterError
+from radiokit.exceptions import ExtractionError, InputError, OutcomeError, ParameterError
 
 
 @dataclass(frozen=True)
@@ -79,11 +83,7 @@ class FittedNetwork:
 
             with DrawingFrom(0), torch.inference_mode(False):  # whatever it is initialised with is replaced
                 network = self.plan.build()
-            state = {k: torch.from_numpy(v) for k, v in state_from_bytes(self.weights).items()}
-            try:
-                network.load_state_dict(state)
-            except RuntimeError as error:
-                raise FileError(f"the weights do not fit the network of their file: {error}") from error
+            load_state(network, self.weights)
             self._built[str(device)] = network.eval().to(device)
         return self._built[str(device)]
 
@@ -110,20 +110,13 @@ class FittedNetwork:
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON's own types; weights in base64 with their checksum."""
-        return {
-            "plan": asdict(self.plan),
-            "offset": self.offset,
-            "weights": base64.b64encode(self.weights).decode("ascii"),
-            "sha256": hashlib.sha256(self.weights).hexdigest(),
-        }
+        """Return itself in JSON's own types."""
+        return {"plan": asdict(self.plan), "offset": self.offset, **weights_to_dict(self.weights)}
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> FittedNetwork:
-        """Inverse of `to_dict`; the checksum is looked at, nothing is executed."""
-        weights = base64.b64decode(raw["weights"], validate=True)
-        if hashlib.sha256(weights).hexdigest() != raw["sha256"]:
-            raise FileError("the weights of the network were changed (their checksum differs); get the model anew.")
+        """Return the network of `to_dict`; the checksum is compared, nothing is executed."""
+        weights = weights_from_dict(raw)
         plan = {**raw["plan"], "network": Network(**raw["plan"]["network"])}
         return cls(Plan(**plan), weights, float(raw["offset"]))
 
@@ -140,6 +133,7 @@ def fit_network(
 ) -> FittedNetwork:
     """Train a network on some rows; part of their patients stop the training."""
     require_torch("training a network")
+    require_safetensors()
     from radiokit.deep._train import Task, Trainer, with_gradients
 
     device = resolve_device(training.device)
@@ -164,8 +158,7 @@ def fit_network(
     with repeatable(device, threads=training.threads, strict=device.type == "cpu"), with_gradients():
         task, config = Task(inputs, loss, taught, stop, about, seed), f"{plan}|{_deciding(training)}"
         state, history = Trainer(build, task, training, device=device, config=config).run()
-    weights = state_to_bytes({k: v.numpy() for k, v in state.items()})
-    fitted = FittedNetwork(plan, weights, history=tuple(tuple(row) for row in history))
+    fitted = FittedNetwork(plan, state_to_bytes(state), history=tuple(tuple(row) for row in history))
     return replace(fitted, offset=loss.offset(lambda: fitted.score(inputs.take(taught), training)))
 
 

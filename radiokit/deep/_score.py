@@ -4,11 +4,37 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 import pandas as pd
 
+from radiokit.deep.settings import Training
+from radiokit.engine.inputs import FloatArray
 from radiokit.exceptions import ExtractionError, MissingDependencyError, RadiokitError
+
+
+class FrozenModel(Protocol):
+    """What a deep estimator offers to a frozen score."""
+
+    training: Training
+
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> Self:
+        """Return the fitted model of a document."""
+
+    def _score(self, X: pd.DataFrame) -> FloatArray:
+        """Return the score of each case."""
+
+
+Kind = TypeVar("Kind", bound=type[FrozenModel])
+# The estimators that a document may name, each entered where it is defined; nothing else is ever built from a file.
+MODELS: dict[str, type[FrozenModel]] = {}
+
+
+def can_be_frozen(kind: Kind) -> Kind:
+    """Enter an estimator under its name, as documents call it."""
+    MODELS[kind.__name__] = kind
+    return kind
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +63,9 @@ class DeepScore:
         return tuple(self.document["sequences"]) if self.document["crop"]["missing"] == "zero" else ()
 
     @cached_property
-    def model(self) -> Any:
-        """The estimator, on the CPU and on one thread: neither may change a bit."""
-        from radiokit.deep import DeepClassifier, DeepSurvival
-
-        kinds: dict[str, Any] = {"DeepClassifier": DeepClassifier, "DeepSurvival": DeepSurvival}
-        model = kinds[self.document["class"]].from_dict(self.document)
+    def model(self) -> FrozenModel:
+        """The estimator, on the CPU and on one thread, so that the device and the threads change no bit."""
+        model = MODELS[self.document["class"]].from_dict(self.document)
         model.training = replace(model.training, device="cpu", threads=1)
         return model
 
@@ -65,7 +88,7 @@ class DeepScore:
     def from_plain(cls, raw: dict[str, Any]) -> DeepScore:
         """Return the score of a file; weights that were changed, and settings that are none, are refused. No torch."""
         score = cls(raw["name"], tuple(map(str, raw["columns"])), raw["model"])
-        if raw["model"]["class"] not in ("DeepClassifier", "DeepSurvival"):
+        if raw["model"]["class"] not in MODELS:
             raise ValueError(f"no deep model: {raw['model']['class']!r}")
         _ = score.model
         return score

@@ -12,8 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from radiokit.deep._bag import OneLesion
-
 HIDDEN = 32
 
 
@@ -72,7 +70,6 @@ class Scorer(nn.Module):
     ) -> None:
         super().__init__()
         self.trunk = trunk
-        self.bag = OneLesion()
         self.flags = flags
         self.depends_on_company = depends_on_company
         self.film = nn.Linear(clinical, 2 * trunk.n_features) if clinical and fusion == "film" else None
@@ -103,9 +100,8 @@ class Scorer(nn.Module):
         return self.decide(self.features(images, present), present, clinical)
 
     def features(self, images: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
-        """Pooled features of standardised patches, one row a patient."""
-        lesions = self.trunk(images * _wide(present))
-        return self.bag(lesions, torch.arange(len(lesions), device=lesions.device))
+        """Pooled features of standardised patches (n, n_features)."""
+        return self.trunk(images * _wide(present))
 
     def decide(self, features: torch.Tensor, present: torch.Tensor, clinical: torch.Tensor) -> torch.Tensor:
         """Score of pooled features."""

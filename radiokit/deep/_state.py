@@ -1,62 +1,57 @@
-"""Weights as bytes in the safetensors layout: a length, a table of names in JSON, raw numbers. Nothing can execute."""
+"""The weights of a network in a file of ours: the bytes of a safetensors file as text, with their checksum."""
 
 from __future__ import annotations
 
-import json
-import math
+import base64
+import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from radiokit.deep._torch import INSTALL
 from radiokit.exceptions import FileError
+from radiokit.utils import import_optional
 
-KINDS = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I32": "<i4", "U8": "<u1", "BOOL": "|b1"}
-NAMES = {np.dtype(v): k for k, v in KINDS.items()}
-
-
-def state_to_bytes(state: Mapping[str, NDArray[Any]]) -> bytes:
-    """Return arrays as the content of a safetensors file; equal arrays give equal bytes."""
-    header: dict[str, Any] = {}
-    parts = []
-    start = 0
-    for name in sorted(state):
-        array = np.asarray(state[name])
-        array = array.astype(array.dtype.newbyteorder("<"))
-        data = array.tobytes()
-        header[name] = {
-            "dtype": NAMES[array.dtype],
-            "shape": list(array.shape),
-            "data_offsets": [start, start + len(data)],
-        }
-        parts.append(data)
-        start += len(data)
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    return b"".join([len(text).to_bytes(8, "little"), text, *parts])
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 
-def state_from_bytes(content: bytes) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a safetensors file.
+def require_safetensors() -> Any:
+    """Return safetensors' functions for tensors of torch; nothing in such a file can execute."""
+    return import_optional("safetensors.torch", needed_for="the weights of a network", install=INSTALL)
 
-    Raises
-    ------
-    FileError
-        If the bytes are not what the table of names says.
+
+def state_to_bytes(state: Mapping[str, Tensor]) -> bytes:
+    """Return tensors as the content of a safetensors file; equal tensors give equal bytes."""
+    return require_safetensors().save({name: value.contiguous() for name, value in state.items()})
+
+
+def load_state(network: nn.Module, content: bytes) -> None:
+    """Put the content of a safetensors file into a network, all of it.
+
+    Raises FileError where the content is damaged, or belongs to another network.
     """
+    safetensors = require_safetensors()
     try:
-        size = int.from_bytes(content[:8], "little")
-        header = json.loads(content[8 : 8 + size])
-        body = content[8 + size :]
-        return {name: _array(entry, body) for name, entry in header.items() if name != "__metadata__"}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        state = safetensors.load(content)
+    except Exception as error:  # the package raises its own error, and for odd headers Python's
         raise FileError(f"the weights are damaged ({type(error).__name__}: {error}); get the model anew.") from error
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise FileError(f"the weights do not fit the network of their file: {error}") from error
 
 
-def _array(entry: Mapping[str, Any], body: bytes) -> NDArray[Any]:
-    dtype, shape = np.dtype(KINDS[entry["dtype"]]), tuple(map(int, entry["shape"]))
-    start, stop = map(int, entry["data_offsets"])
-    if not 0 <= start <= stop <= len(body) or stop - start != math.prod(shape) * dtype.itemsize:
-        raise ValueError(f"{stop - start} bytes at {start} for {shape}")
-    return np.frombuffer(body[start:stop], dtype=dtype).reshape(shape).copy()
+def weights_to_dict(content: bytes) -> dict[str, str]:
+    """Return the content as text, with its checksum."""
+    return {
+        "weights": base64.b64encode(content).decode("ascii"),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+
+
+def weights_from_dict(raw: Mapping[str, Any]) -> bytes:
+    """Return the content that `weights_to_dict` wrote; FileError where it was changed since."""
+    content = base64.b64decode(raw["weights"], validate=True)
+    if hashlib.sha256(content).hexdigest() != raw["sha256"]:
+        raise FileError("the weights of the network were changed (their checksum differs); get the model anew.")
+    return content

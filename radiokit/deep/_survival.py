@@ -6,17 +6,20 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from radiokit.deep._base import DeepModel
-from radiokit.deep._weighing import Baseline, Weights, cox_weights
+from radiokit.deep._score import can_be_frozen
+from radiokit.deep._weighing import baseline_from_dict, baseline_to_dict
+from radiokit.engine.baseline import baseline_hazard
+from radiokit.engine.fusion import cox_weights
 from radiokit.engine.inputs import FloatArray
 from radiokit.exceptions import OutcomeError
 from radiokit.stats import concordance_index
 from radiokit.utils import check_survival_target, same_rows
 
 
+@can_be_frozen
 class DeepSurvival(DeepModel):
     r"""A convolutional network for a time to an event: several sequences as channels, with clinical columns.
 
@@ -83,11 +86,11 @@ class DeepSurvival(DeepModel):
 
         return CoxLoss(outcome["time"], outcome["event"], self.training.ties)
 
-    def _weigh(self, design: pd.DataFrame, y: NDArray[Any]) -> Weights:
-        return cox_weights(design, y["time"], y["event"], self.training.ties)
+    def _weigh(self, design: FloatArray, y: NDArray[Any]) -> tuple[float, FloatArray]:
+        return cox_weights(design, y["time"], y["event"], ties=self.training.ties)
 
     def _remember_risk(self, risks: Callable[[], FloatArray], y: NDArray[Any]) -> None:
-        self._baseline = Baseline.learn(risks(), y["time"], y["event"])
+        self._baseline = baseline_hazard(y["time"], y["event"], risks(), ties="breslow")
 
     def predict(self, X: Any) -> FloatArray:
         """Return the log relative hazard.
@@ -120,7 +123,7 @@ class DeepSurvival(DeepModel):
             Survival probabilities; NaN beyond the last follow-up of the training set.
         """
         risk = self._score(X)
-        return self._baseline.survival(risk, np.atleast_1d(np.asarray(times, dtype=float)))
+        return self._baseline.survival(risk, times)
 
     def score(self, X: Any, y: Any) -> float:
         """Return Harrell's concordance index of `predict`.
@@ -141,7 +144,7 @@ class DeepSurvival(DeepModel):
         return concordance_index(check_survival_target(y), self.predict(X)).estimate
 
     def _own_state(self) -> dict[str, Any]:
-        return {"baseline": self._baseline.to_dict()}
+        return {"baseline": baseline_to_dict(self._baseline)}
 
     def _take_state(self, raw: dict[str, Any]) -> None:
-        self._baseline = Baseline.from_dict(raw["baseline"])
+        self._baseline = baseline_from_dict(raw["baseline"])

@@ -8,16 +8,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from radiokit.engine.baseline import Baseline
 from radiokit.engine.clinical import ClinicalColumns
-from radiokit.engine.cox import fit_cox
 from radiokit.engine.design import Design, Factor, Linear
 from radiokit.engine.inputs import FloatArray
-from radiokit.engine.logistic import fit_firth, fit_logistic
 
-# With fewer cases of the rarer class for each weight, Firth's likelihood.
-EVENTS_PER_WEIGHT = 10
 DEEP = "deep"
 
 
@@ -49,21 +45,6 @@ class Weights:
         return cls(tuple(raw["names"]), tuple(map(float, raw["coef"])), float(raw["intercept"]))
 
 
-def logistic_weights(design: pd.DataFrame, y: NDArray[np.bool_]) -> Weights:
-    """Weights by maximum likelihood, by Firth's with few events."""
-    values = design.to_numpy(dtype=float)
-    few = min(y.sum(), (~y).sum()) < EVENTS_PER_WEIGHT * values.shape[1]
-    intercept, *coef = np.nan_to_num((fit_firth if few else fit_logistic)(values, y).coef).tolist()
-    return Weights(tuple(map(str, design.columns)), tuple(coef), intercept)
-
-
-def cox_weights(design: pd.DataFrame, time: FloatArray, event: NDArray[np.bool_], ties: str) -> Weights:
-    """Weights by Cox's partial likelihood; the score is 0 on average in training."""
-    values = design.to_numpy(dtype=float)
-    coef = np.nan_to_num(fit_cox(values, time, event, ties=ties).coef)
-    return Weights(tuple(map(str, design.columns)), tuple(coef.tolist()), -float(values.mean(axis=0) @ coef))
-
-
 def clinical_to_dict(columns: ClinicalColumns | None) -> list[dict[str, Any]]:
     """Return what was learnt of clinical columns as JSON's own types."""
     if columns is None:
@@ -87,34 +68,13 @@ def clinical_from_dict(raw: list[dict[str, Any]]) -> ClinicalColumns | None:
     return ClinicalColumns({t["variable"]: t["fill"] for t in raw}, Design(tuple(terms)))
 
 
-@dataclass(frozen=True)
-class Baseline:
-    """Breslow's cumulative hazard of a case with risk 0, at the event times, up to the last follow-up."""
+def baseline_to_dict(baseline: Baseline) -> dict[str, Any]:
+    """Return a baseline hazard without strata as JSON's own types."""
+    (step,), (last,) = baseline.hazards, baseline.last_time
+    return {"time": step.times.tolist(), "hazard": step.values.tolist(), "last": float(last)}
 
-    time: tuple[float, ...]
-    hazard: tuple[float, ...]
-    last: float
 
-    @classmethod
-    def learn(cls, risk: FloatArray, time: FloatArray, event: NDArray[np.bool_]) -> Baseline:
-        """From training cases and their risks (doi:10.1111/j.2517-6161.1972.tb00900.x)."""
-        steps = np.unique(time[event])
-        deaths = np.array([(event & (time == t)).sum() for t in steps])
-        at_risk = (np.exp(risk)[None, :] * (time[None, :] >= steps[:, None])).sum(axis=1)
-        return cls(tuple(steps.tolist()), tuple(np.cumsum(deaths / at_risk).tolist()), float(time.max()))
-
-    def survival(self, risk: FloatArray, times: FloatArray) -> FloatArray:
-        """Probability of no event by each time, shape (n, m); NaN beyond the last follow-up."""
-        passed = np.searchsorted(self.time, times, side="right")
-        hazard = np.concatenate([[0.0], self.hazard])[passed]
-        survival = np.exp(-np.exp(risk)[:, None] * hazard[None, :])
-        return np.where(times[None, :] <= self.last, survival, np.nan)
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON's own types."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, raw: Mapping[str, Any]) -> Baseline:
-        """Inverse of `to_dict`."""
-        return cls(tuple(map(float, raw["time"])), tuple(map(float, raw["hazard"])), float(raw["last"]))
+def baseline_from_dict(raw: Mapping[str, Any]) -> Baseline:
+    """Return the baseline hazard that `baseline_to_dict` wrote."""
+    table = pd.DataFrame({"time": raw["time"], "cumulative_hazard": raw["hazard"]}, dtype=float)
+    return Baseline.from_table(table, np.array([raw["last"]], dtype=float))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
@@ -11,7 +9,7 @@ from typing import Any
 from radiokit.deep._crop import Crop
 from radiokit.deep._crops import DeepOptions
 from radiokit.deep._extractor import CELLS, DeepFeatureExtractor
-from radiokit.deep._state import state_from_bytes, state_to_bytes
+from radiokit.deep._state import load_state, state_to_bytes, weights_from_dict, weights_to_dict
 from radiokit.deep._torch import require_torch
 from radiokit.deep.settings import Augmentation, Network, Training
 from radiokit.exceptions import FileError, ParameterError
@@ -76,24 +74,19 @@ def extractor_to_dict(extractor: DeepFeatureExtractor) -> dict[str, Any]:
     settings = {k: getattr(extractor, k) for k in EXTRACTOR_KEYS if k not in ("weights", "device", "batch_size")}
     if settings["options"] is not None:
         settings["options"] = asdict(settings["options"])
-    state = extractor._step().backbone.build().net.state_dict()
-    content = state_to_bytes({k: v.numpy() for k, v in state.items()})
-    text = base64.b64encode(content).decode("ascii")
+    content = state_to_bytes(extractor._step().backbone.build().net.state_dict())
     # One crop at a time on the CPU: neither the company of a case nor the device may change a bit.
     return {
         "settings": {**settings, "device": "cpu", "batch_size": 1},
         "cells": CELLS,
-        "weights": text,
-        "sha256": hashlib.sha256(content).hexdigest(),
+        **weights_to_dict(content),
     }
 
 
 def extractor_from_dict(raw: Mapping[str, Any]) -> DeepFeatureExtractor:
     """Return the extractor of `extractor_to_dict`; the checksum is looked at, nothing is executed."""
-    torch = require_torch("a model of deep features")
-    content = base64.b64decode(raw["weights"], validate=True)
-    if hashlib.sha256(content).hexdigest() != raw["sha256"]:
-        raise FileError("the weights of the network were changed (their checksum differs); get the model anew.")
+    require_torch("a model of deep features")
+    content = weights_from_dict(raw)
     extractor = extractor_of(raw["settings"])
     if extractor.pooling == "masked" and raw.get("cells") != CELLS:
         raise FileError(
@@ -101,8 +94,5 @@ def extractor_from_dict(raw: Mapping[str, Any]) -> DeepFeatureExtractor:
             " version would give other numbers. Fit and freeze it anew."
         )
     net = extractor._step().backbone.build().net
-    try:
-        net.load_state_dict({k: torch.from_numpy(v) for k, v in state_from_bytes(content).items()})
-    except RuntimeError as error:
-        raise FileError(f"the weights do not fit the network of their file: {error}") from error
+    load_state(net, content)
     return extractor.set_params(weights=net)

@@ -12,11 +12,11 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
+from radiokit.engine.classes import binary_classes
+from radiokit.engine.classifier import Classifier
 from radiokit.engine.inputs import FloatArray, check_choice
 from radiokit.engine.logistic import expit
 from radiokit.exceptions import ParameterError
-from radiokit.models._classes import binary_classes
-from radiokit.models._classifier import Classifier
 from radiokit.models.trees import TreeEnsemble, from_booster
 from radiokit.utils import check_survival_target, feature_values, same_rows
 from radiokit.utils.feature_checks import check_features

@@ -13,16 +13,17 @@ from sklearn.model_selection import PredefinedSplit
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
+from radiokit.engine.classes import binary_classes
+from radiokit.engine.classifier import Classifier
 from radiokit.engine.clinical import learn_clinical
 from radiokit.engine.elastic_net import fold_ids
+from radiokit.engine.fusion import few_events, varying
 from radiokit.engine.inputs import FloatArray
 from radiokit.exceptions import InputError
-from radiokit.models._classes import binary_classes
-from radiokit.models._classifier import Classifier
 from radiokit.models._logistic import LogisticModel
 from radiokit.models._signature import RadiomicsSignature, SurvivalSignature
 from radiokit.models.cross_fitting import by_patient, cross_fitted_scores, fit_part
-from radiokit.models.scores import CoxWeights, case_scores, few_events, varying
+from radiokit.models.scores import CoxWeights, case_scores
 from radiokit.utils import check_survival_target, same_rows, spawn_seeds
 from radiokit.utils.feature_checks import refuse_repeats
 from radiokit.utils.marks import refuse_chosen

@@ -13,6 +13,7 @@ from scipy.special import ndtr
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from radiokit.engine.classifier import Classifier
 from radiokit.engine.cox import quadratic_form
 from radiokit.engine.design import check_frame
 from radiokit.engine.formula_model import FormulaModel, ModelData, chi_squared_test, rows_of
@@ -33,7 +34,6 @@ from radiokit.engine.logistic import (
 )
 from radiokit.engine.training_cases import TrainingCases
 from radiokit.exceptions import DataWarning, InputError, ParameterError, SeparationWarning
-from radiokit.models._classifier import Classifier
 from radiokit.utils import same_rows
 from radiokit.utils.estimators import check_parameters
 

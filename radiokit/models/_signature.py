@@ -11,13 +11,13 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, column_or_1d
 
+from radiokit.engine.classes import binary_classes
+from radiokit.engine.classifier import Classifier
 from radiokit.engine.elastic_net import CrossValidatedPath, cross_validated_path, fold_ids
 from radiokit.engine.inputs import FloatArray, check_choice
 from radiokit.engine.logistic import expit
 from radiokit.engine.ridge_left_out import ridge_left_out
 from radiokit.exceptions import ParameterError
-from radiokit.models._classes import binary_classes
-from radiokit.models._classifier import Classifier
 from radiokit.utils import check_survival_target, feature_values, same_rows
 from radiokit.utils.feature_checks import check_features
 

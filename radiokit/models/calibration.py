@@ -16,12 +16,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import PredefinedSplit
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
+from radiokit.engine.classes import binary_classes
+from radiokit.engine.classifier import Classifier
 from radiokit.engine.elastic_net import fold_ids
 from radiokit.engine.inputs import FloatArray, check_choice
 from radiokit.engine.logistic import expit, fit_firth
 from radiokit.engine.recalibrate import recalibrate_intercept
-from radiokit.models._classes import binary_classes
-from radiokit.models._classifier import Classifier
 from radiokit.models.cross_fitting import cross_fitted_scores, fit_part
 from radiokit.models.scores import case_scores
 from radiokit.utils import same_rows, spawn_seeds

@@ -11,18 +11,10 @@ from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import Pipeline
 
-from radiokit.engine.cox import fit_cox
+from radiokit.engine.fusion import cox_weights, logistic_weights
 from radiokit.engine.inputs import FloatArray
-from radiokit.engine.logistic import fit_firth, fit_logistic
 
 PROBABILITY_FLOOR = 1e-6
-EVENTS_PER_PARAMETER = 10
-
-
-def few_events(y: NDArray[Any], parameters: int) -> bool:
-    """Return whether the rarer class has fewer than 10 cases for each parameter: then Firth's likelihood is used."""
-    positive = np.asarray(y).astype(bool)
-    return bool(min(positive.sum(), (~positive).sum()) < EVENTS_PER_PARAMETER * parameters)
 
 
 class LogisticWeights(BaseEstimator):
@@ -30,10 +22,7 @@ class LogisticWeights(BaseEstimator):
 
     def fit(self, X: pd.DataFrame, y: NDArray[Any]) -> Self:
         """Fit to design columns; those without two values get no weight."""
-        values, positive = X.to_numpy(dtype=float), np.asarray(y).astype(bool)
-        kernel = fit_firth if few_events(positive, int(varying(values).sum())) else fit_logistic
-        intercept, *weights = np.nan_to_num(kernel(values, positive).coef).tolist()
-        self.intercept_, self.coef_ = intercept, np.array(weights)
+        self.intercept_, self.coef_ = logistic_weights(X.to_numpy(dtype=float), np.asarray(y).astype(bool))
         self.classes_ = np.array([False, True])
         return self
 
@@ -47,21 +36,12 @@ class CoxWeights(BaseEstimator):
 
     def fit(self, X: pd.DataFrame, y: NDArray[Any]) -> Self:
         """Fit to design columns and a survival target."""
-        values = X.to_numpy(dtype=float)
-        self.coef_ = np.zeros(values.shape[1])
-        if varying(values).any():
-            self.coef_ = np.nan_to_num(fit_cox(values, y["time"], y["event"]).coef)
-        self.intercept_ = -float(values.mean(axis=0) @ self.coef_)
+        self.intercept_, self.coef_ = cox_weights(X.to_numpy(dtype=float), y["time"], y["event"])
         return self
 
     def predict(self, X: pd.DataFrame) -> FloatArray:
         """Return the log relative hazard, 0 at the training means."""
         return X.to_numpy(dtype=float) @ self.coef_ + self.intercept_
-
-
-def varying(values: FloatArray) -> NDArray[np.bool_]:
-    """Return which columns differ between cases by more than rounding."""
-    return np.ptp(values, axis=0) > 1e-12 * np.abs(values).max(axis=0)
 
 
 def case_scores(model: Any, X: Any) -> FloatArray:

@@ -14,10 +14,11 @@ from sklearn.base import BaseEstimator, clone
 
 from radiokit.engine.design import Design, column_design
 from radiokit.engine.elastic_net import fold_ids
+from radiokit.engine.fusion import few_events, varying
 from radiokit.models import FusionClassifier, FusionSurvival, LogisticModel
 from radiokit.models.calibration import learn_calibration
 from radiokit.models.cross_fitting import cross_fitted_scores, fit_part
-from radiokit.models.scores import CoxWeights, LogisticWeights, few_events, varying
+from radiokit.models.scores import CoxWeights, LogisticWeights
 from radiokit.study._frozen import Frozen
 from radiokit.study._linear import LogVolume, frozen_clinical, score_of
 from radiokit.survival import CoxModel

@@ -170,6 +170,9 @@ def test_before_fit_and_without_what_is_needed() -> None:
         model.predict(table.iloc[:0])
     survival = DeepSurvival(FLAT, training=QUICK, random_state=0).fit(X, y_time)
     assert survival.score(X, y_time) == concordance_index(y_time, survival.predict(X)).estimate
+    assert model.score(table, y) == (model.predict(table) == y).mean()
+    with pytest.raises(InputError, match="order"):
+        model.score(table, pd.Series(y)[::-1])
 
 
 @pytest.mark.parametrize("name", ["deep", "deep score", "score"])

@@ -1,4 +1,4 @@
-"""What every classifier of ours shares: probabilities and classes from its log-odds, and an accuracy that is safe."""
+"""What every classifier shares: probabilities and classes from its log-odds, and an accuracy that is safe."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import column_or_1d
 
+from radiokit.engine.classes import binary_classes
 from radiokit.engine.inputs import FloatArray
 from radiokit.engine.logistic import expit
-from radiokit.models._classes import binary_classes
 from radiokit.utils import same_rows
 
 
