@@ -59,7 +59,8 @@ def write_table(table: pd.DataFrame, path: str | os.PathLike[str], *, title: str
 
     Examples
     --------
-    >>>     >>> from pathlib import Path
+    >>> import tempfile
+    >>> from pathlib import Path
     >>> import pandas as pd
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     table = pd.DataFrame({"a": [0.1]}, index=pd.Index(["007"], name="case_id"))
