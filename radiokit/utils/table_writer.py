@@ -54,7 +54,7 @@ def write_table(table: pd.DataFrame, path: str | os.PathLike[str], *, title: str
     Notes
     -----
     Whatever cells and title hold is escaped. HTML is a fragment with inline rules, LaTeX needs the package
-    ``booktabs``, and Word is Office Open XML with rules above and below, as journals ask for. The same table gives the
+    ``booktabs``, and Word has rules above, under the header and below, as journals ask for. The same table gives the
     same bytes in these.
 
     Examples
