@@ -50,7 +50,8 @@ class MedianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         values = feature_values(self, X, ensure_all_finite="allow-nan")
         gaps = np.isnan(values)
         incomplete = gaps.any(axis=0) & ~gaps.all(axis=0)
-        self.statistics_ = np.nan_to_num(np.median(values, axis=0))
+        ordered, middle = np.sort(values, axis=0), len(values) // 2
+        self.statistics_ = np.nan_to_num((ordered[(len(values) - 1) // 2] + ordered[middle]) / 2)
         self.statistics_[incomplete] = np.nanmedian(values[:, incomplete], axis=0)
         return self
 

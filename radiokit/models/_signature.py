@@ -54,26 +54,40 @@ class _Signature(TransformerMixin, BaseEstimator):
             raise ParameterError(f"l1_ratio is {self.l1_ratio!r}; required: between 0 (ridge) and 1 (LASSO).")
         if self.n_lambdas < 2:
             raise ParameterError(f"n_lambdas is {self.n_lambdas!r}; required: 2 or more.")
-        fitted = self._tuned(X, target)
-        index, path = fitted.index(self.rule), fitted.path
-        coef, intercept = path.coef[index], float(path.intercept[index])
-        self.lambda_ = float(path.lambdas[index])
-        self.path_, self.coef_path_ = fitted.to_frame(index), path.coef
+        self._tuned_path = self._tuned(X, target)
+        path = self._tuned_path.path
+        self._chosen = index = self._tuned_path.index(self.rule)
+        self.lambda_, self.coef_path_ = float(path.lambdas[index]), path.coef
         self.center_, self.scale_ = path.center, path.scale
-        names = list(getattr(self, "feature_names_in_", [f"x{j}" for j in range(coef.size)]))
+        return path.coef[index], float(path.intercept[index])
+
+    # Tables and text are made when they are read: for thousands of features they take longer than the fit.
+    @property
+    def path_(self) -> pd.DataFrame:
+        """Loss on cases left out at each penalty, and the penalty that was chosen."""
+        return self._tuned_path.to_frame(self._chosen)
+
+    @property
+    def coefficients_(self) -> pd.DataFrame:
+        """Features with a weight, the heaviest first."""
+        coef = np.ravel(self.coef_)
+        names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(coef.size)])
         table = pd.DataFrame(
             {
                 "coef": coef,
-                "coef_standardized": coef * path.scale,
-                "center": path.center,
-                "scale": path.scale,
+                "coef_standardized": coef * self.scale_,
+                "center": self.center_,
+                "scale": self.scale_,
             },
-            index=pd.Index(names, name="feature"),
+            index=pd.Index(list(names), name="feature"),
         )
         order = np.argsort(-np.abs(table["coef_standardized"].to_numpy()), kind="stable")
-        self.coefficients_ = table.iloc[order[: np.count_nonzero(coef)]]
-        self.formula_ = written_formula(intercept, self.coefficients_["coef"])
-        return coef, intercept
+        return table.iloc[order[: np.count_nonzero(coef)]]
+
+    @property
+    def formula_(self) -> str:
+        """The rad-score written out."""
+        return written_formula(float(np.ravel(self.intercept_)[0]), self.coefficients_["coef"])
 
     def _tuned(self, X: FloatArray, target: NDArray[Any]) -> CrossValidatedPath:
         """Return the path with its losses on cases left out."""
@@ -384,7 +398,6 @@ class SurvivalSignature(_Signature):
         coef, _ = self._fit(values, target)
         self.coef_ = coef
         self.intercept_ = np.array([-(values @ coef).mean()])
-        self.formula_ = written_formula(float(self.intercept_[0]), self.coefficients_["coef"])
         return self
 
     def predict(self, X: Any) -> FloatArray:

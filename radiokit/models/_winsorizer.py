@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -13,6 +14,7 @@ from radiokit.engine.inputs import FloatArray
 from radiokit.exceptions import ParameterError
 from radiokit.utils import feature_values
 
+QUARTILES = (0.25, 0.5, 0.75)
 NORMAL_IQR = 1.3489795003921634  # interquartile range of a standard normal variable
 
 
@@ -71,14 +73,15 @@ class Winsorizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if not self.spread > 0:
             raise ParameterError(f"spread is {self.spread!r}; required: above 0.")
         values = feature_values(self, X, ensure_all_finite="allow-nan")
-        known = values.copy()
-        empty = np.isnan(known).all(axis=0)
-        known[:, empty] = 0.0
-        if np.isnan(known).any():
-            low, middle, high = np.nanquantile(known, [0.25, 0.5, 0.75], axis=0)
+        gaps = np.isnan(values)
+        empty = gaps.all(axis=0)
+        if gaps.any():
+            known = np.where(empty, 0.0, values)
+            low, middle, high = np.nanquantile(known, QUARTILES, axis=0)
+            deviation = np.nanstd(known, axis=0)
         else:  # the same, many times faster
-            low, middle, high = np.quantile(known, [0.25, 0.5, 0.75], axis=0)
-        deviation = np.nanstd(known, axis=0)
+            low, middle, high = sorted_quantiles(np.sort(values, axis=0), QUARTILES)
+            deviation = values.std(axis=0)
         robust = (high - low) / NORMAL_IQR
         scale = np.where(robust > 1e-9 * deviation, robust, deviation)
         self.lower_, self.upper_ = middle - self.spread * scale, middle + self.spread * scale
@@ -106,3 +109,17 @@ class Winsorizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
+
+
+def sorted_quantiles(ordered: FloatArray, shares: Sequence[float]) -> list[FloatArray]:
+    """Return quantiles of sorted columns, linear between neighbours: `numpy.quantile` to the bit.
+
+    Sorting short columns is several times faster than the partial sorts of `numpy.quantile`.
+    """
+    found = []
+    for place in np.array(shares) * (len(ordered) - 1):
+        k = min(int(place), len(ordered) - 2) if len(ordered) > 1 else 0
+        below, above = ordered[k], ordered[min(k + 1, len(ordered) - 1)]
+        share, step = place - k, above - below
+        found.append(above - step * (1.0 - share) if share >= 0.5 else below + step * share)
+    return found

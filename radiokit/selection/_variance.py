@@ -74,14 +74,14 @@ class VarianceSelector(Selector):
         if not self.threshold >= 0:
             raise ParameterError(f"threshold is {self.threshold!r}; required: 0 or more.")
         values = feature_values(self, X, ensure_all_finite="allow-nan", ensure_min_samples=2)
-        known = ~np.isnan(values)
-        n = np.maximum(known.sum(axis=0), 1)
-        filled = np.where(known, values, 0.0)
-        mean = filled.sum(axis=0) / n
-        variance = np.sum(np.where(known, values - mean, 0.0) ** 2, axis=0) / n
-        spread = np.where(known, values, -np.inf).max(axis=0) - np.where(known, values, np.inf).min(axis=0)
-        any_known = known.any(axis=0)
-        varies = any_known & (spread > ROUNDING * np.abs(filled).max(axis=0))
+        gaps = np.isnan(values)
+        any_known = ~gaps.all(axis=0)
+        # Without gaps, as behind an imputer, the plain functions give the same several times faster.
+        known = np.where(any_known, values, 0.0) if gaps.any() else values
+        statistics = (np.nanmin, np.nanmax, np.nanvar) if gaps.any() else (np.min, np.max, np.var)
+        low, high, variance = (statistic(known, axis=0) for statistic in statistics)
+        spread = high - low
+        varies = any_known & (spread > ROUNDING * np.maximum(np.abs(low), np.abs(high)))
         self.support_ = varies & (variance > self.threshold)
         nothing = np.where(any_known, 0.0, np.nan)
         self.scores_ = self._scores(

@@ -53,20 +53,21 @@ def selected_table(endpoint: Endpoint, data: Data, subsamples: int, run: Run) ->
         if name not in frequency:
             pipeline, columns = model.stack.signatures[name]  # type: ignore[index]
             frequency[name] = selection_frequency(pipeline, columns, endpoint, data, subsamples, run)
-        weights = [f.coef / f.scale if isinstance(score, Score) else np.nan for f in score.features]
+        names = [f.name for f in score.features]
+        used = data.X.loc[data.training, names]
+        weights = np.array([f.coef / f.scale if isinstance(score, Score) else np.nan for f in score.features])
         table = pd.DataFrame(
             {
                 "model": model.name,
                 "signature": name,
-                "feature": [f.name for f in score.features],
-                "coef": [w * _spread(data, f.name) for w, f in zip(weights, score.features, strict=True)],
+                "feature": names,
+                "coef": weights * used.astype(float).std().to_numpy(),  # of one spread, so that they compare
                 "coef_raw": weights,
             }
         )
         added, _ = contributions(model.frozen, data.X[data.training], data.X[data.training])
         table["importance"] = table["feature"].map(added.abs().mean())
         table["selection_frequency"] = [frequency[name].get(f, 0.0) for f in table["feature"]]
-        used = data.X.loc[data.training, list(table["feature"])]
         parts.append(table.join(confounders(used, data), on="feature"))
     if not parts:
         return pd.DataFrame(columns=list(SELECTED))
@@ -100,11 +101,6 @@ def _chosen(seed: int, *, pipeline: Any, X: pd.DataFrame, y: NDArray[Any]) -> li
         except RadiokitError:  # nothing passed the filters
             return []
     return [f.name for f in score_of("", model, X.iloc[rows]).features]
-
-
-def _spread(data: Data, feature: str) -> float:
-    """Return the standard deviation in training, so that coefficients compare."""
-    return float(data.X.loc[data.training, feature].astype(float).std())
 
 
 def correlation_table(endpoint: Endpoint, data: Data) -> pd.DataFrame:

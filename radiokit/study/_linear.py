@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
@@ -16,6 +17,7 @@ from sklearn.svm import SVC
 
 from radiokit.engine.clinical import ClinicalColumns
 from radiokit.engine.design import Factor, Linear, level_text
+from radiokit.engine.inputs import FloatArray
 from radiokit.exceptions import InputError
 from radiokit.models import BoostedClassifier, BoostedSurvival, CalibratedModel, MedianImputer, Winsorizer
 from radiokit.models.trees import TreeEnsemble, from_forest
@@ -23,18 +25,46 @@ from radiokit.study._frozen import CaseScore, Clinical, Feature, Score
 from radiokit.study._scores import KernelScore, TreeScore
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column on its way through a pipeline: (x - center) / scale of one feature, `low` to `high` in training."""
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """Columns on their way through a pipeline: (x - center) / scale of a feature, `low` to `high` in training.
 
-    name: str
-    low: float
-    high: float
-    impute: float = np.nan
-    center: float = 0.0
-    scale: float = 1.0
-    clip_low: float = np.nan
-    clip_high: float = np.nan
+    Each field is an array with an entry a column.
+    """
+
+    name: NDArray[np.object_]
+    low: FloatArray
+    high: FloatArray
+    impute: FloatArray
+    center: FloatArray
+    scale: FloatArray
+    clip_low: FloatArray
+    clip_high: FloatArray
+
+    @classmethod
+    def of(cls, X: pd.DataFrame) -> Columns:
+        """Return the columns of training cases as they come."""
+        values = X.to_numpy(dtype=float)
+        names = np.array(list(map(str, X.columns)), dtype=object)
+        unknown, zero, one = (np.full(len(names), number) for number in (np.nan, 0.0, 1.0))
+        return cls(names, np.fmin.reduce(values), np.fmax.reduce(values), unknown, zero, one, unknown, unknown)
+
+    def __len__(self) -> int:
+        return len(self.name)
+
+    def kept(self, support: NDArray[np.bool_]) -> Columns:
+        """Return some of the columns."""
+        return Columns(*(getattr(self, f.name)[support] for f in fields(self)))
+
+    def features(self, coef: FloatArray) -> tuple[Feature, ...]:
+        """Return the columns as features of a score, with their weights."""
+        parts = (self.impute, self.center, self.scale, coef, self.low, self.high, self.clip_low, self.clip_high)
+        return tuple(
+            Feature(name, impute, center, scale, weight, low, high, clip_low=clip_low, clip_high=clip_high)
+            for name, impute, center, scale, weight, low, high, clip_low, clip_high in zip(
+                self.name.tolist(), *(part.tolist() for part in parts), strict=True
+            )
+        )
 
 
 def score_of(name: str, model: Any, X: pd.DataFrame) -> CaseScore:
@@ -48,9 +78,7 @@ def score_of(name: str, model: Any, X: pd.DataFrame) -> CaseScore:
         if any(step not in (None, "passthrough") for step in steps) or (offset, slope) != (0.0, 1.0):
             raise InputError(f"signature {name!r}: {type(final).__name__} stands alone; nothing may go with it.")
         return own
-    values = X.to_numpy(dtype=float)
-    ranges = zip(X.columns, np.fmin.reduce(values).tolist(), np.fmax.reduce(values).tolist(), strict=True)
-    columns = [Column(str(name), low, high) for name, low, high in ranges]
+    columns = Columns.of(X)
     for step in steps:
         columns = _follow(columns, step)
     if isinstance(final, BoostedClassifier | BoostedSurvival):
@@ -70,59 +98,48 @@ def _line(name: str, model: CalibratedModel) -> tuple[float, float]:
     return offset, slope
 
 
-def _linear_score(name: str, final: Any, columns: list[Column], offset: float, slope: float) -> Score:
+def _linear_score(name: str, final: Any, columns: Columns, offset: float, slope: float) -> Score:
     coefficients, intercept = final_coefficients(final)
     if len(coefficients) != len(columns):
         raise InputError(
             f"signature {name!r}: {len(columns)} columns reach a model of {len(coefficients)} coefficients."
         )
-    features = [
-        _feature(column, slope * float(coef))
-        for column, coef in zip(columns, coefficients, strict=True)
-        if slope * coef != 0
-    ]
-    return Score(name, offset + slope * intercept, tuple(features))
+    weights = slope * coefficients
+    used = weights != 0
+    return Score(name, offset + slope * intercept, columns.kept(used).features(weights[used]))
 
 
-def _tree_score(name: str, trees: TreeEnsemble, columns: list[Column], offset: float, slope: float) -> TreeScore:
+def _tree_score(name: str, trees: TreeEnsemble, columns: Columns, offset: float, slope: float) -> TreeScore:
     trees = replace(trees, value=slope * trees.value, base=offset + slope * trees.base)
-    return TreeScore.from_ensemble(name, trees, [_feature(c, 0.0) for c in columns])
+    return TreeScore.from_ensemble(name, trees, columns.features(np.zeros(len(columns))))
 
 
-def _kernel_score(name: str, model: SVC, columns: list[Column], offset: float, slope: float) -> KernelScore:
+def _kernel_score(name: str, model: SVC, columns: Columns, offset: float, slope: float) -> KernelScore:
     return KernelScore(
         name,
         offset + slope * float(model.intercept_[0]),
-        tuple(_feature(c, 0.0) for c in columns),
+        columns.features(np.zeros(len(columns))),
         float(model._gamma),
         tuple(map(tuple, model.support_vectors_.tolist())),
         tuple((slope * model.dual_coef_[0]).tolist()),
     )
 
 
-def _feature(c: Column, coef: float) -> Feature:
-    return Feature(c.name, c.impute, c.center, c.scale, coef, c.low, c.high, clip_low=c.clip_low, clip_high=c.clip_high)
-
-
-def _follow(columns: list[Column], step: Any) -> list[Column]:
+def _follow(columns: Columns, step: Any) -> Columns:
     if step in (None, "passthrough"):
         return columns
     if isinstance(step, MedianImputer | SimpleImputer):
-        return [replace(c, impute=float(v)) for c, v in zip(columns, step.statistics_, strict=True)]
+        return replace(columns, impute=np.asarray(step.statistics_, dtype=float))
     if hasattr(step, "get_support"):
-        return [c for c, kept in zip(columns, step.get_support(), strict=True) if kept]
+        return columns.kept(step.get_support())
+    center, scale = columns.center, columns.scale
     if isinstance(step, Winsorizer):
-        return [
-            replace(c, clip_low=c.center + c.scale * float(low), clip_high=c.center + c.scale * float(high))
-            for c, low, high in zip(columns, step.lower_, step.upper_, strict=True)
-        ]
+        return replace(columns, clip_low=center + scale * step.lower_, clip_high=center + scale * step.upper_)
     if isinstance(step, StandardScaler):
-        mean = step.mean_ if step.mean_ is not None else np.zeros(len(columns))
-        scale = step.scale_ if step.scale_ is not None else np.ones(len(columns))
-        return [
-            replace(c, center=c.center + c.scale * float(m), scale=c.scale * float(s))
-            for c, m, s in zip(columns, mean, scale, strict=True)
-        ]
+        mean = 0.0 if step.mean_ is None else step.mean_
+        return replace(
+            columns, center=center + scale * mean, scale=scale * (1.0 if step.scale_ is None else step.scale_)
+        )
     raise InputError(
         f"{type(step).__name__} cannot be written as numbers; required: imputation, selection, clipping, scaling, and "
         "a model."

@@ -114,7 +114,7 @@ def _refuse_text(X: pd.DataFrame, others: list[Any]) -> None:
 def _refuse_missing(values: NDArray[np.float64], names: Sequence[Any] | pd.Index) -> None:
     bad: NDArray[np.bool_] = ~np.isfinite(values)
     if bad.any():
-        some = [str(names[j]) for j in np.flatnonzero(bad.any(axis=0))]
+        some = [str(names[int(j)]) for j in np.flatnonzero(bad.any(axis=0))]
         raise InputError(
             f"X has missing or infinite values (NaN, inf) in {int(bad.any(axis=1).sum())} of {len(bad)} rows: "
             f"{', '.join(some[:8])}{', ...' if len(some) > 8 else ''}; impute them, or drop those rows first."

@@ -8,6 +8,7 @@ import pytest
 
 from radiokit.exceptions import ParameterError
 from radiokit.models import Winsorizer
+from radiokit.models._winsorizer import sorted_quantiles
 
 
 def test_bounds_by_hand() -> None:
@@ -31,6 +32,13 @@ def test_units_do_not_matter() -> None:
     X = np.random.default_rng(0).standard_t(2, size=(50, 3))
     one, two = Winsorizer().fit_transform(X), Winsorizer().fit_transform(X * 1000 - 7)
     np.testing.assert_allclose(two, one * 1000 - 7, rtol=1e-9)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 7, 8, 140, 141, 142, 143])
+def test_quantiles_of_sorted_columns_are_those_of_numpy(n: int) -> None:
+    values = np.random.default_rng(n).lognormal(size=(n, 20))
+    ours = sorted_quantiles(np.sort(values, axis=0), (0.0, 0.25, 0.5, 0.75, 1.0))
+    np.testing.assert_array_equal(ours, np.quantile(values, [0.0, 0.25, 0.5, 0.75, 1.0], axis=0))
 
 
 def test_spread_must_be_positive() -> None:
