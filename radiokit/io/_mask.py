@@ -74,46 +74,41 @@ def read_mask(
     ...     read_mask(f"{folder}/mask.nii.gz").array
     array([[[False,  True]]])
     """
-    path = existing(path)
-    wanted = as_label(label)
-    if is_dicom(path):
-        mask = _from_dicom(path, wanted, roi, reference, fill_between)
-        if reference is not None:
-            warn_of_other_frame(reference, mask)
+    mask = on_own_grid(existing(path), as_label(label), roi, reference, fill_between=fill_between)
+    if reference is None:
         return mask
+    warn_of_other_frame(reference, mask)
+    return on_grid_of(on_picture(mask, reference), reference)
+
+
+def on_own_grid(
+    path: Path, label: int | None, roi: int | str | None, image: Grid | None, *, fill_between: bool = False
+) -> Mask:
+    """Return a region on the grid of its file; contours, and frames on voxels of the image, on that of the image."""
+    if is_dicom(path):
+        return _from_dicom(path, label, roi, image, fill_between)
     if is_slicer(path):
-        mask = read_slicer(path, wanted, roi)
-        return mask if reference is None else on_grid_of(mask, reference)
+        return read_slicer(path, label, roi)
     if roi is not None:
         raise ParameterError(
             f"roi={roi!r} is for structure sets and segmentations of DICOM and 3D Slicer; use label= for {path}."
         )
-    if is_picture(path):
-        labels = read_picture(path, indexed=True)
-        return _from_labels(labels if reference is None else on_picture(labels, reference), wanted, path, reference)
-    return _from_labels(load(path), wanted, path, reference)
+    return _from_labels(read_picture(path, indexed=True) if is_picture(path) else load(path), label, path)
 
 
-def _from_labels(labels: Volume, wanted: int | None, path: Path, reference: Grid | None) -> Mask:
+def _from_labels(labels: Volume, wanted: int | None, path: Path) -> Mask:
     found, region = select_label(labels, wanted, path)
-    metadata = {**labels.metadata, "label": found}
-    mask = Mask(region, labels.spacing, labels.origin, labels.direction, metadata)
-    return mask if reference is None else on_grid_of(mask, reference)
+    return Mask(region, labels.spacing, labels.origin, labels.direction, {**labels.metadata, "label": found})
 
 
-def _from_dicom(
-    path: Path, label: int | None, roi: int | str | None, reference: Grid | None, fill_between: bool
-) -> Mask:
+def _from_dicom(path: Path, label: int | None, roi: int | str | None, image: Grid | None, fill_between: bool) -> Mask:
     from radiokit.io._dicom_masks import dicom_mask_of, read_rtstruct, read_seg
 
     file, modality = dicom_mask_of(path)
     region = label if roi is None else roi
     if modality == "RTSTRUCT":
-        return read_rtstruct(file, region, reference, fill_between=fill_between)
-    if modality == "SEG":
-        mask = read_seg(file, region, reference)
-        return mask if reference is None else on_grid_of(mask, reference)
-    return _from_labels(load_dicom(file), label, file, reference)
+        return read_rtstruct(file, region, image, fill_between=fill_between)
+    return read_seg(file, region, image) if modality == "SEG" else _from_labels(load_dicom(file), label, file)
 
 
 def as_label(label: Any) -> int | None:

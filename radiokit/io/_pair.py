@@ -9,9 +9,9 @@ import numpy as np
 
 from radiokit.exceptions import FileError
 from radiokit.io._frame_of_reference import warn_of_other_frame
-from radiokit.io._mask import as_label, read_mask
-from radiokit.io._pictures import is_picture, on_picture
-from radiokit.io._read import existing, is_dicom, read_volume
+from radiokit.io._mask import as_label, on_own_grid
+from radiokit.io._pictures import on_picture
+from radiokit.io._read import existing, read_volume
 from radiokit.io._volume import Mask, Volume
 from radiokit.io.geometry import check_geometry, coincide, on_grid_of
 
@@ -85,22 +85,9 @@ def mask_for(image: Volume, path: str | os.PathLike[str], *, label: Any = None, 
 
     Contours are filled on the image; a segmentation of DICOM or 3D Slicer may cover a part of its voxels.
     """
-    path = existing(path)
-    if is_picture(path):
-        return on_picture(read_mask(path, label=label, roi=roi), image)
-    if not is_dicom(path):
-        mask = read_mask(path, label=label, roi=roi)
-        # 3D Slicer crops a segmentation to what is drawn; it lies on the image's voxels all the same.
-        cropped = mask.metadata["format"] == "Slicer" and coincide(mask, image)
-        return on_grid_of(mask, image) if cropped else mask
-    from radiokit.io._dicom_masks import dicom_mask_of, read_seg
-
-    file, modality = dicom_mask_of(path)
-    if modality == "RTSTRUCT":
-        return read_mask(path, label=label, roi=roi, reference=image)
-    if modality == "SEG":
-        mask = read_seg(file, as_label(label) if roi is None else roi, image)
-    else:
-        mask = read_mask(path, label=label, roi=roi)
+    mask = on_own_grid(existing(path), as_label(label), roi, image)
     warn_of_other_frame(image, mask)
-    return mask
+    # 3D Slicer crops a segmentation to what is drawn; it lies on the image's voxels all the same.
+    if mask.metadata["format"] == "Slicer" and coincide(mask, image):
+        return on_grid_of(mask, image)
+    return on_picture(mask, image)
