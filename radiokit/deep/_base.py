@@ -30,7 +30,7 @@ from radiokit.deep.case import columns_read
 from radiokit.deep.reader import Reader
 from radiokit.deep.settings import Network, Training
 from radiokit.engine.clinical import ClinicalColumns, learn_clinical
-from radiokit.engine.elastic_net import fold_ids
+from radiokit.engine.folds import fold_ids
 from radiokit.engine.inputs import FloatArray
 from radiokit.exceptions import FileError, InputError, ParameterError
 from radiokit.utils import cell_text, drop_warnings, same_rows, spawn_seeds

@@ -288,6 +288,7 @@ def penalty(beta: FloatArray, l1: FloatArray, l2: FloatArray) -> float:
     return float(l1 @ np.abs(beta) + 0.5 * l2 @ beta**2)
 
 
+@one_thread()
 def fit_path(
     loss: Loss,
     Z: FloatArray,
@@ -303,19 +304,6 @@ def fit_path(
     `factor` is 0 for rows without a penalty and infinite for rows that stay out. With `stop_early` the path ends where
     glmnet's does: once another penalty gains too little, or nearly all of the null deviance is explained.
     """
-    with one_thread():
-        return _fit_path(loss, Z, l1_ratio, factor, lambdas, stop_early, tolerance)
-
-
-def _fit_path(
-    loss: Loss,
-    Z: FloatArray,
-    l1_ratio: float,
-    factor: FloatArray,
-    lambdas: FloatArray,
-    stop_early: bool,
-    tolerance: float,
-) -> tuple[FloatArray, FloatArray, float]:
     beta = np.zeros(len(Z))
     free, allowed = factor == 0.0, np.isfinite(factor)
     finite = np.where(allowed, factor, 0.0)

@@ -30,13 +30,9 @@ class RidgePath:
     null: float
 
 
+@one_thread()
 def ridge_path(loss: Loss, K: FloatArray, lambdas: FloatArray, *, stop_early: bool) -> RidgePath:
     """Fit the path at penalties above 0; `K` (n, n) holds the products of the cases, in the order of the loss."""
-    with one_thread():
-        return _ridge_path(loss, K, lambdas, stop_early)
-
-
-def _ridge_path(loss: Loss, K: FloatArray, lambdas: FloatArray, stop_early: bool) -> RidgePath:
     a, b = np.zeros(len(K)), loss.intercept
     local = loss.at(np.full(len(K), b))
     null = local.value

@@ -1,6 +1,6 @@
-"""The baseline hazard of a proportional hazards model, and the survival that follows from it: one for the whole house.
+"""The baseline hazard of a proportional hazards model, and the survival that follows from it.
 
-Models, nomograms, studies and frozen files all take it from here, so that one patient has one survival.
+Models, nomograms, studies and frozen files all take it from here, so that a patient has the same survival in each.
 """
 
 from __future__ import annotations
@@ -88,26 +88,9 @@ def baseline_hazard(
 ) -> Baseline:
     r"""Estimate the baseline hazard of a proportional hazards model from its linear predictors.
 
-    Parameters
-    ----------
-    time, event : ndarray of shape (n,)
-        The survival outcome, checked, with an event at least.
-    eta : array-like of shape (n,)
-        Linear predictor (log relative hazard) of each case. The result belongs to a case whose eta is 0.
-    ties : {"efron", "breslow"}
-        As in the fit that gave eta.
-    strata : ndarray of int, shape (n,), optional
-        Number of the stratum of each case, from 0.
-    weights : ndarray of shape (n,), optional
-        Positive case weights, those of the fit.
+    `eta` is the log relative hazard of each case; the result belongs to a case whose eta is 0. The outcome is checked
+    and has an event; `ties`, `weights` and `strata` (numbers from 0) are those of the fit that gave eta.
 
-    Returns
-    -------
-    Baseline
-        One step function per stratum, with survival, cumulative hazard and median at any linear predictor.
-
-    Notes
-    -----
     The jump at a time with deaths of total weight d, at risk R with sum :math:`S = \sum_R w e^{\eta}` and tied deaths D
     is :math:`d / S` for Breslow's ties, and for Efron's, with m deaths,
     :math:`\sum_{k=0}^{m-1} \frac{d/m}{S - \frac{k}{m} \sum_D w e^{\eta}}`. As ``survival::basehaz`` for the same ties

@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiokit.engine.inputs import FloatArray
+from radiokit.engine.newton import inverse, maximise
 
-MAX_ITERATIONS = 60
-# Newton's decrement (twice the expected gain in log-likelihood) at which the next step, still taken, is the last.
-TOLERANCE = 1e-10
 # Largest last step of the linear predictor, in standard deviations of a covariate, that still counts as converged.
 DIVERGENT_STEP = 1e-3
 # Log hazard ratios, of any case to the mean and of a standard deviation, that no finite maximum has: exp(100) is 1e43.
@@ -23,7 +21,7 @@ ALIASED = 1e-11
 
 @dataclass(frozen=True, eq=False)
 class RiskSets:
-    """Who is at risk at every event, as steps.
+    """The cases at risk at every event, as steps.
 
     Rows are the cases in `order`: by stratum, then time. Breslow's ties make one step of all deaths at a time; Efron's
     make one of each, from whose risk set the share of the tied deaths that is already gone is taken away (a block is a
@@ -202,7 +200,7 @@ def fit_cox(
     start = partial_likelihood(sets, Z, np.zeros(len(Z)))
     used = independent_columns(start.information, float(sets.step_weight.sum())) & (scale > 0)
     Z = Z[:, used]
-    gamma, state, step = _newton(sets, Z)
+    gamma, state, step = maximise(lambda beta: partial_likelihood(sets, Z, Z @ beta), np.zeros(Z.shape[1]))
     begun = partial_likelihood(sets, Z, np.zeros(len(Z)))
     p = X.shape[1]
     coef, covariance, infinite = np.full(p, np.nan), np.full((p, p), np.nan), np.zeros(p, dtype=bool)
@@ -236,42 +234,6 @@ def runs_away(beta: FloatArray, step: FloatArray, Z: FloatArray) -> NDArray[np.b
     predictor = float(np.abs(Z @ beta).max())
     huge = (predictor > DIVERGENT_PREDICTOR) & (np.abs(beta) > DIVERGENT_COEFFICIENT)
     return (np.abs(step) > DIVERGENT_STEP) | huge
-
-
-def _newton(sets: RiskSets, Z: FloatArray) -> tuple[FloatArray, PartialLikelihood, FloatArray]:
-    beta = np.zeros(Z.shape[1])
-    state = partial_likelihood(sets, Z, Z @ beta)
-    step = np.zeros_like(beta)
-    for _ in range(MAX_ITERATIONS):
-        proposal = inverse(state.information) @ state.score
-        last = float(state.score @ proposal) < TOLERANCE
-        step, following = _ascend(sets, Z, beta, state, proposal)
-        beta, state = beta + step, following
-        if last:
-            break
-    return beta, state, step
-
-
-def _ascend(
-    sets: RiskSets, Z: FloatArray, beta: FloatArray, state: PartialLikelihood, step: FloatArray
-) -> tuple[FloatArray, PartialLikelihood]:
-    """Take the step, halved until the likelihood does not fall by more than rounding."""
-    slack = 1e-12 * (1 + abs(state.value))
-    for _ in range(30):
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            following = partial_likelihood(sets, Z, Z @ (beta + step))
-        if following.value >= state.value - slack and np.isfinite(following.information).all():
-            return step, following
-        step = step / 2
-    return np.zeros_like(step), state
-
-
-def inverse(information: FloatArray) -> FloatArray:
-    """Inverse of an information matrix; the pseudo-inverse where a likelihood without maximum has flattened it."""
-    try:
-        return np.asarray(np.linalg.inv(information), dtype=float)
-    except np.linalg.LinAlgError:
-        return np.asarray(np.linalg.pinv(information, hermitian=True), dtype=float)
 
 
 def quadratic_form(u: FloatArray, matrix: FloatArray) -> float:

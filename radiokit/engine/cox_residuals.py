@@ -1,4 +1,4 @@
-"""What a fitted Cox model leaves: score residuals, robust covariance, Schoenfeld's test."""
+"""What a fitted Cox model leaves unexplained: score residuals, robust covariance, Schoenfeld's test."""
 
 from __future__ import annotations
 
@@ -7,15 +7,6 @@ from numpy.typing import NDArray
 
 from radiokit.engine.cox import CoxFit, RiskSets, partial_likelihood
 from radiokit.engine.inputs import FloatArray
-
-
-def martingale_residuals(fit: CoxFit) -> FloatArray:
-    """Events minus expected events of each case, in the order of the data."""
-    sets = fit.sets
-    expected = fit.state.risk / sets.weight * sets.lived(fit.state.hazard)
-    residuals = np.empty(expected.size)
-    residuals[sets.order] = sets.event - expected
-    return residuals
 
 
 def score_residuals(fit: CoxFit) -> FloatArray:

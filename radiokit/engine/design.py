@@ -208,20 +208,9 @@ class ModelFrame(NamedTuple):
 def model_frame(formula: str, data: pd.DataFrame, *, outcome: bool = True) -> ModelFrame:
     """Read a formula and learn its design from the complete rows of a table.
 
-    Parameters
-    ----------
-    formula : str
-        ``"y ~ age + C(stage) + rcs(cea, 4)"`` or ``"Surv(time, event) ~ ..."``. Names that are no Python names go in
-        backticks; ``.`` stands for all other columns; text columns are factors with or without ``C()``.
-    data : DataFrame
-        Raw columns.
-    outcome : bool
-        Whether the table holds the outcome too.
-
-    Returns
-    -------
-    ModelFrame
-        Levels, knots and ranges; the rows without missing values in the columns used; and where they are.
+    The formula is ``"y ~ age + C(stage) + rcs(cea, 4)"`` or ``"Surv(time, event) ~ ..."``. Names that are no Python
+    names go in backticks; ``.`` stands for all other columns; text columns are factors with or without ``C()``.
+    `outcome` says whether the table holds the outcome too.
     """
     data = text_columns(data)
     read = parse_formula(formula)

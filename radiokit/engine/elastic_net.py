@@ -6,8 +6,6 @@ standardised by their standard deviation with divisor n; coefficients are given 
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,12 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 
 from radiokit.engine._elastic_net_kernel import Binomial, Loss, cox_loss, fit_path, plain
 from radiokit.engine._ridge_path import ridge_path
 from radiokit.engine.inputs import FloatArray, check_choice, check_magnitude
-from radiokit.exceptions import DataWarning, OutcomeError, ParameterError
+from radiokit.exceptions import OutcomeError, ParameterError
 from radiokit.utils import check_binary_target, check_survival_target, is_survival_target
 
 TOLERANCE = 1e-14  # squared length of the last Newton step in the metric of the loss, a mean over cases
@@ -114,28 +111,11 @@ def elastic_net_path(
 ) -> ElasticNetPath:
     """Fit the elastic net along falling penalties.
 
-    Parameters
-    ----------
-    X : ndarray of shape (n, p)
-        Finite values.
-    y : binary array or survival target of length n
-        The outcome decides the loss: binomial, or Cox with Breslow's ties.
-    l1_ratio : float in [0, 1]
-        1 is the LASSO, 0 ridge (glmnet's alpha).
-    lambdas : array-like, optional
-        Penalties; sorted to fall. Absent: glmnet's path of `n_lambdas` from the smallest penalty that leaves no feature
-        to `lambda_min_ratio` times it (1e-4, or 0.01 where n < p), stopped once nothing more is gained.
-    n_lambdas, lambda_min_ratio
-        See `lambdas`.
-    penalty_factor : array-like of shape (p,), optional
-        Multiples of the penalty, rescaled to sum to p; 0 leaves a feature unpenalised, inf keeps it out.
-    sample_weight : array-like of shape (n,), optional
-        Weights of the cases; rescaled to sum to 1.
-
-    Returns
-    -------
-    ElasticNetPath
-        Coefficients on the original scale.
+    X of shape (n, p) is finite; y, binary or a survival target, decides the loss: binomial, or Cox with Breslow's ties.
+    `l1_ratio` is glmnet's alpha: 1 is the LASSO, 0 ridge. Without `lambdas` the path is glmnet's: `n_lambdas` penalties
+    from the smallest that leaves no feature to `lambda_min_ratio` times it (1e-4, or 0.01 where n < p), stopped once
+    nothing more is gained. `penalty_factor` of shape (p,) multiplies the penalty and is rescaled to sum to p; 0 leaves
+    a feature unpenalised, inf keeps it out. `sample_weight` of shape (n,) is rescaled to sum to 1.
     """
     problem = problem_of(X, y, sample_weight, penalty_factor)
     return path_of(problem, l1_ratio, lambdas, n_lambdas, lambda_min_ratio)
@@ -165,24 +145,13 @@ def path_of(
 def cross_validated_path(
     X: FloatArray, y: Any, folds: NDArray[np.intp], *, sample_weight: ArrayLike | None = None, **options: Any
 ) -> CrossValidatedPath:
-    """Fit the path on all cases, and its deviance on cases left out.
+    """Fit the path on all cases, and its deviance on cases left out; `folds` as `fold_ids` gives them.
 
-    Parameters
-    ----------
-    X, y, sample_weight
-        As `elastic_net_path`.
-    folds : ndarray of int, shape (n,)
-        Fold of each case (see `fold_ids`); cases with a negative number are never left out.
-    **options
-        Of `elastic_net_path`.
-
-    Returns
-    -------
-    CrossValidatedPath
-        Binomial: twice the log-loss, folds weighted by their size. Cox: full minus training partial likelihood of each
-        fold's model, by events (``grouped=TRUE`` of cv.glmnet; doi:10.1002/sim.2353). The SE is that of the folds'
-        weighted mean, with divisor (number of folds - 1). As cv.glmnet, a fold has its own default path, read at the
-        penalties of the full one by interpolation; given `lambdas`, every fold is fitted at these.
+    The deviance is, binomial, twice the log-loss, folds weighted by their size; Cox, full minus training partial
+    likelihood of each fold's model, by events (``grouped=TRUE`` of cv.glmnet; doi:10.1002/sim.2353). The SE is that of
+    the folds' weighted mean, with divisor (number of folds - 1). As cv.glmnet, a fold has its own default path, read at
+    the penalties of the full one by interpolation; given `lambdas`, every fold is fitted at these. `options` are those
+    of `elastic_net_path`.
     """
     weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
     full = elastic_net_path(X, y, sample_weight=weight, **options)
@@ -211,56 +180,6 @@ def curve_of(path: ElasticNetPath, cv: FloatArray, w: FloatArray) -> CrossValida
     )
     best = int(np.argmin(mean))
     return CrossValidatedPath(path, mean, se, best, int(np.argmax(mean <= mean[best] + se[best])))
-
-
-def fold_ids(cv: Any, X: Any, y: Any, *, random_state: Any = None, groups: ArrayLike | None = None) -> NDArray[np.intp]:
-    """Assign cases to folds, by an int (shuffled, stratified by the outcome) or by a splitter.
-
-    Parameters
-    ----------
-    cv : int, splitter or iterable of (train, test)
-        An int is lowered to the number of events (or of the rarer class) with a warning.
-    X, y
-        Cases and outcome.
-    random_state : int, RandomState or None
-        Seed of the shuffle where `cv` is an int.
-    groups : array-like, optional
-        Patients: with an int, or a splitter by group, none is on both sides of a fold.
-
-    Returns
-    -------
-    ndarray of int, shape (n,)
-        Fold of each case; -1 for cases that are never left out.
-    """
-    label = y["event"] if is_survival_target(y) else np.asarray(y)
-    label = np.asarray(label, dtype=bool)
-    if isinstance(cv, int | np.integer) and not isinstance(cv, bool):
-        if cv < 2:
-            raise ParameterError(f"cv is {cv}; required: 2 folds or more, or a scikit-learn splitter.")
-        rarer = int(min(label.sum(), (~label).sum())) if not label.all() else int(label.size)
-        folds = min(int(cv), rarer)
-        if folds < 2:
-            raise OutcomeError(
-                f"{rarer} case of the rarer outcome among {label.size}; required: 2 or more for cross-validation."
-            )
-        if folds < cv:
-            warnings.warn(
-                f"{cv} folds asked for, the rarer outcome has {rarer} cases: {folds} folds are used.",
-                DataWarning,
-                stacklevel=3,
-            )
-        kind = StratifiedKFold if groups is None else StratifiedGroupKFold
-        splits: Iterable[Any] = kind(folds, shuffle=True, random_state=random_state).split(X, label, groups)
-    else:
-        splits = check_cv(cv, label, classifier=True).split(X, label, groups)
-    ids = np.full(label.size, -1, dtype=np.intp)
-    for k, (_, test) in enumerate(splits):
-        if (ids[test] >= 0).any():
-            raise ParameterError("cv leaves cases out more than once; required: every case in one test fold at most.")
-        ids[test] = k
-    if ids.max() < 1:
-        raise ParameterError(f"cv gives {ids.max() + 1} fold; required: 2 or more.")
-    return ids
 
 
 @dataclass(frozen=True, eq=False)
@@ -321,7 +240,7 @@ def _cheaper_by_cases(problem: Problem) -> bool:
 
 
 def _only_intercept_is_free(problem: Problem) -> bool:
-    """Whether nothing but the intercept, which Cox has not, goes without a penalty."""
+    """Whether the intercept, which Cox's model does not have, is the only coefficient without a penalty."""
     return int(np.sum(problem.factor == 0)) == isinstance(problem.loss, Binomial)
 
 

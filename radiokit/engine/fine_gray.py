@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiokit.engine.censoring import survival_function
-from radiokit.engine.cox import MAX_ITERATIONS, TOLERANCE, independent_columns, inverse, runs_away, spread
+from radiokit.engine.cox import independent_columns, runs_away, spread
 from radiokit.engine.inputs import FloatArray
+from radiokit.engine.newton import inverse, maximise
 from radiokit.exceptions import InputError
 
 
@@ -111,7 +112,7 @@ def fit_fine_gray(X: FloatArray, time: FloatArray, cause: NDArray[np.int_], of_i
     if not used.any():
         raise InputError(f"None of the {X.shape[1]} covariates varies; required: one at least that does.")
     Z = Z[:, used]
-    beta, state, step = _newton(sets, Z)
+    beta, state, step = maximise(lambda beta: _evaluate(sets, Z, beta), np.zeros(Z.shape[1]))
     bread = inverse(state.information)
     meat = _influence(sets, Z, state)
     sandwich = bread @ (meat.T @ meat) @ bread / np.outer(scale[used], scale[used])
@@ -141,26 +142,6 @@ def _evaluate(sets: SubdistributionSets, Z: FloatArray, beta: FloatArray) -> _St
     lived = risk * sets.lived(sets.events / total)
     information = (Z * lived[:, None]).T @ Z - (mean * sets.events[:, None]).T @ mean
     return _State(value, score, information, risk, total, mean)
-
-
-def _newton(sets: SubdistributionSets, Z: FloatArray) -> tuple[FloatArray, _State, FloatArray]:
-    beta = np.zeros(Z.shape[1])
-    state, step = _evaluate(sets, Z, beta), np.zeros(Z.shape[1])
-    for _ in range(MAX_ITERATIONS):
-        step = inverse(state.information) @ state.score
-        last = float(state.score @ step) < TOLERANCE
-        for _ in range(30):
-            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                following = _evaluate(sets, Z, beta + step)
-            if following.value >= state.value - 1e-12 * (1 + abs(state.value)):
-                break
-            step = step / 2
-        else:
-            break
-        beta, state = beta + step, following
-        if last:
-            break
-    return beta, state, step
 
 
 def _influence(sets: SubdistributionSets, Z: FloatArray, state: _State) -> FloatArray:

@@ -12,14 +12,12 @@ from scipy.optimize import brentq, linprog
 from scipy.special import xlogy
 from scipy.stats import chi2
 
-from radiokit.engine.cox import independent_columns, inverse, quadratic_form
+from radiokit.engine.cox import independent_columns, quadratic_form
 from radiokit.engine.inputs import FloatArray
+from radiokit.engine.newton import inverse, maximise
 from radiokit.exceptions import InputError
 
-MAX_ITERATIONS = 60
 FIRTH_ITERATIONS = 500
-# Newton's decrement at which the next step, still taken, is the last.
-TOLERANCE = 1e-10
 SCORE_TOLERANCE = 1e-11
 # Log-odds beyond which separation is looked for; without it they are rare on standardised data.
 SUSPICIOUS = 12.0
@@ -87,35 +85,29 @@ def fit_logistic(X: FloatArray, y: NDArray[np.bool_], weight: FloatArray | None 
     scaled = _standardise(X)
     Z, outcome = scaled.Z, y.astype(float)
     weight = np.ones(y.size) if weight is None else weight
-    gamma = np.zeros(Z.shape[1])
-    gamma[0] = np.log((weight @ outcome) / (weight @ (1 - outcome)))
-    null = value = log_likelihood(Z @ gamma, outcome, weight)
-    rao = _score_statistic(Z, outcome, weight, gamma)
-    for _ in range(MAX_ITERATIONS):
-        p = expit(Z @ gamma)
-        information = (Z.T * (weight * p * (1 - p))) @ Z
-        score = Z.T @ (weight * (outcome - p))
-        step = inverse(information) @ score
-        last = float(score @ step) < TOLERANCE
-        for _ in range(30):
-            following = log_likelihood(Z @ (gamma + step), outcome, weight)
-            if following >= value - 1e-12 * (1 + abs(value)):
-                gamma, value = gamma + step, following
-                break
-            step = step / 2
-        if last:
-            break
-    p = expit(Z @ gamma)
+    start = np.zeros(Z.shape[1])
+    start[0] = np.log((weight @ outcome) / (weight @ (1 - outcome)))
+
+    def evaluate(gamma: FloatArray) -> _Likelihood:
+        eta = Z @ gamma
+        p = expit(eta)
+        score, information = Z.T @ (weight * (outcome - p)), (Z.T * (weight * p * (1 - p))) @ Z
+        return _Likelihood(log_likelihood(eta, outcome, weight), score, information)
+
+    null = evaluate(start)
+    gamma, best, _ = maximise(evaluate, start)
     separated = bool(np.abs(Z @ gamma).max() > SUSPICIOUS and is_separated(Z, y))
-    covariance = scaled.covariance((Z.T * (weight * p * (1 - p))) @ Z)
-    return LogisticFit(scaled.coef(gamma), covariance, value, null, separated, rao)
+    rao = quadratic_form(null.score, null.information)
+    return LogisticFit(scaled.coef(gamma), scaled.covariance(best.information), best.value, null.value, separated, rao)
 
 
-def _score_statistic(Z: FloatArray, outcome: FloatArray, weight: FloatArray, gamma: FloatArray) -> float:
-    """Rao's statistic of all slopes at 0: score and information of the intercept alone."""
-    p = expit(Z @ gamma)
-    score = Z.T @ (weight * (outcome - p))
-    return quadratic_form(score, (Z.T * (weight * p * (1 - p))) @ Z)
+@dataclass(frozen=True, eq=False)
+class _Likelihood:
+    """Log-likelihood with its gradient and its information matrix."""
+
+    value: float
+    score: FloatArray
+    information: FloatArray
 
 
 def expit(eta: FloatArray) -> FloatArray:

@@ -30,19 +30,8 @@ def ridge_left_out(
 ) -> CrossValidatedPath:
     """Fit a ridge path, and its approximate deviance on cases left out one at a time.
 
-    Parameters
-    ----------
-    X : ndarray of shape (n, p)
-        Finite values. Equal rows are left out together.
-    y : binary array of length n
-        The outcome.
-    lambdas, n_lambdas
-        As `elastic_net_path`.
-
-    Returns
-    -------
-    CrossValidatedPath
-        The curve is twice the log-loss, its standard error that of a mean over groups of equal rows.
+    X of shape (n, p) is finite; equal rows are left out together. The curve is twice the log-loss, its standard error
+    that of a mean over groups of equal rows.
     """
     problem = problem_of(X, y, None, None)
     if not isinstance(problem.loss, Binomial):

@@ -12,25 +12,12 @@ TIED_SHARE = 0.05  # share of cases at the minimum or maximum from which that en
 
 
 def spline_knots(x: ArrayLike, n_knots: int) -> FloatArray:
-    r"""Place the knots of a restricted cubic spline as rms does.
+    """Place the knots of a restricted cubic spline as rms does.
 
-    Parameters
-    ----------
-    x : array-like of shape (n,)
-        Values of the variable.
-    n_knots : int
-        3 to 7 or more.
-
-    Returns
-    -------
-    ndarray of shape (n_knots,)
-        Quantiles (type 7) at equal steps between 0.1 and 0.9 (3 knots), 0.05 and 0.95 (4 to 6), 0.025 and 0.975 (7 and
-        more); below 100 cases the outer ones are the 5th smallest and 5th largest value. An end at which 5 % of the
-        cases or more are tied, while no inner value has so many, gives way to the next value inside.
-
-    Notes
-    -----
-    Harrell, Regression Modeling Strategies (doi:10.1007/978-3-319-19425-7), section 2.4.
+    They are quantiles (type 7) at equal steps between 0.1 and 0.9 (3 knots), 0.05 and 0.95 (4 to 6), 0.025 and 0.975
+    (7 and more); below 100 cases the outer ones are the 5th smallest and 5th largest value. An end at which 5 % of the
+    cases or more are tied, while no inner value has so many, gives way to the next value inside. Source: Harrell,
+    Regression Modeling Strategies (doi:10.1007/978-3-319-19425-7), section 2.4.
     """
     values = np.sort(np.asarray(x, dtype=float))
     distinct, counts = np.unique(values, return_counts=True)
@@ -66,23 +53,9 @@ def spline_knots(x: ArrayLike, n_knots: int) -> FloatArray:
 
 
 def spline_basis(x: ArrayLike, knots: ArrayLike) -> FloatArray:
-    r"""Evaluate the restricted cubic spline basis.
+    r"""Evaluate the restricted cubic spline basis: x, then for each of k knots but the last two a cubic term.
 
-    Parameters
-    ----------
-    x : array-like of shape (n,)
-        Values.
-    knots : sequence of k >= 3 floats
-        Increasing.
-
-    Returns
-    -------
-    ndarray of shape (n, k - 1)
-        x, then for j = 1, ..., k - 2 the cubic terms.
-
-    Notes
-    -----
-    :math:`\left[(x-t_j)_+^3 - (x-t_{k-1})_+^3\frac{t_k-t_j}{t_k-t_{k-1}} + (x-t_k)_+^3
+    The term of :math:`t_j` is :math:`\left[(x-t_j)_+^3 - (x-t_{k-1})_+^3\frac{t_k-t_j}{t_k-t_{k-1}} + (x-t_k)_+^3
     \frac{t_{k-1}-t_j}{t_k-t_{k-1}}\right] / (t_k-t_1)^2`: linear beyond the outer knots (Harrell, section 2.4.5; the
     ``norm=2`` of Hmisc).
     """

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 from radiokit.engine.classes import binary_classes
 from radiokit.engine.classifier import Classifier
 from radiokit.engine.clinical import learn_clinical
-from radiokit.engine.elastic_net import fold_ids
+from radiokit.engine.folds import fold_ids
 from radiokit.engine.fusion import few_events, varying
 from radiokit.engine.inputs import FloatArray
 from radiokit.exceptions import InputError

@@ -13,7 +13,8 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, c
 
 from radiokit.engine.classes import binary_classes
 from radiokit.engine.classifier import Classifier
-from radiokit.engine.elastic_net import CrossValidatedPath, cross_validated_path, fold_ids
+from radiokit.engine.elastic_net import CrossValidatedPath, cross_validated_path
+from radiokit.engine.folds import fold_ids
 from radiokit.engine.inputs import FloatArray, check_choice
 from radiokit.engine.logistic import expit
 from radiokit.engine.ridge_left_out import ridge_left_out

@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from radiokit.engine.classes import binary_classes
 from radiokit.engine.classifier import Classifier
-from radiokit.engine.elastic_net import fold_ids
+from radiokit.engine.folds import fold_ids
 from radiokit.engine.inputs import FloatArray, check_choice
 from radiokit.engine.logistic import expit, fit_firth
 from radiokit.engine.recalibrate import recalibrate_intercept

@@ -7,7 +7,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from radiokit.engine.elastic_net import cross_validated_path, fold_ids
+from radiokit.engine.elastic_net import cross_validated_path
+from radiokit.engine.folds import fold_ids
 from radiokit.engine.inputs import check_choice
 from radiokit.exceptions import ParameterError
 from radiokit.selection._base import Selector, at_least

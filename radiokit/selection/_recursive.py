@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 from sklearn.base import clone
 
-from radiokit.engine.elastic_net import elastic_net_path, fold_ids
+from radiokit.engine.elastic_net import elastic_net_path
+from radiokit.engine.folds import fold_ids
 from radiokit.engine.inputs import FloatArray
 from radiokit.exceptions import ParameterError
 from radiokit.selection._base import Selector

@@ -15,13 +15,12 @@ from radiokit.engine.cox import (
     DIVERGENT_COEFFICIENT,
     DIVERGENT_PREDICTOR,
     DIVERGENT_STEP,
-    MAX_ITERATIONS,
-    TOLERANCE,
     RiskSets,
     risk_sets,
     spread,
 )
 from radiokit.engine.inputs import FloatArray, as_floats, check_magnitude, refuse_repeated_columns
+from radiokit.engine.newton import MAX_ITERATIONS, TOLERANCE
 from radiokit.engine.survival_inputs import check_times_events
 from radiokit.exceptions import InputError, SeparationWarning
 from radiokit.utils import same_rows

@@ -13,7 +13,7 @@ from scipy.special import logit
 from sklearn.base import BaseEstimator, clone
 
 from radiokit.engine.design import Design, column_design
-from radiokit.engine.elastic_net import fold_ids
+from radiokit.engine.folds import fold_ids
 from radiokit.engine.fusion import few_events, varying
 from radiokit.models import FusionClassifier, FusionSurvival, LogisticModel
 from radiokit.models.calibration import learn_calibration

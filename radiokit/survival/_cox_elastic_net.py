@@ -11,7 +11,8 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from radiokit.engine.baseline import baseline_hazard
-from radiokit.engine.elastic_net import cross_validated_path, fold_ids
+from radiokit.engine.elastic_net import cross_validated_path
+from radiokit.engine.folds import fold_ids
 from radiokit.engine.inputs import FloatArray, check_choice
 from radiokit.stats import concordance_index
 from radiokit.survival._inputs import check_outcome

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radiokit.engine.elastic_net import cross_validated_path, elastic_net_path, fold_ids
+from radiokit.engine.elastic_net import cross_validated_path, elastic_net_path
+from radiokit.engine.folds import fold_ids
 from radiokit.exceptions import DataWarning, OutcomeError, ParameterError
 from radiokit.utils import as_survival_target
 
