@@ -343,11 +343,15 @@ def test_headers_changed_at_random_give_voxels_or_an_error_of_ours(tmp_path: Pat
     path = tmp_path / f"base{suffix}"
     write_volume(Volume((np.arange(120).reshape(6, 5, 4) % 7).astype("i2"), (3.0, 1.0, 1.0)), path)
     content = path.read_bytes()
+    refused = 0
     for _ in range(200):
         path.write_bytes(mutated(content, rng))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                rng.choice([read_volume, read_mask])(path)
+                found = rng.choice([read_volume, read_mask])(path)
+                assert found.array.ndim == 3 and np.isfinite(found.spacing).all() and min(found.spacing) > 0
             except RadiokitError as error:
                 assert "base" in str(error)
+                refused += 1
+    assert 50 < refused < 200

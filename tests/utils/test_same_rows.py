@@ -176,7 +176,12 @@ def frames(*indexes: Any) -> dict[str, pd.Series]:
     ],
 )
 def test_these_rows_go_together(indexes: Any) -> None:
-    same_rows(**frames(*indexes))
+    given = frames(*indexes)
+    same_rows(**given)
+    with pytest.raises(InputError, match="required"):  # one of them by other names is not let through
+        same_rows(
+            **given, other=pd.Series(range(3), index=["x", "y", "z"]), another=pd.Series(range(3), index=list("xzy"))
+        )
 
 
 @pytest.mark.parametrize(
@@ -200,4 +205,6 @@ def test_these_do_not(indexes: Any) -> None:
 
 def test_arrays_lists_and_other_lengths_go_by_position() -> None:
     same_rows(a=np.arange(3), b=[1, 2, 3], c=None, d=pd.Series([1, 2, 3], index=list("abc")))
-    same_rows(a=pd.Series([1, 2]), b=pd.Series([1, 2, 3]))  # the length is somebody else's error
+    same_rows(a=pd.Series([1, 2]), b=pd.Series([1, 2, 3]))  # the length is checked elsewhere
+    with pytest.raises(InputError, match="required"):  # an array between two tables does not hide that they differ
+        same_rows(a=pd.Series([1, 2], index=["a", "b"]), b=np.arange(2), c=pd.Series([1, 2], index=["b", "a"]))
