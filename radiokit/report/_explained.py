@@ -1,44 +1,42 @@
-"""Figures of for whom and by what the main model predicts: subgroups and contributions of predictors."""
+"""Figures that explain the main model: its performance in subgroups, and the contributions of its predictors."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pandas as pd
 
 from radiokit.plotting import AttributionDisplay, SubgroupDisplay
-from radiokit.report._result import Reportable, endpoints, main_models, table
+from radiokit.report._figure import Figure
+from radiokit.report._result import Reportable, endpoints, table
+from radiokit.report._view import label
 from radiokit.validation.evidence import StudyEndpoint
 
-Drawn = tuple[str, str, str, str, Any]
-WORDS = {"auc": "AUC", "c_index": "C-index"}
 
-
-def subgroup_figures(result: Reportable) -> Iterator[Drawn]:
-    """Yield name, section, title, caption and display of each main model's subgroups."""
+def subgroup_figures(result: Reportable) -> Iterator[Figure]:
+    """Draw the subgroups of each main model."""
     frame = table(result, "subgroups")
     if frame is None:
         return
-    for model in (m for m in main_models(result) if m in set(frame["model"])):
+    for endpoint in endpoints(result):
+        model, metric = endpoint.main, endpoint.metric
         own = frame[frame["model"] == model]
-        metric = next((m for m in WORDS if m in set(own["metric"])), None)
-        if metric is None or own["variable"].nunique() < 2:
-            continue
         shown = own[own["metric"] == metric]
+        if shown.empty or own["variable"].nunique() < 2:
+            continue
         cohort = str(shown["cohort"].iloc[0])
         caption = (
-            f"{WORDS[metric]} of the model “{model}” in each subgroup of the {cohort} patients, with "
+            f"{label(metric)} of the model “{model}” in each subgroup of the {cohort} patients, with "
             f"{result.facts.level} intervals; right, events and patients. The line is the value of all. A subgroup "
             "differs where the test of interaction says so, not where its own interval touches 0.5."
         )
         level = result.facts.confidence_level
         display = SubgroupDisplay.from_frame(shown, metric=metric, confidence_level=level).plot()
-        yield f"subgroups_{metric}", "subgroups", f"Subgroups, {model}", caption, display
+        yield Figure(f"subgroups_{metric}", "subgroups", f"Subgroups, {model}", "", caption, display)
 
 
-def attribution_figures(result: Reportable) -> Iterator[Drawn]:
-    """Yield name, section, title, caption and display of what moves each main model's predictions."""
+def attribution_figures(result: Reportable) -> Iterator[Figure]:
+    """Draw what moves the predictions of each main model."""
     frame = table(result, "attributions")
     if frame is None:
         return
@@ -53,7 +51,8 @@ def attribution_figures(result: Reportable) -> Iterator[Drawn]:
             "model, not the disease."
         )
         display = AttributionDisplay.from_frame(own).plot(label=f"Contribution to the {scale}")
-        yield f"attributions_{endpoint.metric}", "effects", f"Contributions, {endpoint.main}", caption, display
+        title = f"Contributions, {endpoint.main}"
+        yield Figure(f"attributions_{endpoint.metric}", "effects", title, "", caption, display)
 
 
 def is_explained(result: Reportable, endpoint: StudyEndpoint) -> bool:

@@ -18,6 +18,7 @@ from radiokit.report._result import (
 )
 from radiokit.report._view import (
     MISSING,
+    P_VALUES,
     Cell,
     TableView,
     cohort_label,
@@ -150,7 +151,7 @@ def _chance(result: Reportable) -> list[str]:
 
 def count_tests(result: Reportable) -> int:
     """Return the number of p-values in all tables."""
-    columns = [frame[c] for frame in result.tables.values() for c in frame.columns if str(c).endswith("p_value")]
+    columns = [frame[c] for frame in result.tables.values() for c in frame.columns if c in P_VALUES]
     return sum(int(column.notna().sum()) for column in columns)
 
 

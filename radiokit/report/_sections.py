@@ -11,7 +11,7 @@ import pandas as pd
 from radiokit.report._checklists import TITLES, checklist, checklist_score
 from radiokit.report._contents import HEADINGS, TABLES, Entry
 from radiokit.report._facts import UNMET
-from radiokit.report._figures import Figure
+from radiokit.report._figure import Figure
 from radiokit.report._result import SOURCES, Reportable, endpoints, main_models, table, unit_of_time
 from radiokit.report._view import TableView, method_note, performance_view, view
 from radiokit.stats import format_table_one
@@ -143,8 +143,9 @@ def _performance(result: Reportable, found: dict[str, Section]) -> None:
             own = own[~own["source"].isin(["train", "optimism-corrected"])]
         for section, metrics, name, caption in _views(endpoint):
             if set(metrics) & set(own["metric"]):
+                level, constant = result.facts.level, [m.name for m in endpoint.models if m.kind == "prevalence"]
                 shown = performance_view(
-                    own, metrics, name=name, caption=caption, level=result.facts.level, sources=SOURCES
+                    own, metrics, name=name, caption=caption, level=level, sources=SOURCES, constant=constant
                 )
                 found[section].tables.append(shown)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +34,8 @@ LABELS = {
     "survival": "Survival at the horizon", "threshold": "Threshold", "vif": "VIF",
     "volume_correlation": "ρ with volume",
 }  # fmt: skip
+P_VALUES = ("p_value", "interaction_p_value", "center_p_value", "u_p_value")
+ADJUSTED = ("p_adjusted", "interaction_p_adjusted")
 ESTIMATES = ("estimate", "odds_ratio", "hazard_ratio", "difference", "auc", "c_index", "net_benefit", "survival")
 # What the short names of these columns mean; a name that is not here is spelled out.
 WORDS: dict[object, dict[str, str]] = {"source": SOURCES, "metric": {}}
@@ -134,7 +136,7 @@ def cell(column: object, value: Any) -> Cell:
     if column in WORDS and isinstance(value, str):
         return Cell(WORDS[column].get(value) or label(value))
     if isinstance(value, int | float | np.integer | np.floating):
-        return Cell(number(value, p=str(column).startswith("p_") or str(column).endswith("p_value")), number=True)
+        return Cell(number(value, p=column in (*P_VALUES, *ADJUSTED)), number=True)
     if value is None or value is pd.NA or value is pd.NaT or str(value) == "":
         return Cell("")
     return Cell(str(value))
@@ -197,8 +199,12 @@ def performance_view(
     caption: str,
     level: str,
     sources: Mapping[str, str],
+    constant: Collection[str] = (),
 ) -> TableView:
-    """Present a long table of metrics as one row for each model and cohort."""
+    """Present a long table of metrics as one row for each model and cohort.
+
+    `constant` names models without predictors, whose numbers need no word on how they were made.
+    """
     present = [m for m in metrics if m in set(performance["metric"])]
     rows: list[list[Cell]] = []
     keys = [c for c in ("cohort", "source", "model") if c in performance.columns]
@@ -222,8 +228,9 @@ def performance_view(
             else:
                 cells.append(Cell(MISSING, number=True))
         rows.append(cells)
+    notes = _notes(chosen[~chosen["model"].isin(constant)], present, level, sources)
     header = ["Cohort", "Model", "n", "Events", *(["Threshold"] if thresholds else []), *(label(m) for m in present)]
-    return TableView(header, rows, caption, csv_uri(performance), name, _notes(chosen, present, level, sources))
+    return TableView(header, rows, caption, csv_uri(performance), name, notes)
 
 
 def _notes(shown: pd.DataFrame, metrics: Sequence[str], level: str, sources: Mapping[str, str]) -> list[str]:
@@ -249,7 +256,6 @@ def _methods(shown: pd.DataFrame, metrics: Sequence[str], sources: Mapping[str, 
     return [
         f"{', '.join(dict.fromkeys(names))} ({', '.join(dict.fromkeys(where))}): {method}"
         for method, (names, where) in used.items()
-        if method != "constant probability"
     ]
 
 

@@ -209,6 +209,15 @@ def test_two_outcomes_have_their_own_findings(result: Any, make_endpoint: Any, t
     assert "Hazard ratio" in text
 
 
+def test_ratios_without_any_interval_stand_in_the_table_only(result: Any, tmp_path: Path) -> None:
+    """The scores of two signatures alone: cross-fitted, so that no interval is known."""
+    ratios = pd.DataFrame({"model": "radiomics", "feature": ["ct", "pet"], "odds_ratio": [2.0, 1.5]})
+    tables = {"univariable": ratios.assign(ci_low=np.nan, ci_high=np.nan, p_value=np.nan)}
+    page = Page(write_report(empty(tables=tables), tmp_path).read_text())
+    assert "Univariable analysis" in page.text and "2.00" in page.text
+    assert not [tag for tag, _ in page.tags if tag == "img"]
+
+
 def test_methods_name_what_was_done(result: Any) -> None:
     text = " ".join(methods_text(result))
     for words in (
