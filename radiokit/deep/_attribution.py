@@ -12,10 +12,11 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from radiokit.deep._cells import along_axes, spread
+from radiokit.deep._checks import require_choice
 from radiokit.deep._torch import computing_in, repeatable, require_torch, resolve_device
 from radiokit.deep.case import Case, open_case, rows_of
 from radiokit.deep.reader import Reader
-from radiokit.exceptions import InputError, ParameterError
+from radiokit.exceptions import InputError
 from radiokit.io import Volume, from_sitk, to_sitk
 
 METHODS = ("gradcam", "hirescam", "occlusion")
@@ -72,8 +73,7 @@ def attribution_map(model: Any, case: Any, *, method: str = "gradcam", layer: st
     >>> FeatureMapDisplay.from_volumes(image, heat).plot_slices()  # doctest: +SKIP
     """
     require_torch("attribution_map")
-    if method not in METHODS:
-        raise ParameterError(f"method is {method!r}; required: one of {', '.join(METHODS)}.")
+    require_choice("method", method, METHODS)
     table = _one_case(case)
     inputs, _ = model._prepared(table)
     learnt = model._learnt
@@ -110,8 +110,7 @@ def _activation_map(
     import torch
 
     names = list(network.trunk.layers)
-    if layer is not None and layer not in names:
-        raise ParameterError(f"layer is {layer!r}; required: one of {', '.join(names)}.")
+    require_choice("layer", layer, (None, *names))
     kept: dict[str, Any] = {}
     hooks = []
     for name in [layer] if layer else names:

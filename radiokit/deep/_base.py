@@ -18,6 +18,7 @@ from sklearn.model_selection import PredefinedSplit
 from sklearn.utils.validation import check_is_fitted
 
 from radiokit.deep import _document as document
+from radiokit.deep._checks import require_choice
 from radiokit.deep._crop import Crop
 from radiokit.deep._fitted import FittedNetwork, Plan, fit_network, require_usable
 from radiokit.deep._nested import NestedSettings
@@ -181,8 +182,7 @@ class DeepModel(NestedSettings):
         for name, kind in (("crop", Crop), ("training", Training)):
             if not isinstance(getattr(self, name), kind):
                 raise ParameterError(f"{name} is {getattr(self, name)!r}; required: {kind.__name__}(...).")
-        if self.fusion not in FUSIONS:
-            raise ParameterError(f"fusion is {self.fusion!r}; required: one of {', '.join(FUSIONS)}.")
+        require_choice("fusion", self.fusion, FUSIONS)
         if isinstance(self.clinical, str):
             raise ParameterError(f"clinical is {self.clinical!r}; required: a list of columns.")
         return network

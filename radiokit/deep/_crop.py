@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from radiokit.deep._patches import check_settings
+from radiokit.deep._checks import require_choice, require_known
+from radiokit.deep._frames import CropShape
+from radiokit.deep._patches import Window, check_intensities
 from radiokit.exceptions import ParameterError
-
-Window = tuple[float, float] | str | None
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,12 @@ class Crop:
     cache: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
-        windows = self.window.values() if isinstance(self.window, Mapping) else [self.window]
-        for window in windows:
-            check_settings(self.size, self.spacing, "3D", "orthogonal", window, None, self.too_large)
-        if self.missing not in ("raise", "zero"):
-            raise ParameterError(f"missing is {self.missing!r}; required: 'raise' or 'zero'.")
-        object.__setattr__(self, "size", tuple(int(n) for n in self.size))
-        object.__setattr__(self, "spacing", tuple(float(s) for s in self.spacing))
+        shape = shape_of(self, "3D")
+        for window in self.window.values() if isinstance(self.window, Mapping) else [self.window]:
+            check_intensities(window)
+        require_choice("missing", self.missing, ("raise", "zero"))
+        object.__setattr__(self, "size", shape.size)
+        object.__setattr__(self, "spacing", shape.spacing)
 
     def window_of(self, sequence: str) -> Window:
         """Return the window of a sequence.
@@ -119,16 +118,18 @@ class Crop:
         (8, 16, 16)
         """
         values = dict(values or {})
-        known = [f.name for f in fields(cls)]
-        unknown = sorted(set(map(str, values)) - set(known))
-        if unknown:
-            raise ParameterError(f"crop holds {', '.join(unknown)}; known: {', '.join(known)}.")
+        require_known("crop", values, [f.name for f in fields(cls)])
         window = values.get("window")
         if isinstance(window, Mapping):
             values["window"] = {k: _pair(v) for k, v in window.items()}
         elif window is not None:
             values["window"] = _pair(window)
         return cls(**values)
+
+
+def shape_of(crop: Crop, dimension: str) -> CropShape:
+    """Return size and kind of a crop for networks of a dimension."""
+    return CropShape(crop.size, crop.spacing, dimension, too_large=crop.too_large)
 
 
 def _pair(window: Any) -> Any:

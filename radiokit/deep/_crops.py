@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
+import pandas as pd
+
+from radiokit.deep._checks import require_choice
+from radiokit.deep._frames import PLANES, TOLERANCE, TOO_LARGE, CropShape
 from radiokit.deep._frozen import Ready
-from radiokit.deep._patches import PLANES, TOLERANCE, TOO_LARGE, cut_image, cut_shares, patch_frames, require_volume
-from radiokit.deep.case import read_pair
+from radiokit.deep._patches import Window, cut_image, cut_shares, require_volume
+from radiokit.deep.case import read_on_one_grid
 from radiokit.exceptions import DataWarning, MaskError, ParameterError
 from radiokit.io import Mask, Volume
-from radiokit.io.case_rows import reading_of
+from radiokit.io.reading import Reading
 from radiokit.utils.one_case import Prepared
 
 
@@ -52,9 +55,8 @@ class DeepOptions:
     stride: int = 2
 
     def __post_init__(self) -> None:
-        for name, known in (("planes", PLANES), ("too_large", TOO_LARGE)):
-            if getattr(self, name) not in known:
-                raise ParameterError(f"{name}={getattr(self, name)!r}; required: one of {', '.join(map(repr, known))}.")
+        require_choice("planes", self.planes, PLANES)
+        require_choice("too_large", self.too_large, TOO_LARGE)
         if (self.mean is None) != (self.sd is None):
             raise ParameterError("mean and sd belong together; required: both or neither.")
         mean, sd = self.mean or (0.0,), self.sd or (1.0,)
@@ -68,43 +70,33 @@ class DeepOptions:
 class CropTask:
     """Read a case and crop it."""
 
-    size: tuple[int, int, int]
-    spacing: tuple[float, float, float]
-    dimension: str
-    window: tuple[float, float] | str | None
-    options: DeepOptions
+    shape: CropShape
+    window: Window
+    background: float | None
     masked: bool
 
-    def __call__(self, case_id: str, row: Any) -> Prepared:
+    def __call__(self, case_id: str, row: pd.Series) -> Prepared:
         """Return the crop of one case of a table."""
-        return self.crop(*read_pair(row["image"], row["mask"], case_id=case_id, **reading_of(row)))
+        return self.crop(*read_on_one_grid(row["image"], row["mask"], Reading.of_row(row), case_id))
 
     def crop(self, image: Volume, mask: Mask) -> Prepared:
         """Return the crop with what is worth knowing of it."""
-        require_volume(image, self.dimension)
-        options = self.options
-        frames = patch_frames(
-            mask,
-            size=self.size,
-            spacing=self.spacing,
-            dimension=self.dimension,
-            planes=options.planes,
-            too_large=options.too_large,
-        )
+        require_volume(image, self.shape.dimension)
+        frames = self.shape.frames(mask)
         fill = max(frame.fill for frame in frames)
-        if fill > 1 + TOLERANCE and options.too_large == "crop":
+        if fill > 1 + TOLERANCE and self.shape.too_large == "crop":
             warnings.warn(
                 "The region is larger than the crop: only its middle is seen (column crop_fill of the provenance). Use "
                 "a larger patch_size or spacing, or DeepOptions(too_large='zoom').",
                 DataWarning,
                 stacklevel=2,
             )
-        cut = cut_image(image, frames, window=self.window, background=options.background)
+        cut = cut_image(image, frames, window=self.window, background=self.background)
         region = cut_shares(mask, frames) if self.masked else None
         if region is not None and not region.any():
             raise MaskError(
                 "The crop shows nothing of the region, which is smaller than a voxel of the crop or lies around its "
                 "middle. Use a smaller spacing, a larger patch_size, or pooling='global'."
             )
-        stated = {what: str(image.metadata.get(what) or "") for what in ("modality", "unit")}
+        stated = {name: str(image.metadata.get(name) or "") for name in ("modality", "unit")}
         return Prepared(Ready(cut, region), {"n_voxels": int(mask.array.sum()), **stated, "crop_fill": float(fill)})

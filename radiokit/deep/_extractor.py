@@ -6,24 +6,28 @@ import os
 import warnings
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 import pandas as pd
 
+from radiokit.deep._checks import require_choice, require_whole
 from radiokit.deep._crops import CropTask, DeepOptions
 from radiokit.deep._encoder import Encoder
+from radiokit.deep._frames import CropShape
 from radiokit.deep._frozen import PRECISIONS, Backbone, FrozenStep
 from radiokit.deep._networks import check_backbone, layer_names
-from radiokit.deep._patches import check_settings
+from radiokit.deep._patches import check_intensities
 from radiokit.deep._torch import require_torch
-from radiokit.deep._weights import as_weights
-from radiokit.deep.case import read_pair
+from radiokit.deep._weights import WeightsLike, as_weights
+from radiokit.deep.case import read_on_one_grid
 from radiokit.exceptions import DataWarning, FileError, ParameterError
 from radiokit.io.case_rows import case_key, case_table, table_of_files
+from radiokit.io.reading import ImageLike, MaskLike, Reading
 from radiokit.utils import Extraction, ExtractionFile, Limits, run_cases, run_cases_to
 from radiokit.utils.transformer import CaseTransformer
 
+CaseTable: TypeAlias = pd.DataFrame | str | os.PathLike[str]
 POOLINGS = ("global", "masked")
 CELLS = "cells over their voxels"  # how masked pooling weighs; part of what names a result
 NEEDED_FOR = "DeepFeatureExtractor"
@@ -62,16 +66,9 @@ class DeepFeatureExtractor(CaseTransformer):
         What is rarely changed: regions larger than the crop, planes of 2.5D, standardisation, background, stride.
     random_state : int
         Seed of random weights.
-    n_jobs : int, optional
-        joblib workers that read and crop while the network computes; never changes a value.
-    on_error : {"raise", "nan"}
-        Stop with the first case that fails, or keep its row as NaN and record it in `Extraction.failures`.
-    cache : path, optional
-        Folder of finished cases: a run that was killed goes on where it was.
-    limits : Limits, optional
-        Seconds and memory for reading and cropping each case.
-    progress : bool
-        Show a bar on standard error.
+    {n_jobs}
+        The workers read and crop while the network computes.
+    {on_error} {cache} {limits} {progress}
 
     Notes
     -----
@@ -99,7 +96,7 @@ class DeepFeatureExtractor(CaseTransformer):
         self,
         *,
         backbone: str = "resnet18",
-        weights: Any = None,
+        weights: WeightsLike = None,
         dimension: str = "3D",
         patch_size: Sequence[int] = (48, 48, 48),
         spacing: Sequence[float] = (1.0, 1.0, 1.0),
@@ -141,10 +138,7 @@ class DeepFeatureExtractor(CaseTransformer):
 
         Parameters
         ----------
-        X : DataFrame, optional
-            Case table; not looked at.
-        y : object, optional
-            Not looked at.
+        {X_unused} {y_unused}
 
         Returns
         -------
@@ -166,17 +160,16 @@ class DeepFeatureExtractor(CaseTransformer):
         return self
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Names of the columns, known before any case is seen, and without torch.
+        """Names of the columns, known before any case is read, and without torch.
 
         Parameters
         ----------
-        input_features : object, optional
-            Not looked at; scikit-learn passes it.
+        {input_features}
 
         Returns
         -------
         ndarray of str
-            One name a column.
+            One name for each column.
 
         Examples
         --------
@@ -185,15 +178,12 @@ class DeepFeatureExtractor(CaseTransformer):
         """
         return np.array(self._step().names, dtype=object)
 
-    def extract(self, cases: Any) -> Extraction:
+    def extract(self, cases: CaseTable) -> Extraction:
         """Extract the features of each case, with what failed and where every row comes from.
 
         Parameters
         ----------
-        cases : DataFrame or path
-            A row a case: columns ``image`` and ``mask`` (paths, volumes or SimpleITK images) and, where masks hold
-            several labels, ``label``; the index is the case id. A path, and any other table, goes through
-            `radiokit.io.read_cases`.
+        {cases}
 
         Returns
         -------
@@ -225,15 +215,15 @@ class DeepFeatureExtractor(CaseTransformer):
         _, how = self._run()
         return run_cases(case_table(cases, on_error=self.on_error), **how)
 
-    def extract_to(self, cases: Any, path: str | os.PathLike[str]) -> ExtractionFile:
+    def extract_to(self, cases: CaseTable, path: str | os.PathLike[str]) -> ExtractionFile:
         """Extract the features of each case to a Parquet file, in memory that does not grow with their number.
 
         Parameters
         ----------
         cases : DataFrame or path
             As for `extract`, with paths of files.
-        path : path
-            File to write, ``.parquet``.
+        {path}
+            Its name ends in ``.parquet``.
 
         Returns
         -------
@@ -272,25 +262,18 @@ class DeepFeatureExtractor(CaseTransformer):
         }
 
     def extract_case(
-        self, image: Any, mask: Any, *, label: Any = None, spacing: Sequence[float] | None = None
+        self, image: ImageLike, mask: MaskLike, *, label: int | None = None, spacing: Sequence[float] | None = None
     ) -> pd.Series:
         """Extract the features of one image and mask.
 
         Parameters
         ----------
-        image : path, Volume, SimpleITK.Image or ndarray
-            The image; arrays are (z, y, x), or (y, x) for one slice.
-        mask : path, Mask, SimpleITK.Image or ndarray
-            The region, or a label map, on the grid of the image.
-        label : int, optional
-            Label of the region in a label map.
-        spacing : sequence of float, optional
-            For arrays: mm between voxel centres in the order of the axes.
+        {any_image} {any_mask} {label} {array_spacing}
 
         Returns
         -------
         Series
-            One value a feature.
+            One value for each feature.
 
         Raises
         ------
@@ -305,82 +288,70 @@ class DeepFeatureExtractor(CaseTransformer):
         require_torch(NEEDED_FOR)
         self._warn_if_random(stacklevel=3)
         task = self._task()
-        ready = task.crop(*read_pair(image, mask, label=label, spacing=spacing))
+        ready = task.crop(*read_on_one_grid(image, mask, Reading(label=label, spacing=spacing)))
         found = step([ready.payload])[0]
         if isinstance(found, Exception):
             raise found
         return pd.Series(found, dtype=float)
 
+    def _task(self) -> CropTask:
+        """Return the first step, which reads and crops a case, after checks."""
+        options = self._options()
+        check_intensities(self.window, options.background)
+        shape = CropShape(self.patch_size, self.spacing, self.dimension, options.planes, options.too_large)  # type: ignore[arg-type]
+        window = tuple(self.window) if isinstance(self.window, list) else self.window
+        return CropTask(shape, window, options.background, self.pooling == "masked")
+
+    def _options(self) -> DeepOptions:
+        options = DeepOptions() if self.options is None else self.options
+        if not isinstance(options, DeepOptions):
+            raise ParameterError(f"options={self.options!r}; required: DeepOptions(...), or None.")
+        return options
+
     def _step(self) -> FrozenStep:
         """Return the second step after checks; it builds its network when the first batch comes."""
-        options = self._task().options
+        options, shape = self._options(), self._task().shape
+        smallest = check_backbone(self.backbone, self.dimension).smallest
         layers = layer_names(self.backbone)
-        architecture = check_backbone(self.backbone, self.dimension)
         layer = layers[-1] if self.layer is None else self.layer
-        for name, value, known in (
-            ("layer", layer, layers),
-            ("pooling", self.pooling, POOLINGS),
-            ("precision", self.precision, PRECISIONS),
-        ):
-            if value not in known:
-                raise ParameterError(f"{name}={value!r}; required: one of {', '.join(map(repr, known))}.")
-        if not isinstance(self.batch_size, int) or self.batch_size < 1:
-            raise ParameterError(f"batch_size={self.batch_size!r}; required: a whole number from 1 on.")
-        if not isinstance(self.random_state, int) or self.random_state < 0:
-            raise ParameterError(f"random_state={self.random_state!r}; required: a whole number from 0 on.")
-        seen = self.patch_size if self.dimension == "3D" else self.patch_size[1:]
-        if min(seen) < architecture.smallest:
+        require_choice("layer", layer, layers)
+        require_choice("pooling", self.pooling, POOLINGS)
+        require_choice("precision", self.precision, PRECISIONS)
+        require_whole("batch_size", self.batch_size, least=1)
+        require_whole("random_state", self.random_state, least=0)
+        if min(shape.size if self.dimension == "3D" else shape.size[1:]) < smallest:
             raise ParameterError(
-                f"patch_size={self.patch_size!r}; {self.backbone} needs {architecture.smallest} voxels along each axis."
+                f"patch_size={self.patch_size!r}; {self.backbone} needs {smallest} voxels along each axis."
             )
         if options.mean is not None and len(options.mean) == 3 and self.dimension == "3D":
             raise ParameterError("mean and sd of DeepOptions have 3 numbers; a 3D crop has one channel.")
-        flat = (
-            self.dimension != "3D"
-        )  # slices are channels, or one slice thrice as networks of colour pictures expect it
-        encoder = Encoder(self.backbone, 3 if flat else 1, "2D" if flat else "3D", options.stride)
-        width = encoder.stage(layer).channels
+        # Slices are channels; one slice is given three times, as networks of colour pictures expect it.
+        channels, kind = (1, "3D") if self.dimension == "3D" else (3, "2D")
+        encoder = Encoder(self.backbone, channels, kind, options.stride)
+        prefix = self._prefix(None if layer == layers[-1] else layer)
         return FrozenStep(
             Backbone(encoder, layer, as_weights(self.weights), self.random_state),
-            tuple(f"{self._prefix(layer == layers[-1])}_{k}" for k in range(width)),
-            self.batch_size,
-            self.device,
-            self.precision,
-            options.mean,
-            options.sd,
+            names=tuple(f"{prefix}_{k}" for k in range(encoder.stage(layer).channels)),
+            size=self.batch_size,
+            device=self.device,
+            precision=self.precision,
+            mean=options.mean,
+            sd=options.sd,
         )
 
-    def _prefix(self, last: bool) -> str:
+    def _prefix(self, layer: str | None) -> str:
+        """Return how the names of the columns begin: the backbone, and what is not the default."""
         parts = [f"deep_{self.backbone}"]
-        parts += [] if last else [str(self.layer).removeprefix("features.")]
+        parts += [] if layer is None else [layer.removeprefix("features.")]
         parts += ["masked"] if self.pooling == "masked" else []
         parts += [] if self.dimension == "3D" else [self.dimension]
         return "-".join(parts)
 
-    def _task(self) -> CropTask:
-        options = DeepOptions() if self.options is None else self.options
-        if not isinstance(options, DeepOptions):
-            raise ParameterError(f"options={self.options!r}; required: DeepOptions(...), or None.")
-        check_settings(
-            self.patch_size,
-            self.spacing,
-            self.dimension,
-            options.planes,
-            self.window,
-            options.background,
-            options.too_large,
-        )
-        nz, ny, nx = (int(n) for n in self.patch_size)
-        sz, sy, sx = (float(s) for s in self.spacing)
-        window = self.window if self.window is None or isinstance(self.window, str) else tuple(self.window)
-        masked = self.pooling == "masked"
-        return CropTask((nz, ny, nx), (sz, sy, sx), self.dimension, window, options, masked)  # type: ignore[arg-type]
-
     def _settings(self, step: FrozenStep) -> str:
-        """Everything that decides a value, in one spelling."""
-        weights = step.backbone.weights
+        """Return everything that decides a value as text: part of the name of a cached result."""
+        weights, options = step.backbone.weights, self._options()
         content = f"random {step.backbone.seed}" if weights is None else weights.digest()
-        network = (CELLS, step.backbone.encoder, step.backbone.layer, content)
+        network = (CELLS, step.backbone.encoder, step.backbone.layer, content, options.mean, options.sd)
         return repr((self._task(), network, step.place.type, self.precision, require_torch().__version__))
 
     def _warn_if_random(self, stacklevel: int = 4) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from radiokit.deep._checks import require_choice, require_whole
+from radiokit.deep._frames import DIMENSIONS
 from radiokit.deep._torch import require_monai, require_torch
 from radiokit.exceptions import ParameterError
 
-DIMENSIONS = ("3D", "2.5D", "2D")
 NORMS = ("batch", "group")
 # Groups of a GroupNorm: every width of the networks below is a multiple of it.
 GROUPS = 8
@@ -61,55 +62,22 @@ BACKBONES = {
 
 
 def check_backbone(backbone: str, dimension: str = "3D", norm: str = "batch") -> Architecture:
-    """Return the architecture of a name, or say which there are; needs no torch.
+    """Return the architecture of a name; ParameterError where a name is unknown. Needs no torch.
 
-    Parameters
-    ----------
-    backbone, dimension, norm : str
-        As in `build_network`.
-
-    Returns
-    -------
-    Architecture
-        Its description.
-
-    Raises
-    ------
-    ParameterError
-        If one of them is unknown.
-
-    Examples
-    --------
     >>> check_backbone("resnet50").n_features
     2048
     """
-    for name, value, known in (
-        ("backbone", backbone, tuple(BACKBONES)),
-        ("dimension", dimension, DIMENSIONS),
-        ("norm", norm, NORMS),
-    ):
-        if value not in known:
-            raise ParameterError(f"{name}={value!r}; required: one of {', '.join(map(repr, known))}.")
+    require_choice("backbone", backbone, tuple(BACKBONES))
+    require_choice("dimension", dimension, DIMENSIONS)
+    require_choice("norm", norm, NORMS)
     if backbone == "foundation" and dimension != "3D":
         raise ParameterError(f"backbone='foundation' with dimension={dimension!r}; required: '3D'.")
     return BACKBONES[backbone]
 
 
 def layer_names(backbone: str) -> tuple[str, ...]:
-    """Names of the stages of a backbone, from the image on: what `layer` may be.
+    """Return the names of the stages of a backbone, from the image on; the last one is pooled by default.
 
-    Parameters
-    ----------
-    backbone : str
-        As in `build_network`.
-
-    Returns
-    -------
-    tuple of str
-        The last one is what is pooled by default.
-
-    Examples
-    --------
     >>> layer_names("resnet18")
     ('layer1', 'layer2', 'layer3', 'layer4')
     """
@@ -173,8 +141,7 @@ def build_network(
     """
     architecture = check_backbone(backbone, dimension, norm)
     for name, value in (("channels", channels), ("widen", widen), ("stride", stride)):
-        if not isinstance(value, int) or value < 1:
-            raise ParameterError(f"{name}={value!r}; required: a whole number from 1 on.")
+        require_whole(name, value, least=1)
     if architecture.family == "densenet" and (widen, stride) != (1, 2):
         raise ParameterError(f"widen={widen}, stride={stride} with {backbone!r}: a DenseNet121 has no such setting.")
     dims = 3 if dimension == "3D" else 2

@@ -10,11 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from radiokit.deep._torch import INSTALL, require_torch
 from radiokit.exceptions import FileError, ParameterError
 from radiokit.utils import drop_warnings, import_optional, regular_file
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 HUB = re.compile(r"hf:(?P<repo>[^@#\s/]+/[^@#\s/]+)@(?P<commit>[0-9a-f]{40})#(?P<file>\S+)")
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -23,6 +26,48 @@ INSIDE = ("state_dict", "model_state_dict", "trunk_state_dict", "model")
 # Classifiers, which a backbone does not have.
 HEADS = ("fc.", "classifier.", "class_layers.out.")
 SOME = 5
+
+
+@runtime_checkable
+class HasWeights(Protocol):
+    """A network of torch, or anything else that gives tensors by name."""
+
+    def state_dict(self) -> Mapping[str, Tensor]:
+        """Return the tensors."""
+
+
+@dataclass(frozen=True)
+class HubFile:
+    """A file of the Hugging Face hub at one commit."""
+
+    repo: str
+    commit: str
+    name: str
+
+    def fetched(self) -> Path:
+        """Return the path of the file on this machine; FileError where it cannot be fetched."""
+        source = f"hf:{self.repo}@{self.commit}#{self.name}"
+        hub = import_optional("huggingface_hub", needed_for=source, install="pip install huggingface_hub")
+        try:
+            return Path(hub.hf_hub_download(self.repo, self.name, revision=self.commit))
+        except Exception as error:  # of the network, the disk or the hub: the package does not say which it raises
+            raise FileError(
+                f"{source} cannot be fetched ({type(error).__name__}: {error}). Without a network, copy the file and "
+                "give its path."
+            ) from error
+
+
+def _on_hub(source: object) -> HubFile | None:
+    """Return the file of the hub that a text names; None for anything else."""
+    if not isinstance(source, str) or not source.startswith("hf:"):
+        return None
+    parts = HUB.fullmatch(source)
+    if parts is None:
+        raise ParameterError(
+            f"weights={source!r}; required: 'hf:org/repo@commit#file' with a commit of 40 hexadecimal digits (a branch "
+            "or a tag may change)."
+        )
+    return HubFile(parts["repo"], parts["commit"], parts["file"])
 
 
 @dataclass(frozen=True)
@@ -59,36 +104,24 @@ class Weights:
     True
     """
 
-    source: Any
+    source: str | os.PathLike[str] | HasWeights
     sha256: str | None = None
     prefix: str = ""
     inside: str | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.source, str | os.PathLike) and not hasattr(self.source, "state_dict"):
+        if not isinstance(self.source, str | os.PathLike) and not isinstance(self.source, HasWeights):
             raise ParameterError(
                 f"weights are {type(self.source).__name__}; required: a path, 'hf:org/repo@commit#file', a network, or "
                 "None for random ones."
             )
         if self.sha256 is not None and not SHA256.fullmatch(self.sha256):
             raise ParameterError(f"sha256={self.sha256!r}; required: 64 hexadecimal digits in small letters.")
-        if not self.on_hub:
-            return
-        if not HUB.fullmatch(self.source):
-            raise ParameterError(
-                f"weights={self.source!r}; required: 'hf:org/repo@commit#file' with a commit of 40 hexadecimal digits "
-                "(a branch or a tag may change)."
-            )
-        if self.sha256 is None:
+        if _on_hub(self.source) and self.sha256 is None:
             raise ParameterError(
                 f"{self.source} has no SHA-256; required: Weights({self.source!r}, sha256='...'), as the hub shows it "
                 "beside the file."
             )
-
-    @property
-    def on_hub(self) -> bool:
-        """Whether the file has to be fetched."""
-        return isinstance(self.source, str) and self.source.startswith("hf:")
 
     def file(self) -> Path | None:
         """Return the file, fetched from the hub if it is there; None for a network.
@@ -100,9 +133,15 @@ class Weights:
         MissingDependencyError
             If huggingface_hub is needed and absent.
         """
-        if hasattr(self.source, "state_dict"):
-            return None
-        path = _fetched(self.source) if self.on_hub else Path(self.source).expanduser()
+        source = self._located()
+        return source if isinstance(source, Path) else None
+
+    def _located(self) -> Path | HasWeights:
+        """Return the checked file, or the network."""
+        if isinstance(self.source, HasWeights):
+            return self.source
+        hub = _on_hub(self.source)
+        path = Path(self.source).expanduser() if hub is None else hub.fetched()
         if not path.exists():
             raise FileError(f"The weights {path} do not exist. Give the path of a file.")
         regular_file(path)
@@ -115,10 +154,10 @@ class Weights:
 
     def digest(self) -> str:
         """Return the SHA-256 of the file, or of the network's tensors."""
-        path = self.file()
-        return _digest_of_state(self.source.state_dict()) if path is None else _sha256(path)
+        source = self._located()
+        return _sha256(source) if isinstance(source, Path) else _digest_of_state(source.state_dict())
 
-    def load_into(self, net: Any) -> None:
+    def load_into(self, net: nn.Module) -> None:
         """Put the weights into a network, all of them, or raise.
 
         Parameters
@@ -131,15 +170,15 @@ class Weights:
         FileError
             If the file is damaged, holds more than tensors, or does not fit; the message lists keys.
         """
-        path = self.file()
-        name = type(self.source).__name__ if path is None else str(path)
-        found = self.source.state_dict() if path is None else _read(path)
+        source = self._located()
+        name = str(source) if isinstance(source, Path) else type(source).__name__
+        found: object = _read(source) if isinstance(source, Path) else source.state_dict()
         wanted = net.state_dict()
         fitted = _fitting(self._tensors(found, name), wanted, name)
         _require_sound({key: fitted[key] for key in wanted}, wanted, name)
         net.load_state_dict(fitted, strict=True)
 
-    def _tensors(self, found: Any, name: str) -> dict[str, Any]:
+    def _tensors(self, found: object, name: str) -> dict[str, Tensor]:
         """Return key to tensor, out of what a file holds."""
         torch = require_torch()
         if self.inside is not None:
@@ -161,12 +200,15 @@ class Weights:
         return {str(key).removeprefix(prefix): value for key, value in found.items()}
 
 
-def as_weights(weights: Any) -> Weights | None:
+WeightsLike = Weights | str | os.PathLike[str] | HasWeights | None
+
+
+def as_weights(weights: WeightsLike) -> Weights | None:
     """Return what the user wrote as `Weights`; needs no torch."""
     return weights if weights is None or isinstance(weights, Weights) else Weights(weights)
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path) -> object:
     if path.suffix == ".safetensors":
         reader = import_optional("safetensors.torch", needed_for=path.name, install=INSTALL).load_file
     else:
@@ -179,14 +221,14 @@ def _read(path: Path) -> Any:
             f"The weights {path} hold more than tensors, or are damaged, and are not loaded: such a file can run any "
             "program. Ask for tensors alone: safetensors, or torch.save(model.state_dict(), path)."
         ) from error
-    except Exception as error:
+    except Exception as error:  # torch and safetensors raise many kinds for damaged files
         raise FileError(
             f"The weights {path} cannot be read ({type(error).__name__}): the file is truncated, damaged, or no file "
             "of weights. Fetch it again."
         ) from error
 
 
-def _fitting(found: dict[str, Any], wanted: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _fitting(found: dict[str, Tensor], wanted: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
     """Return a value for each key of the network, or say which keys do not match."""
     counters = {key for key in wanted if key.endswith("num_batches_tracked")}
     lost = [key for key in wanted if key not in found and key not in counters]
@@ -209,7 +251,7 @@ def _fitting(found: dict[str, Any], wanted: Mapping[str, Any], name: str) -> dic
     return {key: found.get(key, value) for key, value in wanted.items()}
 
 
-def _require_sound(found: Mapping[str, Any], wanted: Mapping[str, Any], name: str) -> None:
+def _require_sound(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], name: str) -> None:
     """Raise FileError for tensors that hold no plain numbers of the kind that the network has, or impossible ones."""
     torch = require_torch()
     odd = [
@@ -240,24 +282,11 @@ def _require_sound(found: Mapping[str, Any], wanted: Mapping[str, Any], name: st
         raise FileError(f"The weights {name} hold negative variances: {_some(negative)}. The file is damaged.")
 
 
-def _some(found: Any) -> str:
+def _some(found: object) -> str:
     if not isinstance(found, Mapping | list):
         return f"an object of type {type(found).__name__}"
     names = [str(key) for key in found]
     return ", ".join(names[:SOME]) + (", ..." if len(names) > SOME else "") if names else "nothing"
-
-
-def _fetched(source: str) -> Path:
-    parts = HUB.fullmatch(source)
-    assert parts is not None
-    hub = import_optional("huggingface_hub", needed_for=source, install="pip install huggingface_hub")
-    try:
-        return Path(hub.hf_hub_download(parts["repo"], parts["file"], revision=parts["commit"]))
-    except Exception as error:
-        raise FileError(
-            f"{source} cannot be fetched ({type(error).__name__}: {error}). Without a network, copy the file and give "
-            "its path."
-        ) from error
 
 
 def _sha256(path: Path) -> str:
@@ -265,7 +294,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _digest_of_state(state: Mapping[str, Any]) -> str:
+def _digest_of_state(state: Mapping[str, Tensor]) -> str:
     torch, digest = require_torch(), hashlib.sha256()
     for key, value in state.items():
         digest.update(f"{key}|{value.dtype}|{tuple(value.shape)}|".encode())

@@ -12,7 +12,8 @@ import pandas as pd
 from radiokit.exceptions import CaseTableError, GeometryError
 from radiokit.io import Mask, Volume, check_geometry, read_mask
 from radiokit.io.arrays import as_mask, as_volume
-from radiokit.io.case_rows import HOW, reading_of
+from radiokit.io.case_rows import HOW
+from radiokit.io.reading import ImageLike, MaskLike, Reading
 from radiokit.io.sequences import sequences_of
 
 
@@ -24,20 +25,10 @@ class Case:
     mask: Mask
 
 
-def read_pair(
-    image: Any,
-    mask: Any,
-    *,
-    label: Any = None,
-    roi: Any = None,
-    series: Any = None,
-    suv: Any = None,
-    spacing: Any = None,
-    case_id: str | None = None,
-) -> tuple[Volume, Mask]:
-    """Return an image and its region, which have to lie on one grid."""
-    volume = as_volume(image, spacing, series=series, suv=suv)
-    return volume, check_geometry(volume, as_mask(mask, volume, label, spacing, roi), case_id)
+def read_on_one_grid(image: ImageLike, mask: MaskLike, how: Reading, case_id: str | None = None) -> tuple[Volume, Mask]:
+    """Return an image and its region; GeometryError where they do not lie on one grid."""
+    volume, region = how.pair(image, mask)
+    return volume, check_geometry(volume, region, case_id)
 
 
 def open_case(row: Mapping[str, pd.Series]) -> Case:
@@ -54,7 +45,7 @@ def open_case(row: Mapping[str, pd.Series]) -> Case:
     GeometryError
         If the region lies on another grid than its image.
     """
-    how = {name: reading_of(columns) for name, columns in row.items()}
+    how = {name: Reading.of_row(columns) for name, columns in row.items()}
     images = {name: _image(columns, how[name]) for name, columns in row.items()}
     if all(image is None for image in images.values()):
         raise CaseTableError("no image; required: one sequence at least.")
@@ -62,19 +53,19 @@ def open_case(row: Mapping[str, pd.Series]) -> Case:
     if not drawn:
         raise CaseTableError("no mask; required: the region, in one of its mask columns.")
     name = next((n for n in drawn if images[n] is not None), drawn[0])
-    cell, image = row[name]["mask"], images[name]
+    cell, image, own = row[name]["mask"], images[name], how[name]
     if image is None:
-        mask = cell if isinstance(cell, Mask) else read_mask(cell, label=how[name]["label"], roi=how[name]["roi"])
+        mask = cell if isinstance(cell, Mask) else read_mask(cell, label=own.label, roi=own.roi)
     else:
-        mask = as_mask(cell, image, how[name]["label"], roi=how[name]["roi"])
+        mask = as_mask(cell, image, own.label, roi=own.roi)
         sharing = [n for n in drawn if n == name or _is_same(row[n]["mask"], cell)]
         mask = _on_a_grid_of(mask, [images[n] for n in sharing])
     return Case(tuple(images.values()), mask)
 
 
-def _image(columns: pd.Series, how: Mapping[str, Any]) -> Volume | None:
+def _image(columns: pd.Series, how: Reading) -> Volume | None:
     cell = columns.get("image")
-    return None if is_empty(cell) else as_volume(cell, series=how["series"], suv=how["suv"])
+    return None if is_empty(cell) else as_volume(cell, series=how.series, suv=how.suv)
 
 
 def _on_a_grid_of(mask: Mask, images: Sequence[Volume | None]) -> Mask:

@@ -13,9 +13,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from radiokit import __version__
-from radiokit.deep._crop import Crop
+from radiokit.deep._crop import Crop, shape_of
 from radiokit.deep._crop_cache import crop_cache
-from radiokit.deep._patches import TOLERANCE, Frame, cut_image, cut_shares, patch_frames, require_volume
+from radiokit.deep._frames import TOLERANCE, Frame
+from radiokit.deep._patches import cut_image, cut_shares, require_volume
 from radiokit.deep._store import CropStore
 from radiokit.deep.case import Case, image_columns, is_empty, open_case, rows_of
 from radiokit.exceptions import CaseTableError, DataWarning, InputError, RadiokitError
@@ -148,10 +149,7 @@ class Reader:
 
     def frames(self, case: Case) -> list[Frame]:
         """Where the crop of a case lies in the patient."""
-        crop = self.crop
-        return patch_frames(
-            case.mask, size=crop.size, spacing=crop.spacing, dimension=self.dimension, too_large=crop.too_large
-        )
+        return shape_of(self.crop, self.dimension).frames(case.mask)
 
     def _key(self, row: Mapping[str, pd.Series]) -> str | None:
         """Name of a crop: settings, and the content of each file, voxels of their own file included.

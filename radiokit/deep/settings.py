@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
+from radiokit.deep._checks import require_choice, require_whole
 from radiokit.deep._networks import check_backbone
 from radiokit.exceptions import ParameterError
 
@@ -45,8 +46,7 @@ class Network:
 
     def __post_init__(self) -> None:
         check_backbone(self.backbone, self.dimension, self.norm)
-        if self.stride not in (1, 2):
-            raise ParameterError(f"stride is {self.stride!r}; required: 1 or 2.")
+        require_choice("stride", self.stride, (1, 2))
 
 
 @dataclass(frozen=True)
@@ -174,12 +174,10 @@ class Training:
     progress: bool = False
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("batch_size", 2), ("patience", 1), ("threads", 1)):
-            value = getattr(self, name)
-            if name == "patience" and value is None:
-                continue
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise ParameterError(f"{name} is {value!r}; required: a whole number, {least} or more.")
+        for name, least in (("epochs", 1), ("batch_size", 2), ("threads", 1)):
+            require_whole(name, getattr(self, name), least=least)
+        if self.patience is not None:
+            require_whole("patience", self.patience, least=1)
         if not self.learning_rate > 0 or not self.weight_decay >= 0:
             raise ParameterError(
                 f"learning_rate is {self.learning_rate}, weight_decay {self.weight_decay}; required: positive, and 0 "
@@ -187,10 +185,6 @@ class Training:
             )
         if not 0 < self.validation < 1:
             raise ParameterError(f"validation is {self.validation}; required: a share between 0 and 1.")
-        for name, known in (
-            ("class_weight", ("balanced", None)),
-            ("ties", ("efron", "breslow")),
-            ("precision", PRECISIONS),
-        ):
-            if getattr(self, name) not in known:
-                raise ParameterError(f"{name} is {getattr(self, name)!r}; required: one of {known}.")
+        require_choice("class_weight", self.class_weight, ("balanced", None))
+        require_choice("ties", self.ties, ("efron", "breslow"))
+        require_choice("precision", self.precision, PRECISIONS)

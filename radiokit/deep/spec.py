@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
+from radiokit.deep._checks import require_known
 from radiokit.deep._crop import Crop
 from radiokit.deep._crops import DeepOptions
 from radiokit.deep._extractor import CELLS, DeepFeatureExtractor
 from radiokit.deep._state import load_state, state_to_bytes, weights_from_dict, weights_to_dict
 from radiokit.deep._torch import require_torch
 from radiokit.deep.settings import Augmentation, Network, Training
-from radiokit.exceptions import FileError, ParameterError
+from radiokit.exceptions import FileError
 
 NETWORK = tuple(f.name for f in fields(Network))
 MODEL_KEYS = (*NETWORK, "sequences", "crop", "training", "random_state")
@@ -31,7 +32,7 @@ def model_arguments(values: Mapping[str, Any]) -> dict[str, Any]:
         ``backbone, dimension, stride, norm``; ``sequences``; ``crop`` and ``training``, mappings of the parameters of
         `Crop` and `Training` (with ``augmentation``, a mapping or null); ``random_state``.
     """
-    refuse_unknown("a deep model", values, MODEL_KEYS)
+    require_known("a deep model", values, MODEL_KEYS)
     arguments: dict[str, Any] = {k: values[k] for k in ("sequences", "random_state") if k in values}
     arguments["backbone"] = Network(**{k: values[k] for k in NETWORK if k in values})
     arguments["crop"] = Crop.from_mapping(values.get("crop"))
@@ -41,28 +42,21 @@ def model_arguments(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def training_of(values: Mapping[str, Any]) -> Training:
     """Return the training of a mapping."""
-    refuse_unknown("training", values, [f.name for f in fields(Training)])
+    require_known("training", values, [f.name for f in fields(Training)])
     values = dict(values)
     own = values.get("augmentation", Augmentation())
     if isinstance(own, Mapping):
-        refuse_unknown("augmentation", own, [f.name for f in fields(Augmentation)])
+        require_known("augmentation", own, [f.name for f in fields(Augmentation)])
         own = Augmentation(**own)
     return Training(**{**values, "augmentation": own})
 
 
-def refuse_unknown(what: str, values: Mapping[str, Any], known: Any) -> None:
-    """Raise ParameterError for keys that are not known."""
-    unknown = sorted(set(map(str, values)) - set(known))
-    if unknown:
-        raise ParameterError(f"{what} holds {', '.join(unknown)}; known: {', '.join(known)}.")
-
-
 def extractor_of(values: Mapping[str, Any]) -> DeepFeatureExtractor:
     """Return the extractor of a mapping of its parameters; lists become tuples."""
-    refuse_unknown("a deep feature extractor", values, EXTRACTOR_KEYS)
+    require_known("a deep feature extractor", values, EXTRACTOR_KEYS)
     arguments: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     if isinstance(arguments.get("options"), Mapping):
-        refuse_unknown("options", arguments["options"], [f.name for f in fields(DeepOptions)])
+        require_known("options", arguments["options"], [f.name for f in fields(DeepOptions)])
         own: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in arguments["options"].items()}
         arguments["options"] = DeepOptions(**own)
     return DeepFeatureExtractor(**arguments)

@@ -107,9 +107,10 @@ def test_masked_pooling_by_hand(make, weights: Weights) -> None:
     with torch.inference_mode():
         maps = trunk.eval().feature_map(crop, "layer1")[0].numpy().astype(float)
     assert maps.shape == (16, 4, 4, 4)
-    from radiokit.deep._patches import cut_shares, patch_frames
+    from radiokit.deep._frames import CropShape
+    from radiokit.deep._patches import cut_shares
 
-    share = cut_shares(mask, patch_frames(mask, size=SIZE, spacing=(1, 1, 1)))
+    share = cut_shares(mask, CropShape(SIZE, (1, 1, 1)).frames(mask))
     # Cells lie over voxels 0, 4, 8, 12: voxels 2, 6, 10 lie across the middle between two of them.
     own = np.zeros((4, 16))
     for cell, (first, last) in enumerate(((-9, 2), (2, 6), (6, 10), (10, 99))):

@@ -204,7 +204,7 @@ def test_attribution_is_in_units_of_the_score(fitted) -> None:
     heat = attribution_map(fitted, X[0], layer="layer4").array[0]
     assert heat.max() == pytest.approx(by_hand.max(), rel=1e-5)
     assert np.unique(heat.round(6)).size >= np.unique(by_hand.round(6)).size
-    with pytest.raises(ParameterError, match="layer is 'x'"):
+    with pytest.raises(ParameterError, match="layer='x'"):
         attribution_map(fitted, X[0], layer="x")
     with pytest.raises(InputError, match="2 cases"):
         attribution_map(fitted, pd.DataFrame({"patch": list(np.repeat(X, 2, axis=0))}))

@@ -7,7 +7,7 @@ import pytest
 import SimpleITK as sitk
 
 from radiokit.deep import patch, patch_mask
-from radiokit.deep._patches import patch_frames
+from radiokit.deep._frames import CropShape
 from radiokit.exceptions import GeometryError, InputError, MaskError, ParameterError
 from radiokit.io import Mask, Volume, from_sitk, to_sitk
 from radiokit.io.sitk import positions
@@ -46,7 +46,7 @@ def test_values_are_those_of_the_place_in_the_patient() -> None:
     region[8:12, 10:16, 18:25] = True
     mask = Mask(region, image.spacing, image.origin)
     settings = {"size": (5, 6, 7), "spacing": (1.5, 0.7, 1.1)}
-    frame = patch_frames(mask, **settings)[0]
+    frame = CropShape(**settings).frames(mask)[0]
     points = positions(
         Volume(np.zeros(frame.size), frame.spacing, frame.origin, frame.direction), np.argwhere(np.ones(frame.size))
     )
@@ -122,11 +122,11 @@ def test_a_region_at_the_border_is_padded() -> None:
 def test_a_region_larger_than_the_crop() -> None:
     whole = Mask(np.ones(IMAGE.shape, bool), SPACING, IMAGE.origin)
     settings = {"size": (16, 16, 16), "spacing": (1, 1, 1)}
-    middle = patch_frames(whole, **settings)[0]
+    middle = CropShape(**settings).frames(whole)[0]
     assert middle.spacing == (1, 1, 1)
     assert middle.fill == pytest.approx(90 / 16)
     assert patch_mask(whole, **settings).all()
-    frame = patch_frames(whole, too_large="zoom", **settings)[0]
+    frame = CropShape(too_large="zoom", **settings).frames(whole)[0]
     assert frame.spacing == pytest.approx((90 / 16,) * 3)
     assert patch(IMAGE, whole, too_large="zoom", **settings).shape == (16, 16, 16)
     with pytest.raises(MaskError, match=r"90 x 48 x 56 mm.*16 x 16 x 16 mm"):
