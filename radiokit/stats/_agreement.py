@@ -213,7 +213,7 @@ def bland_altman(a: ArrayLike, b: ArrayLike, *, confidence_level: float = 0.95) 
     bias, sd = float(d.mean()), float(d.std(ddof=1))
     reach, loa_reach = t * sd / math.sqrt(n), t * sd * math.sqrt(1 / n + z**2 / (2 * (n - 1)))
     low, high = bias - z * sd, bias + z * sd
-    slope, slope_p = _slope((x + y) / 2, d)
+    slope, slope_p_value = _slope((x + y) / 2, d)
     test = wald_if_any_spread(bias, sd / math.sqrt(n), law=student(n - 1), confidence_level=confidence_level)
     return BlandAltman(
         bias=bias,
@@ -227,7 +227,7 @@ def bland_altman(a: ArrayLike, b: ArrayLike, *, confidence_level: float = 0.95) 
         loa_high_ci_low=high - loa_reach,
         loa_high_ci_high=high + loa_reach,
         slope=slope,
-        slope_p_value=slope_p,
+        slope_p_value=slope_p_value,
         p_value=test.p_value,
         n=n,
         confidence_level=float(confidence_level),

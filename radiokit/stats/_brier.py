@@ -47,9 +47,7 @@ def brier_score(y_true: ArrayLike, probability: ArrayLike) -> float:
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        Outcome, 0/1 or boolean; one class only is allowed.
-    {probability}
+    {y_true_any} {probability}
 
     Returns
     -------
@@ -111,9 +109,7 @@ def brier_decomposition(y_true: ArrayLike, probability: ArrayLike, *, bins: int 
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        Outcome, 0/1 or boolean; one class only is allowed.
-    {probability}
+    {y_true_any} {probability}
     bins : int or None
         Number of quantile bins; None gives each distinct probability its own bin, and ``within`` is then 0.
 

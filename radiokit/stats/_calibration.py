@@ -104,10 +104,7 @@ class CalibrationInTheLarge(Result):
     ----------
     estimate, se : float
         The intercept on the logit scale and its standard error.
-    {ci}
-    statistic, p_value : float
-        Wald z and its two-sided p-value.
-    {confidence_level}
+    {ci} {z_test} {confidence_level}
 
     Examples
     --------
@@ -276,10 +273,8 @@ def _fit(event: NDArray[np.bool_], log_odds: FloatArray) -> tuple[Recalibration,
 
 
 def _indices(event: NDArray[np.bool_], log_odds: FloatArray, fit: Recalibration, df: int) -> dict[str, float]:
-    n = event.size
-    null = deviance(event, np.full(n, logit(event.mean())))
-    as_is = deviance(event, log_odds)
-    constant = df == 1
+    n, constant = event.size, df == 1
+    null, as_is = deviance(event, np.full(n, logit(event.mean()))), deviance(event, log_odds)
     d = -1 / n if constant else (null - as_is - 1) / n
     u = (as_is - fit.deviance - df) / n
     return {

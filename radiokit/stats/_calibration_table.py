@@ -37,9 +37,7 @@ def calibration_table(
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        Outcome, 0/1 or boolean; one class only is allowed.
-    {probability}
+    {y_true_any} {probability}
     bins : int
         Number of groups.
     strategy : {"quantile", "uniform"}

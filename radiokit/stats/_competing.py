@@ -139,7 +139,7 @@ def _incidence(time: FloatArray, cause: NDArray[np.int_], k: int) -> pd.DataFram
     after = np.cumprod(1 - (mine + others) / n)
     before = np.append(1.0, after[:-1])
     incidence = np.minimum(np.cumsum(before * mine / n), 1.0)
-    inverse = np.where(after > 0, 1 / np.where(after > 0, after, 1.0), 0.0)
+    inverse = _over(np.ones(n.size), after)
     of_mine, of_others = (before**2 * d / n**2 * _ties(d, n) for d in (mine, others))
     of_others = np.where(after > 0, of_others, 0.0)
     # The sum of (a_u - F(t) b_u)^2 w_u, expanded so that it runs along t.
@@ -215,8 +215,7 @@ def _gray_score(
 ) -> tuple[FloatArray, FloatArray]:
     """Scores of the groups and their covariance, in the notation of Gray 1988 (h, R, a, c)."""
     g = _group_tables(time, cause, k, codes, n_groups)
-    known = g.at_risk > 0
-    h = np.where(known, g.at_risk / np.where(known, g.before, 1.0), 0.0)
+    h = _over(g.at_risk, g.before)
     subset = h * (1 - g.incidence_before)
     events, total = g.mine.sum(axis=1), h.sum(axis=1)
     share = _over(subset, subset.sum(axis=1, keepdims=True))
@@ -226,13 +225,11 @@ def _gray_score(
     a = h[:, :, None] * np.eye(n_groups) - h[:, :, None] * h[:, None, :] / total[:, None, None]
     c = np.cumsum(a * _over(events, total * free_before)[:, None, None], axis=0)
     rest = c[-1] - c
-    ratio = np.where(g.after > 0, free[:, None] / np.where(g.after > 0, g.after, 1.0), 0.0)
+    ratio = _over(free[:, None], g.after)
     own = a + rest * (1 - ratio)[:, None, :]
     expected = total[:, None] * g.before
     tied = np.where(events[:, None] > 1, 1 - (events[:, None] - 1) / np.where(expected > 1, expected - 1, 1.0), 1.0)
-    own_weight = np.where(
-        known, tied * g.before * events[:, None] / (total[:, None] * np.where(known, g.at_risk, 1.0)), 0.0
-    )
+    own_weight = _over(tied * g.before * events[:, None], total[:, None] * g.at_risk)
     other_weight = np.where(
         g.after > 0, _ties(g.others, g.at_risk) * g.before**2 * g.others / np.maximum(g.at_risk, 1) ** 2, 0.0
     )

@@ -110,9 +110,7 @@ def concordance_index(
     method : {"harrell", "uno"}
         Every comparable pair counts the same, or is weighted by the inverse squared probability that its earlier time
         is uncensored, so that the estimate does not depend on the censoring.
-    tau : float, optional
-        Only events at times up to `tau` open a pair.
-    {confidence_level}
+    {tau_of_pairs} {confidence_level}
     sample_weight : array-like of shape (n,), optional
         Positive case weights; a pair counts by the product of its two.
     strata : array-like of shape (n,), optional
@@ -197,9 +195,7 @@ def compare_concordance(
     {y_survival} {two_risks}
     method : {"harrell", "uno"}
         As in `concordance_index`.
-    tau : float, optional
-        Only events at times up to `tau` open a pair.
-    {confidence_level}
+    {tau_of_pairs} {confidence_level}
 
     Returns
     -------

@@ -66,11 +66,11 @@ def decision_curve(
     >>> table.loc[table["model"] == "model", "net_benefit"].tolist()
     [0.4375, 0.25]
     """
-    return Design(y_true, probabilities, thresholds, prevalence, time, harm).curves()
+    return DecisionProblem(y_true, probabilities, thresholds, prevalence, time, harm).curves()
 
 
-class Design:
-    """The checked question: outcome, models, thresholds, and how positives are counted.
+class DecisionProblem:
+    """The checked inputs: outcome, models, thresholds, and how positives are counted.
 
     A model is kept as the number of thresholds that each probability reaches.
     """
@@ -150,7 +150,7 @@ class Design:
 
 
 class _Outcome(Protocol):
-    """What a decision curve asks of an outcome; `reached` holds the thresholds that each of `cases` reaches."""
+    """What a decision curve needs of an outcome; `reached` is the number of thresholds that each of `cases` reaches."""
 
     n: int
     strata: tuple[NDArray[np.intp], ...]
@@ -161,38 +161,21 @@ class _Outcome(Protocol):
 
 
 class _Binary:
-    """A binary outcome in a cohort."""
+    """A binary outcome in a cohort, or, with a known prevalence, in cases and controls that were sampled apart."""
 
-    def __init__(self, event: NDArray[np.bool_]) -> None:
-        self.event, self.n = event, event.size
-        self.strata: tuple[NDArray[np.intp], ...] = (np.arange(event.size),)
+    def __init__(self, event: NDArray[np.bool_], known_prevalence: float | None = None) -> None:
+        self.event, self.n, self.known_prevalence = event, event.size, known_prevalence
+        cohort, case_control = (np.arange(event.size),), (np.flatnonzero(event), np.flatnonzero(~event))
+        self.strata: tuple[NDArray[np.intp], ...] = cohort if known_prevalence is None else case_control
 
     def prevalence(self, cases: NDArray[np.intp]) -> float:
-        return float(self.event[cases].mean())
+        return float(self.event[cases].mean()) if self.known_prevalence is None else self.known_prevalence
 
-    def counts(self, reached: NDArray[np.intp], cases: NDArray[np.intp], n_thresholds: int) -> FloatArray:
-        """Numbers of positive non-events and events, by threshold."""
+    def rates(self, reached: NDArray[np.intp], cases: NDArray[np.intp], n_thresholds: int) -> Rates:
         cells = np.bincount(2 * reached + self.event[cases], minlength=2 * (n_thresholds + 1)).reshape(-1, 2)
-        return np.cumsum(cells[::-1], axis=0)[::-1][1:].T.astype(float)
-
-    def rates(self, reached: NDArray[np.intp], cases: NDArray[np.intp], n_thresholds: int) -> Rates:
-        fp, tp = self.counts(reached, cases, n_thresholds)
-        return (tp + fp) / cases.size, tp / cases.size, fp / cases.size
-
-
-class _CaseControl(_Binary):
-    """A binary outcome whose cases and controls were sampled apart."""
-
-    def __init__(self, event: NDArray[np.bool_], prevalence: float) -> None:
-        super().__init__(event)
-        self.known_prevalence = prevalence
-        self.strata = (np.flatnonzero(event), np.flatnonzero(~event))
-
-    def prevalence(self, cases: NDArray[np.intp]) -> float:
-        return self.known_prevalence
-
-    def rates(self, reached: NDArray[np.intp], cases: NDArray[np.intp], n_thresholds: int) -> Rates:
-        fp, tp = self.counts(reached, cases, n_thresholds)
+        fp, tp = np.cumsum(cells[::-1], axis=0)[::-1][1:].T.astype(float)
+        if self.known_prevalence is None:
+            return (tp + fp) / cases.size, tp / cases.size, fp / cases.size
         n_events = int(self.event[cases].sum())
         tp = tp / n_events * self.known_prevalence
         fp = fp / (cases.size - n_events) * (1 - self.known_prevalence)
@@ -227,9 +210,7 @@ def _outcome(y_true: Any, prevalence: float | None, time: float | None) -> _Outc
         return _Survival(follow_up(y_true, time))
     if time is not None:
         raise InputError("time= is given and y_true is binary; required: a survival outcome, or no time=.")
-    if prevalence is None:
-        return _Binary(check_binary_target(y_true, both_classes=False))
-    return _CaseControl(check_binary_target(y_true), prevalence)
+    return _Binary(check_binary_target(y_true, both_classes=prevalence is not None), prevalence)
 
 
 def _check_thresholds(thresholds: ArrayLike | None) -> FloatArray:

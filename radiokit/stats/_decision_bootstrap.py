@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from radiokit.engine.inputs import FloatArray, Seed, check_level
 from radiokit.exceptions import InputError
-from radiokit.stats._decision import Design
+from radiokit.stats._decision import DecisionProblem
 from radiokit.utils import parallel_map, spawn_seeds
 
 
@@ -60,9 +60,9 @@ def decision_curve_band(
     >>> table.columns[-2:].tolist()
     ['ci_low', 'ci_high']
     """
-    design = Design(y_true, probabilities, thresholds, prevalence, time, harm)
-    curves = _bootstrap(design, n_bootstraps, random_state, n_jobs)
-    table = design.curves()
+    problem = DecisionProblem(y_true, probabilities, thresholds, prevalence, time, harm)
+    curves = _bootstrap(problem, n_bootstraps, random_state, n_jobs)
+    table = problem.curves()
     low, high = _percentiles(curves, confidence_level)
     known = table["net_benefit"].notna().to_numpy()
     return table.assign(ci_low=np.where(known, low.ravel(), np.nan), ci_high=np.where(known, high.ravel(), np.nan))
@@ -118,12 +118,12 @@ def decision_curve_difference(
     >>> table[["model_a", "model_b"]].values.tolist()
     [['p', 'q']]
     """
-    design = Design(y_true, probabilities, thresholds, prevalence, time, harm)
-    names = ["all", "none", *design.models]
-    pairs = _pairs(list(design.models), reference)
-    curves = _bootstrap(design, n_bootstraps, random_state, n_jobs)
-    whole = np.arange(design.n)
-    estimate = {name: design.table(name, whole)["net_benefit"].to_numpy() for name in names}
+    problem = DecisionProblem(y_true, probabilities, thresholds, prevalence, time, harm)
+    names = ["all", "none", *problem.models]
+    pairs = _pairs(list(problem.models), reference)
+    curves = _bootstrap(problem, n_bootstraps, random_state, n_jobs)
+    whole = np.arange(problem.n)
+    estimate = {name: problem.table(name, whole)["net_benefit"].to_numpy() for name in names}
     parts = []
     for a, b in pairs:
         replicates = curves[:, names.index(a)] - curves[:, names.index(b)]
@@ -132,23 +132,23 @@ def decision_curve_difference(
         known = ~np.isnan(difference)
         columns = {"difference": difference, "se": _spread(replicates), "ci_low": low, "ci_high": high}
         part = pd.DataFrame({name: np.where(known, values, np.nan) for name, values in columns.items()})
-        part.insert(0, "threshold", design.thresholds)
+        part.insert(0, "threshold", problem.thresholds)
         part.insert(0, "model_b", b)
         part.insert(0, "model_a", a)
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
 
 
-def _bootstrap(design: Design, n_bootstraps: int, random_state: Seed, n_jobs: int | None) -> FloatArray:
+def _bootstrap(problem: DecisionProblem, n_bootstraps: int, random_state: Seed, n_jobs: int | None) -> FloatArray:
     """Net benefit of every replicate, model (all, none, ...) and threshold."""
     if n_bootstraps < 2:
         raise InputError(f"n_bootstraps is {n_bootstraps}; required: 2 or more.")
-    names = ("all", "none", *design.models)
+    names = ("all", "none", *problem.models)
 
     def replicate(seed: int) -> FloatArray:
         rng = np.random.default_rng(seed)
-        cases = np.concatenate([rng.choice(stratum, stratum.size) for stratum in design.strata])
-        return np.array([design.net_benefit(name, cases) for name in names])
+        cases = np.concatenate([rng.choice(stratum, stratum.size) for stratum in problem.strata])
+        return np.array([problem.net_benefit(name, cases) for name in names])
 
     return np.array(parallel_map(replicate, spawn_seeds(random_state, n_bootstraps), n_jobs=n_jobs))
 

@@ -73,8 +73,7 @@ class FleissKappa(Result):
         1 is perfect, 0 what chance gives.
     se : float
         Standard error under chance agreement.
-    statistic, p_value : float
-        z and its two-sided p-value.
+    {z_test}
     agreement : float
         Mean observed agreement of pairs of raters.
     expected : float
@@ -266,7 +265,7 @@ def _standard_errors(
 def _by_category(names: list[Any], counts: FloatArray, spread: FloatArray, n: int, m: int) -> pd.DataFrame:
     with np.errstate(divide="ignore", invalid="ignore"):
         kappa = 1 - (counts * (m - counts)).sum(axis=0) / (n * m * (m - 1) * spread)
-    se = np.full(kappa.size, math.sqrt(2 / (n * m * (m - 1))))
+    se = math.sqrt(2 / (n * m * (m - 1)))
     z = kappa / se
     columns = {"category": names, "kappa": kappa, "se": se, "statistic": z, "p_value": 2 * norm.sf(np.abs(z))}
     return pd.DataFrame(columns)

@@ -54,7 +54,7 @@ def multiclass_auc(
     y_true : array-like of shape (n,)
         Class of each case.
     probabilities : DataFrame of shape (n, k)
-        Predicted probability of each class, one column per class, called as the class is.
+        Predicted probability of each class, one column per class, named after the class.
     method : {"hand-till", "ovr"}
         Mean over pairs of classes, or each class against all others.
     confidence_level : float
@@ -80,7 +80,7 @@ def multiclass_auc(
     ``multiclass.roc``, with the direction fixed. One class against the rest: `auc` with DeLong's interval.
 
     *How to read it.* M does not depend on how common the classes are, the areas against the rest do. A good mean can
-    hide a class that is not told at all: look at each.
+    hide a class that is not recognised at all: look at each.
 
     Examples
     --------
@@ -92,24 +92,20 @@ def multiclass_auc(
     same_rows(y_true=y_true, probabilities=probabilities)
     labels, columns = _checked(y_true, probabilities)
     if method == "ovr":
-        rows = []
-        for name, p in columns.items():
-            area = auc(labels == name, p, confidence_level=confidence_level)
-            found = {"auc": area.auc, "se": area.se, "ci_low": area.ci_low, "ci_high": area.ci_high}
-            rows.append(found | {"n": area.n_positive})
-        return pd.DataFrame(rows, index=pd.Index(list(columns), name="class"))
-    areas = []
-    for a, b in combinations(columns, 2):
-        rows_of = (labels == a) | (labels == b)
-        areas += [auc(labels[rows_of] == name, columns[name][rows_of]).auc for name in (a, b)]
-    return MulticlassAUC(float(np.mean(areas)), len(columns), labels.size, method)
+        areas = [auc(labels == name, p, confidence_level=confidence_level) for name, p in columns.items()]
+        table = pd.DataFrame([vars(area) for area in areas], index=pd.Index(list(columns), name="class"))
+        return table.rename(columns={"n_positive": "n"})[["auc", "se", "ci_low", "ci_high", "n"]]
+    pairs = ((pair, np.isin(labels, pair)) for pair in combinations(columns, 2))
+    values = [auc(labels[cases] == name, columns[name][cases]).auc for pair, cases in pairs for name in pair]
+    return MulticlassAUC(float(np.mean(values)), len(columns), labels.size, method)
 
 
 def _checked(y_true: ArrayLike, probabilities: Any) -> tuple[NDArray[Any], dict[str, NDArray[np.float64]]]:
     """Return the classes as text and the probabilities by class."""
     if not isinstance(probabilities, pd.DataFrame):
         raise InputError(
-            f"probabilities is {type(probabilities).__name__}; required: a DataFrame, one column per class, called so."
+            f"probabilities is {type(probabilities).__name__}; required: a DataFrame, one column named after "
+            "each class."
         )
     refuse_repeated_columns(probabilities, "probabilities")
     given = pd.Series(np.asarray(y_true))

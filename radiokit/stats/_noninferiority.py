@@ -108,13 +108,9 @@ def auc_noninferiority(
     test = delong_test(y_true, score_a, score_b, groups=groups, confidence_level=confidence_level)
     known = not math.isnan(test.se) and test.se > 0
     statistic = ratio_to_se(test.difference + margin, test.se) if known else math.nan
+    same = {name: getattr(test, name) for name in ("auc_a", "auc_b", "difference", "se", "ci_low", "ci_high")}
     return NonInferiority(
-        auc_a=test.auc_a,
-        auc_b=test.auc_b,
-        difference=test.difference,
-        se=test.se,
-        ci_low=test.ci_low,
-        ci_high=test.ci_high,
+        **same,
         statistic=statistic,
         p_value=float(norm.sf(statistic)),
         margin=float(margin),

@@ -213,13 +213,11 @@ def predictive_value_test(
 def _calls(y_true: ArrayLike, call_a: ArrayLike, call_b: ArrayLike) -> tuple[Calls, Calls, Calls]:
     same_rows(y_true=y_true, call_a=call_a, call_b=call_b)
     truth = check_binary_target(y_true, both_classes=False)
-    calls = [
-        check_binary_target(c, name=name, both_classes=False) for c, name in ((call_a, "call_a"), (call_b, "call_b"))
-    ]
-    for call, name in zip(calls, ("call_a", "call_b"), strict=True):
+    a, b = (check_binary_target(c, name=n, both_classes=False) for c, n in ((call_a, "call_a"), (call_b, "call_b")))
+    for call, name in ((a, "call_a"), (b, "call_b")):
         if call.size != truth.size:
             raise InputError(f"{name} has {call.size} values for {truth.size} outcomes; required: one per case.")
-    return truth, calls[0], calls[1]
+    return truth, a, b
 
 
 def _mcnemar(b: int, c: int, method: str) -> tuple[float, float]:
@@ -256,15 +254,10 @@ def _predictive(good: Calls, a: Calls, b: Calls, method: str, z: float) -> dict[
     names = ["value_a", "value_b", "difference", "statistic", "p_value"]
     if method == "relative":
         names += ["ratio", "ratio_ci_low", "ratio_ci_high"]
-    row = dict.fromkeys(names, math.nan)
-    if n_a:
-        row["value_a"] = float(good[a].mean())
-    if n_b:
-        row["value_b"] = float(good[b].mean())
+    v_a, v_b = (float(good[call].mean()) if call.any() else math.nan for call in (a, b))
+    row = dict.fromkeys(names, math.nan) | {"value_a": v_a, "value_b": v_b, "difference": v_a - v_b}
     if not (n_a and n_b):
         return row
-    v_a, v_b = row["value_a"], row["value_b"]
-    row["difference"] = v_a - v_b
     if method == "relative":
         return row | _relative(good, a, b, v_a, v_b, z)
     p = (good[a].sum() + good[b].sum()) / (n_a + n_b)

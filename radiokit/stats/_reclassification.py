@@ -32,12 +32,7 @@ class NRI(Result):
         Share of events moved up minus share moved down.
     nri_nonevents : float
         Share of non-events moved down minus share moved up.
-    se : float
-        Standard error of `nri`.
-    ci_low, ci_high : float
-        Confidence limits of `nri`.
-    statistic, p_value : float
-        z and its two-sided p-value; NaN where nobody moved.
+    {se} {ci} {z_test}
     se_events, se_nonevents : float
         Standard errors of the two parts.
     up_events, down_events, up_nonevents, down_nonevents : float
@@ -82,13 +77,7 @@ class IDI(Result):
         Mean fall of the risk among non-events.
     relative : float
         Gain as a share of the old model's discrimination slope.
-    se : float
-        Standard error of `idi`.
-    ci_low, ci_high : float
-        Confidence limits of `idi`.
-    statistic, p_value : float
-        z and its two-sided p-value; NaN where no risk changed.
-    {confidence_level}
+    {se} {ci} {z_test} {confidence_level}
 
     Examples
     --------
@@ -242,9 +231,7 @@ def reclassification_table(y_true: ArrayLike, old: ArrayLike, new: ArrayLike, *,
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        Outcome, 0/1 or boolean; one class only is allowed.
-    {old_new}
+    {y_true_any} {old_new}
     cutoffs : array-like
         Increasing limits of risk categories within (0, 1); categories are [a, b).
 
@@ -277,15 +264,12 @@ def reclassification_table(y_true: ArrayLike, old: ArrayLike, new: ArrayLike, *,
     after = _category(check_probability(new, event.size, name="new"), cutoffs)
     limits = [0.0, *np.asarray(cutoffs, dtype=float).tolist(), 1.0]
     names = [f"[{a:g}, {b:g}{']' if b == 1 else ')'}" for a, b in pairwise(limits)]
-    rows = []
-    for i, a in enumerate(names):
-        for j, b in enumerate(names):
-            cell = (before == i) & (after == j)
-            rows.append({"old": a, "new": b, "n": int(cell.sum()), "n_events": int((cell & event).sum())})
-    return pd.DataFrame(rows)
+    cells = ((a, b, (before == i) & (after == j)) for i, a in enumerate(names) for j, b in enumerate(names))
+    rows = [(a, b, int(cell.sum()), int((cell & event).sum())) for a, b, cell in cells]
+    return pd.DataFrame(rows, columns=["old", "new", "n", "n_events"])
 
 
-Shares = tuple[float, float, float, float]
+Shares = tuple[float, ...]  # of events up and down, of non-events up and down
 
 
 def _moves(old: ArrayLike, new: ArrayLike, n: int, cutoffs: ArrayLike | None) -> FloatArray:
@@ -305,30 +289,19 @@ def _category(risk: FloatArray, cutoffs: ArrayLike) -> NDArray[np.intp]:
     return np.searchsorted(limits, risk, side="right")
 
 
-def _shares(events: NDArray[Any], nonevents: NDArray[Any]) -> Shares:
-    """Shares of events up and down, of non-events up and down."""
-    return (
-        float((events > 0).mean()),
-        float((events < 0).mean()),
-        float((nonevents > 0).mean()),
-        float((nonevents < 0).mean()),
-    )
+def _shares(events: FloatArray, nonevents: FloatArray) -> Shares:
+    return tuple(float(share.mean()) for moved in (events, nonevents) for share in (moved > 0, moved < 0))
 
 
-def _survival_shares(known: FollowUp, moved: NDArray[Any], cases: NDArray[np.intp]) -> Shares:
+def _survival_shares(known: FollowUp, moved: FloatArray, cases: NDArray[np.intp]) -> Shares:
     overall = known.risk_carried_forward(cases)
-    shares = []
+    events, free = [], []
     for direction in (1, -1):
         part = cases[moved[cases] == direction]
-        risk = known.risk_carried_forward(part)
-        shares.append((part.size / cases.size * risk, part.size / cases.size * (1 - risk)))
-    (up, up_free), (down, down_free) = shares
-    return (
-        _ratio(up, overall),
-        _ratio(down, overall),
-        _ratio(up_free, 1 - overall),
-        _ratio(down_free, 1 - overall),
-    )
+        risk, share = known.risk_carried_forward(part), part.size / cases.size
+        events.append(_ratio(share * risk, overall))
+        free.append(_ratio(share * (1 - risk), 1 - overall))
+    return (*events, *free)
 
 
 def _variances(shares: Shares, n_events: int, n_nonevents: int) -> tuple[float, float, float]:
@@ -340,7 +313,7 @@ def _variances(shares: Shares, n_events: int, n_nonevents: int) -> tuple[float, 
 
 
 def _bootstrap_variances(
-    known: FollowUp, moved: NDArray[Any], n_bootstraps: int, random_state: Seed
+    known: FollowUp, moved: FloatArray, n_bootstraps: int, random_state: Seed
 ) -> tuple[float, float, float]:
     if n_bootstraps < 2:
         return math.nan, math.nan, math.nan

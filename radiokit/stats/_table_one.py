@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import chdtrc, fdtrc
-from scipy.stats import rankdata
+from scipy.stats import f_oneway, kruskal
 
 from radiokit.engine.columns import as_column
 from radiokit.engine.design import check_frame, level_text
@@ -256,30 +255,17 @@ def _test_counts(name: Any, counts: Any, *, exact: bool) -> float:
 
 def _anova(samples: list[FloatArray]) -> float:
     samples = [s for s in samples if s.size]
-    n, k = sum(s.size for s in samples), len(samples)
-    if k < 2 or n <= k:
+    # Groups of equal values each leave nothing to judge a difference by.
+    if len(samples) < 2 or not any(np.ptp(s) for s in samples):
         return math.nan
-    centre = np.concatenate(samples).mean()
-    between = sum(s.size * (s.mean() - centre) ** 2 for s in samples) / (k - 1)
-    within = sum(((s - s.mean()) ** 2).sum() for s in samples) / (n - k)
-    if within == 0:
-        return math.nan  # groups of equal values each: nothing to judge a difference by
-    return float(fdtrc(k - 1, n - k, between / within))
+    return float(f_oneway(*samples).pvalue)
 
 
 def _kruskal(samples: list[FloatArray]) -> float:
     samples = [s for s in samples if s.size]
-    if len(samples) < 2:
+    if len(samples) < 2 or np.ptp(np.concatenate(samples)) == 0:
         return math.nan
-    values = np.concatenate(samples)
-    n, ranks = values.size, rankdata(values)
-    ties = np.unique(values, return_counts=True)[1]
-    correction = 1 - np.sum(ties**3.0 - ties) / (n**3.0 - n)
-    if correction == 0:
-        return math.nan
-    sums = [part.sum() for part in np.split(ranks, np.cumsum([s.size for s in samples])[:-1])]
-    statistic = 12 / (n * (n + 1)) * sum(r**2 / s.size for r, s in zip(sums, samples, strict=True)) - 3 * (n + 1)
-    return float(chdtrc(len(samples) - 1, max(statistic / correction, 0.0)))
+    return float(kruskal(*samples).pvalue)
 
 
 def _over_pairs(smd: Any, samples: list[Any]) -> float:

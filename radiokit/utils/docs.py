@@ -60,6 +60,10 @@ SHARED = {
         y_true : array-like of shape (n,)
             Outcome, 0/1 or boolean.
         """,
+    "y_true_any": """
+        y_true : array-like of shape (n,)
+            Outcome, 0/1 or boolean; one class only is allowed.
+        """,
     "score": """
         score : array-like of shape (n,)
             Continuous score; higher means more likely positive.
@@ -126,6 +130,10 @@ SHARED = {
     "random_state": """
         random_state : int, RandomState, Generator or None
             Seed. With an int the result is the same on every run.
+        """,
+    "tau_of_pairs": """
+        tau : float, optional
+            Only events at times up to `tau` open a pair.
         """,
     "width": """
         width : float
