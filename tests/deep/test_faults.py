@@ -36,7 +36,7 @@ def cases(n: int, shape: tuple[int, int, int] = (8, 24, 24), edge: int = 6) -> p
 
 def test_one_case_is_refused_and_one_case_is_predicted() -> None:
     X, y = images(12, 1.0, seed=0)
-    with pytest.raises(OutcomeError, match="1 classes"):
+    with pytest.raises(OutcomeError, match="one class only"):
         classifier(1).fit(X[:1], y[:1])
     survival = DeepSurvival("resnet_small", training=SHORT, random_state=0)
     with pytest.raises(InputError, match="1 case trains the network; required: 2 or more"):
