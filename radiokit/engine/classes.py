@@ -30,5 +30,6 @@ def binary_classes(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
             f"Only binary classification is supported. The type of the target is {kind}; required: two classes."
         )
     if classes.size < 2:
-        raise OutcomeError(f"y holds one class only ({classes.tolist()[0]!r} in {y.size} cases); required: two classes.")
+        only = classes.tolist()[0]
+        raise OutcomeError(f"y holds one class only ({only!r} in {y.size} cases); required: two classes.")
     return classes, y == classes[1]

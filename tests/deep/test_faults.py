@@ -122,7 +122,7 @@ def test_mixed_precision_is_refused_where_its_gradients_are_wrong() -> None:
     for precision in ("bfloat16", "tf32"):
         with pytest.raises(ParameterError, match="trains on a GPU only"):
             classifier(1, training={"precision": precision, "device": "cpu"}).fit(X, y)
-    with pytest.raises(ParameterError, match="precision is 'float16'"):
+    with pytest.raises(ParameterError, match="precision='float16'"):
         Training(precision="float16")
 
 
