@@ -93,11 +93,8 @@ def make_cohort(
     second_lesions : float
         Share of patients with a second lesion: two rows, two masks, one image, the same ``patient_id`` and outcome.
     random_state : int, RandomState, Generator or None
-        Seed. One seed a patient: `n_jobs` does not change a bit of the result.
-    n_jobs : int or None
-        As in joblib.
-    progress : bool
-        Show a bar.
+        Seed. One seed for each patient: `n_jobs` changes nothing.
+    {n_jobs} {progress}
 
     Returns
     -------

@@ -37,12 +37,8 @@ def write_contact_sheet(
     ----------
     cases : DataFrame or path
         As for `read_cases`.
-    path : path
-        The page. A file there is replaced.
-    n_jobs : int or None
-        joblib workers.
-    progress : bool
-        Show a bar on standard error.
+    {path}
+    {n_jobs} {progress}
 
     Raises
     ------

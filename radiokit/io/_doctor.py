@@ -34,10 +34,7 @@ def check_cases(
     ----------
     cases : DataFrame or path
         As for `read_cases`.
-    n_jobs : int or None
-        joblib workers; never changes the result.
-    progress : bool
-        Show a bar on standard error.
+    {n_jobs} {progress}
 
     Returns
     -------

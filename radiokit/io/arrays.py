@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 import numpy as np
+from numpy.typing import NDArray
 
 from radiokit.exceptions import InputError, MaskError, ParameterError
 from radiokit.io._mask import as_label, select_label
@@ -16,33 +17,32 @@ from radiokit.io._read import READERS, load_channels, read_volume, suffix_of
 from radiokit.io._volume import Grid, Mask, Volume
 from radiokit.io.sitk import from_sitk
 
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+
+class ITKImage(Protocol):
+    """An image of SimpleITK, which is not loaded only to be named here."""
+
+    def GetSize(self) -> Sequence[int]:  # noqa: N802 - ITK's name
+        """Voxels along x, y, z."""
+
+    def GetSpacing(self) -> Sequence[float]:  # noqa: N802
+        """Distance between voxel centres in mm along x, y, z."""
+
+
+ImageLike = str | os.PathLike[str] | Volume | ITKImage | NDArray[Any]
+MaskLike = str | os.PathLike[str] | Mask | Volume | ITKImage | NDArray[Any]
 Spacing = Sequence[float] | None
 
 
-def as_volume(image: Any, spacing: Spacing = None, *, series: Any = None, suv: str | None = None) -> Volume:
-    """Return an image as a Volume.
+def as_volume(
+    image: ImageLike, spacing: Spacing = None, *, series: int | str | None = None, suv: str | None = None
+) -> Volume:
+    """Return an image as a Volume; arrays are (z, y, x) or one slice (y, x), and have to come with a spacing.
 
-    Parameters
-    ----------
-    image : path, Volume, SimpleITK.Image or ndarray
-        The image; arrays are (z, y, x) or one slice (y, x).
-    spacing : sequence of float, optional
-        For arrays and pictures (PNG, JPEG, TIFF, BMP), and only for them: mm between voxel centres, in the order of the
-        axes.
-    series, suv : optional
-        For paths of DICOM: as `radiokit.io.read_volume`.
-
-    Returns
-    -------
-    Volume
-        The image.
-
-    Raises
-    ------
-    ParameterError
-        If an array comes without spacing, or anything else with.
-    InputError
-        If `image` is none of these, or not numeric.
+    Raises ParameterError for an array without spacing, or anything but arrays and pictures with one; InputError for
+    anything that is no image.
 
     Examples
     --------
@@ -62,33 +62,16 @@ def as_volume(image: Any, spacing: Spacing = None, *, series: Any = None, suv: s
     raise InputError(f"The image is {type(image).__name__}; required: a path, a Volume, a SimpleITK image or an array.")
 
 
-def as_mask(mask: Any, image: Volume, label: Any = None, spacing: Spacing = None, roi: Any = None) -> Mask:
-    """Return a region as a Mask.
+def as_mask(
+    mask: MaskLike,
+    image: Volume,
+    label: int | str | float | None = None,
+    spacing: Spacing = None,
+    roi: int | str | None = None,
+) -> Mask:
+    """Return a region, or a label of a label map, as a Mask on its own grid; an array lies on the grid of the image.
 
-    Parameters
-    ----------
-    mask : path, Mask, Volume, SimpleITK.Image or ndarray
-        The region, or a label map; an array lies on the grid of the image.
-    image : Volume
-        The image it belongs to.
-    label : int, optional
-        The label of the region in a label map. None takes the only one.
-    spacing : sequence of float, optional
-        As given with the image.
-    roi : str or int, optional
-        The region in a DICOM structure set or segmentation.
-
-    Returns
-    -------
-    Mask
-        The region, on its own grid.
-
-    Raises
-    ------
-    MaskError
-        If the region is empty, or the label is not there.
-    InputError
-        If `mask` is none of these.
+    Raises MaskError if the region is empty or the label is not there, InputError for anything that is no mask.
 
     Examples
     --------
@@ -115,25 +98,8 @@ def as_mask(mask: Any, image: Volume, label: Any = None, spacing: Spacing = None
     return Mask(region, grid.spacing, grid.origin, grid.direction, {"label": found})
 
 
-def channel_of(mask: Any, channel: int) -> Any:
-    """Return one channel of a mask that holds several; anything else as it is.
-
-    Parameters
-    ----------
-    mask : path, SimpleITK.Image or anything else
-        The mask.
-    channel : int
-        From 0 on.
-
-    Returns
-    -------
-    Volume, SimpleITK.Image, or the mask itself
-        The label map.
-
-    Raises
-    ------
-    MaskError
-        If there are fewer channels.
+def channel_of(mask: MaskLike, channel: int) -> MaskLike:
+    """Return one channel (from 0 on) of a mask that holds several; any other mask as it is. MaskError beyond the last.
 
     Examples
     --------
@@ -162,7 +128,7 @@ def _require_channel(channel: int, found: int) -> None:
         raise MaskError(f"The mask holds {found} channels; channel {channel} (counted from 0) is asked for.")
 
 
-def _volume_of_array(name: str, array: np.ndarray, spacing: Spacing) -> Volume:
+def _volume_of_array(name: str, array: NDArray[Any], spacing: Spacing) -> Volume:
     if array.ndim not in (2, 3) or array.dtype.kind not in "biuf":
         raise InputError(
             f"The {name} is an array of shape {array.shape} and type {array.dtype}; "
@@ -173,12 +139,9 @@ def _volume_of_array(name: str, array: np.ndarray, spacing: Spacing) -> Volume:
             f"spacing={spacing!r} with an array of {array.ndim} axes; required: {array.ndim} numbers of mm in "
             f"the order {'z, y, x' if array.ndim == 3 else 'y, x'}."
         )
-    if array.ndim == 2:
-        y, x = spacing
-        return Volume(array[None], (1.0, y, x))
-    z, y, x = spacing
-    return Volume(array, (z, y, x))
+    z, y, x = (1.0, *spacing)[-3:]
+    return Volume(array if array.ndim == 3 else array[None], (z, y, x))
 
 
-def _is_sitk(thing: Any) -> bool:
+def _is_sitk(thing: object) -> TypeGuard[sitk.Image]:
     return type(thing).__module__.startswith("SimpleITK") and type(thing).__name__ == "Image"

@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, Self
+from typing import Self
 
 import pandas as pd
-from numpy.typing import NDArray
 
 from radiokit.io._volume import Mask, Volume
-from radiokit.io.arrays import as_mask, as_volume, channel_of
+from radiokit.io.arrays import ImageLike, ITKImage, MaskLike, as_mask, as_volume, channel_of
 from radiokit.io.case_rows import reading_of
-
-
-class ITKImage(Protocol):
-    """An image of SimpleITK, which is not loaded only to be named here."""
-
-    def GetSize(self) -> Sequence[int]:  # noqa: N802 - ITK's name
-        """Voxels along x, y, z."""
-
-    def GetSpacing(self) -> Sequence[float]:  # noqa: N802
-        """Distance between voxel centres in mm along x, y, z."""
-
-
-ImageLike = str | os.PathLike[str] | Volume | ITKImage | NDArray[Any]
-MaskLike = str | os.PathLike[str] | Mask | Volume | ITKImage | NDArray[Any]
 
 
 @dataclass(frozen=True)

@@ -39,19 +39,8 @@ def _suffixes(cases: pd.DataFrame) -> list[str]:
 def with_reading(cases: pd.DataFrame, part: str, given: Sequence[str]) -> pd.DataFrame:
     """Return the table with a column `roi` or `suv`, given for all sequences or for one of them.
 
-    Parameters
-    ----------
-    cases : DataFrame
-        A case table, as `read_cases` returns it.
-    part : str
-        ``"roi"`` or ``"suv"``.
-    given : sequence of str
-        ``"GTV*"`` for every sequence, ``"PT=lesion 1"`` for the one that is called PT, in capitals or not.
-
-    Raises
-    ------
-    ParameterError
-        If a sequence is named that the table does not hold, or one is given twice.
+    `part` is ``"roi"`` or ``"suv"``. In `given`, ``"GTV*"`` is for every sequence, and ``"PT=lesion 1"`` for the one
+    that is called PT, in capitals or not. ParameterError if the table lacks the sequence, or one is given twice.
     """
     names = {name.removeprefix("_").lower(): name for name in _suffixes(cases)}
     several = any(names)

@@ -28,10 +28,7 @@ def parallel_map(
         Takes one item. For more than one worker it is sent to other processes by cloudpickle.
     items : iterable
         What to work on. Give it a length if `progress` is to show a total.
-    n_jobs : int or None
-        As in joblib: None is 1 unless in a ``joblib.parallel_config`` context, -1 is all cores.
-    progress : bool
-        Show a bar on standard error.
+    {n_jobs} {progress}
     description : str
         Text before the bar.
 

@@ -59,8 +59,7 @@ def run_cases(
     key : callable, optional
         ``key(row)`` names a case for the cache by what decides its result: use `content_hash` of settings and files.
         Required with `cache`.
-    n_jobs : int or None
-        joblib workers; never changes the result.
+    {n_jobs}
     on_error : {"raise", "nan"}
         Stop with the first failing case, or keep its row as NaN and record it in `Extraction.failures`.
     cache : path, optional
@@ -72,8 +71,7 @@ def run_cases(
     finish : callable, optional
         Second step in this process, over `finish.size` cases at once, while workers prepare the next ones: `compute`
         then returns `Prepared`, and ``finish(payloads)`` a mapping of feature to value, or an error, for each.
-    progress : bool
-        Show a bar on standard error.
+    {progress}
     description : str
         Text before the bar.
 

@@ -35,28 +35,11 @@ def in_order(
     limits: Limits | None = None,
     ahead: int | None = None,
 ) -> Generator[Any, None, None]:
-    """Yield what a function makes of each item, in order; an item that brought its process down gives the error.
+    """Yield the result of a function for each item, in order.
 
-    Parameters
-    ----------
-    function : callable
-        Takes one item. It is sent to other processes by cloudpickle.
-    items : iterable
-        What to work on.
-    total : int
-        How many items there are.
-    n_jobs : int or None
-        As in joblib, whose ``parallel_config`` also chooses where.
-    limits : Limits, optional
-        Of each item, which then is worked on in a process that may be ended.
-    ahead : int, optional
-        How many results may wait to be taken.
-
-    Yields
-    ------
-    object
-        The result, or an ExtractionError where the process was lost or took more than its limits. An exception of the
-        function is raised, and stops the other items.
+    joblib's ``parallel_config`` chooses where the work is done. With `limits` each item is worked on in a process that
+    may be ended; where that happens, or the process dies, an ExtractionError is yielded. `ahead` is how many results
+    may wait to be taken. An exception of the function is raised, and stops the other items.
     """
     from joblib import effective_n_jobs
     from joblib.parallel import get_active_backend
