@@ -14,6 +14,7 @@ from radiokit.engine.classes import binary_classes
 from radiokit.engine.inputs import FloatArray
 from radiokit.engine.logistic import expit
 from radiokit.utils import same_rows
+from radiokit.utils.estimators import Cases, Outcome
 
 
 class Classifier(ClassifierMixin):
@@ -32,7 +33,7 @@ class Classifier(ClassifierMixin):
 
     classes_: NDArray[Any]
 
-    def _learn_classes(self, y: Any, cases: Any) -> NDArray[np.bool_]:
+    def _learn_classes(self, y: Outcome, cases: Any) -> NDArray[np.bool_]:
         """Learn the two classes, and return which cases are positive."""
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
@@ -41,7 +42,7 @@ class Classifier(ClassifierMixin):
         self.classes_, positive = binary_classes(labels)
         return positive
 
-    def decision_function(self, X: Any) -> FloatArray:
+    def decision_function(self, X: Cases) -> FloatArray:
         """Return the log-odds of the positive class.
 
         Parameters
@@ -55,7 +56,7 @@ class Classifier(ClassifierMixin):
         """
         raise NotImplementedError
 
-    def predict_proba(self, X: Any) -> FloatArray:
+    def predict_proba(self, X: Cases) -> FloatArray:
         """Return the probability of both classes.
 
         Parameters
@@ -70,7 +71,7 @@ class Classifier(ClassifierMixin):
         p = expit(self.decision_function(X))
         return np.column_stack([1 - p, p])
 
-    def predict(self, X: Any) -> NDArray[Any]:
+    def predict(self, X: Cases) -> NDArray[Any]:
         """Return the more probable class (threshold 0.5; a study learns its own threshold).
 
         Parameters
@@ -85,7 +86,7 @@ class Classifier(ClassifierMixin):
         positive = self.decision_function(X) > 0
         return self.classes_[positive.astype(int)]
 
-    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    def score(self, X: Cases, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the share of cases whose predicted class is the true one.
 
         Parameters

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Hashable, Iterator, Sequence
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -24,11 +24,10 @@ from radiokit.harmonization._empirical_bayes import (
 from radiokit.harmonization._levels import Levels, learn_factor, refuse_gaps
 from radiokit.harmonization._outcome import refuse_outcome
 from radiokit.utils import same_rows
+from radiokit.utils.estimators import Cases, Outcome, check_parameters
 from radiokit.utils.feature_checks import check_features, refuse_repeats
 from radiokit.utils.predictors import predictors
 
-UNSEEN = ("raise", "estimate")
-MEAN_ONLY = (False, True, "with_n")
 LEFT = 0.1  # share of the differences between batches that may be left without a word
 
 
@@ -74,8 +73,7 @@ class ComBat(TransformerMixin, BaseEstimator):
         Effects of the covariates, a column a feature.
     adjusted_ : ndarray of bool
         Features that are harmonised; those without variance in any batch of several cases are left as they are.
-    n_features_in_, feature_names_in_
-        As in scikit-learn.
+    {features_in_}
 
     Notes
     -----
@@ -108,9 +106,9 @@ class ComBat(TransformerMixin, BaseEstimator):
         batch: str | int,
         covariates: Sequence[str | int] = (),
         parametric: bool = True,
-        mean_only: bool | str = False,
+        mean_only: bool | Literal["with_n"] = False,
         reference: str | int | None = None,
-        unseen: str = "raise",
+        unseen: Literal["raise", "estimate"] = "raise",
     ) -> None:
         self.batch = batch
         self.covariates = covariates
@@ -119,7 +117,7 @@ class ComBat(TransformerMixin, BaseEstimator):
         self.reference = reference
         self.unseen = unseen
 
-    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+    def fit(self, X: Cases, y: Outcome | None = None) -> Self:
         """Learn the effects of the batches from training cases.
 
         Parameters
@@ -156,10 +154,7 @@ class ComBat(TransformerMixin, BaseEstimator):
                 f"batch is a {type(self.batch).__name__}; required: the name of a column of X, so that it stays beside "
                 "its rows: ComBat(batch='center').fit(X.assign(center=...))."
             )
-        if self.unseen not in UNSEEN:
-            raise ParameterError(f"unseen is {self.unseen!r}; required: one of {', '.join(UNSEEN)}.")
-        if self.mean_only not in MEAN_ONLY:
-            raise ParameterError(f"mean_only is {self.mean_only!r}; required: True, False or 'with_n'.")
+        check_parameters(self)
         table = self._table(X, reset=True)
         refuse_outcome(table, self.batch, self.covariates, y)
         batch, values = self._split(table)
@@ -212,7 +207,7 @@ class ComBat(TransformerMixin, BaseEstimator):
                 stacklevel=3,
             )
 
-    def transform(self, X: ArrayLike) -> FloatArray:
+    def transform(self, X: Cases) -> FloatArray:
         """Take the learnt batch effects out of any later set.
 
         Parameters
@@ -266,7 +261,7 @@ class ComBat(TransformerMixin, BaseEstimator):
         check_is_fitted(self, "feature_columns_")
         return np.array([c if isinstance(c, str) else f"x{c}" for c in self.feature_columns_], dtype=object)
 
-    def _table(self, X: Any, *, reset: bool) -> pd.DataFrame:
+    def _table(self, X: Cases, *, reset: bool) -> pd.DataFrame:
         if isinstance(X, pd.DataFrame):  # the batch is text, which scikit-learn's check would refuse
             refuse_repeats(X)
             validate_data(self, X, reset=reset, skip_check_array=True)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from radiokit.exceptions import DataWarning, LeakageError
 from radiokit.utils import spells_outcome
+from radiokit.utils.estimators import Outcome
 
 
-def refuse_outcome(table: pd.DataFrame, batch: str | int, covariates: Sequence[str | int], y: Any) -> None:
+def refuse_outcome(table: pd.DataFrame, batch: str | int, covariates: Sequence[str | int], y: Outcome) -> None:
     """Raise LeakageError where the batch or a covariate is the outcome; warn where that could not be looked at."""
     if y is None and covariates:
         warnings.warn(

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from radiokit.engine.classes import binary_classes
 from radiokit.engine.classifier import Classifier
-from radiokit.engine.inputs import FloatArray, check_choice
-from radiokit.engine.logistic import expit
-from radiokit.exceptions import ParameterError
+from radiokit.engine.inputs import FloatArray, Seed
 from radiokit.models.trees import TreeEnsemble, from_booster
-from radiokit.utils import check_survival_target, feature_values, same_rows
-from radiokit.utils.feature_checks import check_features
+from radiokit.utils import feature_values, same_rows
+from radiokit.utils.estimators import (
+    Cases,
+    Count,
+    NotNegative,
+    Outcome,
+    OutcomeRequired,
+    Positive,
+    check_parameters,
+    feature_names,
+    survival_target,
+)
+
+if TYPE_CHECKING:
+    from xgboost import Booster
+
+Settings = dict[str, str | float]
 
 # Some of the cases and a fifth of the features (ten at least) for each tree: what keeps trees honest on small tables.
 SHARE_OF_FEATURES = 0.2
 FEWEST_FEATURES = 10
-FIXED = {
+FIXED: Settings = {
     "subsample": 0.6,
     "min_child_weight": 1.0,
     "tree_method": "exact",
@@ -38,48 +50,48 @@ class _Boosted(BaseEstimator):
     """What boosted trees of a binary and of a survival outcome share."""
 
     ensemble_: TreeEnsemble
+    n_trees: int
+    max_depth: int
+    learning_rate: float
+    ridge: float
+    random_state: Seed
 
-    def _grow(self, X: FloatArray, label: FloatArray, base: float, settings: dict[str, Any], **more: Any) -> Any:
+    def _grow(self, X: FloatArray, label: FloatArray, base: float, settings: Settings, **more: FloatArray) -> Booster:
         import xgboost  # a second that those who boost nothing do not pay
 
-        parameters = self.get_params(deep=False)
-        for name, above in (("n_trees", 1), ("max_depth", 1)):
-            if parameters[name] < above:
-                raise ParameterError(f"{name} is {parameters[name]!r}; required: {above} or more.")
-        seed = int(check_random_state(parameters["random_state"]).randint(2**31 - 1))
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         data = xgboost.DMatrix(X, label=label, base_margin=np.full(len(X), base), nthread=1, **more)
         chosen = {
-            "max_depth": parameters["max_depth"],
-            "eta": parameters["learning_rate"],
-            "lambda": parameters["ridge"],
+            "max_depth": self.max_depth,
+            "eta": self.learning_rate,
+            "lambda": self.ridge,
             "colsample_bytree": max(SHARE_OF_FEATURES, min(1.0, FEWEST_FEATURES / X.shape[1])),
             "seed": seed,
             **FIXED,
             **settings,
         }
-        return xgboost.train(chosen, data, num_boost_round=parameters["n_trees"])
+        return xgboost.train(chosen, data, num_boost_round=self.n_trees)
 
-    def _margin(self, X: Any) -> FloatArray:
+    def _margin(self, X: Cases) -> FloatArray:
         check_is_fitted(self)
         return self.ensemble_.predict(feature_values(self, X, reset=False))
 
-    def attributions(self, X: Any) -> pd.DataFrame:
+    def attributions(self, X: Cases) -> pd.DataFrame:
         """Return exact Shapley values (path-dependent TreeSHAP) of the features on the scale of the score.
 
         Parameters
         ----------
-        X : array-like of shape (n, p)
-            Cases.
+        {X_new}
 
         Returns
         -------
         DataFrame of shape (n, p)
-            With ``ensemble_.expectation()`` a row sums to the score of its case.
+            The values of a case, added to ``ensemble_.expectation()``, are its score.
         """
         check_is_fitted(self)
         values = feature_values(self, X, reset=False)
-        names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(values.shape[1])])
-        return pd.DataFrame(self.ensemble_.attributions(values), columns=names, index=getattr(X, "index", None))
+        index = X.index if isinstance(X, pd.DataFrame) else None
+        return pd.DataFrame(self.ensemble_.attributions(values), columns=feature_names(self), index=index)
 
 
 class BoostedClassifier(Classifier, _Boosted):
@@ -95,20 +107,16 @@ class BoostedClassifier(Classifier, _Boosted):
         Share of each tree that is added.
     ridge : float
         Penalty on the leaves.
-    class_weight : {"balanced"} or None
-        Balanced: both classes weigh the same in training. The probabilities then belong to a cohort of one half of
-        each; `CalibratedModel(method="intercept")` puts that right.
-    random_state : int, RandomState or None
-        Seed of the cases and features that each tree may see.
+    class_weight : {"balanced"}, dict or None
+        Weight of each class; a dict holds label to weight. Balanced: both classes weigh the same in training. The
+        probabilities then belong to a cohort of one half of each; `CalibratedModel(method="intercept")` puts that right.
+    {random_state}
 
     Attributes
     ----------
     ensemble_ : TreeEnsemble
         The trees as arrays; they predict without XGBoost.
-    classes_ : ndarray of shape (2,)
-        The negative and the positive class.
-    n_features_in_, feature_names_in_
-        As in scikit-learn.
+    {classes_} {features_in_}
 
     See Also
     --------
@@ -138,12 +146,12 @@ class BoostedClassifier(Classifier, _Boosted):
     def __init__(
         self,
         *,
-        n_trees: int = 150,
-        max_depth: int = 3,
-        learning_rate: float = 0.05,
-        ridge: float = 3.0,
-        class_weight: str | None = None,
-        random_state: Any = None,
+        n_trees: Count = 150,
+        max_depth: Count = 3,
+        learning_rate: Positive = 0.05,
+        ridge: NotNegative = 3.0,
+        class_weight: Literal["balanced"] | dict[Any, float] | None = None,
+        random_state: Seed = None,
     ) -> None:
         self.n_trees = n_trees
         self.max_depth = max_depth
@@ -152,15 +160,12 @@ class BoostedClassifier(Classifier, _Boosted):
         self.class_weight = class_weight
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+    def fit(self, X: Cases, y: ArrayLike) -> Self:
         """Grow the trees.
 
         Parameters
         ----------
-        X : array-like of shape (n, p)
-            Features without missing values.
-        y : array-like of shape (n,)
-            Two classes; the larger (or last in the alphabet) is the positive one.
+        {X} {y_binary}
 
         Returns
         -------
@@ -173,9 +178,9 @@ class BoostedClassifier(Classifier, _Boosted):
             If values are missing, a parameter is out of range, or there is one class only.
         """
         same_rows(X=X, y=y)
-        check_features(X)
-        values, labels = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
-        self.classes_, positive = binary_classes(column_or_1d(labels))
+        check_parameters(self)
+        values = feature_values(self, X, ensure_min_samples=2)
+        positive = self._learn_classes(y, values)
         weight = compute_sample_weight(self.class_weight, positive)
         share = float(np.average(positive, weights=weight))
         base = float(np.log(share / (1 - share)))
@@ -183,13 +188,12 @@ class BoostedClassifier(Classifier, _Boosted):
         self.ensemble_ = from_booster(booster, base=base)
         return self
 
-    def decision_function(self, X: Any) -> FloatArray:
+    def decision_function(self, X: Cases) -> FloatArray:
         """Return the log-odds of the positive class.
 
         Parameters
         ----------
-        X : array-like of shape (n, p)
-            Cases.
+        {X_new}
 
         Returns
         -------
@@ -198,45 +202,8 @@ class BoostedClassifier(Classifier, _Boosted):
         """
         return self._margin(X)
 
-    def predict_proba(self, X: Any) -> FloatArray:
-        """Return the probability of both classes.
 
-        Parameters
-        ----------
-        X : array-like of shape (n, p)
-            Cases.
-
-        Returns
-        -------
-        ndarray of shape (n, 2)
-            Probabilities in the order of `classes_`.
-        """
-        p = expit(self._margin(X))
-        return np.column_stack([1 - p, p])
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Return the more probable class (threshold 0.5; a study learns its own threshold).
-
-        Parameters
-        ----------
-        X : array-like of shape (n, p)
-            Cases.
-
-        Returns
-        -------
-        ndarray of shape (n,)
-            Labels out of `classes_`.
-        """
-        positive = self._margin(X) > 0
-        return self.classes_[positive.astype(int)]
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags
-
-
-class BoostedSurvival(_Boosted):
+class BoostedSurvival(OutcomeRequired, _Boosted):
     r"""Gradient-boosted trees for a time to an event, with defaults for small tables.
 
     Parameters
@@ -251,15 +218,13 @@ class BoostedSurvival(_Boosted):
         Share of each tree that is added.
     ridge : float
         Penalty on the leaves.
-    random_state : int, RandomState or None
-        Seed of the cases and features that each tree may see.
+    {random_state}
 
     Attributes
     ----------
     ensemble_ : TreeEnsemble
         The trees as arrays; they predict without XGBoost.
-    n_features_in_, feature_names_in_
-        As in scikit-learn.
+    {features_in_}
 
     See Also
     --------
@@ -286,12 +251,12 @@ class BoostedSurvival(_Boosted):
     def __init__(
         self,
         *,
-        objective: str = "cox",
-        n_trees: int = 150,
-        max_depth: int = 3,
-        learning_rate: float = 0.05,
-        ridge: float = 3.0,
-        random_state: Any = None,
+        objective: Literal["cox", "aft"] = "cox",
+        n_trees: Count = 150,
+        max_depth: Count = 3,
+        learning_rate: Positive = 0.05,
+        ridge: NotNegative = 3.0,
+        random_state: Seed = None,
     ) -> None:
         self.objective = objective
         self.n_trees = n_trees
@@ -300,15 +265,12 @@ class BoostedSurvival(_Boosted):
         self.ridge = ridge
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: Any) -> Self:
+    def fit(self, X: Cases, y: Outcome) -> Self:
         """Grow the trees.
 
         Parameters
         ----------
-        X : array-like of shape (n, p)
-            Features without missing values.
-        y : structured array or DataFrame with `event` and `time`
-            Survival target.
+        {X} {y_survival}
 
         Returns
         -------
@@ -321,12 +283,9 @@ class BoostedSurvival(_Boosted):
             If values are missing, or a parameter is out of range.
         """
         same_rows(X=X, y=y)
-        if y is None:
-            raise ValueError("BoostedSurvival requires y to be passed, but the target y is None.")
-        check_choice(self.objective, ("cox", "aft"), name="objective")
+        check_parameters(self)
         values = feature_values(self, X, ensure_min_samples=2)
-        target = check_survival_target(y)
-        check_consistent_length(values, target)
+        target = survival_target(y, len(values))
         # XGBoost reads the sign as censoring and takes logarithms: a time of 0 becomes half of the first after it.
         time = np.maximum(target["time"], target["time"][target["time"] > 0].min(initial=1.0) / 2)
         if self.objective == "cox":
@@ -345,13 +304,12 @@ class BoostedSurvival(_Boosted):
             self.ensemble_ = from_booster(booster, base=base).negated()
         return self
 
-    def predict(self, X: Any) -> FloatArray:
+    def predict(self, X: Cases) -> FloatArray:
         """Return the risk score.
 
         Parameters
         ----------
-        X : array-like of shape (n, p)
-            Cases.
+        {X_new}
 
         Returns
         -------
@@ -359,8 +317,3 @@ class BoostedSurvival(_Boosted):
             Log relative hazard, or minus the log time; larger means earlier events.
         """
         return self._margin(X)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        return tags

@@ -24,8 +24,7 @@ def default_pipeline(task: str = "classification", *, random_state: Any = None) 
     ----------
     task : {"classification", "survival"}
         Kind of outcome.
-    random_state : int, RandomState or None
-        Seed of the folds in which the penalty is chosen.
+    {random_state}
 
     Returns
     -------

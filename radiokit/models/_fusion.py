@@ -10,21 +10,20 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import PredefinedSplit
-from sklearn.utils import check_consistent_length
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from radiokit.engine.classes import binary_classes
 from radiokit.engine.classifier import Classifier
 from radiokit.engine.clinical import learn_clinical
 from radiokit.engine.folds import fold_ids
 from radiokit.engine.fusion import few_events, varying
-from radiokit.engine.inputs import FloatArray
+from radiokit.engine.inputs import FloatArray, Seed
 from radiokit.exceptions import InputError
 from radiokit.models._logistic import LogisticModel
 from radiokit.models._signature import RadiomicsSignature, SurvivalSignature
 from radiokit.models.cross_fitting import by_patient, cross_fitted_scores, fit_part
 from radiokit.models.scores import CoxWeights, case_scores
-from radiokit.utils import check_survival_target, same_rows, spawn_seeds
+from radiokit.utils import same_rows, spawn_seeds
+from radiokit.utils.estimators import Cases, Folds, Outcome, OutcomeRequired, survival_target
 from radiokit.utils.feature_checks import refuse_repeats
 from radiokit.utils.marks import refuse_chosen
 
@@ -37,9 +36,9 @@ class _Fusion(BaseEstimator):
         signatures: Any = None,
         *,
         clinical: Sequence[Any] = (),
-        cv: Any = 5,
+        cv: Folds = 5,
         final_estimator: Any = None,
-        random_state: Any = None,
+        random_state: Seed = None,
     ) -> None:
         self.signatures = signatures
         self.clinical = clinical
@@ -83,7 +82,7 @@ class _Fusion(BaseEstimator):
             design = pd.concat([design, extra], axis=1)
         return design
 
-    def _table(self, X: Any, *, reset: bool) -> pd.DataFrame:
+    def _table(self, X: Cases, *, reset: bool) -> pd.DataFrame:
         """Return X as a table; arrays get the names x0, x1, ..."""
         if not reset:
             check_is_fitted(self)
@@ -94,7 +93,7 @@ class _Fusion(BaseEstimator):
         values = validate_data(self, X, dtype=np.float64, reset=reset, ensure_min_samples=2 if reset else 1)
         return pd.DataFrame(values, columns=[f"x{j}" for j in range(values.shape[1])])
 
-    def scores(self, X: Any) -> pd.DataFrame:
+    def scores(self, X: Cases) -> pd.DataFrame:
         """Return the score of each signature, and the clinical columns, as the final model sees them.
 
         Parameters
@@ -168,10 +167,7 @@ class FusionClassifier(Classifier, _Fusion):
         The columns it takes.
     clinical_ : ClinicalColumns or None
         Levels, ranges and what fills gaps.
-    classes_ : ndarray of shape (2,)
-        The negative and the positive class.
-    n_features_in_, feature_names_in_
-        As in scikit-learn.
+    {classes_} {features_in_}
 
     See Also
     --------
@@ -197,15 +193,14 @@ class FusionClassifier(Classifier, _Fusion):
     ['Intercept', 'radscore', 'sex=m']
     """
 
-    def fit(self, X: Any, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
+    def fit(self, X: Cases, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
         """Cross-fit the scores, fit the signatures to all cases, and the final model to the scores.
 
         Parameters
         ----------
         X : DataFrame of shape (n, p)
             Features and clinical columns.
-        y : array-like of shape (n,)
-            Two classes; the larger (or last in the alphabet) is the positive one.
+        {y_binary}
         groups : array-like of shape (n,), optional
             Patients, where some have several rows: a patient is never on both sides of a fold.
 
@@ -220,25 +215,19 @@ class FusionClassifier(Classifier, _Fusion):
             If a column is absent, or a case is in no fold.
         """
         same_rows(X=X, y=y, groups=groups)
-        if y is None:
-            raise ValueError("FusionClassifier requires y to be passed, but the target y is None.")
         table = self._table(X, reset=True)
-        labels = column_or_1d(y, warn=True)
-        check_consistent_length(table, labels)
-        self.classes_, positive = binary_classes(labels)
-        self._fit(table, positive, groups, RadiomicsSignature())
+        self._fit(table, self._learn_classes(y, table), groups, RadiomicsSignature())
         return self
 
     def _final(self, design: pd.DataFrame, y: NDArray[Any]) -> LogisticModel:
         return LogisticModel(firth=few_events(y, int(varying(design.to_numpy()).sum())))
 
-    def predict_proba(self, X: Any) -> FloatArray:
+    def predict_proba(self, X: Cases) -> FloatArray:
         """Return the probability of both classes.
 
         Parameters
         ----------
-        X : DataFrame of shape (n, p)
-            New cases.
+        {X_new}
 
         Returns
         -------
@@ -248,13 +237,12 @@ class FusionClassifier(Classifier, _Fusion):
         check_is_fitted(self)
         return np.asarray(self.final_estimator_.predict_proba(self.scores(X)), dtype=float)
 
-    def decision_function(self, X: Any) -> FloatArray:
+    def decision_function(self, X: Cases) -> FloatArray:
         """Return the log-odds of the positive class.
 
         Parameters
         ----------
-        X : DataFrame of shape (n, p)
-            New cases.
+        {X_new}
 
         Returns
         -------
@@ -264,29 +252,8 @@ class FusionClassifier(Classifier, _Fusion):
         check_is_fitted(self)
         return case_scores(self.final_estimator_, self.scores(X))
 
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Return the more probable class (threshold 0.5; a study learns its own threshold).
 
-        Parameters
-        ----------
-        X : DataFrame of shape (n, p)
-            New cases.
-
-        Returns
-        -------
-        ndarray of shape (n,)
-            Labels out of `classes_`.
-        """
-        positive = self.decision_function(X) > 0
-        return self.classes_[positive.astype(int)]
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags
-
-
-class FusionSurvival(_Fusion):
+class FusionSurvival(OutcomeRequired, _Fusion):
     r"""Combine signatures and clinical columns in one survival model, with cross-fitted scores.
 
     Parameters
@@ -309,8 +276,7 @@ class FusionSurvival(_Fusion):
     ----------
     signatures_, cross_fitted_, design_, final_estimator_, final_columns_, clinical_
         As `FusionClassifier`.
-    n_features_in_, feature_names_in_
-        As in scikit-learn.
+    {features_in_}
 
     See Also
     --------
@@ -333,15 +299,14 @@ class FusionSurvival(_Fusion):
     ['radscore', 'age']
     """
 
-    def fit(self, X: Any, y: Any, groups: ArrayLike | None = None) -> Self:
+    def fit(self, X: Cases, y: Outcome, groups: ArrayLike | None = None) -> Self:
         """Cross-fit the scores, fit the signatures to all cases, and the final model to the scores.
 
         Parameters
         ----------
         X : DataFrame of shape (n, p)
             Features and clinical columns.
-        y : structured array or DataFrame with `event` and `time`
-            Survival target.
+        {y_survival}
         groups : array-like of shape (n,), optional
             Patients, where some have several rows: a patient is never on both sides of a fold.
 
@@ -356,24 +321,19 @@ class FusionSurvival(_Fusion):
             If a column is absent, or a case is in no fold.
         """
         same_rows(X=X, y=y, groups=groups)
-        if y is None:
-            raise ValueError("FusionSurvival requires y to be passed, but the target y is None.")
         table = self._table(X, reset=True)
-        target = check_survival_target(y)
-        check_consistent_length(table, target)
-        self._fit(table, target, groups, SurvivalSignature())
+        self._fit(table, survival_target(y, len(table)), groups, SurvivalSignature())
         return self
 
     def _final(self, design: pd.DataFrame, y: NDArray[Any]) -> CoxWeights:
         return CoxWeights()
 
-    def predict(self, X: Any) -> FloatArray:
+    def predict(self, X: Cases) -> FloatArray:
         """Return the log relative hazard.
 
         Parameters
         ----------
-        X : DataFrame of shape (n, p)
-            New cases.
+        {X_new}
 
         Returns
         -------
@@ -382,8 +342,3 @@ class FusionSurvival(_Fusion):
         """
         check_is_fitted(self)
         return np.asarray(self.final_estimator_.predict(self.scores(X)), dtype=float)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        return tags

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -35,7 +35,7 @@ from radiokit.engine.logistic import (
 from radiokit.engine.training_cases import TrainingCases
 from radiokit.exceptions import DataWarning, InputError, ParameterError, SeparationWarning
 from radiokit.utils import same_rows
-from radiokit.utils.estimators import check_parameters
+from radiokit.utils.estimators import Cases, Outcome, check_parameters
 
 
 class LogisticModel(FormulaModel, Classifier, BaseEstimator):
@@ -54,8 +54,7 @@ class LogisticModel(FormulaModel, Classifier, BaseEstimator):
         :math:`\ell / n - \frac{\lambda}{2} \sum_j (s_j b_j)^2`. Standard errors are then not defined. Absent: none.
     firth : bool
         Maximise Firth's penalised likelihood, which stays finite under separation and has less small-sample bias.
-    confidence_level : float
-        Of the intervals of the odds ratios.
+    {confidence_level}
 
     Attributes
     ----------
@@ -81,8 +80,7 @@ class LogisticModel(FormulaModel, Classifier, BaseEstimator):
         Cases of the rarer class for each coefficient.
     design_ : Design
         Terms with their levels, knots and ranges.
-    classes_ : ndarray of shape (2,)
-        The negative and the positive class.
+    {classes_}
     n_features_in_, feature_names_in_
         As in scikit-learn; with a formula the raw columns that it names.
 
@@ -128,7 +126,7 @@ class LogisticModel(FormulaModel, Classifier, BaseEstimator):
         self.firth = firth
         self.confidence_level = confidence_level
 
-    def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: Cases, y: Outcome | None = None, sample_weight: ArrayLike | None = None) -> Self:
         """Fit to numeric columns, or to a table by the formula.
 
         Parameters
@@ -259,7 +257,7 @@ class LogisticModel(FormulaModel, Classifier, BaseEstimator):
                 stacklevel=4,
             )
 
-    def decision_function(self, X: Any) -> FloatArray:
+    def decision_function(self, X: Cases) -> FloatArray:
         """Return the log-odds of the positive class.
 
         Parameters

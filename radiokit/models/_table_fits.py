@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +16,7 @@ from radiokit.engine.inputs import check_magnitude
 from radiokit.exceptions import DataWarning, InputError, OutcomeError, ParameterError, SeparationWarning
 from radiokit.models._logistic import LogisticModel
 from radiokit.utils import check_binary_target, check_survival_target, drop_warnings, is_survival_target
+from radiokit.utils.estimators import Outcome
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Survival:
         return TableFit(summary, 2 * int(found.used.sum()) - 2 * found.log_likelihood)
 
 
-def table_outcome(X: pd.DataFrame, y: Any, *, confidence_level: float, firth: bool) -> Binary | Survival:
+def table_outcome(X: pd.DataFrame, y: Outcome, *, confidence_level: float, firth: bool) -> Binary | Survival:
     """Return the outcome of the cases of X, of whichever kind it is."""
     if is_survival_target(y) and firth:
         raise ParameterError("firth=True is for a binary outcome; this one is a time to an event.")

@@ -13,12 +13,15 @@ from radiokit.engine.inputs import check_choice, check_level
 from radiokit.exceptions import DataWarning, InputError, SeparationWarning, SmallSampleWarning
 from radiokit.models._table_fits import Binary, Survival, table_outcome
 from radiokit.utils import drop_warnings, same_rows
+from radiokit.utils.estimators import Outcome
 
 EVENTS_PER_PARAMETER = 10
 MIN_GAIN = 1e-7  # an AIC lower by no more than rounding is no improvement, as MASS::stepAIC
 
 
-def univariable_table(X: pd.DataFrame, y: Any, *, confidence_level: float = 0.95, firth: bool = False) -> pd.DataFrame:
+def univariable_table(
+    X: pd.DataFrame, y: Outcome, *, confidence_level: float = 0.95, firth: bool = False
+) -> pd.DataFrame:
     """Fit a logistic model, or a Cox model, to each column alone.
 
     Parameters
@@ -26,10 +29,7 @@ def univariable_table(X: pd.DataFrame, y: Any, *, confidence_level: float = 0.95
     X : DataFrame of shape (n, p)
         Numbers as they are; text and categorical columns as factors against their first level. Missing values are left
         out column by column.
-    y : array-like of shape (n,), or survival outcome
-        Binary outcome, 0 and 1; or a structured array or DataFrame with `event` and `time`.
-    confidence_level : float
-        Of the intervals of the ratios.
+    {y} {confidence_level}
     firth : bool
         By Firth's penalised likelihood; for a binary outcome.
 
@@ -89,7 +89,7 @@ def _one_variable(column: pd.DataFrame, outcome: Binary | Survival) -> pd.DataFr
 
 def multivariable_table(
     X: pd.DataFrame,
-    y: Any,
+    y: Outcome,
     *,
     stepwise: str | None = None,
     confidence_level: float = 0.95,
@@ -102,13 +102,11 @@ def multivariable_table(
     X : DataFrame of shape (n, p)
         Numbers as they are; text and categorical columns as factors against their first level. Rows with missing values
         are left out, with a warning.
-    y : array-like of shape (n,), or survival outcome
-        Binary outcome, 0 and 1; or a structured array or DataFrame with `event` and `time`.
+    {y}
     stepwise : {"backward", "forward", "both"}, optional
         Search by Akaike's criterion as ``MASS::stepAIC``: from the full model down, from the empty one up, or up with
         the option to drop again. Absent: all columns stay.
-    confidence_level : float
-        Of the intervals of the ratios.
+    {confidence_level}
     firth : bool
         Fit the final model by Firth's penalised likelihood; for a binary outcome.
 

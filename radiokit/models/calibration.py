@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -14,17 +14,17 @@ from sklearn.base import BaseEstimator
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import PredefinedSplit
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from radiokit.engine.classes import binary_classes
 from radiokit.engine.classifier import Classifier
 from radiokit.engine.folds import fold_ids
-from radiokit.engine.inputs import FloatArray, check_choice
-from radiokit.engine.logistic import expit, fit_firth
+from radiokit.engine.inputs import FloatArray, Seed, check_choice
+from radiokit.engine.logistic import fit_firth
 from radiokit.engine.recalibrate import recalibrate_intercept
 from radiokit.models.cross_fitting import cross_fitted_scores, fit_part
 from radiokit.models.scores import case_scores
 from radiokit.utils import same_rows, spawn_seeds
+from radiokit.utils.estimators import Cases, Estimator, Folds, check_parameters
 from radiokit.utils.feature_checks import refuse_repeats
 
 METHODS = ("intercept", "platt", "beta", "isotonic")
@@ -119,10 +119,7 @@ class CalibratedModel(Classifier, BaseEstimator):
         Fitted to all training cases.
     calibration_ : Calibration
         The map from its score to log-odds.
-    classes_ : ndarray of shape (2,)
-        The negative and the positive class.
-    n_features_in_, feature_names_in_
-        As in scikit-learn.
+    {classes_} {features_in_}
 
     See Also
     --------
@@ -149,21 +146,27 @@ class CalibratedModel(Classifier, BaseEstimator):
     (1, 2)
     """
 
-    def __init__(self, estimator: Any = None, *, method: str = "platt", cv: Any = 5, random_state: Any = None) -> None:
+    def __init__(
+        self,
+        estimator: Estimator | None = None,
+        *,
+        method: Literal["platt", "intercept", "beta", "isotonic"] = "platt",
+        cv: Folds = 5,
+        random_state: Seed = None,
+    ) -> None:
         self.estimator = estimator
         self.method = method
         self.cv = cv
         self.random_state = random_state
 
-    def fit(self, X: Any, y: ArrayLike) -> Self:
+    def fit(self, X: Cases, y: ArrayLike) -> Self:
         """Cross-fit the scores, learn the map, and fit the estimator to all cases.
 
         Parameters
         ----------
         X : array-like of shape (n, p), or a table with text for a model with a formula
             Features.
-        y : array-like of shape (n,)
-            Two classes; the larger (or last in the alphabet) is the positive one.
+        {y_binary}
 
         Returns
         -------
@@ -181,16 +184,9 @@ class CalibratedModel(Classifier, BaseEstimator):
             If the rarer class has fewer cases than there are folds.
         """
         same_rows(X=X, y=y)
-        refuse_repeats(X)
-        check_choice(self.method, METHODS, name="method")
-        same_rows(X=X, y=y)
-        refuse_repeats(X)
-        if _has_text(X):  # for a model with a formula, which reads the table itself
-            frame, labels = validate_data(self, X, y, skip_check_array=True)
-        else:
-            values, labels = validate_data(self, X, y, ensure_all_finite="allow-nan", ensure_min_samples=2)
-            frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(values)
-        self.classes_, positive = binary_classes(column_or_1d(labels))
+        check_parameters(self)
+        frame = self._table(X, reset=True)
+        positive = self._learn_classes(y, frame)
         seeds = spawn_seeds(self.random_state, 2)
         folds = fold_ids(self.cv, frame, positive, random_state=seeds[1])
         inner = isinstance(self.cv, PredefinedSplit)
@@ -200,13 +196,12 @@ class CalibratedModel(Classifier, BaseEstimator):
         self.estimator_ = fit_part(estimator, frame, positive, seeds[0], folds if inner else None)
         return self
 
-    def decision_function(self, X: Any) -> FloatArray:
+    def decision_function(self, X: Cases) -> FloatArray:
         """Return the calibrated log-odds of the positive class.
 
         Parameters
         ----------
-        X : array-like of shape (n, p)
-            Cases.
+        {X_new}
 
         Returns
         -------
@@ -214,51 +209,13 @@ class CalibratedModel(Classifier, BaseEstimator):
             Log-odds.
         """
         check_is_fitted(self)
-        if _has_text(X):
-            validate_data(self, X, reset=False, skip_check_array=True)
-            return self.calibration_(case_scores(self.estimator_, X))
-        values = validate_data(self, X, reset=False, ensure_all_finite="allow-nan")
-        return self.calibration_(
-            case_scores(self.estimator_, X if isinstance(X, pd.DataFrame) else pd.DataFrame(values))
-        )
+        return self.calibration_(case_scores(self.estimator_, self._table(X, reset=False)))
 
-    def predict_proba(self, X: Any) -> FloatArray:
-        """Return the probability of both classes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, p)
-            Cases.
-
-        Returns
-        -------
-        ndarray of shape (n, 2)
-            Probabilities in the order of `classes_`.
-        """
-        p = expit(self.decision_function(X))
-        return np.column_stack([1 - p, p])
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Return the more probable class (threshold 0.5; a study learns its own threshold).
-
-        Parameters
-        ----------
-        X : array-like of shape (n, p)
-            Cases.
-
-        Returns
-        -------
-        ndarray of shape (n,)
-            Labels out of `classes_`.
-        """
-        positive = self.decision_function(X) > 0
-        return self.classes_[positive.astype(int)]
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags
-
-
-def _has_text(X: Any) -> bool:
-    return isinstance(X, pd.DataFrame) and X.select_dtypes(exclude=["number", "bool"]).shape[1] > 0
+    def _table(self, X: Cases, *, reset: bool) -> pd.DataFrame:
+        refuse_repeats(X)
+        if isinstance(X, pd.DataFrame) and X.select_dtypes(exclude=["number", "bool"]).shape[1]:
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            return X  # a model with a formula reads text itself
+        least = 2 if reset else 1
+        values = validate_data(self, X, reset=reset, ensure_all_finite="allow-nan", ensure_min_samples=least)
+        return X if isinstance(X, pd.DataFrame) else pd.DataFrame(values)

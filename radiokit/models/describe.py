@@ -19,6 +19,7 @@ from radiokit.models._signature import RadiomicsSignature, SurvivalSignature
 from radiokit.models._winsorizer import Winsorizer
 from radiokit.models.calibration import CalibratedModel
 from radiokit.selection import CorrelationSelector, RepeatabilitySelector, UnivariateSelector, VarianceSelector
+from radiokit.utils.estimators import Estimator
 
 CALIBRATIONS = {"platt": "Platt's method", "intercept": "a new intercept", "beta": "beta calibration"}
 
@@ -92,7 +93,7 @@ class PipelineFacts:
         return f"{self.before}, and {self.entry}" if self.before else self.entry
 
 
-def describe_pipeline(estimator: Any) -> PipelineFacts:
+def describe_pipeline(estimator: Estimator) -> PipelineFacts:
     """Return what an unfitted or fitted pipeline does with its features.
 
     Parameters

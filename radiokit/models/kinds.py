@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from radiokit.engine.inputs import check_choice
+from radiokit.engine.inputs import Seed, check_choice
 from radiokit.exceptions import ParameterError
 from radiokit.models._boosting import BoostedClassifier, BoostedSurvival
 from radiokit.models._default import PENALTIES, PENALTY_FOLDS, SPREAD, default_pipeline
@@ -32,7 +32,11 @@ LEAF = 5
 
 
 def signature_pipeline(
-    kind: str, task: str = "classification", *, class_weight: str | None = None, random_state: Any = None
+    kind: str,
+    task: str = "classification",
+    *,
+    class_weight: Literal["balanced"] | None = None,
+    random_state: Seed = None,
 ) -> Pipeline:
     """Build the pipeline of a signature by the name of its model.
 
@@ -44,8 +48,7 @@ def signature_pipeline(
         Kind of outcome.
     class_weight : {"balanced"} or None
         Let both classes weigh the same in training; for logistic, svm_linear, svm_rbf, forest and xgboost.
-    random_state : int, RandomState or None
-        Seed of folds and trees.
+    {random_state}
 
     Returns
     -------
@@ -101,13 +104,13 @@ def signature_pipeline(
     return Pipeline([*clean, *before, ("signature", final)]).set_output(transform="pandas")
 
 
-def _survival(kind: str, seed: Any) -> Any:
+def _survival(kind: str, seed: Seed) -> Any:
     if kind == "elastic_net":
         return SurvivalSignature(cv=PENALTY_FOLDS, n_lambdas=3 * PENALTIES, l1_ratio=0.5, random_state=seed)
     return BoostedSurvival(objective="aft" if kind == "xgboost_aft" else "cox", random_state=seed)
 
 
-def _binary(kind: str, class_weight: str | None, seed: Any) -> Any:
+def _binary(kind: str, class_weight: Literal["balanced"] | None, seed: Seed) -> Any:
     if kind == "elastic_net":
         return RadiomicsSignature(cv=PENALTY_FOLDS, n_lambdas=3 * PENALTIES, l1_ratio=0.5, random_state=seed)
     if kind == "logistic":

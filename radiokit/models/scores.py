@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 
 from radiokit.engine.fusion import cox_weights, logistic_weights
 from radiokit.engine.inputs import FloatArray
+from radiokit.utils.estimators import Cases
 
 PROBABILITY_FLOOR = 1e-6
 
@@ -44,7 +45,7 @@ class CoxWeights(BaseEstimator):
         return X.to_numpy(dtype=float) @ self.coef_ + self.intercept_
 
 
-def case_scores(model: Any, X: Any) -> FloatArray:
+def case_scores(model: Any, X: Cases) -> FloatArray:
     """Score of a fitted model: its decision function, the log-odds of its probability, or its risk.
 
     That of a forest is the share of its votes as it is: a sum over trees, which can be taken apart exactly.

@@ -16,15 +16,17 @@ from sklearn.utils.validation import check_is_fitted
 from radiokit.engine.inputs import FloatArray
 from radiokit.exceptions import OutcomeError
 from radiokit.utils import check_survival_target, feature_values, is_survival_target, same_rows
+from radiokit.utils.estimators import Cases, Outcome, OutcomeRequired, check_parameters, feature_names
 from radiokit.utils.marks import mark
 
 
-class Selector(SelectorMixin, BaseEstimator):
+class Selector(SelectorMixin, OutcomeRequired, BaseEstimator):
     """Base of the selectors; `fit` of each sets `scores_` and `support_`."""
 
     support_: NDArray[np.bool_]
+    _learnt_from: list[str] | None = None  # cases whose outcome chose the features
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Cases) -> Any:
         """Keep the selected features.
 
         Parameters
@@ -39,14 +41,15 @@ class Selector(SelectorMixin, BaseEstimator):
             cross-validating these cases with it is refused.
         """
         kept = super().transform(X)
-        if isinstance(kept, pd.DataFrame) and hasattr(self, "_learnt_from"):
+        if isinstance(kept, pd.DataFrame) and self._learnt_from is not None:
             kept = kept.copy(deep=False)
             mark(kept, type(self).__name__, self._learnt_from)
         return kept
 
-    def _check(self, X: Any, y: Any) -> tuple[FloatArray, NDArray[Any]]:
+    def _check(self, X: Cases, y: Outcome) -> tuple[FloatArray, NDArray[Any]]:
         """Return finite features, and the outcome as booleans or as a survival target."""
         same_rows(X=X, y=y)
+        check_parameters(self)
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None: a binary outcome or a "
@@ -58,11 +61,8 @@ class Selector(SelectorMixin, BaseEstimator):
         self._learnt_from = list(map(str, X.index)) if isinstance(X, pd.DataFrame) else []
         return values, target
 
-    def _names(self) -> list[Any]:
-        return list(getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)]))
-
     def _scores(self, **columns: Any) -> pd.DataFrame:
-        return pd.DataFrame(columns, index=pd.Index(self._names(), name="feature"))
+        return pd.DataFrame(columns, index=pd.Index(feature_names(self), name="feature"))
 
     def _get_support_mask(self) -> NDArray[np.bool_]:
         check_is_fitted(self)
@@ -70,13 +70,12 @@ class Selector(SelectorMixin, BaseEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
         tags.target_tags.one_d_labels = True
         tags.classifier_tags = ClassifierTags(multi_class=False)
         return tags
 
 
-def as_target(y: Any) -> NDArray[Any]:
+def as_target(y: Outcome) -> NDArray[Any]:
     """Return a survival target, or booleans that mark the positive (last) of two classes."""
     if is_survival_target(y):
         return check_survival_target(y)

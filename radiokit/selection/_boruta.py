@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.stats import binom
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.utils import check_random_state
 
-from radiokit.engine.inputs import FloatArray
-from radiokit.exceptions import ParameterError
+from radiokit.engine.inputs import FloatArray, Seed
 from radiokit.selection._base import Selector, at_least
 from radiokit.selection._relevance import residuals
 from radiokit.utils import is_survival_target
+from radiokit.utils.estimators import Cases, Count, Outcome, ShareBetween
 
 MIN_SHADOWS = 5
 
@@ -34,20 +34,14 @@ class BorutaSelector(Selector):
         Whether features that are neither confirmed nor rejected at the end stay.
     min_features : int
         At least so many features stay, those of most hits.
-    n_jobs : int or None
-        Workers of the forest; never changes the result.
-    random_state : int, RandomState or None
-        Seed.
+    {n_jobs} {random_state}
 
     Attributes
     ----------
     scores_ : DataFrame
         Index ``feature``: ``hits`` (forests in which it beat the best shuffled feature), ``trials`` (forests in which
         it took part), ``importance`` (mean over these) and ``decision`` (confirmed, tentative, rejected).
-    support_ : ndarray of bool, shape (n_features,)
-        The features kept.
-    n_features_in_, feature_names_in_
-        As in scikit-learn.
+    {support_} {features_in_}
 
     Notes
     -----
@@ -72,13 +66,13 @@ class BorutaSelector(Selector):
     def __init__(
         self,
         *,
-        n_trees: int = 100,
-        max_iterations: int = 50,
-        alpha: float = 0.05,
+        n_trees: Count = 100,
+        max_iterations: Count = 50,
+        alpha: ShareBetween = 0.05,
         keep_tentative: bool = False,
         min_features: int = 1,
         n_jobs: int | None = None,
-        random_state: Any = None,
+        random_state: Seed = None,
     ) -> None:
         self.n_trees = n_trees
         self.max_iterations = max_iterations
@@ -88,15 +82,12 @@ class BorutaSelector(Selector):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: Any) -> Self:
+    def fit(self, X: Cases, y: Outcome) -> Self:
         """Confirm and reject features.
 
         Parameters
         ----------
-        X : array-like of shape (n, p)
-            Features without missing values.
-        y : array-like of shape (n,)
-            Binary outcome or survival target.
+        {X} {y}
 
         Returns
         -------
@@ -108,11 +99,6 @@ class BorutaSelector(Selector):
         ValueError
             If values are missing, or a parameter is out of range.
         """
-        if not 0 < self.alpha < 1 or self.n_trees < 1 or self.max_iterations < 1:
-            raise ParameterError(
-                f"alpha is {self.alpha!r}, n_trees {self.n_trees!r}, max_iterations {self.max_iterations!r}; required: "
-                "0 < alpha < 1, and 1 or more of each."
-            )
         values, target = self._check(X, y)
         rng = check_random_state(self.random_state)
         p = values.shape[1]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
-from radiokit.engine.inputs import FloatArray, check_choice
-from radiokit.exceptions import ParameterError
+from radiokit.engine.inputs import FloatArray
 from radiokit.selection._base import Selector
 from radiokit.selection._relevance import relevance
 from radiokit.utils import feature_values
+from radiokit.utils.estimators import Cases, Outcome, ShareAboveZero, check_parameters, feature_names
 
 
 class CorrelationSelector(Selector):
@@ -34,10 +33,7 @@ class CorrelationSelector(Selector):
         Index ``feature``: ``relevance`` (distance of the AUC from 0.5, or absolute log-rank z; NaN with
         ``keep="first"``), ``correlation`` with the feature that displaced it, or the largest with those that stay, and
         ``displaced_by`` (its name, or None where the feature stays).
-    support_ : ndarray of bool, shape (n_features,)
-        The features kept.
-    n_features_in_, feature_names_in_
-        As in scikit-learn.
+    {support_} {features_in_}
 
     Notes
     -----
@@ -56,18 +52,23 @@ class CorrelationSelector(Selector):
     [None, 'a', None]
     """
 
-    def __init__(self, *, threshold: float = 0.9, method: str = "spearman", keep: str = "relevance") -> None:
+    def __init__(
+        self,
+        *,
+        threshold: ShareAboveZero = 0.9,
+        method: Literal["spearman", "pearson"] = "spearman",
+        keep: Literal["relevance", "first"] = "relevance",
+    ) -> None:
         self.threshold = threshold
         self.method = method
         self.keep = keep
 
-    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+    def fit(self, X: Cases, y: Outcome | None = None) -> Self:
         """Learn which features stay.
 
         Parameters
         ----------
-        X : array-like of shape (n, p)
-            Features without missing values.
+        {X}
         y : array-like of shape (n,)
             Binary outcome or survival target; not used with ``keep="first"``.
 
@@ -81,11 +82,8 @@ class CorrelationSelector(Selector):
         ValueError
             If values are missing, or a parameter is out of range.
         """
-        check_choice(self.method, ("spearman", "pearson"), name="method")
-        check_choice(self.keep, ("relevance", "first"), name="keep")
-        if not 0 < self.threshold <= 1:
-            raise ParameterError(f"threshold is {self.threshold!r}; required: above 0 and at most 1.")
         if self.keep == "first":
+            check_parameters(self)
             values = feature_values(self, X, ensure_min_samples=2)
             importance = np.full(values.shape[1], np.nan)
             order = np.arange(values.shape[1])
@@ -96,7 +94,7 @@ class CorrelationSelector(Selector):
         unit = unit_columns(rankdata(values, axis=0) if self.method == "spearman" else values)
         correlation, displaced = _thin(unit, order, self.threshold)
         self.support_ = displaced < 0
-        names = self._names()
+        names = feature_names(self)
         self.scores_ = self._scores(
             relevance=importance,
             correlation=correlation,

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from radiokit.engine.elastic_net import cross_validated_path
 from radiokit.engine.folds import fold_ids
-from radiokit.engine.inputs import check_choice
-from radiokit.exceptions import ParameterError
+from radiokit.engine.inputs import Seed
 from radiokit.selection._base import Selector, at_least
 from radiokit.selection._relevance import score_z
 from radiokit.utils import is_survival_target
+from radiokit.utils.estimators import Cases, Folds, Outcome, ShareAboveZero
 
 
 class LassoSelector(Selector):
@@ -31,8 +31,7 @@ class LassoSelector(Selector):
         1 is the LASSO; below, an elastic net, which keeps groups of correlated features together.
     min_features : int
         At least so many features stay; where the LASSO keeps fewer, those most associated with the outcome fill up.
-    random_state : int, RandomState or None
-        Seed of the folds where `cv` is an int.
+    {random_state}
 
     Attributes
     ----------
@@ -47,10 +46,7 @@ class LassoSelector(Selector):
         ``lambda, cv_mean, cv_se, n_features, deviance_ratio, chosen``, a row a penalty, falling.
     coef_path_ : ndarray of shape (n_lambdas, n_features)
         Coefficients along the path.
-    support_ : ndarray of bool, shape (n_features,)
-        The features kept.
-    n_features_in_, feature_names_in_
-        As in scikit-learn.
+    {support_} {features_in_}
 
     Notes
     -----
@@ -73,12 +69,12 @@ class LassoSelector(Selector):
     def __init__(
         self,
         *,
-        cv: Any = 10,
-        rule: str = "min",
+        cv: Folds = 10,
+        rule: Literal["min", "1se"] = "min",
         lambdas: ArrayLike | None = None,
-        l1_ratio: float = 1.0,
+        l1_ratio: ShareAboveZero = 1.0,
         min_features: int = 1,
-        random_state: Any = None,
+        random_state: Seed = None,
     ) -> None:
         self.cv = cv
         self.rule = rule
@@ -87,15 +83,12 @@ class LassoSelector(Selector):
         self.min_features = min_features
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: Any) -> Self:
+    def fit(self, X: Cases, y: Outcome) -> Self:
         """Choose the penalty and the features.
 
         Parameters
         ----------
-        X : array-like of shape (n, p)
-            Features without missing values.
-        y : array-like of shape (n,)
-            Binary outcome or survival target.
+        {X} {y}
 
         Returns
         -------
@@ -112,9 +105,6 @@ class LassoSelector(Selector):
         DataWarning
             If there are fewer cases of the rarer outcome than folds.
         """
-        check_choice(self.rule, ("min", "1se"), name="rule")
-        if not 0 < self.l1_ratio <= 1:
-            raise ParameterError(f"l1_ratio is {self.l1_ratio!r}; required: above 0 (ridge selects nothing), up to 1.")
         values, target = self._check(X, y)
         folds = fold_ids(self.cv, values, target, random_state=self.random_state)
         fitted = cross_validated_path(values, target, folds, lambdas=self.lambdas, l1_ratio=self.l1_ratio)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from radiokit.engine.inputs import FloatArray
-from radiokit.exceptions import ParameterError
 from radiokit.selection._base import Selector
 from radiokit.selection._correlation import unit_columns
 from radiokit.selection._relevance import residuals
+from radiokit.utils.estimators import Cases, Count, Outcome
 
 MAX_SQUARED = 1 - 1e-12  # keeps the information of identical features finite
 
@@ -30,10 +29,7 @@ class MRMRSelector(Selector):
         Index ``feature``: ``relevance`` (mutual information with the outcome), ``redundancy`` (mean mutual information
         with the features chosen before it, at the time it was chosen or with all chosen), ``score`` (their difference)
         and ``rank`` (1 is chosen first; NaN where not chosen).
-    support_ : ndarray of bool, shape (n_features,)
-        The features kept.
-    n_features_in_, feature_names_in_
-        As in scikit-learn.
+    {support_} {features_in_}
 
     Notes
     -----
@@ -55,18 +51,15 @@ class MRMRSelector(Selector):
     [True, True, False, False]
     """
 
-    def __init__(self, *, n_features: int = 10) -> None:
+    def __init__(self, *, n_features: Count = 10) -> None:
         self.n_features = n_features
 
-    def fit(self, X: ArrayLike, y: Any) -> Self:
+    def fit(self, X: Cases, y: Outcome) -> Self:
         """Choose the features.
 
         Parameters
         ----------
-        X : array-like of shape (n, p)
-            Features without missing values.
-        y : array-like of shape (n,)
-            Binary outcome or survival target.
+        {X} {y}
 
         Returns
         -------
@@ -78,8 +71,6 @@ class MRMRSelector(Selector):
         ValueError
             If values are missing, or `n_features` is below 1.
         """
-        if not isinstance(self.n_features, int | np.integer) or self.n_features < 1:
-            raise ParameterError(f"n_features is {self.n_features!r}; required: a whole number of at least 1.")
         values, target = self._check(X, y)
         unit = unit_columns(values)
         relevance = information(unit @ unit_columns(residuals(target)[:, None])[0])

@@ -6,16 +6,17 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn.base import clone
 
 from radiokit.engine.elastic_net import elastic_net_path
 from radiokit.engine.folds import fold_ids
-from radiokit.engine.inputs import FloatArray
+from radiokit.engine.inputs import FloatArray, Seed
 from radiokit.exceptions import ParameterError
 from radiokit.selection._base import Selector
 from radiokit.utils import is_survival_target
+from radiokit.utils.estimators import Cases, Count, Estimator, Folds, NotNegative, Outcome, ShareBetween
 
 
 class RecursiveSelector(Selector):
@@ -35,8 +36,7 @@ class RecursiveSelector(Selector):
         Ridge penalty on glmnet's scale, where no estimator is given.
     cv : int or scikit-learn splitter
         Folds for the choice of `n_features`.
-    random_state : int, RandomState or None
-        Seed of the folds where `cv` is an int.
+    {random_state}
 
     Attributes
     ----------
@@ -45,10 +45,7 @@ class RecursiveSelector(Selector):
     path_ : DataFrame
         ``n_features, cv_mean, cv_se`` of the rank statistic (AUC or Harrell's concordance over test cases), a row a
         size; empty with `n_features` given.
-    support_ : ndarray of bool, shape (n_features,)
-        The features kept.
-    n_features_in_, feature_names_in_
-        As in scikit-learn.
+    {support_} {features_in_}
 
     Notes
     -----
@@ -71,13 +68,13 @@ class RecursiveSelector(Selector):
 
     def __init__(
         self,
-        estimator: Any = None,
+        estimator: Estimator | None = None,
         *,
-        n_features: int | None = None,
-        step: float = 0.2,
-        penalty: float = 0.1,
-        cv: Any = 5,
-        random_state: Any = None,
+        n_features: Count | None = None,
+        step: ShareBetween = 0.2,
+        penalty: NotNegative = 0.1,
+        cv: Folds = 5,
+        random_state: Seed = None,
     ) -> None:
         self.estimator = estimator
         self.n_features = n_features
@@ -86,15 +83,12 @@ class RecursiveSelector(Selector):
         self.cv = cv
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: Any) -> Self:
+    def fit(self, X: Cases, y: Outcome) -> Self:
         """Eliminate.
 
         Parameters
         ----------
-        X : array-like of shape (n, p)
-            Features without missing values.
-        y : array-like of shape (n,)
-            Binary outcome or survival target.
+        {X} {y}
 
         Returns
         -------
@@ -106,10 +100,6 @@ class RecursiveSelector(Selector):
         ValueError
             If values are missing, or a parameter is out of range.
         """
-        if not 0 < self.step < 1:
-            raise ParameterError(f"step is {self.step!r}; required: between 0 and 1, the share that goes at a time.")
-        if self.n_features is not None and self.n_features < 1:
-            raise ParameterError(f"n_features is {self.n_features!r}; required: 1 or more.")
         values, target = self._check(X, y)
         sizes = self._sizes(values.shape[1])
         self.path_ = self._scores_by_size(values, target, sizes) if self.n_features is None else _empty_path()

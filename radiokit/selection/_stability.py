@@ -6,14 +6,14 @@ from functools import partial
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import clone
 
 from radiokit.engine.elastic_net import elastic_net_path
-from radiokit.engine.inputs import FloatArray
-from radiokit.exceptions import ParameterError
+from radiokit.engine.inputs import FloatArray, Seed
 from radiokit.selection._base import Selector, at_least
 from radiokit.utils import is_survival_target, parallel_map, spawn_seeds
+from radiokit.utils.estimators import Cases, Count, Estimator, Outcome, ShareAboveZero, ShareBetween
 
 
 class StabilitySelector(Selector):
@@ -32,10 +32,7 @@ class StabilitySelector(Selector):
         Share of the subsamples in which a feature must be chosen.
     min_features : int
         At least so many features stay, those chosen most often.
-    n_jobs : int or None
-        joblib workers; never changes the result.
-    random_state : int, RandomState or None
-        Seed of the subsamples and of the selector.
+    {n_jobs} {random_state}
 
     Attributes
     ----------
@@ -46,10 +43,7 @@ class StabilitySelector(Selector):
         (inf for a threshold of 0.5 or less).
     n_first_ : int or None
         Features taken from each LASSO path; None with an `estimator`.
-    support_ : ndarray of bool, shape (n_features,)
-        The features kept.
-    n_features_in_, feature_names_in_
-        As in scikit-learn.
+    {support_} {features_in_}
 
     Notes
     -----
@@ -73,14 +67,14 @@ class StabilitySelector(Selector):
 
     def __init__(
         self,
-        estimator: Any = None,
+        estimator: Estimator | None = None,
         *,
-        n_subsamples: int = 100,
-        fraction: float = 0.5,
-        threshold: float = 0.6,
+        n_subsamples: Count = 100,
+        fraction: ShareBetween = 0.5,
+        threshold: ShareAboveZero = 0.6,
         min_features: int = 1,
         n_jobs: int | None = None,
-        random_state: Any = None,
+        random_state: Seed = None,
     ) -> None:
         self.estimator = estimator
         self.n_subsamples = n_subsamples
@@ -90,15 +84,12 @@ class StabilitySelector(Selector):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: Any) -> Self:
+    def fit(self, X: Cases, y: Outcome) -> Self:
         """Count how often each feature is chosen.
 
         Parameters
         ----------
-        X : array-like of shape (n, p)
-            Features without missing values.
-        y : array-like of shape (n,)
-            Binary outcome or survival target.
+        {X} {y}
 
         Returns
         -------
@@ -110,11 +101,6 @@ class StabilitySelector(Selector):
         ValueError
             If values are missing, or a parameter is out of range.
         """
-        if not 0 < self.fraction < 1 or not 0 < self.threshold <= 1 or self.n_subsamples < 1:
-            raise ParameterError(
-                f"fraction is {self.fraction!r}, threshold {self.threshold!r}, n_subsamples {self.n_subsamples!r}; "
-                "required: 0 < fraction < 1, 0 < threshold <= 1, one subsample or more."
-            )
         values, target = self._check(X, y)
         self.n_first_ = _first(self.threshold, values.shape[1]) if self.estimator is None else None
         task = partial(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from radiokit.engine import univariable
-from radiokit.engine.inputs import FloatArray, check_choice
+from radiokit.engine.inputs import FloatArray
 from radiokit.exceptions import ParameterError, SeparationWarning
 from radiokit.selection._base import Selector, at_least
 from radiokit.stats import adjust_pvalues, cox_univariable
 from radiokit.utils import drop_warnings, is_survival_target
+from radiokit.utils.estimators import Cases, Outcome, ShareAboveZero
 
 TESTS = {
     "auto": univariable.by_normality,
@@ -43,10 +44,7 @@ class UnivariateSelector(Selector):
     scores_ : DataFrame
         Index ``feature``: ``statistic``, ``p_value``, ``p_adjusted`` (equal to the p-value without `adjust`). NaN for
         constant features.
-    support_ : ndarray of bool, shape (n_features,)
-        The features kept.
-    n_features_in_, feature_names_in_
-        As in scikit-learn.
+    {support_} {features_in_}
 
     Notes
     -----
@@ -67,22 +65,24 @@ class UnivariateSelector(Selector):
     """
 
     def __init__(
-        self, *, test: str = "auto", alpha: float = 0.05, adjust: str | None = None, min_features: int = 1
+        self,
+        *,
+        test: Literal["auto", "welch", "mannwhitney", "logistic", "cox"] = "auto",
+        alpha: ShareAboveZero = 0.05,
+        adjust: str | None = None,
+        min_features: int = 1,
     ) -> None:
         self.test = test
         self.alpha = alpha
         self.adjust = adjust
         self.min_features = min_features
 
-    def fit(self, X: ArrayLike, y: Any) -> Self:
+    def fit(self, X: Cases, y: Outcome) -> Self:
         """Test each feature.
 
         Parameters
         ----------
-        X : array-like of shape (n, p)
-            Features without missing values.
-        y : array-like of shape (n,)
-            Binary outcome or survival target.
+        {X} {y}
 
         Returns
         -------
@@ -94,9 +94,6 @@ class UnivariateSelector(Selector):
         ValueError
             If values are missing, a parameter is unknown, or the test does not fit the outcome.
         """
-        check_choice(self.test, (*TESTS, "cox"), name="test")
-        if not 0 < self.alpha <= 1:
-            raise ParameterError(f"alpha is {self.alpha!r}; required: above 0 and at most 1.")
         values, target = self._check(X, y)
         statistic, p_value = univariate_tests(values, target, self.test)
         adjusted = p_value if self.adjust is None else adjust_pvalues(p_value, method=self.adjust)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
 
-from radiokit.engine.inputs import check_choice, check_level
+from radiokit.engine.inputs import check_level
 from radiokit.exceptions import InputError, ParameterError
 from radiokit.selection._base import Selector
 from radiokit.stats import icc
 from radiokit.utils import as_table, feature_values
+from radiokit.utils.estimators import Outcome, check_parameters
 from radiokit.utils.table import row_ids
 
 MIN_SUBJECTS = 3
@@ -32,8 +33,7 @@ class RepeatabilitySelector(Selector):
         The least ICC.
     use : {"ci_low", "estimate"}
         Whether the lower confidence limit or the estimate has to reach it.
-    confidence_level : float
-        Of the interval.
+    {confidence_level}
 
     Attributes
     ----------
@@ -41,10 +41,7 @@ class RepeatabilitySelector(Selector):
         Index ``feature``: ``icc, ci_low, ci_high, n_subjects``.
     case_ids_ : Index
         The training cases with a repeat, which is all that was used.
-    support_ : ndarray of bool, shape (n_features,)
-        The features kept.
-    n_features_in_, feature_names_in_
-        As in scikit-learn.
+    {support_} {features_in_}
 
     Notes
     -----
@@ -70,7 +67,7 @@ class RepeatabilitySelector(Selector):
         *,
         form: str = "ICC(2,1)",
         threshold: float = 0.75,
-        use: str = "ci_low",
+        use: Literal["ci_low", "estimate"] = "ci_low",
         confidence_level: float = 0.95,
     ) -> None:
         self.repeat = repeat
@@ -79,15 +76,14 @@ class RepeatabilitySelector(Selector):
         self.use = use
         self.confidence_level = confidence_level
 
-    def fit(self, X: pd.DataFrame, y: Any = None) -> Self:
+    def fit(self, X: pd.DataFrame, y: Outcome | None = None) -> Self:
         """Learn which features are repeatable.
 
         Parameters
         ----------
         X : DataFrame of shape (n, p)
             Features of the training cases, the case id as index.
-        y : None
-            Ignored.
+        {y_unused}
 
         Returns
         -------
@@ -102,7 +98,7 @@ class RepeatabilitySelector(Selector):
         ParameterError
             If no feature reaches the threshold.
         """
-        check_choice(self.use, ("ci_low", "estimate"), name="use")
+        check_parameters(self)
         check_level(self.confidence_level)
         if not isinstance(X, pd.DataFrame):
             raise InputError(f"X is a {type(X).__name__}; required: a DataFrame whose index holds the case ids.")

@@ -24,7 +24,7 @@ from radiokit.exceptions import DataWarning, InputError, ParameterError, Separat
 from radiokit.stats import concordance_index
 from radiokit.survival._inputs import check_outcome
 from radiokit.utils import same_rows
-from radiokit.utils.estimators import OutcomeRequired, check_parameters
+from radiokit.utils.estimators import Cases, Outcome, OutcomeRequired, check_parameters
 
 
 class CoxModel(FormulaModel, OutcomeRequired, BaseEstimator):
@@ -46,8 +46,7 @@ class CoxModel(FormulaModel, OutcomeRequired, BaseEstimator):
     robust : bool
         Standard errors from the sandwich of Lin and Wei instead of the information matrix. Also where `fit` is given
         a `cluster`.
-    confidence_level : float
-        Level of the intervals.
+    {confidence_level}
 
     Attributes
     ----------
@@ -128,7 +127,11 @@ class CoxModel(FormulaModel, OutcomeRequired, BaseEstimator):
         self.confidence_level = confidence_level
 
     def fit(
-        self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None, cluster: ArrayLike | None = None
+        self,
+        X: Cases,
+        y: Outcome | None = None,
+        sample_weight: ArrayLike | None = None,
+        cluster: ArrayLike | None = None,
     ) -> Self:
         """Fit to numeric columns, or to a table by the formula.
 
@@ -140,8 +143,7 @@ class CoxModel(FormulaModel, OutcomeRequired, BaseEstimator):
         y : structured array or DataFrame with `event` and `time`, optional
             The survival outcome. With a formula it may be absent: the outcome is then what ``Surv(time, event)`` names.
             A y that is given counts, and not these columns.
-        sample_weight : array-like of shape (n,), optional
-            Positive case weights.
+        {sample_weight}
         cluster : array-like of shape (n,), optional
             Cases of one cluster (a patient with two lesions) may be correlated; standard errors become robust.
 
@@ -177,7 +179,7 @@ class CoxModel(FormulaModel, OutcomeRequired, BaseEstimator):
         self._training = TrainingCases.of(data.labels, time, event, weights=weights, strata=codes)
         return self
 
-    def predict(self, X: Any) -> FloatArray:
+    def predict(self, X: Cases) -> FloatArray:
         """Log relative risk of cases, against one whose covariates are `center_`.
 
         Parameters
@@ -193,15 +195,14 @@ class CoxModel(FormulaModel, OutcomeRequired, BaseEstimator):
         check_is_fitted(self)
         return self._linear_predictor(self._matrix(self._split(X)[0]))
 
-    def predict_survival(self, X: Any, times: ArrayLike) -> FloatArray:
+    def predict_survival(self, X: Cases, times: ArrayLike) -> FloatArray:
         """Probability of being free of the event at given times.
 
         Parameters
         ----------
         X : DataFrame or array of shape (n, p)
             Covariates, with the strata if the model has any.
-        times : array-like of shape (m,)
-            Times, in the unit of the outcome.
+        {times}
 
         Returns
         -------
@@ -211,7 +212,7 @@ class CoxModel(FormulaModel, OutcomeRequired, BaseEstimator):
         matrix, strata = self.covariates(X)
         return self._baseline.survival(self._linear_predictor(matrix), times, strata)
 
-    def predict_median(self, X: Any) -> FloatArray:
+    def predict_median(self, X: Cases) -> FloatArray:
         """Median survival time of cases.
 
         Parameters
@@ -227,15 +228,12 @@ class CoxModel(FormulaModel, OutcomeRequired, BaseEstimator):
         matrix, strata = self.covariates(X)
         return self._baseline.median(self._linear_predictor(matrix), strata)
 
-    def score(self, X: Any, y: Any) -> float:
+    def score(self, X: Cases, y: Outcome) -> float:
         """Harrell's concordance index of `predict`.
 
         Parameters
         ----------
-        X : DataFrame or array of shape (n, p)
-            Covariates.
-        y : structured array or DataFrame with `event` and `time`
-            The survival outcome.
+        {X_new} {y_survival}
 
         Returns
         -------
@@ -248,7 +246,7 @@ class CoxModel(FormulaModel, OutcomeRequired, BaseEstimator):
             raise InputError(f"X lacks the strata {self._strata_columns()}; risks are compared within them only.")
         return concordance_index(y, self.predict(X), strata=layer).estimate
 
-    def covariates(self, X: Any) -> tuple[FloatArray, NDArray[np.intp]]:
+    def covariates(self, X: Cases) -> tuple[FloatArray, NDArray[np.intp]]:
         """Covariates as the model sees them, and the number of each row's stratum.
 
         Parameters
@@ -268,7 +266,7 @@ class CoxModel(FormulaModel, OutcomeRequired, BaseEstimator):
         matrix = self._matrix(columns)
         return matrix, self._strata_codes(layer, len(matrix))
 
-    def _split(self, X: Any, *, fitting: bool = False) -> tuple[Any, Any]:
+    def _split(self, X: Cases, *, fitting: bool = False) -> tuple[Any, Any]:
         """Covariates and the stratum of each row (None without strata)."""
         names = self._strata_columns()
         if not names:

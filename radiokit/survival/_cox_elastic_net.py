@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Literal, Self
 
-import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from radiokit.engine.baseline import baseline_hazard
 from radiokit.engine.elastic_net import cross_validated_path
 from radiokit.engine.folds import fold_ids
-from radiokit.engine.inputs import FloatArray, check_choice
+from radiokit.engine.inputs import FloatArray, Seed
 from radiokit.stats import concordance_index
 from radiokit.survival._inputs import check_outcome
 from radiokit.utils import as_survival_target, feature_values, same_rows
+from radiokit.utils.estimators import Cases, Folds, Outcome, OutcomeRequired, Share, check_parameters, feature_names
 
 
-class CoxElasticNet(BaseEstimator):
+class CoxElasticNet(OutcomeRequired, BaseEstimator):
     r"""Cox model with a LASSO, ridge or elastic net penalty, its size chosen by cross-validation.
 
     Parameters
@@ -34,8 +33,7 @@ class CoxElasticNet(BaseEstimator):
         Penalties on glmnet's scale; without them glmnet's default path.
     n_lambdas : int
         Length of the default path.
-    random_state : int, RandomState or None
-        Seed of the shuffle where `cv` is an int.
+    {random_state}
 
     Attributes
     ----------
@@ -55,8 +53,7 @@ class CoxElasticNet(BaseEstimator):
         Means of the features in the training set; `predict` is 0 there.
     n_, n_events_ : int
         Cases and events.
-    n_features_in_, feature_names_in_
-        As in scikit-learn.
+    {features_in_}
 
     Notes
     -----
@@ -85,12 +82,12 @@ class CoxElasticNet(BaseEstimator):
     def __init__(
         self,
         *,
-        l1_ratio: float = 1.0,
-        cv: Any = 10,
-        rule: str = "min",
+        l1_ratio: Share = 1.0,
+        cv: Folds = 10,
+        rule: Literal["min", "1se"] = "min",
         lambdas: ArrayLike | None = None,
         n_lambdas: int = 100,
-        random_state: int | np.random.RandomState | None = None,
+        random_state: Seed = None,
     ) -> None:
         self.l1_ratio = l1_ratio
         self.cv = cv
@@ -99,15 +96,12 @@ class CoxElasticNet(BaseEstimator):
         self.n_lambdas = n_lambdas
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, groups: ArrayLike | None = None) -> Self:
+    def fit(self, X: Cases, y: Outcome, groups: ArrayLike | None = None) -> Self:
         """Fit the path and choose the penalty.
 
         Parameters
         ----------
-        X : DataFrame or array of shape (n, p)
-            Features, finite.
-        y : structured array or DataFrame with `event` and `time`
-            The survival outcome.
+        {X} {y_survival}
         groups : array-like of shape (n,), optional
             For a splitter by group.
 
@@ -117,7 +111,7 @@ class CoxElasticNet(BaseEstimator):
             Itself.
         """
         same_rows(X=X, y=y, groups=groups)
-        check_choice(self.rule, ("min", "1se"), name="rule")
+        check_parameters(self)
         matrix = feature_values(self, X, ensure_min_samples=2)
         time, event = check_outcome(y, len(matrix))
         target = as_survival_target(event, time)
@@ -128,8 +122,7 @@ class CoxElasticNet(BaseEstimator):
         chosen = fitted.index(self.rule)
         self.path_, self.coef_path_ = fitted.to_frame(chosen), fitted.path.coef
         self.lambda_, self.coef_ = float(fitted.path.lambdas[chosen]), fitted.path.coef[chosen].copy()
-        names = getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.coef_.size)])
-        self.selected_ = [str(name) for name, b in zip(names, self.coef_, strict=True) if b != 0]
+        self.selected_ = [str(name) for name, b in zip(feature_names(self), self.coef_, strict=True) if b != 0]
         self.center_ = matrix.mean(axis=0)
         # Breslow's, as the likelihood of the path.
         self._baseline = baseline_hazard(time, event, (matrix - self.center_) @ self.coef_, ties="breslow")
@@ -137,13 +130,12 @@ class CoxElasticNet(BaseEstimator):
         self.n_, self.n_events_ = time.size, int(event.sum())
         return self
 
-    def predict(self, X: Any) -> FloatArray:
+    def predict(self, X: Cases) -> FloatArray:
         """Log relative risk of cases, against one whose features are `center_`.
 
         Parameters
         ----------
-        X : DataFrame or array of shape (n, p)
-            Features.
+        {X_new}
 
         Returns
         -------
@@ -154,15 +146,12 @@ class CoxElasticNet(BaseEstimator):
         matrix = feature_values(self, X, reset=False)
         return (matrix - self.center_) @ self.coef_
 
-    def predict_survival(self, X: Any, times: ArrayLike) -> FloatArray:
+    def predict_survival(self, X: Cases, times: ArrayLike) -> FloatArray:
         """Probability of being free of the event at given times.
 
         Parameters
         ----------
-        X : DataFrame or array of shape (n, p)
-            Features.
-        times : array-like of shape (m,)
-            Times, in the unit of the outcome.
+        {X_new} {times}
 
         Returns
         -------
@@ -172,15 +161,12 @@ class CoxElasticNet(BaseEstimator):
         eta = self.predict(X)
         return self._baseline.survival(eta, times)
 
-    def score(self, X: Any, y: Any) -> float:
+    def score(self, X: Cases, y: Outcome) -> float:
         """Harrell's concordance index of `predict`.
 
         Parameters
         ----------
-        X : DataFrame or array of shape (n, p)
-            Features.
-        y : structured array or DataFrame with `event` and `time`
-            The survival outcome.
+        {X_new} {y_survival}
 
         Returns
         -------
@@ -189,8 +175,3 @@ class CoxElasticNet(BaseEstimator):
         """
         same_rows(X=X, y=y)
         return concordance_index(y, self.predict(X)).estimate
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        return tags

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
-from radiokit.engine.inputs import FloatArray, check_choice, check_score
+from radiokit.engine.inputs import FloatArray, Seed, check_choice, check_score
 from radiokit.engine.maxstat import (
     MAX_EXACT_CASES,
     group_sizes,
@@ -26,6 +25,7 @@ from radiokit.engine.survival_inputs import check_times_events
 from radiokit.exceptions import InputError, OutcomeError
 from radiokit.stats import logrank_test
 from radiokit.utils import same_rows
+from radiokit.utils.estimators import Outcome
 
 METHODS = ("hothorn-lausen", "lausen92", "lausen94", "permutation")
 
@@ -70,13 +70,13 @@ class Cutpoint(Result):
 
 
 def optimal_cutpoint(
-    y: Any,
+    y: Outcome,
     score: ArrayLike,
     *,
     min_prop: float = 0.1,
     method: str = "hothorn-lausen",
     n_permutations: int = 9999,
-    random_state: int | np.random.RandomState | None = None,
+    random_state: Seed = None,
 ) -> Cutpoint:
     r"""Find the cut of a score that separates survival most (maximally selected log-rank statistic).
 
@@ -93,8 +93,7 @@ def optimal_cutpoint(
         170 cases, "lausen94" beyond), by a Brownian bridge, by an improved Bonferroni inequality, or by permutation.
     n_permutations : int
         For "permutation".
-    random_state : int, RandomState or None
-        For "permutation".
+    {random_state}
 
     Returns
     -------

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from radiokit.engine.inputs import FloatArray
 from radiokit.engine.survival_inputs import check_times_events
-from radiokit.exceptions import InputError, OutcomeError
+from radiokit.utils.estimators import Outcome, survival_target
 
 
-def check_outcome(y: Any, n: int) -> tuple[FloatArray, NDArray[np.bool_]]:
+def check_outcome(y: Outcome, n: int) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Return time and event of the outcome of n cases, with an event at least."""
-    if y is None:
-        raise OutcomeError(
-            "This estimator requires y to be passed, but the target y is None; give a survival outcome "
-            "(radiokit.survival.as_target(event, time))."
-        )
-    time, event = check_times_events(y, events=True)
-    if time.size != n:
-        raise InputError(f"X has {n} cases and y has {time.size}; required: one outcome a case.")
-    return time, event
+    return check_times_events(survival_target(y, n), events=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
@@ -20,12 +18,13 @@ from radiokit.exceptions import InputError
 from radiokit.survival._cox import CoxModel
 from radiokit.survival._inputs import check_outcome
 from radiokit.utils import same_rows
+from radiokit.utils.estimators import Cases, Outcome
 
 TRANSFORMS = ("km", "identity", "rank", "log")
 
 
 def proportional_hazards_test(
-    model: CoxModel, X: Any, y: Any, *, transform: str = "km", sample_weight: ArrayLike | None = None
+    model: CoxModel, X: Cases, y: Outcome, *, transform: str = "km", sample_weight: ArrayLike | None = None
 ) -> pd.DataFrame:
     r"""Test of proportional hazards, for each term of the model and for all.
 
@@ -92,7 +91,9 @@ def proportional_hazards_test(
     )
 
 
-def schoenfeld_residuals(model: CoxModel, X: Any, y: Any, *, sample_weight: ArrayLike | None = None) -> pd.DataFrame:
+def schoenfeld_residuals(
+    model: CoxModel, X: Cases, y: Outcome, *, sample_weight: ArrayLike | None = None
+) -> pd.DataFrame:
     r"""Schoenfeld residuals of a Cox model: how its coefficients change with time.
 
     Parameters
@@ -147,7 +148,7 @@ def schoenfeld_residuals(model: CoxModel, X: Any, y: Any, *, sample_weight: Arra
 
 
 def _laid_out(
-    model: CoxModel, X: Any, y: Any, sample_weight: ArrayLike | None
+    model: CoxModel, X: Cases, y: Outcome, sample_weight: ArrayLike | None
 ) -> tuple[RiskSets, FloatArray, FloatArray, list[str]]:
     """Risk sets, centred covariates in their order, and the coefficients that could be estimated with their names."""
     if not isinstance(model, CoxModel):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from numbers import Real
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -14,15 +13,16 @@ from sklearn.utils import Tags, get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from radiokit.engine.inputs import FloatArray, type7_quantiles
-from radiokit.exceptions import DataWarning, ParameterError
+from radiokit.exceptions import DataWarning
 from radiokit.survival._cutpoint import optimal_cutpoint
 from radiokit.survival._inputs import check_outcome
 from radiokit.utils import same_rows
+from radiokit.utils.estimators import Cases, Estimator, Outcome, OutcomeRequired, check_parameters
 
 LABELS = {1: ("low", "high"), 2: ("low", "intermediate", "high")}
 
 
-class RiskStratifier(MetaEstimatorMixin, BaseEstimator):
+class RiskStratifier(MetaEstimatorMixin, OutcomeRequired, BaseEstimator):
     """Low and high risk groups by cutting the risk that a survival model predicts.
 
     Parameters
@@ -70,20 +70,23 @@ class RiskStratifier(MetaEstimatorMixin, BaseEstimator):
     ['low', 'high', 'low', 'high', 'high', 'low']
     """
 
-    def __init__(self, estimator: Any, *, cut: str | float = "median", min_prop: float = 0.1) -> None:
+    def __init__(
+        self,
+        estimator: Estimator,
+        *,
+        cut: Literal["median", "maxstat", "tertiles"] | float = "median",
+        min_prop: float = 0.1,
+    ) -> None:
         self.estimator = estimator
         self.cut = cut
         self.min_prop = min_prop
 
-    def fit(self, X: Any, y: Any, **fit_params: Any) -> Self:
+    def fit(self, X: Cases, y: Outcome, **fit_params: Any) -> Self:
         """Fit the model and learn the cut.
 
         Parameters
         ----------
-        X : DataFrame or array of shape (n, p)
-            What the model takes.
-        y : structured array or DataFrame with `event` and `time`
-            The survival outcome.
+        {X_new} {y_survival}
         **fit_params : dict
             Passed to the model's fit.
 
@@ -93,9 +96,7 @@ class RiskStratifier(MetaEstimatorMixin, BaseEstimator):
             Itself.
         """
         same_rows(X=X, y=y)
-        numeric = isinstance(self.cut, Real) and not isinstance(self.cut, bool)
-        if not numeric and self.cut not in ("median", "maxstat", "tertiles"):
-            raise ParameterError(f"cut is {self.cut!r}; required: 'median', 'maxstat', 'tertiles' or a number.")
+        check_parameters(self)
         self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
         risk = self._risk(X)
         check_outcome(y, risk.size)
@@ -118,13 +119,12 @@ class RiskStratifier(MetaEstimatorMixin, BaseEstimator):
                 setattr(self, name, getattr(self.estimator_, name))
         return self
 
-    def predict(self, X: Any) -> NDArray[np.intp]:
+    def predict(self, X: Cases) -> NDArray[np.intp]:
         """Risk group of cases, as a number from 0 (low).
 
         Parameters
         ----------
-        X : DataFrame or array of shape (n, p)
-            What the model takes.
+        {X_new}
 
         Returns
         -------
@@ -134,13 +134,12 @@ class RiskStratifier(MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         return self._groups(self._risk(X))
 
-    def predict_risk(self, X: Any) -> FloatArray:
+    def predict_risk(self, X: Cases) -> FloatArray:
         """Risk of cases, as the model predicts it.
 
         Parameters
         ----------
-        X : DataFrame or array of shape (n, p)
-            What the model takes.
+        {X_new}
 
         Returns
         -------
@@ -150,13 +149,12 @@ class RiskStratifier(MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         return self._risk(X)
 
-    def stratify(self, X: Any) -> pd.Series:
+    def stratify(self, X: Cases) -> pd.Series:
         """Risk group of cases by name.
 
         Parameters
         ----------
-        X : DataFrame or array of shape (n, p)
-            What the model takes.
+        {X_new}
 
         Returns
         -------
@@ -170,11 +168,10 @@ class RiskStratifier(MetaEstimatorMixin, BaseEstimator):
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
         tags.input_tags = get_tags(self.estimator).input_tags
         return tags
 
-    def _risk(self, X: Any) -> FloatArray:
+    def _risk(self, X: Cases) -> FloatArray:
         return np.asarray(self.estimator_.predict(X), dtype=float)
 
     def _thresholds(self, risk: FloatArray) -> FloatArray:

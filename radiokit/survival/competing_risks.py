@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from radiokit.engine.training_cases import TrainingCases
 from radiokit.exceptions import DataWarning, InputError, OutcomeError, SeparationWarning
 from radiokit.utils import same_rows
 from radiokit.utils.docs import fill_docstrings
-from radiokit.utils.estimators import OutcomeRequired, check_parameters
+from radiokit.utils.estimators import Cases, Outcome, OutcomeRequired, check_parameters
 
 __all__ = ["FineGray"]
 
@@ -36,8 +36,7 @@ class FineGray(FormulaModel, OutcomeRequired, BaseEstimator):
         for the kinds of event. Absent: the columns of X as they are.
     cause : int
         The event of interest, as numbered in the outcome.
-    confidence_level : float
-        Level of the intervals.
+    {confidence_level}
 
     Attributes
     ----------
@@ -89,7 +88,7 @@ class FineGray(FormulaModel, OutcomeRequired, BaseEstimator):
         self.cause = cause
         self.confidence_level = confidence_level
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Cases, y: Outcome | None = None) -> Self:
         """Fit to numeric columns, or to a table by the formula.
 
         Parameters
@@ -129,13 +128,12 @@ class FineGray(FormulaModel, OutcomeRequired, BaseEstimator):
         self._training = TrainingCases.of(data.labels, time, cause)
         return self
 
-    def predict(self, X: Any) -> FloatArray:
+    def predict(self, X: Cases) -> FloatArray:
         """Log relative subdistribution hazard, against a case whose covariates are `center_`.
 
         Parameters
         ----------
-        X : DataFrame or array of shape (n, p)
-            Covariates.
+        {X_new}
 
         Returns
         -------
@@ -145,15 +143,12 @@ class FineGray(FormulaModel, OutcomeRequired, BaseEstimator):
         check_is_fitted(self)
         return (self._matrix(X) - self.center_) @ self.coef_
 
-    def predict_cumulative_incidence(self, X: Any, times: ArrayLike) -> FloatArray:
+    def predict_cumulative_incidence(self, X: Cases, times: ArrayLike) -> FloatArray:
         """Probability of having had the event by given times.
 
         Parameters
         ----------
-        X : DataFrame or array of shape (n, p)
-            Covariates.
-        times : array-like of shape (m,)
-            Times, in the unit of the outcome.
+        {X_new} {times}
 
         Returns
         -------
@@ -191,7 +186,7 @@ class FineGray(FormulaModel, OutcomeRequired, BaseEstimator):
         )
 
 
-def _outcome(y: Any, n: int) -> tuple[FloatArray, NDArray[np.int_]]:
+def _outcome(y: Outcome, n: int) -> tuple[FloatArray, NDArray[np.int_]]:
     """Return time and cause of n cases."""
     if y is None:
         raise OutcomeError("This estimator requires y to be passed, but the target y is None; give time and cause.")

@@ -2,23 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from numbers import Integral, Real
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Protocol, Self, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
-from radiokit.exceptions import ParameterError
+from radiokit.exceptions import InputError, OutcomeError, ParameterError
+from radiokit.utils._targets import check_survival_target
+
+Cases = pd.DataFrame | ArrayLike
+Outcome = ArrayLike | pd.DataFrame  # classes, or `event` and `time`
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
+class Splitter(Protocol):
+    """scikit-learn's splitter: yields the rows of training and test cases of each fold."""
+
+    def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+        """Yield the rows of the training cases and of the test cases."""
 
 
-def _is_whole(value: object) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
+class Estimator(Protocol):
+    """scikit-learn's estimator."""
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Fit to cases."""
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters of the constructor."""
+
+    def set_params(self, **params: Any) -> Self:
+        """Change parameters of the constructor."""
+
+
+Folds = int | Splitter
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from `low` to `high`; an end that is open does not belong to them."""
+
+    low: float
+    high: float = math.inf
+    open_low: bool = False
+    open_high: bool = False
+
+    def __contains__(self, value: float) -> bool:
+        above = self.low < value if self.open_low else self.low <= value
+        return above and (value < self.high if self.open_high else value <= self.high)
+
+    def __str__(self) -> str:
+        low = f"{'above' if self.open_low else 'at least'} {self.low:g}"
+        high = f" and {'below' if self.open_high else 'at most'} {self.high:g}"
+        return low + (high if self.high < math.inf else "")
+
+
+Count = Annotated[int, Range(1)]
+Positive = Annotated[float, Range(0, open_low=True)]
+NotNegative = Annotated[float, Range(0)]
+Share = Annotated[float, Range(0, 1)]
+ShareAboveZero = Annotated[float, Range(0, 1, open_low=True)]
+ShareBetween = Annotated[float, Range(0, 1, open_low=True, open_high=True)]
 
 
 def _is_bool(value: object) -> bool:
@@ -27,58 +77,96 @@ def _is_bool(value: object) -> bool:
 
 # Annotation -> whether a value fits, and what messages call it.
 PLAIN: dict[type, tuple[Callable[[object], bool], str]] = {
-    int: (_is_whole, "a whole number"),
-    float: (_is_number, "a number"),
+    int: (lambda value: isinstance(value, Integral) and not isinstance(value, bool), "a whole number"),
+    float: (lambda value: isinstance(value, Real) and not isinstance(value, bool), "a number"),
     bool: (_is_bool, "True or False"),
     str: (lambda value: isinstance(value, str), "text"),
     NoneType: (lambda value: value is None, "None"),
 }
 
 
-def check_parameters(estimator: object) -> None:
-    """Raise ParameterError where a constructor parameter has a value of another type than its annotation says.
+@dataclass(frozen=True)
+class Accepted:
+    """One part of an annotation: a type, with the range of its numbers, or the choices of a Literal."""
 
-    Checked are int, float, bool, str, None, Literal and unions of these; a parameter with any other annotation is left
-    to the estimator. Ranges are the estimator's own.
+    kind: type = NoneType
+    within: Range | None = None
+    choices: tuple[Any, ...] = ()
+
+    def fits(self, value: Any) -> bool:
+        """Return whether a value is accepted."""
+        if self.choices:
+            return any(isinstance(value, type(choice)) and value == choice for choice in self.choices)
+        return PLAIN[self.kind][0](value) and (self.within is None or value in self.within)
+
+    def __str__(self) -> str:
+        if self.choices:
+            return f"one of {', '.join(map(repr, self.choices))}"
+        return PLAIN[self.kind][1] + ("" if self.within is None else f", {self.within}")
+
+
+def check_parameters(estimator: object) -> None:
+    """Raise ParameterError where a constructor parameter is not what its annotation says, by type or by range.
+
+    Checked are int, float, bool, str, None, Literal, the ranges above and unions of these; a parameter with any other
+    annotation is left to the estimator.
 
     Examples
     --------
     >>> class Example:
-    ...     def __init__(self, rule: Literal["min", "1se"] = "min", share: float | None = None):
+    ...     def __init__(self, rule: Literal["min", "1se"] = "min", share: Share | None = None):
     ...         self.rule, self.share = rule, share
     >>> check_parameters(Example("1se", 0.5))
-    >>> check_parameters(Example("1se", "half"))
+    >>> check_parameters(Example("1se", 2))
     Traceback (most recent call last):
     ...
-    radiokit.exceptions.ParameterError: share is 'half'; required: a number or None.
+    radiokit.exceptions.ParameterError: share is 2; required: a number, at least 0 and at most 1, or None.
     """
-    for name, (accepted, choices) in _declared(type(estimator).__init__).items():
+    for name, accepted in _declared(type(estimator).__init__).items():
         value = getattr(estimator, name)
-        if any(PLAIN[kind][0](value) for kind in accepted):
-            continue
-        if not any(isinstance(value, type(choice)) and value == choice for choice in choices):
-            words = [PLAIN[kind][1] for kind in accepted]
-            if choices:
-                words.insert(0, f"one of {', '.join(map(repr, choices))}")
-            raise ParameterError(f"{name} is {value!r}; required: {' or '.join(words)}.")
+        if not any(part.fits(value) for part in accepted):
+            ranged = any(part.within is not None for part in accepted)
+            required = (", or " if ranged else " or ").join(map(str, accepted))
+            raise ParameterError(f"{name} is {value!r}; required: {required}.")
 
 
 @cache
-def _declared(constructor: Callable[..., None]) -> dict[str, tuple[tuple[type, ...], tuple[Any, ...]]]:
-    """Return the plain types and the choices that each parameter accepts, for those that accept nothing else."""
+def _declared(constructor: Callable[..., None]) -> dict[str, list[Accepted]]:
+    """Return what each parameter accepts, for those whose annotation says all of it."""
     found = {}
-    for name, hint in get_type_hints(constructor).items():
+    for name, hint in get_type_hints(constructor, include_extras=True).items():
         parts = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-        plain = tuple(part for part in parts if part in PLAIN)
-        literals = [part for part in parts if get_origin(part) is Literal]
-        if name != "return" and len(plain) + len(literals) == len(parts):
-            found[name] = (plain, tuple(choice for part in literals for choice in get_args(part)))
+        accepted = [part for part in map(_accepted, parts) if part is not None]
+        if name != "return" and len(accepted) == len(parts):
+            found[name] = accepted
     return found
+
+
+def _accepted(part: Any) -> Accepted | None:
+    if get_origin(part) is Literal:
+        return Accepted(choices=get_args(part))
+    if get_origin(part) is Annotated:
+        kind, within = get_args(part)
+        return Accepted(kind, within)
+    return Accepted(part) if isinstance(part, type) and part in PLAIN else None
 
 
 def feature_names(estimator: Any) -> list[Any]:
     """Return the names of the features seen in `fit`; x0, x1, ... where they had none."""
     return list(getattr(estimator, "feature_names_in_", [f"x{j}" for j in range(estimator.n_features_in_)]))
+
+
+def survival_target(y: Any, n: int) -> NDArray[np.void]:
+    """Return the survival outcome of n cases as the structured array."""
+    if y is None:
+        raise OutcomeError(
+            "This estimator requires y to be passed, but the target y is None; give a survival outcome "
+            "(radiokit.survival.as_target(event, time))."
+        )
+    target = check_survival_target(y)
+    if target.size != n:
+        raise InputError(f"X has {n} cases and y has {target.size}; required: one outcome for each case.")
+    return target
 
 
 class OutcomeRequired:
