@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import column_or_1d
 
 from radiokit.engine.classes import binary_classes
 from radiokit.engine.inputs import FloatArray
 from radiokit.engine.logistic import expit
+from radiokit.exceptions import InputError, OutcomeError
 from radiokit.utils import same_rows
 from radiokit.utils.estimators import Cases, Outcome
 
@@ -33,12 +33,15 @@ class Classifier(ClassifierMixin):
 
     classes_: NDArray[Any]
 
-    def _learn_classes(self, y: Outcome, cases: Any) -> NDArray[np.bool_]:
-        """Learn the two classes, and return which cases are positive."""
+    def _learn_classes(self, y: Outcome | None, n: int) -> NDArray[np.bool_]:
+        """Learn the two classes, and return which of the n cases are positive."""
         if y is None:
-            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
+            raise OutcomeError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None; give a class for each case."
+            )
         labels = column_or_1d(y, warn=True)
-        check_consistent_length(cases, labels)
+        if len(labels) != n:
+            raise InputError(f"X has {n} cases and y has {len(labels)}; required: one outcome for each case.")
         self.classes_, positive = binary_classes(labels)
         return positive
 

@@ -108,8 +108,8 @@ class BoostedClassifier(Classifier, _Boosted):
     ridge : float
         Penalty on the leaves.
     class_weight : {"balanced"}, dict or None
-        Weight of each class; a dict holds label to weight. Balanced: both classes weigh the same in training. The
-        probabilities then belong to a cohort of one half of each; `CalibratedModel(method="intercept")` puts that right.
+        Weight of each class (a dict: label to weight). Balanced: both classes weigh the same in training; the
+        probabilities are then of a cohort of one half of each, which `CalibratedModel(method="intercept")` mends.
     {random_state}
 
     Attributes
@@ -180,7 +180,7 @@ class BoostedClassifier(Classifier, _Boosted):
         same_rows(X=X, y=y)
         check_parameters(self)
         values = feature_values(self, X, ensure_min_samples=2)
-        positive = self._learn_classes(y, values)
+        positive = self._learn_classes(y, len(values))
         weight = compute_sample_weight(self.class_weight, positive)
         share = float(np.average(positive, weights=weight))
         base = float(np.log(share / (1 - share)))

@@ -6,9 +6,9 @@ from typing import Any
 
 from sklearn.pipeline import Pipeline
 
-from radiokit.engine.inputs import check_choice
+from radiokit.engine.inputs import Seed, check_choice
 from radiokit.models._imputer import MedianImputer
-from radiokit.models._signature import LEAVE_ONE_OUT, RadiomicsSignature, SurvivalSignature
+from radiokit.models._signature import RadiomicsSignature, SurvivalSignature
 from radiokit.models._winsorizer import Winsorizer
 from radiokit.selection import VarianceSelector
 
@@ -17,7 +17,7 @@ PENALTY_FOLDS = 5
 PENALTIES = 15
 
 
-def default_pipeline(task: str = "classification", *, random_state: Any = None) -> Pipeline:
+def default_pipeline(task: str = "classification", *, random_state: Seed = None) -> Pipeline:
     """Build the pipeline for a table of features.
 
     Parameters
@@ -66,7 +66,7 @@ def default_pipeline(task: str = "classification", *, random_state: Any = None) 
     check_choice(task, ("classification", "survival"), name="task")
     ridge: dict[str, Any] = {"n_lambdas": PENALTIES, "l1_ratio": 0.0, "random_state": random_state}
     signature = (
-        RadiomicsSignature(cv=LEAVE_ONE_OUT, **ridge)
+        RadiomicsSignature(cv="loo", **ridge)
         if task == "classification"
         else SurvivalSignature(cv=PENALTY_FOLDS, **ridge)
     )

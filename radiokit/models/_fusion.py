@@ -216,7 +216,7 @@ class FusionClassifier(Classifier, _Fusion):
         """
         same_rows(X=X, y=y, groups=groups)
         table = self._table(X, reset=True)
-        self._fit(table, self._learn_classes(y, table), groups, RadiomicsSignature())
+        self._fit(table, self._learn_classes(y, len(table)), groups, RadiomicsSignature())
         return self
 
     def _final(self, design: pd.DataFrame, y: NDArray[Any]) -> LogisticModel:

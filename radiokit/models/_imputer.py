@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from radiokit.engine.inputs import FloatArray
 from radiokit.utils import feature_values
+from radiokit.utils.estimators import Cases, GapsAllowed, Outcome
 
 
-class MedianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class MedianImputer(GapsAllowed, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Fill missing values with the median of the training cases, with 0 where a feature has no value at all.
 
     Equal to scikit-learn's ``SimpleImputer(strategy="median", keep_empty_features=True)``, which looks at each column
@@ -32,21 +32,8 @@ class MedianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     [[1.0, 0.0], [2.0, 0.0], [1.5, 0.0]]
     """
 
-    def fit(self, X: ArrayLike, y: Any = None) -> Self:
-        """Learn the medians.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, p)
-            Features.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        MedianImputer
-            Itself.
-        """
+    def fit(self, X: Cases, y: Outcome | None = None) -> Self:
+        """Learn the medians of the training cases."""
         values = feature_values(self, X, ensure_all_finite="allow-nan")
         gaps = np.isnan(values)
         incomplete = gaps.any(axis=0) & ~gaps.all(axis=0)
@@ -55,24 +42,8 @@ class MedianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.statistics_[incomplete] = np.nanmedian(values[:, incomplete], axis=0)
         return self
 
-    def transform(self, X: ArrayLike) -> FloatArray:
-        """Fill the gaps.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, p)
-            Features.
-
-        Returns
-        -------
-        ndarray of shape (n, p)
-            The features without gaps.
-        """
+    def transform(self, X: Cases) -> FloatArray:
+        """Return the features without gaps."""
         check_is_fitted(self)
         values = feature_values(self, X, reset=False, ensure_all_finite="allow-nan")
         return np.where(np.isnan(values), self.statistics_, values)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags

@@ -177,7 +177,7 @@ class LogisticModel(FormulaModel, Classifier, BaseEstimator):
         if weight is not None and not weight.all():
             counted = weight > 0
             X, outcome, labels, weight = X[counted], rows_of(outcome, counted), labels[counted], weight[counted]
-        positive = self._learn_classes(outcome, X)
+        positive = self._learn_classes(outcome, len(X))
         check_level(self.confidence_level)
         check_magnitude(X, self.design_.names)
         if self.firth and self.penalty is not None:

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import check_array, check_consistent_length
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, column_or_1d
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from radiokit.engine.classes import binary_classes
 from radiokit.engine.classifier import Classifier
-from radiokit.engine.elastic_net import CrossValidatedPath, cross_validated_path
-from radiokit.engine.folds import fold_ids
-from radiokit.engine.inputs import FloatArray, check_choice
-from radiokit.engine.logistic import expit
+from radiokit.engine.elastic_net import CrossValidatedPath, cross_validated_path, fold_ids
+from radiokit.engine.inputs import FloatArray, Seed
 from radiokit.engine.ridge_left_out import ridge_left_out
 from radiokit.exceptions import ParameterError
-from radiokit.utils import check_survival_target, feature_values, same_rows
-from radiokit.utils.feature_checks import check_features
+from radiokit.utils import feature_values, same_rows
+from radiokit.utils.estimators import (
+    Cases,
+    Folds,
+    Outcome,
+    OutcomeRequired,
+    PathLength,
+    Share,
+    check_parameters,
+    feature_names,
+    survival_target,
+)
 
 LEAVE_ONE_OUT = "loo"
 
@@ -34,12 +40,12 @@ class _Signature(TransformerMixin, BaseEstimator):
     def __init__(
         self,
         *,
-        cv: Any = 10,
-        rule: str = "min",
+        cv: Folds | Literal["loo"] = 10,
+        rule: Literal["min", "1se"] = "min",
         lambdas: ArrayLike | None = None,
-        n_lambdas: int = 100,
-        l1_ratio: float = 1.0,
-        random_state: Any = None,
+        n_lambdas: PathLength = 100,
+        l1_ratio: Share = 1.0,
+        random_state: Seed = None,
     ) -> None:
         self.cv = cv
         self.rule = rule
@@ -50,11 +56,6 @@ class _Signature(TransformerMixin, BaseEstimator):
 
     def _fit(self, X: FloatArray, target: NDArray[Any]) -> tuple[FloatArray, float]:
         """Choose the penalty; return coefficients and intercept on the scale of the features."""
-        check_choice(self.rule, ("min", "1se"), name="rule")
-        if not 0 <= self.l1_ratio <= 1:
-            raise ParameterError(f"l1_ratio is {self.l1_ratio!r}; required: between 0 (ridge) and 1 (LASSO).")
-        if self.n_lambdas < 2:
-            raise ParameterError(f"n_lambdas is {self.n_lambdas!r}; required: 2 or more.")
         self._tuned_path = self._tuned(X, target)
         path = self._tuned_path.path
         self._chosen = index = self._tuned_path.index(self.rule)
@@ -72,7 +73,6 @@ class _Signature(TransformerMixin, BaseEstimator):
     def coefficients_(self) -> pd.DataFrame:
         """Features with a weight, the heaviest first."""
         coef = np.ravel(self.coef_)
-        names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(coef.size)])
         table = pd.DataFrame(
             {
                 "coef": coef,
@@ -80,7 +80,7 @@ class _Signature(TransformerMixin, BaseEstimator):
                 "center": self.center_,
                 "scale": self.scale_,
             },
-            index=pd.Index(list(names), name="feature"),
+            index=pd.Index(feature_names(self), name="feature"),
         )
         order = np.argsort(-np.abs(table["coef_standardized"].to_numpy()), kind="stable")
         return table.iloc[order[: np.count_nonzero(coef)]]
@@ -104,18 +104,17 @@ class _Signature(TransformerMixin, BaseEstimator):
             X, target, folds, lambdas=self.lambdas, n_lambdas=self.n_lambdas, l1_ratio=self.l1_ratio
         )
 
-    def _score(self, X: Any) -> FloatArray:
+    def _score(self, X: Cases) -> FloatArray:
         check_is_fitted(self)
         values = feature_values(self, X, reset=False)
         return values @ np.ravel(self.coef_) + float(np.ravel(self.intercept_)[0])
 
-    def transform(self, X: Any) -> NDArray[np.float64]:
+    def transform(self, X: Cases) -> NDArray[np.float64]:
         """Return the rad-score as a table of one column.
 
         Parameters
         ----------
-        X : array-like of shape (n, p)
-            Cases.
+        {X_new}
 
         Returns
         -------
@@ -124,7 +123,7 @@ class _Signature(TransformerMixin, BaseEstimator):
         """
         return self._score(X)[:, None]
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
         """Return the name of the column that `transform` gives.
 
         Parameters
@@ -165,8 +164,7 @@ class RadiomicsSignature(Classifier, _Signature):
         Length of that path.
     l1_ratio : float in [0, 1]
         1 is the LASSO, below an elastic net, 0 ridge.
-    random_state : int, RandomState or None
-        Seed of the folds where `cv` is an int.
+    {random_state}
 
     Attributes
     ----------
@@ -189,10 +187,7 @@ class RadiomicsSignature(Classifier, _Signature):
         Coefficients along the path.
     center_, scale_ : ndarray of shape (n_features,)
         Mean and standard deviation of every feature.
-    classes_ : ndarray of shape (2,)
-        The negative and the positive class.
-    n_features_in_, feature_names_in_
-        As in scikit-learn.
+    {classes_} {features_in_}
 
     See Also
     --------
@@ -224,15 +219,12 @@ class RadiomicsSignature(Classifier, _Signature):
     ['radscore']
     """
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+    def fit(self, X: Cases, y: ArrayLike) -> Self:
         """Fit the signature.
 
         Parameters
         ----------
-        X : array-like of shape (n, p)
-            Features without missing values.
-        y : array-like of shape (n,)
-            Two classes; the larger (or last in the alphabet) is the positive one.
+        {X} {y_binary}
 
         Returns
         -------
@@ -250,24 +242,19 @@ class RadiomicsSignature(Classifier, _Signature):
             If the rarer class has fewer cases than there are folds.
         """
         same_rows(X=X, y=y)
-        check_features(X)
-        if y is None:
-            raise ValueError("RadiomicsSignature requires y to be passed, but the target y is None.")
+        check_parameters(self)
         values = feature_values(self, X, ensure_min_samples=2)
-        labels = check_array(y, ensure_2d=False, dtype=None, input_name="y")
-        self.classes_, positive = binary_classes(column_or_1d(labels, warn=True))
-        check_consistent_length(values, positive)
+        positive = self._learn_classes(y, len(values))
         coef, intercept = self._fit(values, positive)
         self.coef_, self.intercept_ = coef[None], np.array([intercept])
         return self
 
-    def decision_function(self, X: Any) -> FloatArray:
+    def decision_function(self, X: Cases) -> FloatArray:
         """Return the rad-score (log-odds of the positive class).
 
         Parameters
         ----------
-        X : array-like of shape (n, p)
-            Cases.
+        {X_new}
 
         Returns
         -------
@@ -276,51 +263,13 @@ class RadiomicsSignature(Classifier, _Signature):
         """
         return self._score(X)
 
-    def predict_proba(self, X: Any) -> FloatArray:
-        """Return the probability of both classes.
 
-        Parameters
-        ----------
-        X : array-like of shape (n, p)
-            Cases.
-
-        Returns
-        -------
-        ndarray of shape (n, 2)
-            Probabilities in the order of `classes_`.
-        """
-        p = expit(self._score(X))
-        return np.column_stack([1 - p, p])
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Return the more probable class (threshold 0.5; a study learns its own threshold).
-
-        Parameters
-        ----------
-        X : array-like of shape (n, p)
-            Cases.
-
-        Returns
-        -------
-        ndarray of shape (n,)
-            Labels out of `classes_`.
-        """
-        positive = self._score(X) > 0
-        return self.classes_[positive.astype(int)]
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags
-
-
-class SurvivalSignature(_Signature):
+class SurvivalSignature(OutcomeRequired, _Signature):
     r"""A rad-score for a time to an event: standardise, Cox-LASSO with cross-validated penalty, weighted sum.
 
     Parameters
     ----------
-    cv : int or scikit-learn splitter
-        Folds; an int is stratified by the event and shuffled.
+    {cv}
     rule : {"min", "1se"}
         The penalty of the smallest cross-validated deviance, or the largest one within one standard error of it.
     lambdas : array-like, optional
@@ -329,8 +278,7 @@ class SurvivalSignature(_Signature):
         Length of that path.
     l1_ratio : float in [0, 1]
         1 is the LASSO, below an elastic net, 0 ridge.
-    random_state : int, RandomState or None
-        Seed of the folds where `cv` is an int.
+    {random_state}
 
     Attributes
     ----------
@@ -344,8 +292,7 @@ class SurvivalSignature(_Signature):
         Makes the mean rad-score of the training cases 0.
     lambda_, path_, coef_path_, center_, scale_
         As `RadiomicsSignature`; `cv_mean` is the deviance of the partial likelihood for an event.
-    n_features_in_, feature_names_in_
-        As in scikit-learn.
+    {features_in_}
 
     See Also
     --------
@@ -370,15 +317,12 @@ class SurvivalSignature(_Signature):
     ['b']
     """
 
-    def fit(self, X: ArrayLike, y: Any) -> Self:
+    def fit(self, X: Cases, y: Outcome) -> Self:
         """Fit the signature.
 
         Parameters
         ----------
-        X : array-like of shape (n, p)
-            Features without missing values.
-        y : structured array or DataFrame with `event` and `time`
-            Survival target.
+        {X} {y_survival}
 
         Returns
         -------
@@ -391,23 +335,19 @@ class SurvivalSignature(_Signature):
             If values are missing, a parameter is out of range, or there are fewer than two events.
         """
         same_rows(X=X, y=y)
-        if y is None:
-            raise ValueError("SurvivalSignature requires y to be passed, but the target y is None.")
+        check_parameters(self)
         values = feature_values(self, X, ensure_min_samples=2)
-        target = check_survival_target(y)
-        check_consistent_length(values, target)
-        coef, _ = self._fit(values, target)
+        coef, _ = self._fit(values, survival_target(y, len(values)))
         self.coef_ = coef
         self.intercept_ = np.array([-(values @ coef).mean()])
         return self
 
-    def predict(self, X: Any) -> FloatArray:
+    def predict(self, X: Cases) -> FloatArray:
         """Return the rad-score (log relative hazard).
 
         Parameters
         ----------
-        X : array-like of shape (n, p)
-            Cases.
+        {X_new}
 
         Returns
         -------
@@ -415,8 +355,3 @@ class SurvivalSignature(_Signature):
             Rad-score; larger means earlier events.
         """
         return self._score(X)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        return tags

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from radiokit.engine.inputs import FloatArray
-from radiokit.exceptions import ParameterError
 from radiokit.utils import feature_values
+from radiokit.utils.estimators import Cases, GapsAllowed, Outcome, Positive, check_parameters
 
 QUARTILES = (0.25, 0.5, 0.75)
 NORMAL_IQR = 1.3489795003921634  # interquartile range of a standard normal variable
 
 
-class Winsorizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class Winsorizer(GapsAllowed, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     r"""Clip each feature to its median plus or minus a number of robust standard deviations.
 
     Parameters
@@ -30,8 +29,7 @@ class Winsorizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     ----------
     lower_, upper_ : ndarray of shape (n_features,)
         The bounds, in the unit of the feature.
-    n_features_in_, feature_names_in_
-        As in scikit-learn.
+    {features_in_}
 
     Notes
     -----
@@ -47,18 +45,17 @@ class Winsorizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     [1.0, 2.0, 3.0, 4.0, 5.97]
     """
 
-    def __init__(self, *, spread: float = 2.5) -> None:
+    def __init__(self, *, spread: Positive = 2.5) -> None:
         self.spread = spread
 
-    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+    def fit(self, X: Cases, y: Outcome | None = None) -> Self:
         """Learn the bounds.
 
         Parameters
         ----------
         X : array-like of shape (n, p)
             Features; missing values are left out.
-        y : None
-            Ignored.
+        {y_unused}
 
         Returns
         -------
@@ -70,8 +67,7 @@ class Winsorizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ParameterError
             If `spread` is not above 0.
         """
-        if not self.spread > 0:
-            raise ParameterError(f"spread is {self.spread!r}; required: above 0.")
+        check_parameters(self)
         values = feature_values(self, X, ensure_all_finite="allow-nan")
         gaps = np.isnan(values)
         empty = gaps.all(axis=0)
@@ -88,13 +84,12 @@ class Winsorizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.lower_[empty], self.upper_[empty] = -np.inf, np.inf
         return self
 
-    def transform(self, X: ArrayLike) -> FloatArray:
+    def transform(self, X: Cases) -> FloatArray:
         """Clip.
 
         Parameters
         ----------
-        X : array-like of shape (n, p)
-            Features.
+        {X_new}
 
         Returns
         -------
@@ -104,11 +99,6 @@ class Winsorizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         values = feature_values(self, X, reset=False, ensure_all_finite="allow-nan")
         return np.clip(values, self.lower_, self.upper_)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
 
 
 def sorted_quantiles(ordered: FloatArray, shares: Sequence[float]) -> list[FloatArray]:

@@ -186,7 +186,7 @@ class CalibratedModel(Classifier, BaseEstimator):
         same_rows(X=X, y=y)
         check_parameters(self)
         frame = self._table(X, reset=True)
-        positive = self._learn_classes(y, frame)
+        positive = self._learn_classes(y, len(frame))
         seeds = spawn_seeds(self.random_state, 2)
         folds = fold_ids(self.cv, frame, positive, random_state=seeds[1])
         inner = isinstance(self.cv, PredefinedSplit)

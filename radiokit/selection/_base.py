@@ -9,12 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
-from sklearn.utils import ClassifierTags, check_consistent_length, column_or_1d
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils import ClassifierTags, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
+from radiokit.engine.classes import binary_classes
 from radiokit.engine.inputs import FloatArray
-from radiokit.exceptions import OutcomeError
+from radiokit.exceptions import InputError, OutcomeError
 from radiokit.utils import check_survival_target, feature_values, is_survival_target, same_rows
 from radiokit.utils.estimators import Cases, Outcome, OutcomeRequired, check_parameters, feature_names
 from radiokit.utils.marks import mark
@@ -51,13 +51,14 @@ class Selector(SelectorMixin, OutcomeRequired, BaseEstimator):
         same_rows(X=X, y=y)
         check_parameters(self)
         if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None: a binary outcome or a "
-                "survival target."
+            raise OutcomeError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None; give a binary outcome "
+                "or a survival target."
             )
         values = feature_values(self, X, ensure_min_samples=2)
         target = as_target(y)
-        check_consistent_length(values, target)
+        if len(target) != len(values):
+            raise InputError(f"X has {len(values)} cases and y has {len(target)}; required: one outcome for each case.")
         self._learnt_from = list(map(str, X.index)) if isinstance(X, pd.DataFrame) else []
         return values, target
 
@@ -79,17 +80,7 @@ def as_target(y: Outcome) -> NDArray[Any]:
     """Return a survival target, or booleans that mark the positive (last) of two classes."""
     if is_survival_target(y):
         return check_survival_target(y)
-    labels = column_or_1d(y, warn=True)
-    kind = type_of_target(labels, input_name="y", raise_unknown=True)
-    check_classification_targets(labels)
-    classes = np.unique(labels)
-    if kind != "binary" or classes.size > 2:
-        raise OutcomeError(
-            f"The outcome is {kind} with {classes.size} classes; required: two classes, or a survival target."
-        )
-    if classes.size < 2:
-        raise OutcomeError(f"y holds one class only ({classes[0]!r} in {labels.size} cases); required: two classes.")
-    return np.asarray(labels == classes[1])
+    return binary_classes(column_or_1d(y, warn=True))[1]
 
 
 def at_least(support: NDArray[np.bool_], badness: FloatArray, floor: int) -> NDArray[np.bool_]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from radiokit.exceptions import ParameterError
 from radiokit.selection._base import Selector
 from radiokit.utils import feature_values
+from radiokit.utils.estimators import Cases, NotNegative, Outcome, check_parameters
 
 ROUNDING = 1e-12  # a range below this share of the largest absolute value is rounding, not variation
 
@@ -28,10 +28,7 @@ class VarianceSelector(Selector):
     scores_ : DataFrame
         Index ``feature``: ``variance``, and ``range`` (largest minus smallest value). Missing values are left out; a
         column without any value has NaN and goes.
-    support_ : ndarray of bool, shape (n_features,)
-        The features kept.
-    n_features_in_, feature_names_in_
-        As in scikit-learn.
+    {support_} {features_in_}
 
     Notes
     -----
@@ -48,18 +45,17 @@ class VarianceSelector(Selector):
     ['b']
     """
 
-    def __init__(self, threshold: float = 0.0) -> None:
+    def __init__(self, threshold: NotNegative = 0.0) -> None:
         self.threshold = threshold
 
-    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+    def fit(self, X: Cases, y: Outcome | None = None) -> Self:
         """Learn which features vary.
 
         Parameters
         ----------
         X : array-like of shape (n, p)
             Features; missing values are allowed.
-        y : None
-            Ignored.
+        {y_unused}
 
         Returns
         -------
@@ -71,8 +67,7 @@ class VarianceSelector(Selector):
         ParameterError
             If no feature varies, or the threshold is negative.
         """
-        if not self.threshold >= 0:
-            raise ParameterError(f"threshold is {self.threshold!r}; required: 0 or more.")
+        check_parameters(self)
         values = feature_values(self, X, ensure_all_finite="allow-nan", ensure_min_samples=2)
         gaps = np.isnan(values)
         any_known = ~gaps.all(axis=0)

@@ -15,7 +15,16 @@ from radiokit.engine.inputs import FloatArray, Seed
 from radiokit.stats import concordance_index
 from radiokit.survival._inputs import check_outcome
 from radiokit.utils import as_survival_target, feature_values, same_rows
-from radiokit.utils.estimators import Cases, Folds, Outcome, OutcomeRequired, Share, check_parameters, feature_names
+from radiokit.utils.estimators import (
+    Cases,
+    Folds,
+    Outcome,
+    OutcomeRequired,
+    PathLength,
+    Share,
+    check_parameters,
+    feature_names,
+)
 
 
 class CoxElasticNet(OutcomeRequired, BaseEstimator):
@@ -86,7 +95,7 @@ class CoxElasticNet(OutcomeRequired, BaseEstimator):
         cv: Folds = 10,
         rule: Literal["min", "1se"] = "min",
         lambdas: ArrayLike | None = None,
-        n_lambdas: int = 100,
+        n_lambdas: PathLength = 100,
         random_state: Seed = None,
     ) -> None:
         self.l1_ratio = l1_ratio

@@ -64,6 +64,7 @@ class Range:
 
 
 Count = Annotated[int, Range(1)]
+PathLength = Annotated[int, Range(2)]
 Positive = Annotated[float, Range(0, open_low=True)]
 NotNegative = Annotated[float, Range(0)]
 Share = Annotated[float, Range(0, 1)]
@@ -167,6 +168,15 @@ def survival_target(y: Any, n: int) -> NDArray[np.void]:
     if target.size != n:
         raise InputError(f"X has {n} cases and y has {target.size}; required: one outcome for each case.")
     return target
+
+
+class GapsAllowed:
+    """Mixin that tells scikit-learn that features may be missing; it stands before `BaseEstimator`."""
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.input_tags.allow_nan = True
+        return tags
 
 
 class OutcomeRequired:
