@@ -11,7 +11,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from radiokit.engine.classifier import Classifier
-from radiokit.engine.elastic_net import CrossValidatedPath, cross_validated_path, fold_ids
+from radiokit.engine.elastic_net import CrossValidatedPath, cross_validated_path
+from radiokit.engine.folds import fold_ids
 from radiokit.engine.inputs import FloatArray, Seed
 from radiokit.engine.ridge_left_out import ridge_left_out
 from radiokit.exceptions import ParameterError
