@@ -48,7 +48,7 @@ CLAIMS = {
     "It separates patients better than chance": "better than chance",
     "It is better than the clinical model": "better than clinical",
     "It holds in other centres": "holds in other centres",
-    "Its probabilities can be taken at their word": "probabilities",
+    "Its probabilities are well calibrated": "probabilities",
 }
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -10,9 +13,9 @@ from radiokit.engine.inputs import normal_quantile
 from radiokit.exceptions import RadiokitError, SeparationWarning
 from radiokit.study._endpoint import Endpoint, Modelled
 from radiokit.study._over_repeats import repeats_of
-from radiokit.study._split import SOURCE_OF
 from radiokit.utils import drop_warnings
 from radiokit.validation import Predictions
+from radiokit.validation.evidence import CalibrationEvidence
 from radiokit.validation.within_folds import separated, slope_within
 
 # Those of the AUC's table, which has them by the method that their source asks for.
@@ -29,21 +32,51 @@ POOLED = "folds pooled in each repeat, mean over repeats; no interval"
 WITHIN = "within centres: one slope, a level for each centre; no interval"
 
 
-def calibration_table(endpoint: Endpoint, confidence_level: float) -> pd.DataFrame:
-    """Calibration of the probabilities, cohort by cohort.
+@dataclass(frozen=True)
+class Calibrated:
+    """All indices of calibration of one model in one cohort, with how their intervals were made."""
+
+    model: str
+    cohort: str
+    source: str
+    method: str
+    values: Mapping[str, float]
+    n: int
+    n_events: int
+
+    def estimate(self, name: str) -> tuple[float, float, float]:
+        """Return an index and its limits; NaN where they are not known."""
+        middle, low, high = (self.values.get(k, np.nan) for k in (name, f"{name}_ci_low", f"{name}_ci_high"))
+        return middle, low, high
+
+    def evidence(self) -> CalibrationEvidence:
+        """Return what decides whether the predictions are right."""
+        slope, slope_low, slope_high = self.estimate("slope")
+        _, level_low, level_high = self.estimate("calibration_in_the_large")
+        ratio, _, _ = self.estimate("o_e")
+        size = (self.n, self.n_events)
+        return CalibrationEvidence(
+            self.model, self.cohort, self.source, *size, ratio, level_low, level_high, slope, slope_low, slope_high
+        )
+
+
+def calibrations(endpoint: Endpoint, confidence_level: float) -> Iterator[Calibrated]:
+    """Yield the calibration of the probabilities of each model in each cohort.
 
     Test and external patients were predicted by one frozen model: Wald intervals. Out-of-fold probabilities come from
     several models that share patients, for which no interval is known to hold: estimates only, a mean over repeats.
     Where centres were left out one by one the levels of the models differ with the prevalence of the other centres, so
     that pooled scores may even run the wrong way round: the slope is then that within centres.
     """
-    rows = []
-    for model in endpoint.models:
-        for cohort in endpoint.cohorts():
-            p = model.honest(cohort)
-            found, method = _calibrated(model, p, confidence_level)
-            labels = {"model": model.name, "cohort": cohort, "source": SOURCE_OF[cohort], "method": method}
-            rows.append(labels | found | {"n": p.n, "n_events": p.n_events})
+    for model, labels, p in endpoint.judged():
+        values, method = _calibrated(model, p, confidence_level)
+        yield Calibrated(**labels, method=method, values=values, n=p.n, n_events=p.n_events)
+
+
+def calibration_table(found: Sequence[Calibrated]) -> pd.DataFrame:
+    """Return one row for each model and cohort."""
+    labels = ("model", "cohort", "source", "method")
+    rows = [{k: getattr(c, k) for k in labels} | dict(c.values) | {"n": c.n, "n_events": c.n_events} for c in found]
     return pd.DataFrame(rows)
 
 
@@ -75,20 +108,3 @@ def _of_one_model(p: Predictions, confidence_level: float) -> dict[str, float]:
         "intercept_ci_low": values["intercept"] - half,
         "intercept_ci_high": values["intercept"] + half,
     }
-
-
-def worst_slope(table: pd.DataFrame, model: str) -> pd.Series | None:
-    """Return the row of a model whose calibration slope is farthest from 1, of patients who were held out.
-
-    The distance is that of logarithms: 0.5 is as far as 2; a slope of 0 or less is the farthest. Training, by
-    cross-validation, counts where nobody was held out. What a reader is told first is the worst of what is known.
-    """
-    own = table[(table["model"] == model) & table["slope"].notna()] if "slope" in table else table.iloc[:0]
-    held_out = own[own["source"] != "out-of-fold"]
-    judged = held_out if len(held_out) else own
-    if judged.empty:
-        return None
-    slope = judged["slope"].to_numpy(dtype=float)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        distance = np.where(slope > 0, np.abs(np.log(slope)), np.inf)
-    return judged.iloc[int(np.argmax(distance))]

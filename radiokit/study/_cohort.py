@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import warnings
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,22 +15,46 @@ from radiokit.study._sources import Measured
 from radiokit.utils import Table
 from radiokit.validation.copies import one_patient
 
+COHORTS = ("training", "test", "external")
+EXCLUDED = "excluded"
+FLOW = ("step", "n_patients", "n_cases", "reason")
 VOLUME = re.compile(r"(^|_)(shape_(meshvolume|voxelvolume|volume)|morph_volume\w*|volume)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class FlowStep:
+    """How many patients and cases there are at a step of the study, or, with a reason, how many leave it."""
+
+    step: str
+    n_patients: int
+    n_cases: int
+    reason: str = ""
 
 
 @dataclass(eq=False)
 class Flow:
-    """Who was lost where, and why."""
+    """Who enters the study, who leaves it and why, and who is in which cohort."""
 
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    steps: list[FlowStep] = field(default_factory=list)
 
     def add(self, step: str, patients: pd.Series, reason: str = "") -> None:
-        """Record the number of patients and cases at a step (or, with a reason, those that left)."""
-        self.rows.append({"step": step, "n_patients": patients.nunique(), "n_cases": len(patients), "reason": reason})
+        """Record a step; `patients` holds the patient of each case."""
+        self.steps.append(FlowStep(step, patients.nunique(), len(patients), reason))
 
-    def frame(self) -> pd.DataFrame:
-        """One row a step."""
-        return pd.DataFrame(self.rows, columns=["step", "n_patients", "n_cases", "reason"])
+    @property
+    def came_in(self) -> int:
+        """Patients in the case table."""
+        return self.steps[0].n_patients
+
+    @property
+    def in_cohorts(self) -> int:
+        """Patients in a cohort."""
+        return sum(s.n_patients for s in self.steps if s.step in COHORTS)
+
+    @property
+    def left(self) -> int:
+        """Patients who left with a reason."""
+        return sum(s.n_patients for s in self.steps if s.step == EXCLUDED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +102,7 @@ def outcome_known(cases: pd.DataFrame, roles: Roles, flow: Flow) -> pd.DataFrame
     needed = [c for c in (roles.outcome, roles.event, roles.time) if c is not None]
     missing = cases[needed].isna().any(axis="columns") | (cases[needed] == "").any(axis="columns")
     if missing.any():
-        flow.add("excluded", patients[missing], "outcome missing")
+        flow.add(EXCLUDED, patients[missing], "outcome missing")
         warnings.warn(
             f"{int(missing.sum())} of {len(cases)} cases have no outcome and are left out.", DataWarning, stacklevel=4
         )
@@ -111,7 +134,7 @@ def complete(
             failures = pd.concat([failures, rows.assign(signature=name)], ignore_index=True)
         empty |= blank | blank.index.isin(failures["case_id"])
     if empty.any():
-        flow.add("excluded", patient_of(cases, roles)[empty], "features could not be computed")
+        flow.add(EXCLUDED, patient_of(cases, roles)[empty], "features could not be computed")
         warnings.warn(
             f"{int(empty.sum())} of {len(cases)} cases have no features and are left out; see the failures table.",
             DataWarning,

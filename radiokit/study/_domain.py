@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,12 +13,6 @@ from scipy.linalg import eigh
 
 from radiokit.exceptions import DataWarning, InputError
 from radiokit.utils.id_names import PATIENT_NAMES, id_name
-
-if TYPE_CHECKING:
-    from radiokit.study._endpoint import Data
-    from radiokit.study._frozen import Frozen
-    from radiokit.study._signature_file import FrozenSignature
-    from radiokit.study._sources import Measured
 
 MOST_COMPONENTS = 10
 RARE = 0.01  # with fewer than 99 training cases: farther out than any of them
@@ -167,50 +160,6 @@ def resampled_axes(extractor: Any) -> list[bool]:
     resampling = getattr(extractor, "resampling", None)
     spacing = getattr(resampling, "spacing", None)
     return [False] * 3 if spacing is None else [value is not None for value in spacing]
-
-
-def require_usable(model: Frozen) -> None:
-    """Raise ValueError where numbers of a model from a file are not finite, or its names do not match."""
-    numbers = {"intercept": model.intercept, **{f"weight of {name}": w for name, w in model.weights}}
-    for score in model.scores:
-        for f in score.features if score.kind == "linear" else ():
-            if f.scale == 0:
-                raise ValueError(f"the scale of {f.name} is 0")
-            numbers |= {
-                f"coefficient of {f.name}": f.coef,
-                f"scale of {f.name}": f.scale,
-                f"mean of {f.name}": f.center,
-            }
-    wrong = [name for name, value in numbers.items() if not np.isfinite(value)]
-    if wrong:
-        raise ValueError(f"the {wrong[0]} is not a finite number")
-    if model.kind not in ("logistic", "cox"):
-        raise ValueError(f"kind {model.kind!r} is unknown")
-    columns = [name for c in model.clinical for name in c.design(None)]
-    unknown = {name for name, _ in model.weights} - {s.name for s in model.scores} - set(columns)
-    if unknown:
-        raise ValueError(f"weights are given for {', '.join(sorted(unknown))}, which the model does not hold")
-
-
-def with_domains(
-    models: Mapping[str, FrozenSignature], data: Data, measured: Mapping[str, Measured]
-) -> dict[str, FrozenSignature]:
-    """Return the frozen models with what each was built on; training cases only."""
-    training = data.X[data.training]
-    imaging = {}
-    for name, found in measured.items():
-        if found.provenance is not None:
-            imaging[name] = learn_imaging(found.provenance.reindex(training.index))
-    kept, learnt = {}, {}
-    for key, signature in models.items():
-        model = signature.model
-        names = (*model.feature_names, *(c.name for c in model.clinical if not c.levels))
-        if names not in learnt:  # models of several outcomes read the same columns
-            learnt[names] = learn_distribution(_numeric(training, names)) if names else {}
-        distribution = learnt[names]
-        own = {name: about for name, about in imaging.items() if name in signature.extraction and about}
-        kept[key] = replace(signature, domain={"distribution": distribution, "imaging": own})
-    return kept
 
 
 def learn_imaging(provenance: pd.DataFrame) -> dict[str, Any]:

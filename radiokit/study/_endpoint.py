@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,13 +16,13 @@ from radiokit.exceptions import RadiokitError
 from radiokit.study._frozen import Frozen
 from radiokit.study._options import Options
 from radiokit.study._over_repeats import by_patient
+from radiokit.study._run import Run
 from radiokit.study._split import SOURCE_OF
 from radiokit.study._stack import Stack
 from radiokit.study.deep import trains_networks
-from radiokit.utils import as_survival_target
 from radiokit.validation import CrossValidation, Predictions, leave_one_center_out, nested_cv
 from radiokit.validation.calibration_curve import default_grid, smooth
-from radiokit.validation.evidence import BASELINES, ModelKind
+from radiokit.validation.evidence import BASELINES, METRICS, ModelKind
 from radiokit.validation.metrics import accuracy, metric_names
 from radiokit.validation.optimism import Optimism, add_632plus, bootstrap_statistic
 
@@ -44,18 +43,6 @@ class Data:
     def training(self) -> NDArray[np.bool_]:
         """Who trains."""
         return (self.cohort == "training").to_numpy()
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """How to run: seed, workers, cache, bar."""
-
-    random_state: int
-    by_center: bool = False
-    n_jobs: int | None = None
-    cache: Path | None = None
-    progress: bool = False
-    place: str = ""  # what the bars say of where the study is
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,14 +69,14 @@ class Modelled:
         return "combined" if len(self.stack.signatures) > 1 or len(self.stack.clinical) else "signature"
 
     @property
+    def signatures(self) -> dict[str, tuple[Any, Sequence[str]]]:
+        """The unfitted pipelines of its signatures, and the features each may use, by name."""
+        return dict(self.stack.signatures or {})
+
+    @property
     def by_center(self) -> bool:
         """Whether its cross-validation left out one centre at a time."""
         return "center" in self.cv.folds
-
-    @property
-    def single(self) -> bool:
-        """Whether it is one signature, which no final model weights."""
-        return self.kind == "signature"
 
     def honest(self, cohort: str) -> Predictions:
         """Return the predictions of a cohort that may be judged: out-of-fold in training."""
@@ -98,17 +85,17 @@ class Modelled:
 
 @dataclass(frozen=True, eq=False)
 class Endpoint:
-    """A binary or survival outcome of all patients, and the models for it."""
+    """A binary or survival outcome of all patients, and the models for it.
 
-    label: str
+    `name` is the column of the outcome or event; the names of all its models end in `suffix`, which is empty for the
+    first outcome of a study.
+    """
+
+    name: str
     survival: bool
     y: NDArray[Any]
+    suffix: str = ""
     models: tuple[Modelled, ...] = ()
-
-    @property
-    def suffix(self) -> str:
-        """What distinguishes its models in tables that hold several endpoints."""
-        return self.label
 
     @property
     def main(self) -> Modelled:
@@ -119,14 +106,26 @@ class Endpoint:
         """Return the model of a kind, beside the main one."""
         return next((m for m in self.models if m.kind == kind and m is not self.main), None)
 
+    @property
+    def metric(self) -> str:
+        """The index of discrimination: ``auc`` or ``c_index``."""
+        return METRICS[self.survival]
+
     def cohorts(self) -> list[str]:
         """Cohorts with patients, training first."""
         return list(dict.fromkeys(cohort for m in self.models for cohort, _ in m.predictions))
 
+    @property
+    def farthest(self) -> str:
+        """The cohort that is farthest from training: where the main model is judged."""
+        return next(c for c in ("external", "test", "training") if c in self.cohorts())
 
-def survival_outcome(event: pd.Series, time: pd.Series) -> NDArray[np.void]:
-    """Return the survival target of all patients."""
-    return as_survival_target(event.to_numpy(), time.to_numpy())
+    def judged(self) -> Iterator[tuple[Modelled, dict[str, str], Predictions]]:
+        """Yield each model in each cohort: its labels in tables, and the predictions that may be judged."""
+        for model in self.models:
+            for cohort in self.cohorts():
+                labels = {"model": model.name, "cohort": cohort, "source": SOURCE_OF[cohort]}
+                yield model, labels, model.honest(cohort)
 
 
 def model_endpoint(
@@ -194,7 +193,7 @@ def _cross_validate(
         "random_state": run.random_state,
         "n_jobs": run.n_jobs,
         "progress": run.progress,
-        "cache": run.cache,
+        "cache": run.fits,
         "confidence_level": options.confidence_level,
         "description": f"{run.place}: cross-validation",
     }
@@ -237,7 +236,7 @@ def _optimism(
     result = bootstrap_statistic(
         stack, X, y, AccuracyAndCurve(tuple(grid.tolist())),
         n_bootstraps=options.bootstraps, groups=groups, random_state=run.random_state,
-        n_jobs=run.n_jobs, progress=run.progress, cache=run.cache, description=f"{run.place}: bootstrap",
+        n_jobs=run.n_jobs, progress=run.progress, cache=run.fits, description=f"{run.place}: bootstrap",
     )  # fmt: skip
     k = len(names)
     metrics, curve = (_part(result, slice(0, k)), _part(result, slice(k, None)))

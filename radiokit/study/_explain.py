@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -14,64 +15,76 @@ from sklearn.pipeline import Pipeline
 from radiokit.exceptions import RadiokitError
 from radiokit.study._attributions import contributions
 from radiokit.study._confounders import confounders
-from radiokit.study._endpoint import Data, Endpoint, Modelled, Run
+from radiokit.study._endpoint import Data, Endpoint, Modelled
 from radiokit.study._frozen import CaseScore, Score
 from radiokit.study._linear import score_of
+from radiokit.study._run import Run
 from radiokit.study._stack import fit_signature
+from radiokit.study._tables import joined
 from radiokit.study.deep import is_deep
 from radiokit.utils import drop_warnings, parallel_map, spawn_seeds
 
 SELECTED = (
-    "model", "signature", "feature", "coef", "importance", "selection_frequency", "volume_correlation",
+    "model", "signature", "feature", "coef", "coef_raw", "importance", "selection_frequency", "volume_correlation",
     "center_p_value",
 )  # fmt: skip
+CONFOUNDING = ("model", "volume_correlation", "center_p_value")
+
+
+@dataclass(frozen=True)
+class UsedFeature:
+    """A feature of a model: its weight, how often subsamples choose it, and what else it goes with in training.
+
+    `coef` is for one standard deviation, `coef_raw` for one unit; `importance` is the mean absolute contribution to the
+    linear predictor; `volume_correlation` and `center_p_value` are NaN where no volume or centre is known.
+    """
+
+    model: str
+    signature: str
+    feature: str
+    coef: float
+    coef_raw: float
+    importance: float
+    selection_frequency: float
+    volume_correlation: float
+    center_p_value: float
 
 
 def signatures_of(endpoint: Endpoint) -> list[tuple[str, Modelled]]:
     """Return the models that are one signature, with its name."""
-    return [(next(iter(m.stack.signatures)), m) for m in endpoint.models if m.single and m.stack.signatures]
+    return [(name, m) for m in endpoint.models if m.kind == "signature" for name in m.signatures]
 
 
 def scores_of(endpoint: Endpoint) -> Iterator[tuple[Modelled, str, CaseScore]]:
     """Yield each score of a signature that any model holds, alone or combined: model, signature, score."""
     for model in endpoint.models:
         own = {score.name: score for score in model.frozen.scores}
-        for name in dict(model.stack.signatures or {}):
+        for name in model.signatures:
             if own[name].features:  # a network has none
                 yield model, name, own[name]
 
 
-def selected_table(endpoint: Endpoint, data: Data, subsamples: int, run: Run) -> pd.DataFrame:
-    """Return the features of each model: weight, how often subsamples choose them, and what else they go with.
+def used_features(endpoint: Endpoint, data: Data, subsamples: int, run: Run) -> Iterator[UsedFeature]:
+    """Yield the features of each model.
 
-    A combined model fits its signatures anew, so its features and weights are its own and have their own rows; how
-    often subsamples choose a feature belongs to the way a signature is built, which is the same in both.
+    A combined model fits its signatures anew, so its features and weights are its own; how often subsamples choose a
+    feature belongs to the way a signature is built, which is the same in both.
     """
-    parts = []
     frequency: dict[str, dict[str, float]] = {}
+    training = data.X[data.training]
     for model, name, score in scores_of(endpoint):
         if name not in frequency:
-            pipeline, columns = model.stack.signatures[name]  # type: ignore[index]
+            pipeline, columns = model.signatures[name]
             frequency[name] = selection_frequency(pipeline, columns, endpoint, data, subsamples, run)
-        names = [f.name for f in score.features]
-        used = data.X.loc[data.training, names]
-        weights = np.array([f.coef / f.scale if isinstance(score, Score) else np.nan for f in score.features])
-        table = pd.DataFrame(
-            {
-                "model": model.name,
-                "signature": name,
-                "feature": names,
-                "coef": weights * used.astype(float).std().to_numpy(),  # of one spread, so that they compare
-                "coef_raw": weights,
-            }
-        )
-        added, _ = contributions(model.frozen, data.X[data.training], data.X[data.training])
-        table["importance"] = table["feature"].map(added.abs().mean())
-        table["selection_frequency"] = [frequency[name].get(f, 0.0) for f in table["feature"]]
-        parts.append(table.join(confounders(used, data), on="feature"))
-    if not parts:
-        return pd.DataFrame(columns=list(SELECTED))
-    return pd.concat(parts, ignore_index=True)
+        own = training[[f.name for f in score.features]]
+        importance = contributions(model.frozen, training, training)[0].abs().mean()
+        rows = zip(score.features, own.astype(float).std(), confounders(own, data).to_numpy(), strict=True)
+        for f, spread, (volume, center) in rows:
+            weight = f.coef / f.scale if isinstance(score, Score) else np.nan
+            yield UsedFeature(
+                model.name, name, f.name, weight * spread, weight, float(importance.get(f.name, np.nan)),
+                frequency[name].get(f.name, 0.0), float(volume), float(center),
+            )  # fmt: skip
 
 
 def selection_frequency(
@@ -112,11 +125,20 @@ def correlation_table(endpoint: Endpoint, data: Data) -> pd.DataFrame:
     return matrix.rename_axis("feature").reset_index()
 
 
-def confounding_table(endpoint: Endpoint, data: Data) -> pd.DataFrame:
-    """Return how far each model's training prediction goes with the volume, and whether centres differ."""
+@dataclass(frozen=True)
+class Confounding:
+    """How far a model's prediction in training goes with the volume, and whether it differs between centres."""
+
+    model: str
+    volume_correlation: float
+    center_p_value: float
+
+
+def confounding_of(endpoint: Endpoint, data: Data) -> list[Confounding]:
+    """Return what goes with the prediction of each model, where a volume or a centre is known."""
     scores = {model.name: model.predictions["training", "train"].score for model in endpoint.models}
-    table = confounders(pd.DataFrame(scores, index=data.X.index[data.training]), data)
-    return table.dropna(how="all").rename_axis("model").reset_index()
+    table = confounders(pd.DataFrame(scores, index=data.X.index[data.training]), data).dropna(how="all")
+    return [Confounding(str(name), *map(float, row)) for name, row in zip(table.index, table.to_numpy(), strict=True)]
 
 
 def funnel_table(endpoint: Endpoint, data: Data) -> pd.DataFrame:
@@ -151,9 +173,5 @@ def path_tables(endpoint: Endpoint) -> dict[str, pd.DataFrame]:
         steps = pd.DataFrame(standardised, index=curve["penalty"].to_numpy(), columns=final.feature_names_in_)
         used = steps.loc[:, (steps != 0).any()].rename_axis(index="penalty", columns="feature")
         weights.append(used.stack().rename("coef").reset_index().assign(model=model.name))
-    tables = {}
-    for key, parts in (("lasso_path", curves), ("lasso_coefficients", weights)):
-        if parts:
-            table = pd.concat(parts, ignore_index=True)
-            tables[key] = table[["model", *[c for c in table.columns if c != "model"]]]
-    return tables
+    found = {"lasso_path": joined(curves, "model"), "lasso_coefficients": joined(weights, "model")}
+    return {name: table for name, table in found.items() if len(table)}

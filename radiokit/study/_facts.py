@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from radiokit.features import RadiomicsExtractor
 from radiokit.models.describe import PipelineFacts
-from radiokit.study._cohort import Patients, Roles
+from radiokit.study._assessment import Assessment
+from radiokit.study._cohort import COHORTS
 from radiokit.study._endpoint import Data, Endpoint
 from radiokit.study._missing import present
 from radiokit.study._options import Options
 from radiokit.study._over_repeats import RULE
 from radiokit.study._pipelines import describe
-from radiokit.study._sample_size import sample_size
 from radiokit.study._sources import Source
 from radiokit.study._split import Split
 from radiokit.validation.evidence import (
@@ -25,54 +25,40 @@ from radiokit.validation.evidence import (
 )
 
 
-def study_endpoint(endpoint: Endpoint, roles: Roles) -> StudyEndpoint:
+def study_endpoint(endpoint: Endpoint) -> StudyEndpoint:
     """Return an outcome and its models as the report reads them."""
-    name = outcome_name(endpoint, roles)
     models = [
-        StudyModel(m.name, m.kind, name, tuple(m.stack.signatures or ()), tuple(map(str, m.stack.clinical)))
+        StudyModel(m.name, m.kind, endpoint.name, tuple(m.signatures), tuple(map(str, m.stack.clinical)))
         for m in endpoint.models
     ]
     if not endpoint.survival:
-        models.insert(0, StudyModel(f"prevalence{endpoint.suffix}", "prevalence", name))
-    return StudyEndpoint(name, endpoint.survival, tuple(models))
-
-
-def outcome_name(endpoint: Endpoint, roles: Roles) -> str:
-    """Return the column that holds the outcome or the event."""
-    return str(roles.event if endpoint.survival else roles.outcome)
+        models.insert(0, StudyModel(f"prevalence{endpoint.suffix}", "prevalence", endpoint.name))
+    return StudyEndpoint(endpoint.name, endpoint.survival, tuple(models))
 
 
 def study_facts(
-    endpoints: Iterable[Endpoint],
-    data: Data,
-    patients: Patients,
-    roles: Roles,
-    sources: Mapping[str, Source],
-    split: Split,
-    options: Options,
-    *,
-    several_cases: bool,
+    found: Sequence[Assessment], sources: Mapping[str, Source], split: Split, options: Options, *, several_cases: bool
 ) -> StudyFacts:
     """Return what is true of this run."""
-    endpoints = [e for e in endpoints if e.models]
+    data = found[0].data
     predictors = [*map(str, data.clinical), *(c for own in data.features.values() for c in own)]
     return StudyFacts(
         confidence_level=options.confidence_level,
         cohorts=_cohorts(data),
-        signatures=tuple(s for e in endpoints for s in _signatures(e, data, sources, outcome_name(e, roles))),
+        signatures=tuple(s for own in found for s in _signatures(own.endpoint, data, sources)),
         n_missing=sum(int((~present(data.X[name])).sum()) for name in predictors),
         n_predictors=len(predictors),
-        sample_sizes=tuple(sample_size(e, data, outcome_name(e, roles)) for e in endpoints),
-        by_center=split.by_center and patients.center is not None,
+        sample_sizes=tuple(own.sample_size for own in found),
+        by_center=split.by_center,
         several_cases=several_cases,
         rules=(RULE,) if options.repeats > 1 and not split.by_center else (),
-        frozen=tuple(m.name for e in endpoints for m in e.models),
+        frozen=tuple(m.name for own in found for m in own.endpoint.models),
     )
 
 
 def _cohorts(data: Data) -> tuple[CohortFacts, ...]:
     found = []
-    for name in ("training", "test", "external"):
+    for name in COHORTS:
         rows = data.cohort == name
         if rows.any():
             centers = () if data.center is None else tuple(sorted(map(str, data.center[rows].unique())))
@@ -80,15 +66,13 @@ def _cohorts(data: Data) -> tuple[CohortFacts, ...]:
     return tuple(found)
 
 
-def _signatures(
-    endpoint: Endpoint, data: Data, sources: Mapping[str, Source], outcome: str
-) -> Iterable[SignatureFacts]:
+def _signatures(endpoint: Endpoint, data: Data, sources: Mapping[str, Source]) -> Iterator[SignatureFacts]:
     known: dict[str, PipelineFacts] = {}
     for model in endpoint.models:
-        for name, (estimator, _) in dict(model.stack.signatures or {}).items():
+        for name, (estimator, _) in model.signatures.items():
             known.setdefault(name, describe(estimator))
     for name, pipeline in known.items():
-        yield _signature(name, outcome, sources[name], len(data.features[name]), pipeline)
+        yield _signature(name, endpoint.name, sources[name], len(data.features[name]), pipeline)
 
 
 def _signature(name: str, outcome: str, source: Source, count: int, pipeline: PipelineFacts) -> SignatureFacts:

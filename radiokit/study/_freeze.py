@@ -2,45 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import pandas as pd
+import numpy as np
 
 from radiokit import features as imaging
 from radiokit.features.params_file import params_to_text
-from radiokit.study._endpoint import Data, Endpoint, Modelled
+from radiokit.study._assessment import Assessment
+from radiokit.study._domain import learn_distribution, learn_imaging
+from radiokit.study._endpoint import Data, Modelled
 from radiokit.study._frozen import Feature, Frozen
+from radiokit.study._performance import PERFORMANCE
 from radiokit.study._repeatability import repeatability_card
 from radiokit.study._signature_file import FrozenSignature
-from radiokit.study._sources import Source
+from radiokit.study._sources import Measured, Source
+from radiokit.validation.evidence import select
 
 USE = "Research only; not a medical device. For patients, images and settings like those described here."
 
 
 def freeze_all(
-    endpoints: list[Endpoint],
-    data: Data,
-    sources: dict[str, Source],
-    tables: dict[str, Any],
-    said: list[str],
-    about: dict[str, Any],
+    found: Sequence[Assessment], sources: Mapping[str, Source], warned: list[str], provenance: dict[str, Any]
 ) -> dict[str, FrozenSignature]:
-    """Every model of the study as something another centre can load."""
+    """Return every model of the study as something another centre can load."""
     units = _catalogue()
     extraction = {name: _extraction(name, source, len(sources)) for name, source in sources.items()}
     frozen = {}
-    for endpoint in endpoints:
-        for model in endpoint.models:
+    for own in found:
+        for model in own.endpoint.models:
+            names = extraction if model.kind == "volume" else {s.name for s in model.frozen.scores}
+            card = _card(model, own) | {"warnings": warned, "provenance": provenance}
+            repeatable = repeatability_card(model, sources)
             frozen[model.name] = FrozenSignature(
                 model=_with_units(model.frozen, extraction, units),
-                extraction={
-                    k: v
-                    for k, v in extraction.items()
-                    if k in {s.name for s in model.frozen.scores} or model.kind == "volume"
-                },
-                card=_card(model, endpoint, data, tables, said, about) | _repeatable(model, endpoint, sources),
-                nomogram=_nomogram(model, tables),
+                extraction={k: v for k, v in extraction.items() if k in names},
+                card=card | ({"repeatability": repeatable} if repeatable else {}),
+                nomogram=_nomogram(model, own),
             )
     return frozen
 
@@ -59,9 +58,7 @@ def _extraction(name: str, source: Source, count: int) -> dict[str, Any]:
 
 
 def _catalogue() -> dict[str, tuple[str, str]]:
-    """Return unit and IBSI id by pyradiomics' class and name, where the catalogue is there."""
-    if not hasattr(imaging, "catalogue"):
-        return {}
+    """Return unit and IBSI id by pyradiomics' class and name."""
     table = imaging.catalogue().fillna("")
     return {
         str(r["pyradiomics_name"]): (str(r["unit"]), str(r["ibsi_id"]))
@@ -89,35 +86,51 @@ def _with_unit(feature: Feature, prefix: str, units: dict[str, tuple[str, str]])
     return feature
 
 
-def _card(
-    model: Modelled, endpoint: Endpoint, data: Data, tables: dict[str, Any], said: list[str], about: dict[str, Any]
-) -> dict[str, Any]:
-    table: pd.DataFrame = tables["performance"]
-    own = table[(table["model"] == model.name) & (table["source"] != "train")]
+def _card(model: Modelled, found: Assessment) -> dict[str, Any]:
     train = model.predictions["training", "train"]
+    own = [e for e in select(found.evidence, model=model.name) if e.source != "train"]
     return {
         "model": model.name,
         "use": USE,
-        "outcome": "time to event" if endpoint.survival else "binary",
-        "trained_on": {"patients": train.n, "events": train.n_events, "centers": _centers(data)},
-        "performance": own.astype(object).where(own.notna(), None).to_dict("records"),
-        "warnings": said,
-        "provenance": about,
+        "outcome": "time to event" if found.endpoint.survival else "binary",
+        "trained_on": {"patients": train.n, "events": train.n_events, "centers": _centers(found.data)},
+        "performance": [{name: _known(getattr(e, name)) for name in PERFORMANCE} for e in own],
     }
 
 
-def _repeatable(model: Modelled, endpoint: Endpoint, sources: dict[str, Source]) -> dict[str, Any]:
-    card = repeatability_card(endpoint, model.name, sources)
-    return {"repeatability": card} if card else {}
+def _known(value: Any) -> Any:
+    """Return a value, None for NaN."""
+    return None if isinstance(value, float) and np.isnan(value) else value
 
 
 def _centers(data: Data) -> list[str]:
     return [] if data.center is None else sorted(data.center[data.training].unique().tolist())
 
 
-def _nomogram(model: Modelled, tables: dict[str, Any]) -> list[dict[str, Any]]:
-    table = tables.get("nomogram")
-    if table is None:
+def _nomogram(model: Modelled, found: Assessment) -> list[dict[str, Any]]:
+    if model is not found.main or "nomogram" not in found.tables:
         return []
-    own = table[table["model"] == model.name].drop(columns="model")
-    return own.astype(object).where(own.notna(), None).to_dict("records")
+    rows = found.tables["nomogram"].drop(columns="model").to_dict("records")
+    return [{str(k): _known(v) for k, v in row.items()} for row in rows]
+
+
+def with_domains(
+    models: Mapping[str, FrozenSignature], data: Data, measured: Mapping[str, Measured]
+) -> dict[str, FrozenSignature]:
+    """Return the frozen models with what each was built on; training cases only."""
+    training = data.X[data.training]
+    imaging = {
+        name: learn_imaging(found.provenance.reindex(training.index))
+        for name, found in measured.items()
+        if found.provenance is not None
+    }
+    kept: dict[str, FrozenSignature] = {}
+    learnt: dict[tuple[str, ...], dict[str, Any]] = {}
+    for key, signature in models.items():
+        model = signature.model
+        names = (*model.feature_names, *(c.name for c in model.clinical if not c.levels))
+        if names not in learnt:  # models of several outcomes read the same columns
+            learnt[names] = learn_distribution(training[list(names)].astype(float)) if names else {}
+        own = {name: images for name, images in imaging.items() if name in signature.extraction and images}
+        kept[key] = replace(signature, domain={"distribution": learnt[names], "imaging": own})
+    return kept

@@ -2,50 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from radiokit import stats
-from radiokit.study._cohort import Roles
-from radiokit.study._endpoint import Data, Endpoint, Modelled
+from radiokit.study._assessment import Assessment
+from radiokit.study._cohort import Flow, Roles
+from radiokit.study._endpoint import Data, Modelled
 from radiokit.study._options import Options
 from radiokit.study._over_repeats import by_patient
 from radiokit.study._pipelines import describe
 from radiokit.study._repeatability import TrainingRepeats, repeatability_guard
+from radiokit.study._scores import as_numbers
 from radiokit.study._sources import Source
 from radiokit.study.deep import is_deep
+from radiokit.validation.evidence import select
 
-CHECKED, VIOLATED = "checked", "violated"
-NOT_POSSIBLE, NOT_NEEDED, SAID = "not possible", "does not apply", "said aloud"
+CHECKED, VIOLATED, BY_CONSTRUCTION = "checked", "violated", "by construction"
+NOT_POSSIBLE, NOT_NEEDED, STATED = "not possible", "does not apply", "stated"
 Line = tuple[str, str, str]
 
 
 def guard_table(
-    endpoints: list[Endpoint],
-    data: Data,
+    found: Sequence[Assessment],
     roles: Roles,
     sources: Mapping[str, Source],
     repeats: Mapping[str, TrainingRepeats],
     options: Options,
-    tables: Mapping[str, pd.DataFrame],
+    flow: Flow,
 ) -> pd.DataFrame:
-    """Return a row a mistake: what this run shows of it, and the status.
+    """Return one row for each usual mistake: what this run shows of it, and the status.
 
-    ``checked``: looked at in the data of this run and found in order; ``violated``: found not to be; ``does not
-    apply``; ``not possible``: this study has not what it takes; ``said aloud``: a limit that the tables mark.
+    ``checked``: looked at in the data of this run and found in order; ``violated``: found not to be; ``by
+    construction``: the mistake cannot be made in a study, and nothing was looked at; ``does not apply``; ``not
+    possible``: this study lacks what the check needs; ``stated``: a limit that the tables mark.
     """
-    models = [m for e in endpoints for m in e.models]
+    data = found[0].data
+    models = [m for a in found for m in a.endpoint.models]
     rows = [
         _folds(models, data),
         _steps(models),
         repeatability_guard(sources, repeats, data.X.index[data.training]),
         _cohorts(data, roles),
         _one_row(data, options),
-        _cross_fitted(models),
-        _cutoffs(endpoints, options),
-        _delong(tables),
+        _cross_fitted(models, data),
+        _cutoffs(models, options),
+        _delong(found),
         _frozen(models, data),
         (
             "the outcome among the predictors",
@@ -53,15 +58,15 @@ def guard_table(
             CHECKED,
         ),
         _external(data),
-        _baselines(data),
-        *_operating_points(tables),
-        _confounder(tables, "volume", data.volume is not None, "no volume is known"),
-        _confounder(tables, "center", _several_centers(data), "one centre in training, or none named"),
+        _baselines(found),
+        *_operating_points(found),
+        _volume(found),
+        _scanner(found),
         _settings(sources),
-        *_lost(tables),
+        _lost(flow),
     ]
     if not (data.cohort != "training").any():
-        rows.append(("no patients held out", f"cross-validation by patient, {options.repeats} times", SAID))
+        rows.append(("no patients held out", f"cross-validation by patient, {options.repeats} times", STATED))
     return pd.DataFrame(rows, columns=["guard", "how", "status"])
 
 
@@ -84,23 +89,24 @@ def _folds(models: list[Modelled], data: Data) -> Line:
 
 
 def _steps(models: list[Modelled]) -> Line:
+    """Name the steps of the pipelines, which are fitted anew in each fold: `_folds` has checked who was in each."""
     guard = "imputation or scaling before the split"
     facts = {
         name: describe(estimator)
         for m in models
-        for name, (estimator, _) in dict(m.stack.signatures or {}).items()
+        for name, (estimator, _) in m.signatures.items()
         if not is_deep(estimator)
     }
-    said = []
+    steps = []
     for name, fact in facts.items():
         does = [f"imputes by {fact.imputes}"] if fact.imputes else []
         does += ["standardises"] if fact.scales else []
-        said += [f"{name}: {' and '.join(does)}"] if does else []
+        steps += [f"{name}: {' and '.join(does)}"] if does else []
     clinical = sum(len(m.frozen.clinical) for m in models if m.kind == "clinical")
-    said += [f"{clinical} clinical columns: imputed"] if clinical else []
-    if not said:
+    steps += [f"{clinical} clinical columns: imputed"] if clinical else []
+    if not steps:
         return guard, "no step imputes or scales", NOT_NEEDED
-    return guard, f"inside the pipeline, learnt anew in each fold ({'; '.join(said)})", CHECKED
+    return guard, f"inside the pipeline, learnt anew in each fold ({'; '.join(steps)})", BY_CONSTRUCTION
 
 
 def _cohorts(data: Data, roles: Roles) -> Line:
@@ -118,20 +124,31 @@ def _one_row(data: Data, options: Options) -> Line:
     return "several lesions counted as patients", how, _verdict(data.X.index.is_unique)
 
 
-def _cross_fitted(models: list[Modelled]) -> Line:
-    """Look whether the scores that the final weights were learnt from differ from those of the refitted signatures."""
+def _cross_fitted(models: list[Modelled], data: Data) -> Line:
+    """Compare the scores that the final weights were learnt from with those of the signatures fitted to everybody.
+
+    Equal ones would have been fitted to the patients they were weighted on. Networks, which take minutes, are left out.
+    """
     guard = "score fitted and fused on the same patients"
-    combined = [m for m in models if m.kind == "combined" and m.stack.design_.shape[1]]
-    names = sorted({s.name for m in combined for s in m.frozen.scores if s.name in m.stack.design_})
+    names, right = set(), True
+    for model in (m for m in models if m.kind == "combined"):
+        networks = {name for name, (estimator, _) in model.signatures.items() if is_deep(estimator)}
+        for score in model.frozen.scores:
+            if score.name in model.stack.design_ and score.name not in networks:
+                names.add(score.name)
+                refitted = score.values(as_numbers(data.X[data.training], [f.name for f in score.features]))
+                right &= refitted != model.stack.design_[score.name].tolist()
     if not names:
         return guard, "no model combines scores", NOT_NEEDED
-    return guard, f"the scores {', '.join(names)} were cross-fitted before the final model saw them", CHECKED
+    listed = ", ".join(sorted(names))
+    how = f"the scores {listed} were cross-fitted before the final model saw them: they differ from the refitted ones"
+    return guard, how, _verdict(right)
 
 
-def _cutoffs(endpoints: list[Endpoint], options: Options) -> Line:
+def _cutoffs(models: list[Modelled], options: Options) -> Line:
     """Learn each operating point again from out-of-fold scores of training patients, and compare."""
     same = []
-    for model in (m for e in endpoints for m in e.models):
+    for model in models:
         p = by_patient(model.cv.predictions)
         if p.survival:
             same.append(float(np.median(p.risk)) == model.frozen.cut)
@@ -142,16 +159,15 @@ def _cutoffs(endpoints: list[Endpoint], options: Options) -> Line:
     return "threshold or cut-off chosen on test patients", how, _verdict(all(same))
 
 
-def _delong(tables: Mapping[str, pd.DataFrame]) -> Line:
+def _delong(found: Sequence[Assessment]) -> Line:
     guard = "pooled folds or training scores in DeLong's test"
-    tests = [tables[name] for name in ("delong", "concordance_comparison") if name in tables and len(tables[name])]
-    if not tests:
+    pairs = [pair for a in found for pair in a.comparisons]
+    if not pairs:
         return guard, "no models are compared", NOT_NEEDED
-    table = pd.concat(tests, ignore_index=True)
-    wrong = (table["source"] == "out-of-fold") & (table["method"] == "delong")
-    counts = table["method"].value_counts()
-    how = "; ".join(f"{number} comparisons by {method}" for method, number in counts.items())
-    return guard, how, _verdict(not wrong.any() and "train" not in set(table["source"]))
+    counts = Counter(pair.method for pair in pairs)
+    how = "; ".join(f"{number} comparisons by {method}" for method, number in counts.most_common())
+    wrong = any(p.source == "train" or (p.source == "out-of-fold" and p.method == "delong") for p in pairs)
+    return guard, how, _verdict(not wrong)
 
 
 def _frozen(models: list[Modelled], data: Data) -> Line:
@@ -159,7 +175,7 @@ def _frozen(models: list[Modelled], data: Data) -> Line:
     guard = "calibration or decision curves of a refitted model"
     count, right = 0, True
     for model in models:
-        if any(is_deep(estimator) for estimator, _ in dict(model.stack.signatures or {}).values()):
+        if any(is_deep(estimator) for estimator, _ in model.signatures.values()):
             continue
         for (cohort, source), p in model.predictions.items():
             if source not in ("test", "external"):
@@ -187,44 +203,51 @@ def _external(data: Data) -> Line:
     return guard, how, _verdict(not shared)
 
 
-def _baselines(data: Data) -> Line:
-    volume = "volume alone" if data.volume is not None else "no volume known"
-    how = f"{'clinical alone' if data.clinical else 'no clinical columns named'}; {volume}; prevalence"
-    known = bool(data.clinical) or data.volume is not None
-    return "no clinical or volume baseline", how, CHECKED if known else NOT_POSSIBLE
+def _baselines(found: Sequence[Assessment]) -> Line:
+    """Look which simple models have evidence beside the main one, for every outcome."""
+    guard = "no clinical or volume baseline"
+    shown = [{m.kind for m in a.endpoint.models if select(a.evidence, model=m.name)} for a in found]
+    kinds = set.intersection(*shown)
+    volume = "volume alone" if "volume" in kinds else "no volume known"
+    how = f"{'clinical alone' if 'clinical' in kinds else 'no clinical columns named'}; {volume}; prevalence"
+    return guard, how, CHECKED if kinds & {"clinical", "volume"} else NOT_POSSIBLE
 
 
-def _operating_points(tables: Mapping[str, pd.DataFrame]) -> Iterator[Line]:
-    performance = tables["performance"]
-    rows = performance[(performance["metric"] == "sensitivity") & (performance["source"] == "out-of-fold")]
-    if len(rows):
-        marked = int(rows["method"].str.contains("optimistic").sum())
-        yield "operating point on out-of-fold scores", f"{marked} of {len(rows)} marked optimistic in performance", SAID
+def _operating_points(found: Sequence[Assessment]) -> Iterator[Line]:
+    own = [e for a in found for e in select(a.evidence, source="out-of-fold", metric="sensitivity")]
+    if own:
+        marked = sum(e.threshold_reused for e in own)
+        yield (
+            "operating point on out-of-fold scores",
+            f"{marked} of {len(own)} marked optimistic in performance",
+            STATED if marked == len(own) else VIOLATED,
+        )
 
 
-def _several_centers(data: Data) -> bool:
-    return data.center is not None and data.center[data.training].nunique() > 1
+def _volume(found: Sequence[Assessment]) -> Line:
+    guard, data = "features that only measure the volume", found[0].data
+    if data.volume is None:
+        return guard, "no volume is known", NOT_POSSIBLE
+    features = [f.volume_correlation for a in found for f in a.features]
+    models = [c.volume_correlation for a in found for c in a.confounding]
+    return guard, *_compared("correlation with the volume", features, models)
 
 
-def _confounder(tables: Mapping[str, pd.DataFrame], what: str, known: bool, why_not: str) -> Line:
-    column, words = {
-        "volume": ("volume_correlation", ("features that are the volume in disguise", "correlation with the volume")),
-        "center": ("center_p_value", ("features that are the scanner in disguise", "difference between centres")),
-    }[what]
-    guard, measure = words
-    if not known:
-        return guard, why_not, NOT_POSSIBLE
-    selected = tables.get("selected", pd.DataFrame())
-    features = int(selected[column].notna().sum()) if column in selected else 0
-    scores = tables.get("confounding", pd.DataFrame())
-    models = int(scores[column].notna().sum()) if column in scores else 0
-    if not features + models:
-        return guard, f"no {measure} could be computed", NOT_POSSIBLE
-    return (
-        guard,
-        f"{measure} of {features} features and {models} models, in the tables selected and confounding",
-        CHECKED,
-    )
+def _scanner(found: Sequence[Assessment]) -> Line:
+    guard, data = "features that only show the scanner", found[0].data
+    if data.center is None or data.center[data.training].nunique() < 2:
+        return guard, "one centre in training, or none named", NOT_POSSIBLE
+    features = [f.center_p_value for a in found for f in a.features]
+    models = [c.center_p_value for a in found for c in a.confounding]
+    return guard, *_compared("difference between centres", features, models)
+
+
+def _compared(measure: str, features: Iterable[float], models: Iterable[float]) -> tuple[str, str]:
+    """Count the features and models of which a measure of confounding is known."""
+    counts = [int(np.isfinite(list(values)).sum()) for values in (features, models)]
+    if not sum(counts):
+        return f"no {measure} could be computed", NOT_POSSIBLE
+    return f"{measure} of {counts[0]} features and {counts[1]} models, in the tables selected and confounding", CHECKED
 
 
 def _settings(sources: Mapping[str, Source]) -> Line:
@@ -238,15 +261,9 @@ def _settings(sources: Mapping[str, Source]) -> Line:
     return guard, how, CHECKED
 
 
-def _lost(tables: Mapping[str, pd.DataFrame]) -> Iterator[Line]:
+def _lost(flow: Flow) -> Line:
     """Add up the flow: who came in is in a cohort, or stands there with a reason."""
-    flow = tables.get("flow", pd.DataFrame())
-    if flow.empty:
-        return
-    cases = flow.set_index("step")["n_patients"]
-    came = int(cases.iloc[0])
-    kept = int(cases[cases.index.isin(["training", "test", "external"])].sum())
-    named = int(flow.loc[flow["step"] == "excluded", "n_patients"].sum())
-    # A patient of several cases may lose some of them and stay.
+    came, kept, named = flow.came_in, flow.in_cohorts, flow.left
     how = f"{came} patients came in, {kept} are in a cohort, {named} are listed with a reason in the table flow"
-    yield "cases lost silently", how, _verdict(kept <= came <= kept + named)
+    # A patient of several cases may lose some of them and stay.
+    return "cases lost without a record", how, _verdict(kept <= came <= kept + named)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -20,44 +22,53 @@ def present(values: pd.Series) -> pd.Series:
     return values.notna() & ~blank.astype(bool)
 
 
-def missing_table(data: Data) -> pd.DataFrame:
-    """Return a row a variable and cohort: patients, and those without a value.
+@dataclass(frozen=True)
+class Gaps:
+    """How many patients of a cohort lack a variable; `kind` is clinical, volume, or the name of a signature."""
 
-    Clinical columns first, then the volume, then the features of each signature (its name is the `kind`); within these
-    the variable with the most gaps first.
+    kind: str
+    variable: str
+    cohort: str
+    n: int
+    n_missing: int
+
+    @property
+    def percent_missing(self) -> float:
+        """Share of the cohort, in percent."""
+        return 100 * self.n_missing / self.n
+
+
+def gaps_of(data: Data) -> list[Gaps]:
+    """Count the gaps of each variable in each cohort.
+
+    Clinical columns first, then the volume, then the features of each signature; within these the variable with the
+    most gaps first.
     """
     kinds: dict[str, list[str]] = {"clinical": list(map(str, data.clinical))}
     if data.volume is not None:
         kinds["volume"] = [str(data.volume.name)]
     kinds |= {name: [c for c in columns if c in data.X] for name, columns in data.features.items()}
-    cohorts = [c for c in COHORTS if (data.cohort == c).any()]
-    parts = []
+    sizes = {c: int((data.cohort == c).sum()) for c in COHORTS if (data.cohort == c).any()}
+    found = []
     for kind, names in kinds.items():
-        if not names:
-            continue
         gaps = pd.DataFrame({name: ~present(data.X[name]) for name in names}, index=data.X.index)
-        order = gaps.sum().sort_values(ascending=False, kind="stable").index
-        counts = gaps.groupby(data.cohort.to_numpy()).sum().reindex(cohorts)[order]
-        sizes = data.cohort.value_counts()
-        rows = counts.T.rename_axis(index="variable", columns="cohort").stack().rename("n_missing").reset_index()
-        rows["n"] = rows["cohort"].map(sizes)
-        parts.append(rows.assign(kind=kind, percent_missing=100 * rows["n_missing"] / rows["n"]))
-    if not parts:
-        return pd.DataFrame(columns=list(COLUMNS))
-    return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
+        counts = gaps.groupby(data.cohort.to_numpy()).sum()
+        for name in gaps.sum().sort_values(ascending=False, kind="stable").index:
+            found += [Gaps(kind, str(name), c, n, int(counts.at[c, name])) for c, n in sizes.items()]
+    return found
 
 
-def missing_warnings(table: pd.DataFrame) -> list[str]:
-    """Say which variables lack a fifth of their values and more in a cohort."""
-    if table.empty or not (table["percent_missing"] >= MANY).any():
+def missing_warnings(gaps: list[Gaps]) -> list[str]:
+    """Name the variables that lack a fifth of their values and more in a cohort."""
+    many = [g for g in gaps if g.percent_missing >= MANY]
+    if not many:
         return []
-    many = table[table["percent_missing"] >= MANY]
-    names = list(dict.fromkeys(many["variable"]))
-    worst = many.loc[many["percent_missing"].idxmax()]
-    listed = ", ".join(map(str, names[:5])) + (", ..." if len(names) > 5 else "")
+    names = list(dict.fromkeys(g.variable for g in many))
+    worst = max(many, key=lambda g: g.percent_missing)
+    listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
     return [
         f"{len(names)} variables miss a fifth of their values or more in a cohort ({listed}; most: "
-        f"{worst['variable']}, missing in {int(worst['n_missing'])} of {int(worst['n'])} {worst['cohort']} patients). "
+        f"{worst.variable}, missing in {worst.n_missing} of {worst.n} {worst.cohort} patients). "
         "Gaps are filled with what is usual in training, which hides what a missing value may mean; the table "
         "`missing` counts them."
     ]

@@ -12,9 +12,9 @@ from radiokit.models import MedianImputer, RadiomicsSignature, SurvivalSignature
 from radiokit.models import signature_pipeline as kind_pipeline
 from radiokit.models.describe import PipelineFacts, describe_pipeline
 from radiokit.selection import CorrelationSelector, UnivariateSelector, VarianceSelector
-from radiokit.study._endpoint import Run
 from radiokit.study._options import Options
 from radiokit.study._repeatability import TrainingRepeats, with_repeatability
+from radiokit.study._run import Run
 from radiokit.study._sources import Source
 from radiokit.study.deep import deep_estimator, is_deep
 
@@ -34,7 +34,7 @@ def make_signature(
         return with_repeatability(
             signature_pipeline(survival, options=options), sources[name].repeat, repeats.get(name)
         )
-    return deep_estimator(deep, survival=survival, seed=run.random_state, cache=run.cache)
+    return deep_estimator(deep, survival=survival, seed=run.random_state, cache=run.fits)
 
 
 def describe(estimator: Any) -> PipelineFacts:

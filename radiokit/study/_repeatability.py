@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,9 +12,11 @@ from sklearn.pipeline import Pipeline
 from radiokit.exceptions import InputError
 from radiokit.selection import RepeatabilitySelector
 from radiokit.selection.repeatability import MIN_SUBJECTS
-from radiokit.study._endpoint import Data, Endpoint, Run
+from radiokit.study._endpoint import Data, Endpoint, Modelled
 from radiokit.study._repeat_spec import RepeatSpec
+from radiokit.study._run import Run
 from radiokit.study._sources import Source, measure_again
+from radiokit.study._tables import joined
 from radiokit.utils import Table, as_table, drop_warnings
 
 STEP = "repeatability"
@@ -49,7 +50,7 @@ class TrainingRepeats(Mapping[str, pd.DataFrame]):
 
 
 def training_repeats(
-    sources: Mapping[str, Source], cases: pd.DataFrame, data: Data, *, averaged: bool, run: Run, cache: Path | None
+    sources: Mapping[str, Source], cases: pd.DataFrame, data: Data, *, averaged: bool, run: Run
 ) -> dict[str, TrainingRepeats]:
     """Return the repeats of each signature that asks for them: rows of training patients only, whatever was given."""
     found = {}
@@ -66,9 +67,8 @@ def training_repeats(
         if source.repeat.perturbations is None:
             given = _given(name, source.repeat, training)
         else:
-            how: dict[str, Any] = {"n_jobs": run.n_jobs, "cache": cache, "progress": run.progress}
-            with drop_warnings(match=r"\d+ measurements of"):  # said by failed_repeats, with the cases
-                measured = measure_again(source, cases.loc[training], random_state=run.random_state, **how)
+            with drop_warnings(match=r"\d+ measurements of"):  # failed_repeats gives it, with the cases
+                measured = measure_again(source, cases.loc[training], source.repeat.perturbations, run)
             failures = measured.failures.assign(signature=name)[list(FAILED)]
             given = TrainingRepeats(dict(measured), failures=failures)
         columns = [c.removeprefix(prefix) for c in data.features[name]]
@@ -117,21 +117,22 @@ def with_repeatability(pipeline: Pipeline, spec: RepeatSpec | None, repeats: Tra
     return Pipeline([(STEP, first), *pipeline.steps]).set_output(transform="pandas")
 
 
-def filters_of(endpoint: Endpoint) -> Iterator[tuple[str, str, RepeatabilitySelector]]:
-    """Yield model, signature and the filter as it was fitted to all training patients."""
-    for model in endpoint.models:
-        for name, fitted in getattr(model.stack, "fitted_", {}).items():
-            if isinstance(fitted, Pipeline) and STEP in fitted.named_steps:
-                yield model.name, name, fitted.named_steps[STEP]
+def filters_of(model: Modelled) -> Iterator[tuple[str, RepeatabilitySelector]]:
+    """Yield each signature of a model with its filter as it was fitted to all training patients."""
+    for name, fitted in model.stack.fitted_.items():
+        if isinstance(fitted, Pipeline) and STEP in fitted.named_steps:
+            yield name, fitted.named_steps[STEP]
 
 
 def repeatability_table(endpoint: Endpoint) -> pd.DataFrame:
     """Return the ICC of each feature over the training patients that were measured again, and whether it was kept."""
-    parts = []
-    for model, name, step in filters_of(endpoint):
-        if model == f"{name}{endpoint.suffix}":  # the combined model's is the same
-            parts.append(step.scores_.reset_index().assign(model=model, signature=name, kept=step.support_))
-    return pd.concat(parts, ignore_index=True)[list(COLUMNS)] if parts else pd.DataFrame(columns=list(COLUMNS))
+    parts = [
+        step.scores_.reset_index().assign(model=model.name, signature=name, kept=step.support_)
+        for model in endpoint.models
+        if model.kind == "signature"  # the combined model's is the same
+        for name, step in filters_of(model)
+    ]
+    return joined(parts, *COLUMNS)[list(COLUMNS)]
 
 
 def repeat_failures(repeats: Mapping[str, TrainingRepeats]) -> pd.DataFrame:
@@ -156,12 +157,12 @@ def failed_repeats(repeats: Mapping[str, TrainingRepeats]) -> list[str]:
     return said
 
 
-def repeatability_card(endpoint: Endpoint, model: str, sources: Mapping[str, Source]) -> list[dict[str, Any]]:
-    """Return what a frozen model says of its filters."""
+def repeatability_card(model: Modelled, sources: Mapping[str, Source]) -> list[dict[str, Any]]:
+    """Return what the card of a frozen model holds of its filters."""
     card = []
-    for owner, name, step in filters_of(endpoint):
+    for name, step in filters_of(model):
         spec = sources[name].repeat
-        if owner == model and spec is not None:
+        if spec is not None:
             counts = {"patients": len(step.case_ids_), "features": len(step.support_), "kept": int(step.support_.sum())}
             card.append({"signature": name, "measured": spec.measured, **spec.plain(), **counts})
     return card

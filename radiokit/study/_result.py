@@ -17,7 +17,16 @@ from radiokit.study._signature_file import FrozenSignature
 from radiokit.study._spec import StudySpec
 from radiokit.utils import atomic_write, write_text
 from radiokit.utils.json import plain
-from radiokit.validation.evidence import HONEST, Evidence, StudyEndpoint, StudyFacts, select
+from radiokit.validation.evidence import (
+    HONEST,
+    CalibrationEvidence,
+    Comparison,
+    Evidence,
+    StudyEndpoint,
+    StudyFacts,
+    Verdict,
+    select,
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -43,6 +52,12 @@ class StudyResult:
         volume, signature, combined, or prevalence).
     evidence : tuple of Evidence
         Each estimate of how good a model is, with its source, interval, confidence level and method.
+    comparisons : tuple of Comparison
+        The difference of each pair of models in each cohort, with its test.
+    calibrations : tuple of CalibrationEvidence
+        Whether the predictions of each model are right in each cohort.
+    verdicts : tuple of Verdict
+        What these data can show of the main model of each outcome, and what they cannot.
     facts : StudyFacts
         What is true of this run: cohorts and their centres, what each pipeline did, sample sizes.
 
@@ -60,6 +75,9 @@ class StudyResult:
     spec: StudySpec = field(default_factory=StudySpec)
     endpoints: tuple[StudyEndpoint, ...] = ()
     evidence: tuple[Evidence, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+    calibrations: tuple[CalibrationEvidence, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
     facts: StudyFacts = field(default_factory=StudyFacts)
 
     def __repr__(self) -> str:
@@ -108,14 +126,14 @@ class StudyResult:
         return [e for e in found if source is not None or e.source in HONEST]
 
     def to_json(self) -> str:
-        """Return outcomes, models, evidence, facts, tables, warnings and provenance as JSON.
+        """Return outcomes, models, evidence, verdicts, facts, tables, warnings and provenance as JSON.
 
         Returns
         -------
         str
-            An object with ``spec, endpoints, evidence, facts, tables, warnings, provenance``; a table is a list of
-            rows; what is no number (NaN, infinity) is null. Predictions of patients and frozen models are left out:
-            `save` writes them.
+            An object with ``spec, endpoints, evidence, comparisons, calibrations, verdicts, facts, tables, warnings,
+            provenance``; a table is a list of rows; NaN and infinity are null. Predictions of patients and frozen
+            models are left out: `save` writes them.
 
         Examples
         --------
@@ -126,6 +144,9 @@ class StudyResult:
             "spec": asdict(self.spec),
             "endpoints": [asdict(e) for e in self.endpoints],
             "evidence": [asdict(e) for e in self.evidence],
+            "comparisons": [asdict(c) for c in self.comparisons],
+            "calibrations": [asdict(c) for c in self.calibrations],
+            "verdicts": [asdict(v) for v in self.verdicts],
             "facts": asdict(self.facts),
             "tables": {name: frame.to_dict("records") for name, frame in self.tables.items()},
             "warnings": self.warnings,

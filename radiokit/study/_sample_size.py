@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from radiokit import stats
 from radiokit.study._endpoint import Data, Endpoint
@@ -12,30 +15,27 @@ from radiokit.validation.evidence import SampleSize
 
 def sample_size(endpoint: Endpoint, data: Data, name: str) -> SampleSize:
     """Count events, candidate predictors and parameters in training, and ask Riley's criteria for binary outcomes."""
-    training = (endpoint.y["event"] if endpoint.survival else endpoint.y)[data.training]
-    rarer = rarer_outcome(endpoint, data)
+    training = endpoint.y[data.training]
     frozen = endpoint.main.frozen
     parameters = len(frozen.weights) + sum(len(score.features) for score in frozen.scores)
     return SampleSize(
         endpoint=name,
         patients=int(training.size),
-        events=rarer,
+        events=rarer_outcome(training),
         candidates=candidate_predictors(endpoint, data),
         parameters=parameters,
         required=float("nan") if endpoint.survival else _riley(endpoint, parameters, float(training.mean())),
     )
 
 
-def rarer_outcome(endpoint: Endpoint, data: Data) -> int:
-    """Return the events of training, or for a binary outcome the patients of the rarer class."""
-    training = (endpoint.y["event"] if endpoint.survival else endpoint.y)[data.training]
-    return int(training.sum()) if endpoint.survival else int(min(training.sum(), (~training).sum()))
+def rarer_outcome(y: NDArray[Any]) -> int:
+    """Return the number of events, or for a binary outcome of patients of the rarer class."""
+    return int(y["event"].sum()) if y.dtype.names else int(min(y.sum(), (~y).sum()))
 
 
 def candidate_predictors(endpoint: Endpoint, data: Data) -> int:
     """Return the number of predictors to choose from; a network chooses among none."""
-    parts = [dict(model.stack.signatures or {}) for model in endpoint.models]
-    networks = {name for part in parts for name, (estimator, _) in part.items() if is_deep(estimator)}
+    networks = {name for m in endpoint.models for name, (estimator, _) in m.signatures.items() if is_deep(estimator)}
     return sum(len(v) for name, v in data.features.items() if name not in networks) + len(data.clinical)
 
 

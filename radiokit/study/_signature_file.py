@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from radiokit import __version__
@@ -19,7 +20,6 @@ from radiokit.study._domain import (
     check_imaging,
     flag_unlike,
     join_texts,
-    require_usable,
     resampled_axes,
     say_several_rows,
 )
@@ -268,7 +268,7 @@ def load_signature(path: str | os.PathLike[str]) -> FrozenSignature:
     try:
         check_content(content)
         model = _model(content["model"])
-        require_usable(model)
+        _require_usable(model)
         parts = (content["extraction"], content["card"], content["nomogram"], content.get("domain", {}))
         return FrozenSignature(model, *parts)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -323,6 +323,29 @@ def _model(raw: dict[str, Any]) -> Frozen:
         tuple(map(number, raw["baseline"])),
         _calibration(raw.get("calibration")),
     )
+
+
+def _require_usable(model: Frozen) -> None:
+    """Raise ValueError where numbers of a model from a file are not finite, or its names do not match."""
+    numbers = {"intercept": model.intercept, **{f"weight of {name}": w for name, w in model.weights}}
+    for score in model.scores:
+        for f in score.features if score.kind == "linear" else ():
+            if f.scale == 0:
+                raise ValueError(f"the scale of {f.name} is 0")
+            numbers |= {
+                f"coefficient of {f.name}": f.coef,
+                f"scale of {f.name}": f.scale,
+                f"mean of {f.name}": f.center,
+            }
+    wrong = [name for name, value in numbers.items() if not np.isfinite(value)]
+    if wrong:
+        raise ValueError(f"the {wrong[0]} is not a finite number")
+    if model.kind not in ("logistic", "cox"):
+        raise ValueError(f"kind {model.kind!r} is unknown")
+    columns = [name for c in model.clinical for name in c.design(None)]
+    unknown = {name for name, _ in model.weights} - {s.name for s in model.scores} - set(columns)
+    if unknown:
+        raise ValueError(f"weights are given for {', '.join(sorted(unknown))}, which the model does not hold")
 
 
 def _calibration(raw: dict[str, Any] | None) -> Calibration | None:

@@ -16,6 +16,7 @@ from radiokit.features import FixedBinCount, FixedBinWidth, RadiomicsExtractor, 
 from radiokit.io.sequences import sequences_of
 from radiokit.study._domain import refuse_mixed_units
 from radiokit.study._repeat_spec import REPEAT_KEYS, RepeatSpec, as_repeat_spec
+from radiokit.study._run import Run
 from radiokit.study.deep import deep_arguments, deep_extractor, is_deep, read_crops
 from radiokit.utils import Table, as_table
 from radiokit.utils.marks import refuse_chosen
@@ -135,14 +136,12 @@ def _sequence(name: str, image: Any, cases: pd.DataFrame) -> str:
     )
 
 
-def measure(
-    name: str, source: Source, cases: pd.DataFrame, *, n_jobs: int | None, cache: Any, progress: bool
-) -> Measured:
-    """Feature table of a signature, one row a case, in the order of the case table."""
+def measure(name: str, source: Source, cases: pd.DataFrame, run: Run) -> Measured:
+    """Return the feature table of a signature, one row for each case, in the order of the case table."""
     if source.deep is not None:
-        return Measured(*read_crops(name, source.deep, cases, progress=progress))
+        return Measured(*read_crops(name, source.deep, cases, progress=run.progress))
     if source.from_images:
-        return _extract(name, source, cases, n_jobs=n_jobs, cache=cache, progress=progress)
+        return _extract(name, source, cases, run)
     if source.columns:
         given = Table(cases, f"signature {name!r}")
         given.require(source.columns)
@@ -182,34 +181,27 @@ def image_columns(cases: pd.DataFrame, sequence: str) -> pd.DataFrame:
     return found.get(sequence, found.get("", pd.DataFrame(index=cases.index)))
 
 
-def _extract(
-    name: str, source: Source, cases: pd.DataFrame, *, n_jobs: int | None, cache: Any, progress: bool
-) -> Measured:
-    extractor = _running(source.extractor, n_jobs=n_jobs, cache=cache, progress=progress)
-    done = extractor.extract(image_columns(cases, source.sequence))
+def _extract(name: str, source: Source, cases: pd.DataFrame, run: Run) -> Measured:
+    done = _running(source.extractor, run).extract(image_columns(cases, source.sequence))
     refuse_mixed_units(name, done.provenance)
     return Measured(done.features, done.failures[["case_id", "error", "message"]], done.provenance)
 
 
-def _running(extractor: Any, **how: Any) -> Any:
+def _running(extractor: Any, run: Run) -> Any:
     """Return the extractor as the study runs it: a case that fails is a gap, not the end."""
-    settings = {"on_error": "nan", **how}
+    settings = {"on_error": "nan", "n_jobs": run.n_jobs, "cache": run.cases, "progress": run.progress}
     known = extractor.get_params(deep=False)
     chosen = {k: v for k, v in settings.items() if v is not None or known.get(k) is None}
     if "batch_size" in known:
-        # Its company in a batch, or a GPU, changes the last bits of a case: another centre has to find the same.
+        # The other cases of a batch, or a GPU, change the last bits of a case: another centre has to find the same.
         chosen |= {"batch_size": 1, "device": "cpu"}
     return type(extractor)(**{**known, **chosen})
 
 
-def measure_again(
-    source: Source, cases: pd.DataFrame, *, random_state: int, n_jobs: int | None, cache: Any, progress: bool
-) -> Repeats:
-    """Features of these cases after each perturbation that the signature asks for, and the measurements that failed."""
-    assert source.repeat is not None and source.repeat.perturbations is not None
-    extractor = _running(source.extractor, n_jobs=n_jobs, cache=cache, progress=progress)
+def measure_again(source: Source, cases: pd.DataFrame, perturbations: Mapping[str, Any], run: Run) -> Repeats:
+    """Return the features of these cases after each perturbation, and the measurements that failed."""
     images = image_columns(cases, source.sequence)
-    return remeasure(extractor, images, source.repeat.perturbations, random_state=random_state)
+    return remeasure(_running(source.extractor, run), images, perturbations, random_state=run.random_state)
 
 
 def _no_failures() -> pd.DataFrame:

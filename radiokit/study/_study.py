@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,10 @@ from typing import Any
 import pandas as pd
 
 from radiokit.exceptions import InputError, ParameterError, RadiokitWarning, SeparationWarning
+from radiokit.study._assess import assess, joined_tables
 from radiokit.study._cohort import (
+    COHORTS,
+    FLOW,
     Flow,
     Patients,
     Roles,
@@ -24,29 +27,35 @@ from radiokit.study._cohort import (
     outcome_known,
     patient_of,
 )
-from radiokit.study._domain import with_domains
-from radiokit.study._endpoint import Data, Endpoint, Run, model_endpoint, survival_outcome
+from radiokit.study._conclusions import COLUMNS as CLAIMS
+from radiokit.study._conclusions import verdicts
+from radiokit.study._endpoint import Data, Endpoint, model_endpoint
 from radiokit.study._facts import study_endpoint, study_facts
-from radiokit.study._freeze import freeze_all
+from radiokit.study._freeze import freeze_all, with_domains
 from radiokit.study._guard_table import guard_table
-from radiokit.study._guards import refuse_outcome_copies, study_warnings
 from radiokit.study._inputs import case_table, spelled
+from radiokit.study._missing import COLUMNS as GAPS
+from radiokit.study._missing import gaps_of
 from radiokit.study._names import SURVIVAL, refuse_reserved
 from radiokit.study._options import Options
+from radiokit.study._outcome_copies import refuse_outcome_copies
+from radiokit.study._performance import prediction_table
 from radiokit.study._pipelines import make_signature
 from radiokit.study._provenance import provenance
 from radiokit.study._repeatability import failed_repeats, repeat_failures, training_repeats
 from radiokit.study._result import StudyResult
+from radiokit.study._run import Run
 from radiokit.study._sources import Source, as_source, measure
 from radiokit.study._spec import StudySpec
 from radiokit.study._split import as_split, divide, warn_of_torn_patients
-from radiokit.study._tables import all_tables, describe_tables
+from radiokit.study._table_one import patient_tables
+from radiokit.study._tables import table_of
+from radiokit.study._warnings import study_warnings
 from radiokit.study._yaml import read_study
 from radiokit.study.deep import describe_deep, is_deep
-from radiokit.utils import collect_warnings
+from radiokit.utils import as_survival_target, collect_warnings
 from radiokit.utils.predictors import asked_for
 from radiokit.utils.warned import give_again
-from radiokit.validation.evidence import evidence_of
 
 
 class Study:
@@ -203,10 +212,9 @@ class Study:
         """
         with collect_warnings() as caught:
             result = self._run(n_jobs, Path(cache) if cache is not None else None, progress)
-        heard = dict.fromkeys(_as_said_here(w) for w in caught if issubclass(w.category, RadiokitWarning))
+        own = dict.fromkeys(_in_words_of_a_study(w) for w in caught if issubclass(w.category, RadiokitWarning))
         give_again(w for w in caught if not issubclass(w.category, RadiokitWarning))
-        result.warnings[:0] = [text for text in heard if text not in result.warnings]
-        return result
+        return replace(result, warnings=list(dict.fromkeys([*own, *result.warnings])))
 
     def _run(self, n_jobs: int | None, cache: Path | None, progress: bool) -> StudyResult:
         options = self.options if isinstance(self.options, Options) else Options.from_mapping(self.options)
@@ -217,48 +225,53 @@ class Study:
         cases = outcome_known(case_table(self.cases, roles, split, dict(self.signatures)), roles, flow)
         cases = spelled(cases, roles, split)
         sources = self._sources(cases)
-        measured = {
-            name: measure(name, source, cases, n_jobs=n_jobs, cache=cache and cache / "cases", progress=progress)
-            for name, source in sources.items()
-        }
+        run = Run(self.random_state, split.by_center, n_jobs, cache, progress)
+        measured = {name: measure(name, source, cases, run) for name, source in sources.items()}
         cases, features, failures = complete(cases, measured, roles, flow)
         features = _prefixed(features, roles, cases)
         patients = copies_as_one(aggregate(cases, features, roles, options, flow))
-        averaged = options.aggregate == "mean" and len(cases) > len(patients.group)
         warn_of_torn_patients(cases, patient_of(cases, roles), split)
         cohort = divide(patients, split, self.random_state)
-        for name in ("training", "test", "external"):
+        for name in COHORTS:
             if (cohort == name).any():
                 flow.add(name, patients.group[cohort == name])
         data = _data(patients, cohort, roles)
         refuse_outcome_copies(data.X, patients)
-        run = Run(self.random_state, split.by_center, n_jobs, cache and cache / "fits", progress)
-        repeats = training_repeats(sources, cases, data, averaged=averaged, run=run, cache=cache and cache / "cases")
+        several_cases = len(cases) > len(patients.group)
+        averaged = several_cases and options.aggregate == "mean"
+        repeats = training_repeats(sources, cases, data, averaged=averaged, run=run)
         make = partial(make_signature, sources=sources, repeats=repeats, options=options, run=run)
         endpoints = [model_endpoint(e, data, make, options, run) for e in self._endpoints(patients)]
-        tables = all_tables(endpoints, data, options, run)
-        tables |= describe_tables(patients, data, roles)
-        tables |= {"flow": flow.frame(), "failures": failures, "repeat_failures": repeat_failures(repeats)}
-        tables["leak_guards"] = guard_table(endpoints, data, roles, sources, repeats, options, tables)
-        said = failed_repeats(repeats)
-        said += [text for e in endpoints for text in study_warnings(e, data, patients, roles, tables)]
+        found = [assess(e, data, options, run) for e in endpoints]
+        gaps = gaps_of(data)
+        warned = failed_repeats(repeats)
+        warned += [text for own in found for text in study_warnings(own, patients, roles, gaps)]
         spec = self._spec(options, sources)
-        about = provenance(asdict(spec), data.X, cohort, _outcomes(patients), self.random_state, sources)
-        models = with_domains(freeze_all(endpoints, data, sources, tables, said, about), data, measured)
-        predictions = pd.concat(tables.pop("predictions_parts"), ignore_index=True)
-        facts = study_facts(
-            endpoints, data, patients, roles, sources, split, options, several_cases=len(cases) > len(patients.group)
-        )
+        origin = provenance(asdict(spec), data.X, cohort, _outcomes(patients), self.random_state, sources)
+        claims = tuple(verdict for own in found for verdict in verdicts(own))
+        tables = {
+            **joined_tables(found),
+            "conclusions": table_of(claims, CLAIMS),
+            "missing": table_of(gaps, GAPS),
+            **patient_tables(patients, data, roles),
+            "flow": table_of(flow.steps, FLOW),
+            "failures": failures,
+            "repeat_failures": repeat_failures(repeats),
+            "leak_guards": guard_table(found, roles, sources, repeats, options, flow),
+        }
         return StudyResult(
             tables,
-            predictions,
-            models,
-            list(dict.fromkeys(said)),
-            about,
+            pd.concat([prediction_table(e) for e in endpoints], ignore_index=True),
+            with_domains(freeze_all(found, sources, warned, origin), data, measured),
+            list(dict.fromkeys(warned)),
+            origin,
             spec,
-            endpoints=tuple(study_endpoint(e, roles) for e in endpoints),
-            evidence=evidence_of(tables["performance"], options.confidence_level),
-            facts=facts,
+            endpoints=tuple(study_endpoint(e) for e in endpoints),
+            evidence=tuple(e for own in found for e in own.evidence),
+            comparisons=tuple(c for own in found for c in own.comparisons),
+            calibrations=tuple(c for own in found for c in own.calibrations),
+            verdicts=claims,
+            facts=study_facts(found, sources, split, options, several_cases=several_cases),
         )
 
     def _roles(self) -> Roles:
@@ -282,10 +295,10 @@ class Study:
     def _endpoints(self, patients: Patients) -> list[Endpoint]:
         found = []
         if patients.outcome is not None:
-            found.append(Endpoint("", False, patients.outcome.to_numpy(dtype=bool)))
+            found.append(Endpoint(str(self.outcome), False, patients.outcome.to_numpy(dtype=bool)))
         if patients.event is not None and patients.time is not None:
-            label = SURVIVAL if found else ""
-            found.append(Endpoint(label, True, survival_outcome(patients.event, patients.time)))
+            y = as_survival_target(patients.event.to_numpy(), patients.time.to_numpy())
+            found.append(Endpoint(str(patients.event.name), True, y, SURVIVAL if found else ""))
         return found
 
     def _spec(self, options: Options, sources: Mapping[str, Source]) -> StudySpec:
@@ -304,14 +317,14 @@ class Study:
         )
 
 
-def _as_said_here(heard: warnings.WarningMessage) -> str:
-    """Return a warning in words that help whoever writes a study, who chooses no estimators."""
-    if issubclass(heard.category, SeparationWarning):
+def _in_words_of_a_study(warned: warnings.WarningMessage) -> str:
+    """Return the text of a warning in words that help the author of a study, who chooses no estimators."""
+    if issubclass(warned.category, SeparationWarning):
         return (
             "The predictors of a model separate the outcomes perfectly: its coefficients run to infinity, and their "
             "intervals and tests are void. Name fewer clinical columns or signatures, or take more patients."
         )
-    return str(heard.message)
+    return str(warned.message)
 
 
 def _refuse_weights(options: Options, roles: Roles) -> None:

@@ -12,40 +12,47 @@ from numpy.typing import NDArray
 from radiokit import stats
 from radiokit.engine.baseline import Baseline
 from radiokit.exceptions import RadiokitError, RadiokitWarning
+from radiokit.study._calibration import POOLED as POOLED_EACH
 from radiokit.study._endpoint import Endpoint, Modelled
 from radiokit.study._options import Options
 from radiokit.study._over_repeats import by_patient, mean_over_repeats
-from radiokit.study._split import SOURCE_OF
+from radiokit.study._tables import joined
 from radiokit.survival import CoxModel
 from radiokit.utils import drop_warnings
 from radiokit.validation import Predictions, logrank_within_folds, time_auc_within_folds
 from radiokit.validation.evaluation import threshold_range
+from radiokit.validation.evidence import CalibrationEvidence
 
-LABELS = ("model", "cohort", "source")
 LIMITS = ("se", "ci_low", "ci_high")
 POOLED = "folds pooled; no interval"  # of groups that overlapping models made
 WITHIN = "within folds, corrected for shared training cases"
 FROZEN = "frozen model"
 
 
-def survival_tables(endpoint: Endpoint, options: Options) -> dict[str, pd.DataFrame]:
-    """Return all tables of the risk groups and of the predicted survival, by name.
+def survival_tables(endpoint: Endpoint, options: Options) -> tuple[dict[str, pd.DataFrame], list[CalibrationEvidence]]:
+    """Return all tables of the risk groups and of the predicted survival, by name, and whether its level is right.
 
     Out-of-fold risks come from several models that share patients: the log-rank test and the AUC at the horizon are
     taken within folds, with a variance that counts what the models share; other estimates have no interval. Survival is
     read from the baseline of the frozen model.
     """
-    found: dict[str, list[pd.DataFrame]] = {}
-    for model in endpoint.models:
-        for cohort in endpoint.cohorts():
-            labels = {"model": model.name, "cohort": cohort, "source": SOURCE_OF[cohort]}
-            for name, table in _of_cohort(model, model.honest(cohort), options).items():
-                found.setdefault(name, []).append(table.assign(**labels))
-    tables = {name: _labelled(pd.concat(parts, ignore_index=True)) for name, parts in found.items()}
-    tables["follow_up"] = follow_up_table(endpoint, options.confidence_level)
-    tables["baseline_survival"] = baseline_table(endpoint)
-    tables["decision_curve_survival"] = decision_table(endpoint, options.confidence_level)
-    return tables
+    level = options.confidence_level
+    parts: dict[str, list[pd.DataFrame]] = {}
+    calibrations = []
+    for model, labels, p in endpoint.judged():
+        tables = _of_cohort(model, p, options)
+        judge = partial(accuracy, baseline=baseline_of(model), horizon=model.frozen.horizon[0], level=level)
+        tables["survival_accuracy"] = mean_over_repeats(p, judge)
+        calibrations.append(_level(labels, tables["survival_accuracy"].iloc[0]))
+        for name, table in tables.items():
+            parts.setdefault(name, []).append(table.assign(**labels))
+    found = {name: joined(own, "model", "cohort", "source") for name, own in parts.items()}
+    found["follow_up"] = follow_up_table(endpoint, level)
+    found["baseline_survival"] = joined(
+        (baseline_of(m).table().drop(columns="stratum").assign(model=m.name) for m in endpoint.models), "model"
+    )
+    found["decision_curve_survival"] = decision_table(endpoint, level)
+    return found, calibrations
 
 
 def baseline_of(model: Modelled) -> Baseline:
@@ -55,37 +62,32 @@ def baseline_of(model: Modelled) -> Baseline:
     return model.baseline
 
 
-def baseline_table(endpoint: Endpoint) -> pd.DataFrame:
-    """Cumulative hazard and survival of a patient with log relative hazard 0, a row a model and event time."""
-    parts = [baseline_of(m).table().drop(columns="stratum").assign(model=m.name) for m in endpoint.models]
-    table = pd.concat(parts, ignore_index=True)
-    return table[["model", *[c for c in table.columns if c != "model"]]]
-
-
-def _labelled(table: pd.DataFrame) -> pd.DataFrame:
-    return table[[*LABELS, *[c for c in table.columns if c not in LABELS]]]
+def _level(labels: dict[str, str], row: pd.Series) -> CalibrationEvidence:
+    """Return whether as many events are observed as predicted; its limits as logarithms of the ratio."""
+    ratio, low, high = (float(row[f"o_e{end}"]) for end in ("", "_ci_low", "_ci_high"))
+    with np.errstate(divide="ignore"):  # no event in the lower limit
+        limits = np.log([low, high]).tolist()
+    size = (int(row["n"]), int(row["n_events"]))
+    return CalibrationEvidence(labels["model"], labels["cohort"], labels["source"], *size, ratio, *limits)
 
 
 def _of_cohort(model: Modelled, p: Predictions, options: Options) -> dict[str, pd.DataFrame]:
     once, level = by_patient(p), options.confidence_level
     (horizon,) = model.frozen.horizon
     group = np.where(once.risk > model.frozen.cut, "high", "low")
-    curves = stats.kaplan_meier(once.y_true, groups=group, confidence_level=level)
-    baseline = baseline_of(model)
-    predicted = baseline.survival(once.risk, [horizon])[:, 0]
+    predicted = baseline_of(model).survival(once.risk, [horizon])[:, 0]
     tables = {
-        "kaplan_meier": curves,
+        "kaplan_meier": stats.kaplan_meier(once.y_true, groups=group, confidence_level=level),
         "risk_groups": risk_groups(once.y_true, group, horizon, level),
         "survival_calibration": calibration_groups(once.y_true, predicted, horizon, level),
     }
-    if p.source == "out-of-fold":
+    several = p.source == "out-of-fold"
+    if several:
         tables = {name: _without_limits(table) for name, table in tables.items()}
-    tested = p.source != "out-of-fold"
     return tables | {
         "logrank": pd.DataFrame([_logrank(p, once, group, model.frozen.cut)]),
-        "hazard_ratio": pd.DataFrame([hazard_ratio(once.y_true, group, level, tested=tested)]),
+        "hazard_ratio": pd.DataFrame([hazard_ratio(once.y_true, group, level, tested=not several)]),
         "time_auc": _time_auc(p, horizon, level),
-        "survival_accuracy": mean_over_repeats(p, lambda own: accuracy(own, baseline, horizon, level)),
     }
 
 
@@ -170,7 +172,7 @@ def follow_up_table(endpoint: Endpoint, level: float) -> pd.DataFrame:
              "shortest": float(p.y_true["time"].min()), "longest": float(p.y_true["time"].max()),
              "method": "reverse Kaplan-Meier"}
         )  # fmt: skip
-    return pd.DataFrame(rows).assign(endpoint=endpoint.suffix.strip(" ()") or "survival")
+    return pd.DataFrame(rows).assign(endpoint="survival")
 
 
 def _time_auc(p: Predictions, time: float, level: float) -> pd.DataFrame:
@@ -217,7 +219,7 @@ def accuracy(p: Predictions, baseline: Baseline, horizon: float, level: float) -
     table = pd.DataFrame([row]).reindex(columns=columns)
     if p.source == "out-of-fold":
         table = _without_limits(table)
-    method = "folds pooled in each repeat, mean over repeats; no interval" if p.source == "out-of-fold" else FROZEN
+    method = POOLED_EACH if p.source == "out-of-fold" else FROZEN
     return table.assign(**_brier(p, baseline, horizon), method=method)
 
 
@@ -252,10 +254,7 @@ def decision_table(endpoint: Endpoint, level: float) -> pd.DataFrame:
         except RadiokitError:  # the horizon lies beyond the follow-up
             continue
         parts.append(table.assign(cohort=cohort, time=horizon))
-    if not parts:
-        return pd.DataFrame()
-    table = pd.concat(parts, ignore_index=True)
-    return table[["cohort", "time", *[c for c in table.columns if c not in ("cohort", "time")]]]
+    return joined(parts, "cohort", "time")
 
 
 def _net_benefit(own: Predictions, *, endpoint: Endpoint, cohort: str, thresholds: NDArray[np.float64]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Does the centre tell the outcome? Then what a model knows has to show within centres, where no scanner helps it."""
+"""Whether the outcome differs between centres; then a model has to show what it knows within centres."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def can_help(model: Modelled, cohort: str) -> bool:
     return cohort == "test" or (cohort == "training" and not model.by_center)
 
 
-def concordance_within(model: Modelled, cohort: str, center: pd.Series, level: float) -> Within | None:
+def concordance_within(model: Modelled, cohort: str, center: pd.Series | None, level: float) -> Within | None:
     """AUC or C-index of the pairs that share a centre; None where it has no interval that is known to hold."""
     found = _within([model], cohort, center)
     if found is None:
@@ -83,7 +83,7 @@ def concordance_within(model: Modelled, cohort: str, center: pd.Series, level: f
     return Within(float(found.estimates[0]), low, high) if np.isfinite([low, high]).all() else None
 
 
-def difference_within(a: Modelled, b: Modelled, cohort: str, center: pd.Series, level: float) -> Within | None:
+def difference_within(a: Modelled, b: Modelled, cohort: str, center: pd.Series | None, level: float) -> Within | None:
     """Difference of two models over the pairs that share a centre, with Wald's interval."""
     found = _within([a, b], cohort, center)
     if found is None:
@@ -93,9 +93,9 @@ def difference_within(a: Modelled, b: Modelled, cohort: str, center: pd.Series, 
     return Within(difference, difference - half, difference + half) if np.isfinite(half) else None
 
 
-def _within(models: list[Modelled], cohort: str, center: pd.Series) -> Concordances | None:
+def _within(models: list[Modelled], cohort: str, center: pd.Series | None) -> Concordances | None:
     """Compare patients of one centre only; with folds across centres too few pairs would be left to judge by."""
-    if cohort == "training":
+    if cohort == "training" or center is None:
         return None
     parts = [m.honest(cohort) for m in models]
     return concordances_within(parts, center.loc[parts[0].ids].to_numpy())

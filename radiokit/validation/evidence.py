@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -101,6 +101,10 @@ class Evidence:
         How the interval was made.
     n, n_events : int
         Patients, and those with the event.
+    threshold : float
+        Probability from which a patient counts as positive, for sensitivity, specificity and the like; else NaN.
+    threshold_reused : bool
+        Whether the threshold was chosen on these same scores, which makes the estimate optimistic.
     """
 
     model: str
@@ -114,11 +118,104 @@ class Evidence:
     method: str
     n: int
     n_events: int
+    threshold: float = float("nan")
+    threshold_reused: bool = False
 
     @property
     def has_interval(self) -> bool:
         """Whether both limits are known."""
         return bool(np.isfinite([self.ci_low, self.ci_high]).all())
+
+    @property
+    def known(self) -> bool:
+        """Whether the estimate and both limits are known."""
+        return self.has_interval and bool(np.isfinite(self.estimate))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The difference between two models in the AUC or C-index of one cohort, and its test.
+
+    `difference` is that of `model_a` minus `model_b`, NaN where it could not be estimated; `p_adjusted` is adjusted for
+    all pairs of models of the cohort.
+    """
+
+    model_a: str
+    model_b: str
+    cohort: str
+    source: str
+    difference: float
+    ci_low: float
+    ci_high: float
+    p_value: float
+    p_adjusted: float
+    method: str
+
+    @property
+    def tested(self) -> bool:
+        """Whether there is a p-value."""
+        return bool(np.isfinite([self.difference, self.p_value]).all())
+
+    def seen_from(self, model: str) -> Comparison:
+        """Return the same comparison with this model first."""
+        if model == self.model_a:
+            return self
+        return replace(
+            self,
+            model_a=self.model_b,
+            model_b=self.model_a,
+            difference=-self.difference,
+            ci_low=-self.ci_high,
+            ci_high=-self.ci_low,
+        )
+
+
+@dataclass(frozen=True)
+class CalibrationEvidence:
+    """Whether the predictions of a model are right in one cohort: in their spread, and on the whole.
+
+    `slope` is 1 where predictions are neither too extreme nor too timid (NaN for survival). `ratio` is observed over
+    expected events; `level_low` and `level_high` limit the logarithm of how much more frequent events are than
+    predicted: 0 where the predictions are right on the whole. NaN where an estimate or a limit is not known.
+    """
+
+    model: str
+    cohort: str
+    source: str
+    n: int
+    n_events: int
+    ratio: float
+    level_low: float
+    level_high: float
+    slope: float = float("nan")
+    slope_low: float = float("nan")
+    slope_high: float = float("nan")
+
+    @property
+    def known(self) -> bool:
+        """Whether slope and level have an estimate and an interval."""
+        values = [self.slope, self.slope_low, self.slope_high, self.ratio, self.level_low, self.level_high]
+        return bool(np.isfinite(values).all())
+
+    @property
+    def too_low(self) -> bool:
+        """Whether the predictions are too low on the whole, beyond chance."""
+        return self.level_low > 0
+
+    @property
+    def too_high(self) -> bool:
+        """Whether the predictions are too high on the whole, beyond chance."""
+        return self.level_high < 0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What these data say about one claim that a paper might make of a model, with the reason in numbers."""
+
+    model: str
+    claim: str
+    verdict: Literal["supported", "not supported", "cannot be judged"]
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -227,35 +324,19 @@ def level_text(level: float) -> str:
     return f"{100 * level:.10g}%"
 
 
-def evidence_of(performance: pd.DataFrame, level: float) -> tuple[Evidence, ...]:
-    """Return the rows of a table of performance as objects."""
-    return tuple(_evidence(row, level) for row in performance.to_dict("records"))
+def evidence_of(performance: pd.DataFrame, level: float, **labels: Any) -> list[Evidence]:
+    """Return the rows of a table of estimates as objects; labels (`model`, `source`, ...) go before its columns.
 
-
-def _evidence(row: Mapping[Any, Any], level: float) -> Evidence:
-    method = row.get("method")
-    return Evidence(
-        model=str(row["model"]),
-        cohort=str(row["cohort"]),
-        source=str(row["source"]),
-        metric=str(row["metric"]),
-        estimate=_number(row["estimate"]),
-        ci_low=_number(row.get("ci_low")),
-        ci_high=_number(row.get("ci_high")),
-        level=level,
-        method="" if pd.isna(method) else str(method),
-        n=_count(row.get("n")),
-        n_events=_count(row.get("n_events")),
-    )
-
-
-def _count(value: Any) -> int:
-    number = _number(value)
-    return int(number) if np.isfinite(number) else 0
-
-
-def _number(value: Any) -> float:
-    return float("nan") if value is None or pd.isna(value) else float(value)
+    Examples
+    --------
+    >>> table = pd.DataFrame({"metric": ["auc"], "estimate": [0.7], "method": ["none"], "n": [40], "n_events": [9]})
+    >>> evidence_of(table, 0.95, model="ct", cohort="test", source="test")[0].has_interval
+    False
+    """
+    absent: dict[str, Any] = {"ci_low": float("nan"), "ci_high": float("nan"), "method": ""}
+    rows = [absent | row | labels for row in performance.to_dict("records")]
+    names = [f.name for f in fields(Evidence) if f.name != "level"]
+    return [Evidence(level=level, **{name: row[name] for name in names if name in row}) for row in rows]
 
 
 def select(

@@ -11,20 +11,19 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
+from radiokit.study._assessment import Assessment
 from radiokit.study._conclusions import (
+    CALIBRATED,
     CHANCE,
     ELSEWHERE,
     KNOWN,
-    MATTER,
     MODERATE,
     NO,
+    STABLE,
     UNKNOWN,
-    WORD,
     YES,
-    Case,
     _better,
     _calibrated,
-    _chance,
     _elsewhere,
     _features,
     _precision,
@@ -32,15 +31,18 @@ from radiokit.study._conclusions import (
     _size,
     _threshold,
     chooses,
-    conclusions,
+    verdicts,
 )
+from radiokit.study._conclusions import _chance as judge_chance
 from radiokit.study._detectable import detectable_auc, detectable_concordance, hanley_se
-from radiokit.study._endpoint import Data
+from radiokit.study._endpoint import Data, Endpoint
+from radiokit.study._explain import UsedFeature
 from radiokit.study._options import Options
 from radiokit.study._pipelines import signature_pipeline
 from radiokit.study._within_centers import CenterEffect, can_help, center_effect, concordance_within, difference_within
 from radiokit.utils import as_survival_target
 from radiokit.validation import Predictions
+from radiokit.validation.evidence import CalibrationEvidence, Comparison, Evidence, SampleSize, Verdict
 
 SOURCES = {"training": "out-of-fold", "test": "test", "external": "external"}
 LEVEL = 0.95
@@ -51,8 +53,8 @@ class Model:
 
     def __init__(self, name: str, kind: str, scores: dict[str, Predictions], *, by_center: bool = False) -> None:
         self.name, self.kind, self.scores, self.by_center = name, kind, scores, by_center
-        self.stack = SimpleNamespace(signatures={})
-        self.predictions = {("training", "train"): SimpleNamespace(n=300, n_events=100)}
+        self.signatures: dict[str, Any] = {}
+        self.predictions: dict[Any, Any] = {}
 
     def honest(self, cohort: str) -> Predictions:
         return self.scores[cohort]
@@ -65,20 +67,17 @@ def scored(seed: int = 0, strength: float = 1.0, n: int = 120) -> Predictions:
     return Predictions(y, probability=1 / (1 + np.exp(-lp)), source="test")
 
 
-def performance(**rows: tuple[float, float, float]) -> pd.DataFrame:
-    """Rows ``metric_source=(estimate, low, high)`` of the combined model."""
+def performance(**rows: tuple[float, float, float]) -> tuple[Evidence, ...]:
+    """Evidence ``metric__source=(estimate, low, high)`` for the combined model."""
     found = []
-    for key, (estimate, low, high) in rows.items():
+    for key, limits in rows.items():
         metric, source = key.split("__")
-        found.append(
-            {"model": "combined", "source": source.replace("_", "-"), "metric": metric, "estimate": estimate,
-             "ci_low": low, "ci_high": high, "n": 200, "n_events": 80}
-        )  # fmt: skip
-    return pd.DataFrame(found)
+        source = source.replace("_", "-")
+        found.append(Evidence("combined", "", source, metric, *limits, LEVEL, "", 200, 80))
+    return tuple(found)
 
 
-def a_case(
-    tables: dict[str, pd.DataFrame],
+def case(
     *,
     cohorts: tuple[str, ...] = ("training", "external"),
     effect: CenterEffect | None = None,
@@ -88,58 +87,67 @@ def a_case(
     others: tuple[Model, ...] = (),
     scores: Predictions | None = None,
     by_center: bool = False,
-) -> Case:
+    size: SampleSize | None = None,
+    **evidence: Any,
+) -> Assessment:
     p = scored() if scores is None else scores
     main = Model("combined", "combined", dict.fromkeys(SOURCES, p), by_center=by_center)
-    models = (*others, main)
-    endpoint: Any = SimpleNamespace(survival=survival, models=models, main=main, cohorts=lambda: list(cohorts))
+    main.predictions = dict.fromkeys(((c, SOURCES[c]) for c in cohorts), p)
+    endpoint = Endpoint("y", survival, p.y_true, models=(*others, main))  # type: ignore[arg-type]
     index = pd.Index(p.ids)
     data = Data(
         pd.DataFrame(index=index), pd.Series(index, index), pd.Series("test", index), center, None, (), {}
     )  # fmt: skip
-    return Case(endpoint, tables, data, level, effect or CenterEffect())
+    return Assessment(
+        endpoint, data, level, size or SampleSize("y", 300, 100, 10, 3), effect or CenterEffect(), **evidence
+    )
+
+
+def _chance(found: Assessment) -> tuple[str, str, str]:
+    here = found.discrimination(found.cohort)
+    assert here is not None
+    return judge_chance(found, here)
 
 
 @pytest.mark.parametrize(("low", "verdict"), [(0.51, YES), (0.5, NO), (0.49, NO), (np.nan, UNKNOWN)])
 def test_better_than_chance_is_an_interval_above_a_half(low: float, verdict: str) -> None:
-    case = a_case({"performance": performance(auc__external=(0.7, low, 0.9))})
-    claim, found, reason = _chance(case)
+    made = case(evidence=performance(auc__external=(0.7, low, 0.9)))
+    claim, found, reason = _chance(made)
     assert (claim, found) == (CHANCE, verdict)
     if verdict == UNKNOWN:
         assert reason == "AUC without an interval, external"
     else:
         assert reason == f"AUC 0.70 ({low:.2f} to 0.90), external, 80 events in 200 patients"
-    claim, found, reason = _elsewhere(case)
+    claim, found, reason = _elsewhere(made)
     assert (claim, found) == (ELSEWHERE, verdict)
     assert ("in external patients" in reason) and ("nan" not in reason)
 
 
 def test_the_farthest_cohort_is_judged() -> None:
-    tables = {
-        "performance": performance(
-            auc__external=(0.6, 0.4, 0.8), auc__test=(0.9, 0.8, 1.0), auc__out_of_fold=(0.7, 0.6, 0.8)
-        )
-    }
+    evidence = performance(auc__external=(0.6, 0.4, 0.8), auc__test=(0.9, 0.8, 1.0), auc__out_of_fold=(0.7, 0.6, 0.8))
     for cohorts, verdict in (
         (("training", "test", "external"), NO), (("training", "test"), YES), (("training",), YES),
     ):  # fmt: skip
-        assert _chance(a_case(tables, cohorts=cohorts))[1] == verdict
-    without = {"performance": performance(auc__test=(0.9, 0.8, 1.0))}
-    assert _elsewhere(a_case(without))[1:] == (UNKNOWN, "no patients of centres that gave none to training")
+        assert _chance(case(evidence=evidence, cohorts=cohorts))[1] == verdict
+    without = performance(auc__test=(0.9, 0.8, 1.0))
+    assert _elsewhere(case(evidence=without))[1:] == (
+        UNKNOWN,
+        "no patients of centres that gave none to training",
+    )
 
 
 def test_survival_is_judged_by_the_c_index() -> None:
-    tables = {"performance": performance(auc__external=(0.9, 0.8, 1.0), c_index__external=(0.6, 0.45, 0.75))}
-    assert _chance(a_case(tables, survival=True))[1:] == (
+    evidence = performance(auc__external=(0.9, 0.8, 1.0), c_index__external=(0.6, 0.45, 0.75))
+    assert _chance(case(evidence=evidence, survival=True))[1:] == (
         NO, "C-index 0.60 (0.45 to 0.75), external, 80 events in 200 patients",
     )  # fmt: skip
-    assert _elsewhere(a_case(tables, survival=True))[1] == NO
+    assert _elsewhere(case(evidence=evidence, survival=True))[1] == NO
 
 
 def test_a_constant_separates_nobody_even_without_an_interval() -> None:
     constant = Predictions(np.arange(60) % 2 == 0, probability=np.full(60, 0.5), source="external")
-    case = a_case({"performance": performance(auc__external=(0.5, np.nan, np.nan))}, scores=constant)
-    assert _chance(case)[1:] == (NO, "it predicts the same for every patient, external")
+    made = case(evidence=performance(auc__external=(0.5, np.nan, np.nan)), scores=constant)
+    assert _chance(made)[1:] == (NO, "it predicts the same for every patient, external")
 
 
 # ------------------------------------------------------------------------------------------------ the centre tells
@@ -161,23 +169,23 @@ EFFECT = CenterEffect(p_value=1e-4, auc=0.8)
 @pytest.mark.parametrize(("informative", "verdict"), [(0.0, UNKNOWN), (2.0, YES)])
 def test_where_the_centre_tells_the_outcome_pairs_of_one_centre_decide(informative: float, verdict: str) -> None:
     p, center = of_centres(0, informative)
-    tables = {"performance": performance(auc__test=(0.8, 0.7, 0.9), auc__out_of_fold=(0.8, 0.7, 0.9))}
-    case = a_case(tables, cohorts=("training", "test"), effect=EFFECT, center=center, scores=p)
-    _, found, reason = _chance(case)
+    evidence = performance(auc__test=(0.8, 0.7, 0.9), auc__out_of_fold=(0.8, 0.7, 0.9))
+    made = case(evidence=evidence, cohorts=("training", "test"), effect=EFFECT, center=center, scores=p)
+    _, found, reason = _chance(made)
     assert found == verdict
     assert "the outcome differs between centres (p < 0.001)" in reason
     assert "within centres" in reason
     # Folds across centres: no interval within both is known.
-    assert _chance(a_case(tables, cohorts=("training",), effect=EFFECT, center=center, scores=p))[1] == UNKNOWN
+    assert _chance(case(evidence=evidence, cohorts=("training",), effect=EFFECT, center=center, scores=p))[1] == UNKNOWN
     # One centre left out at a time compares within centres anyway; external centres are new to the model.
-    left_out = a_case(tables, cohorts=("training",), effect=EFFECT, center=center, scores=p, by_center=True)
+    left_out = case(evidence=evidence, cohorts=("training",), effect=EFFECT, center=center, scores=p, by_center=True)
     assert _chance(left_out)[1] == YES
-    outside = {"performance": performance(auc__external=(0.8, 0.7, 0.9))}
-    assert _chance(a_case(outside, effect=EFFECT, center=center, scores=p))[1] == YES
-    no_effect = a_case(tables, cohorts=("training", "test"), center=center, scores=p)
+    outside = performance(auc__external=(0.8, 0.7, 0.9))
+    assert _chance(case(evidence=outside, effect=EFFECT, center=center, scores=p))[1] == YES
+    no_effect = case(evidence=evidence, cohorts=("training", "test"), center=center, scores=p)
     assert _chance(no_effect)[1] == YES
-    weak = {"performance": performance(auc__test=(0.6, 0.45, 0.8))}
-    assert _chance(a_case(weak, cohorts=("training", "test"), effect=EFFECT, center=center, scores=p))[1] == NO
+    weak = performance(auc__test=(0.6, 0.45, 0.8))
+    assert _chance(case(evidence=weak, cohorts=("training", "test"), effect=EFFECT, center=center, scores=p))[1] == NO
 
 
 def test_concordance_within_centres_is_that_of_its_pairs() -> None:
@@ -233,12 +241,21 @@ def test_the_effect_of_the_centre_is_a_test_of_training_patients() -> None:
 # ---------------------------------------------------------------------------------------------------- comparisons
 
 
-def pair(difference: float, p: float, *, turned: bool = False, cohort: str = "external") -> pd.DataFrame:
+def pair(difference: float, p: float, *, turned: bool = False, cohort: str = "external") -> tuple[Comparison, ...]:
     a, b = ("clinical", "combined") if turned else ("combined", "clinical")
-    sign = -1 if turned else 1
-    row = {"model_a": a, "model_b": b, "cohort": cohort, "difference": sign * difference, "p_adjusted": p,
-           "ci_low": sign * difference - 0.05, "ci_high": sign * difference + 0.05}  # fmt: skip
-    return pd.DataFrame([{**row, "model_a": "x", "model_b": "y", "p_adjusted": 0.9}, row])
+    d = -difference if turned else difference
+    own = Comparison(a, b, cohort, cohort, d, d - 0.05, d + 0.05, p, p, "delong")
+    return (replace(own, model_a="x", model_b="y", p_adjusted=0.9), own)
+
+
+def test_a_comparison_is_the_same_from_both_sides() -> None:
+    own = pair(0.1, 0.04)[1]
+    turned = own.seen_from("clinical")
+    assert (turned.model_a, turned.model_b, turned.difference) == ("clinical", "combined", -0.1)
+    assert (turned.ci_low, turned.ci_high) == (-own.ci_high, -own.ci_low)
+    assert turned.seen_from("combined") == own == own.seen_from("combined")
+    assert own.tested
+    assert not pair(0.1, np.nan)[1].tested
 
 
 @pytest.mark.parametrize("turned", [False, True])
@@ -250,8 +267,8 @@ def test_better_is_a_positive_difference_with_a_small_adjusted_p(
     difference: float, p: float, verdict: str, turned: bool
 ) -> None:
     clinical = Model("clinical", "clinical", dict.fromkeys(SOURCES, scored(1, 0.0)))
-    case = a_case({"delong": pair(difference, p, turned=turned)}, others=(clinical,))
-    ((claim, found, reason),) = _better(case, "clinical")
+    made = case(comparisons=pair(difference, p, turned=turned), others=(clinical,))
+    ((claim, found, reason),) = _better(made, "clinical")
     assert (claim, found) == ("It is better than the clinical model", verdict)
     if verdict == UNKNOWN:
         assert reason == "the difference could not be tested"
@@ -264,21 +281,22 @@ def test_better_is_a_positive_difference_with_a_small_adjusted_p(
 
 def test_the_level_of_the_run_decides_what_is_a_small_p() -> None:
     clinical = Model("clinical", "clinical", dict.fromkeys(SOURCES, scored(1, 0.0)))
-    tables = {"delong": pair(0.1, 0.15)}
-    assert next(_better(a_case(tables, others=(clinical,)), "clinical"))[1] == NO
-    assert next(_better(a_case(tables, others=(clinical,), level=0.8), "clinical"))[1] == YES
-    tiny = {"delong": pair(0.1, 0.0004)}
-    assert "adjusted p < 0.001" in next(_better(a_case(tiny, others=(clinical,)), "clinical"))[2]
+    pairs = pair(0.1, 0.15)
+    assert next(_better(case(comparisons=pairs, others=(clinical,)), "clinical"))[1] == NO
+    assert next(_better(case(comparisons=pairs, others=(clinical,), level=0.8), "clinical"))[1] == YES
+    tiny = case(comparisons=pair(0.1, 0.0004), others=(clinical,))
+    assert "adjusted p < 0.001" in next(_better(tiny, "clinical"))[2]
 
 
-def test_a_comparison_needs_the_other_model_its_cohort_and_its_table() -> None:
+def test_a_comparison_needs_the_other_model_and_its_cohort() -> None:
     clinical = Model("clinical", "clinical", dict.fromkeys(SOURCES, scored(1, 0.0)))
-    tables = {"delong": pair(0.1, 0.01, cohort="test"), "concordance_comparison": pair(0.1, 0.01)}
-    assert next(_better(a_case(tables), "clinical"))[1:] == (UNKNOWN, "there is no clinical model")
-    assert next(_better(a_case(tables, others=(clinical,)), "clinical"))[1] == UNKNOWN
-    assert next(_better(a_case(tables, others=(clinical,), survival=True), "clinical"))[1] == YES
-    alone = a_case({"delong": pair(0.1, 0.01)})
-    alone.endpoint.models[-1].kind = "clinical"  # type: ignore[misc]
+    pairs = pair(0.1, 0.01, cohort="test")
+    assert next(_better(case(comparisons=pairs), "clinical"))[1:] == (UNKNOWN, "there is no clinical model")
+    assert next(_better(case(comparisons=pairs, others=(clinical,)), "clinical"))[1] == UNKNOWN
+    right = case(comparisons=pair(0.1, 0.01), others=(clinical,), survival=True)
+    assert next(_better(right, "clinical"))[1] == YES
+    alone = case(comparisons=pairs)
+    alone.main.kind = "clinical"  # type: ignore[misc]
     assert list(_better(alone, "clinical")) == []
 
 
@@ -287,17 +305,18 @@ def test_better_has_to_show_within_centres_too(informative: float, verdict: str)
     p, center = of_centres(3, informative)
     noise = Predictions(p.y_true, probability=np.linspace(0.1, 0.9, 200), ids=p.ids, source="test")
     clinical = Model("clinical", "clinical", {"test": noise})
-    tables = {"delong": pair(0.2, 0.001, cohort="test")}
-    case = a_case(tables, cohorts=("training", "test"), effect=EFFECT, center=center, scores=p, others=(clinical,))
-    found = next(_better(case, "clinical"))
+    made = case(
+        comparisons=pair(0.2, 0.001, cohort="test"), cohorts=("training", "test"), effect=EFFECT, center=center,
+        scores=p, others=(clinical,),
+    )  # fmt: skip
+    found = next(_better(made, "clinical"))
     assert found[1] == verdict
     assert "within centres" in found[2]
 
 
 # ---------------------------------------------------------------------------------------------------- calibration
 
-GOOD = {"cohort": "external", "n": 300, "n_events": 120, "slope": 1.0, "slope_ci_low": 0.8, "slope_ci_high": 1.2,
-        "o_e": 1.0, "calibration_in_the_large_ci_low": -0.2, "calibration_in_the_large_ci_high": 0.2}  # fmt: skip
+GOOD = CalibrationEvidence("combined", "external", "external", 300, 120, 1.0, -0.2, 0.2, 1.0, 0.8, 1.2)
 
 
 @pytest.mark.parametrize(
@@ -308,44 +327,44 @@ GOOD = {"cohort": "external", "n": 300, "n_events": 120, "slope": 1.0, "slope_ci
         ({"n_events": 99}, UNKNOWN),
         ({"n_events": 200}, YES),
         ({"n_events": 201}, UNKNOWN),
-        ({"slope": 0.8, "slope_ci_low": 0.5}, YES),
-        ({"slope": 0.79, "slope_ci_low": 0.5}, NO),
-        ({"slope": 1.25, "slope_ci_high": 1.6}, YES),
-        ({"slope": 1.26, "slope_ci_high": 1.6}, NO),
-        ({"o_e": 0.8}, YES),
-        ({"o_e": 0.79}, NO),
-        ({"o_e": 1.25}, YES),
-        ({"o_e": 1.26}, NO),
-        ({"slope_ci_low": 1.01, "slope": 1.1}, NO),
-        ({"slope_ci_low": 1.0}, YES),
-        ({"slope_ci_high": 0.99, "slope": 0.9}, NO),
-        ({"slope_ci_high": 1.0}, YES),
-        ({"calibration_in_the_large_ci_low": 0.01}, NO),
-        ({"calibration_in_the_large_ci_low": 0.0}, YES),
-        ({"calibration_in_the_large_ci_high": -0.01}, NO),
-        ({"calibration_in_the_large_ci_high": 0.0}, YES),
+        ({"slope": 0.8, "slope_low": 0.5}, YES),
+        ({"slope": 0.79, "slope_low": 0.5}, NO),
+        ({"slope": 1.25, "slope_high": 1.6}, YES),
+        ({"slope": 1.26, "slope_high": 1.6}, NO),
+        ({"ratio": 0.8}, YES),
+        ({"ratio": 0.79}, NO),
+        ({"ratio": 1.25}, YES),
+        ({"ratio": 1.26}, NO),
+        ({"slope_low": 1.01, "slope": 1.1}, NO),
+        ({"slope_low": 1.0}, YES),
+        ({"slope_high": 0.99, "slope": 0.9}, NO),
+        ({"slope_high": 1.0}, YES),
+        ({"level_low": 0.01}, NO),
+        ({"level_low": 0.0}, YES),
+        ({"level_high": -0.01}, NO),
+        ({"level_high": 0.0}, YES),
         ({"slope": np.nan}, UNKNOWN),
-        ({"calibration_in_the_large_ci_high": np.nan}, UNKNOWN),
+        ({"level_high": np.nan}, UNKNOWN),
     ],
 )
-def test_probabilities_at_their_word(changes: dict[str, float], verdict: str) -> None:
-    assert _calibrated(pd.Series({**GOOD, **changes}))[0] == verdict
+def test_probabilities_are_well_calibrated(changes: dict[str, float], verdict: str) -> None:
+    assert _calibrated(replace(GOOD, **changes))[0] == verdict
 
 
 def test_one_cohort_that_fails_is_enough() -> None:
     """Internal slope 0.48 beside an external one of 1.02: the worse counts, and both are told."""
-    rows = [{**GOOD, "model": "combined", "cohort": c, "slope": s, "slope_ci_low": s - 0.3, "slope_ci_high": s + 0.3}
-            for c, s in (("training", 0.1), ("test", 0.48), ("external", 1.02))]  # fmt: skip
-    claim, verdict, reason = _probabilities(a_case({"calibration": pd.DataFrame(rows)}))
-    assert (claim, verdict) == (WORD, NO)
+    rows = tuple(replace(GOOD, cohort=c, slope=v, slope_low=v - 0.3, slope_high=v + 0.3)
+                 for c, v in (("training", 0.1), ("test", 0.48), ("external", 1.02)))  # fmt: skip
+    claim, verdict, reason = _probabilities(case(calibrations=rows))
+    assert (claim, verdict) == (CALIBRATED, NO)
     assert "slope 0.48 (0.18 to 0.78), 1.00 times the expected events, test" in reason
     assert "slope 1.02 (0.72 to 1.32), 1.00 times the expected events, external" in reason
     assert "training" not in reason
-    right = pd.DataFrame(rows).query("cohort != 'test'")
-    assert _probabilities(a_case({"calibration": right}))[1] == YES
-    few = pd.concat([right, pd.DataFrame([{**rows[1], "slope": 1.0, "n_events": 10}])])
-    assert _probabilities(a_case({"calibration": few}))[1] == UNKNOWN
-    assert _probabilities(a_case({"calibration": pd.DataFrame(rows[:1])}))[1] == NO
+    right = (rows[0], rows[2])
+    assert _probabilities(case(calibrations=right))[1] == YES
+    few = (*right, replace(rows[1], slope=1.0, n_events=10))
+    assert _probabilities(case(calibrations=few))[1] == UNKNOWN
+    assert _probabilities(case(calibrations=rows[:1]))[1] == NO
 
 
 @pytest.mark.parametrize(
@@ -364,16 +383,18 @@ def test_one_cohort_that_fails_is_enough() -> None:
 def test_sensitivity_and_specificity_are_known(
     sensitivity: tuple[float, ...], specificity: tuple[float, ...], source: str, verdict: str
 ) -> None:
-    rows = pd.DataFrame([("sensitivity", *sensitivity), ("specificity", *specificity)],
-                        columns=["metric", "estimate", "ci_low", "ci_high"]).assign(source=source)  # fmt: skip
-    rows["ci_high"] -= 1e-9  # 0.9 - 0.7 is more than 0.2 in floats
+    reused = source == "out-of-fold"
+    rows = [
+        Evidence("m", "", source, metric, estimate, low, high - 1e-9, LEVEL, "", 200, 80, 0.5, reused)
+        for metric, (estimate, low, high) in (("sensitivity", sensitivity), ("specificity", specificity))
+    ]  # 0.9 - 0.7 is more than 0.2 in floats
     ((claim, found, reason),) = _threshold(rows)
     assert (claim, found) == (KNOWN, verdict)
     assert "sensitivity" in reason
     assert "specificity" in reason
     assert ("optimistic" in reason) == (source == "out-of-fold")
-    assert list(_threshold(rows.assign(ci_low=np.nan))) == []
-    assert list(_threshold(rows.iloc[:1])) == []
+    assert list(_threshold([replace(row, ci_low=np.nan) for row in rows])) == []
+    assert list(_threshold(rows[:1])) == []
 
 
 # ------------------------------------------------------------------------------------------------------- features
@@ -388,19 +409,12 @@ def features(
     clinical: tuple[str, ...] = (),
     **more: Any,
 ) -> Any:
-    case = a_case({"selected": pd.DataFrame(
-        {"model": ["combined"] * len(frequency) + ["ct"], "selection_frequency": [*frequency, 0.0]}
-    )}, **more)  # fmt: skip
+    used = [UsedFeature("combined", "ct", f"f{i}", 0, 0, 0, share, 0, 0) for i, share in enumerate(frequency)]
+    size = SampleSize("y", 300, events, candidates + len(clinical), 3)
+    made = case(features=(*used, UsedFeature("ct", "ct", "f9", 0, 0, 0, 0.0, 0, 0)), size=size, **more)
     estimator = signature_pipeline(False, options=Options(pipeline=pipeline))
-    names = [f"f{i}" for i in range(candidates)]
-    case.main.stack.signatures = {"ct": (estimator, names)}
-    n, y = 300, np.arange(300) < events
-    ids = pd.RangeIndex(n)
-    training = pd.Series("training", ids)
-    data = Data(pd.DataFrame(index=ids), pd.Series(ids, ids), training, None, None, clinical, {"ct": names})
-    case.endpoint.y = as_survival_target(y, np.ones(n)) if case.endpoint.survival else y  # type: ignore[misc]
-    case = replace(case, data=data)
-    return next(_features(case))
+    made.main.signatures["ct"] = (estimator, [f"f{i}" for i in range(candidates)])
+    return next(_features(made))
 
 
 @pytest.mark.parametrize(
@@ -410,7 +424,6 @@ def features(
         ([0.79, 1.0], 10, 100, NO),
         ([0.8, 1.0], 10, 99, UNKNOWN),
         ([0.8, 1.0], 10, 200, YES),
-        ([0.8, 1.0], 10, 201, UNKNOWN),
         ([1.0], 1, 100, YES),
     ],
 )
@@ -418,10 +431,10 @@ def test_features_that_matter_are_those_of_the_main_model(
     frequency: list[float], candidates: int, events: int, verdict: str
 ) -> None:
     claim, found, reason = features(frequency, candidates=candidates, events=events)
-    assert (claim, found) == (MATTER, verdict)
-    often, rarer = sum(f >= 0.8 for f in frequency), min(events, 300 - events)
+    assert (claim, found) == (STABLE, verdict)
+    often = sum(f >= 0.8 for f in frequency)
     assert reason == (
-        f"{often} of {len(frequency)} were chosen in 80% of subsamples; {rarer} events for {candidates} candidate "
+        f"{often} of {len(frequency)} were chosen in 80% of subsamples; {events} events for {candidates} candidate "
         "predictors"
     )
 
@@ -438,10 +451,9 @@ def test_a_model_that_chooses_none_is_not_judged_by_its_choice() -> None:
     assert found[1:] == (UNKNOWN, "the model uses all 2 features and chooses none; 100 events")
     found = features([1.0], candidates=2, events=100, pipeline="forest")
     assert found[1:] == (UNKNOWN, "the model uses 1 of 2 features and chooses none; 100 events")
-    assert features([1.0], candidates=10, events=250, survival=True)[1] == YES  # all events count, not the rarer class
     for pipeline, choice in (("lasso", True), ("elastic_net", True), ("ridge", False), ("svm_rbf", False)):
         assert chooses(signature_pipeline(False, options=Options(pipeline=pipeline))) == choice, pipeline
-    assert list(_features(a_case({}))) == []
+    assert list(_features(case())) == []
 
 
 # ----------------------------------------------------------------------------------------------------------- size
@@ -455,14 +467,12 @@ def test_size_by_the_least_auc_that_is_found() -> None:
     assert detectable_auc(40, 60, 0.8) < detectable_auc(40, 60, 0.95)
     assert np.isnan(detectable_auc(1, 30))
     assert np.isfinite(detectable_auc(4, 30))
+    (here,) = performance(auc__external=(0.7, 0.6, 0.8))
     for events, verdict in ((60, YES), (12, NO), (1, UNKNOWN)):
-        row = pd.Series({"n": 2 * events, "n_events": events})
-        assert _size(row, LEVEL)[:2] == (MODERATE, verdict)
-    assert (
-        "60 events and 60 patients without, a true AUC of 0.64"
-        in _size(pd.Series({"n": 120, "n_events": 60}), LEVEL)[2]
-    )
-    assert "found in 80% of such studies" in _size(pd.Series({"n": 120, "n_events": 60}), LEVEL)[2]
+        assert _size(replace(here, n=2 * events, n_events=events))[:2] == (MODERATE, verdict)
+    reason = _size(replace(here, n=120, n_events=60))[2]
+    assert "60 events and 60 patients without, a true AUC of 0.64" in reason
+    assert "found in 80% of such studies" in reason
 
 
 def test_size_of_a_survival_study_by_its_interval() -> None:
@@ -471,31 +481,25 @@ def test_size_of_a_survival_study_by_its_interval() -> None:
         half = norm.ppf((1 + level) / 2) * se
         least = detectable_concordance(half, level)
         assert (least - 0.5) / se == pytest.approx(norm.ppf((1 + level) / 2) + norm.ppf(0.8))
-    row = {"ci_low": 0.5, "ci_high": 0.745, "n": 50, "n_events": 30}
-    assert _precision(pd.Series(row), LEVEL)[1] == YES
-    assert _precision(pd.Series({**row, "ci_high": 0.80}), LEVEL)[1] == NO
-    assert _precision(pd.Series({**row, "ci_high": np.nan}), LEVEL)[1:] == (UNKNOWN, "C-index without an interval")
+    (row,) = performance(c_index__external=(0.6, 0.5, 0.745))
+    assert _precision(row)[1] == YES
+    assert _precision(replace(row, ci_high=0.80))[1] == NO
+    assert _precision(replace(row, ci_high=np.nan))[1:] == (UNKNOWN, "C-index without an interval")
     # The same interval at 80 % belongs to fewer patients.
-    assert _precision(pd.Series(row), 0.8)[1] == NO
+    assert _precision(replace(row, level=0.8))[1] == NO
 
 
 def test_all_claims_of_a_binary_and_a_survival_outcome_in_order() -> None:
-    tables = {
-        "performance": performance(auc__test=(0.8, 0.7, 0.9), c_index__test=(0.8, 0.7, 0.9)),
-        "calibration": pd.DataFrame([{**GOOD, "model": "combined", "cohort": "test"}]),
-    }
+    evidence = performance(auc__test=(0.8, 0.7, 0.9), c_index__test=(0.8, 0.7, 0.9))
     p, center = of_centres(0, 1.0)
-    made = a_case(tables, cohorts=("training", "test"), scores=p, center=center)
-    made.endpoint.y = p.y_true  # type: ignore[misc]
-    data = made.data
-    table = conclusions([made.endpoint], tables, data, LEVEL)
-    assert table["claim"].tolist() == [
-        CHANCE, "It is better than the clinical model", "It is better than the volume model", ELSEWHERE, WORD, MODERATE,
+    how: dict[str, Any] = {"cohorts": ("training", "test"), "scores": p, "center": center}
+    made = verdicts(case(evidence=evidence, calibrations=(replace(GOOD, cohort="test"),), **how))
+    assert [v.claim for v in made] == [
+        CHANCE, "It is better than the clinical model", "It is better than the volume model", ELSEWHERE, CALIBRATED,
+        MODERATE,
     ]  # fmt: skip
-    assert set(table["model"]) == {"combined"}
-    made.endpoint.survival = True  # type: ignore[misc]
-    survival = conclusions([made.endpoint], tables, data, LEVEL)
-    assert WORD not in set(survival["claim"])
-    assert MODERATE in set(survival["claim"])
-    empty: Any = SimpleNamespace(models=())
-    assert conclusions([empty], tables, data, LEVEL).empty
+    assert {v.model for v in made} == {"combined"}
+    assert all(isinstance(v, Verdict) for v in made)
+    survival = {v.claim for v in verdicts(case(evidence=evidence, survival=True, **how))}
+    assert CALIBRATED not in survival
+    assert MODERATE in survival

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,9 +17,10 @@ from radiokit.report._findings import level_sentences
 from radiokit.report._headline import headline
 from radiokit.stats import auc, calibration
 from radiokit.study import Options, Study
+from radiokit.study._calibration import Calibrated
 from radiokit.study._conclusions import COLUMNS, NO, UNKNOWN, YES, _calibrated, _precision
 from radiokit.study._detectable import detectable_auc, hanley_se
-from radiokit.validation.evidence import StudyEndpoint, StudyModel
+from radiokit.validation.evidence import Evidence, StudyEndpoint, StudyModel
 
 OPTIONS = Options(folds=3, repeats=2, bootstraps=0, subsamples=5)
 
@@ -48,10 +50,10 @@ def test_thirty_cases_with_twelve_events(small: Any) -> None:
     assert verdict["It is better than the clinical model"] == NO
     assert verdict["It is better than the volume model"] == UNKNOWN
     assert verdict["It holds in other centres"] == UNKNOWN
-    assert verdict["Its probabilities can be taken at their word"] == UNKNOWN
+    assert verdict["Its probabilities are well calibrated"] == UNKNOWN
     assert verdict["Its sensitivity and specificity at the threshold are known"] == UNKNOWN
-    assert verdict["The features it uses are the ones that matter"] == UNKNOWN
-    assert "uses all 40 features and chooses none; 12 events" in reason["The features it uses are the ones that matter"]
+    assert verdict["Its choice of features is stable"] == UNKNOWN
+    assert "uses all 40 features and chooses none; 12 events" in reason["Its choice of features is stable"]
     assert verdict["Its size is enough to find a moderate signal (0.70)"] == NO
     assert YES not in set(verdict)
 
@@ -106,13 +108,13 @@ def test_survival_has_its_own_verdicts() -> None:
 
 def test_the_size_of_a_survival_study_is_not_that_of_its_censored_patients() -> None:
     """37 patients of whom 4 are censored: patients with events are compared with each other, too."""
-    row = pd.Series({"ci_low": 0.50, "ci_high": 0.72, "n": 37, "n_events": 33})
-    claim, verdict, reason = _precision(row, 0.95)
+    row = Evidence("m", "training", "out-of-fold", "c_index", 0.61, 0.50, 0.72, 0.95, "", 37, 33)
+    claim, verdict, reason = _precision(row)
     assert claim == "Its size is enough to find a moderate signal (0.70)"
     assert verdict == YES
     assert "33 events in 37 patients tell the C-index to ± 0.11; a true C-index of 0.66" in reason
-    assert _precision(pd.Series({**row, "ci_low": 0.4, "ci_high": 0.8}), 0.95)[1] == NO
-    assert _precision(pd.Series({**row, "ci_low": np.nan}), 0.95)[1] == UNKNOWN
+    assert _precision(replace(row, ci_low=0.4, ci_high=0.8))[1] == NO
+    assert _precision(replace(row, ci_low=np.nan))[1] == UNKNOWN
 
 
 def test_standard_error_and_power() -> None:
@@ -137,7 +139,11 @@ def test_probabilities_of_the_right_spread_may_still_be_too_low() -> None:
     for shift, expected in ((0.0, YES), (1.0, NO)):
         y = rng.random(600) < 1 / (1 + np.exp(-logit - shift))
         table = calibration(y.astype(int), 1 / (1 + np.exp(-logit))).to_frame().assign(model="m", cohort="external")
-        verdict, reason = _calibrated(table.assign(cohort="external").iloc[0])
+        row = table.iloc[0]
+        found = Calibrated(
+            "m", "external", "external", "wald", row.drop(["model", "cohort"]).to_dict(), 600, int(y.sum())
+        )
+        verdict, reason = _calibrated(found.evidence())
         assert verdict == expected, reason
         endpoint = StudyEndpoint("y", False, (StudyModel("m", "signature", "y"),))
         said = level_sentences(SimpleNamespace(tables={"calibration": table}), endpoint)

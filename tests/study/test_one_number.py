@@ -13,7 +13,7 @@ from scipy.special import logit
 from scipy.stats import norm
 
 from radiokit.study import Options, Study
-from radiokit.study._calibration import slope_within, worst_slope
+from radiokit.study._calibration import slope_within
 from radiokit.study._over_repeats import by_patient, mean_over_repeats
 from radiokit.utils import as_survival_target
 from radiokit.validation import Predictions, logrank_within_folds, time_auc_within_folds
@@ -214,18 +214,3 @@ def test_a_survival_slope_within_folds_is_that_of_a_stratified_cox_model() -> No
         warnings.simplefilter("ignore")
         theirs = CoxPHFitter().fit(frame, "t", "e", strata=["fold"]).params_["x"]
     assert slope_within(made) == pytest.approx(theirs, rel=1e-4)
-
-
-def test_the_worst_slope_is_the_farthest_from_one_of_those_held_out() -> None:
-    table = pd.DataFrame(
-        {
-            "model": ["m"] * 3 + ["other"],
-            "source": ["out-of-fold", "test", "external", "test"],
-            "slope": [0.1, 0.48, 1.02, -1.0],
-        }
-    )
-    assert worst_slope(table, "m")["source"] == "test"
-    assert worst_slope(table.assign(slope=[0.1, 0.6, 2.0, 1.0]), "m")["source"] == "external"
-    assert worst_slope(table.assign(slope=[0.1, -0.2, 9.0, 1.0]), "m")["source"] == "test"
-    assert worst_slope(table.iloc[:1], "m")["source"] == "out-of-fold"
-    assert worst_slope(table.assign(slope=np.nan), "m") is None

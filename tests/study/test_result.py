@@ -54,7 +54,10 @@ def test_evidence_is_the_table_of_performance(result: StudyResult) -> None:
 
 def test_it_is_json_and_pickle(result: StudyResult) -> None:
     read = json.loads(result.to_json(), parse_constant=lambda text: pytest.fail(f"{text} is no JSON"))
-    assert {"spec", "endpoints", "evidence", "facts", "tables", "warnings", "provenance"} == set(read)
+    assert set(read) == {
+        "spec", "endpoints", "evidence", "comparisons", "calibrations", "verdicts", "facts", "tables", "warnings",
+        "provenance",
+    }  # fmt: skip
     assert read["endpoints"][0]["models"][-1]["kind"] == "combined"
     assert read["evidence"][0]["estimate"] == result.evidence[0].estimate
     copy = pickle.loads(pickle.dumps(result))
@@ -76,8 +79,8 @@ def test_models_whose_file_names_are_one_have_two_files(tmp_path: Path, result: 
 
 
 def test_evidence_without_an_interval_says_so() -> None:
-    row = {"model": "m", "cohort": "test", "source": "test", "metric": "auc", "estimate": 0.7, "n": np.nan}
+    row = {"model": "m", "cohort": "test", "source": "test", "metric": "auc", "estimate": 0.7, "n": 9, "n_events": 4}
     (found,) = evidence_of(pd.DataFrame([row]), 0.95)
     assert not found.has_interval
-    assert (found.n, found.method) == (0, "")
+    assert (found.n, found.method) == (9, "")
     assert [level_text(v) for v in (0.8, 0.95, 0.995)] == ["80%", "95%", "99.5%"]

@@ -24,10 +24,11 @@ from radiokit.exceptions import (
     RadiokitError,
 )
 from radiokit.study import Options, Study, load_signature
+from radiokit.study._run import Run
 from radiokit.study._sources import Source, measure
 
 QUICK = Options(pipeline="lasso", folds=3, repeats=1, bootstraps=2, penalty_folds=3, subsamples=5)
-HOW = {"n_jobs": None, "cache": None, "progress": False}
+RUN = Run(0)
 FAST = Options(pipeline="lasso", folds=3, repeats=1, bootstraps=0, penalty_folds=3, subsamples=2)
 
 
@@ -319,10 +320,10 @@ def test_a_number_of_the_case_is_no_feature() -> None:
     order = cases["outcome"].rank(method="first")
     for name, said in (("patient", "names cases and is no feature"), ("nr", "counts its rows")):
         with pytest.warns(DataWarning, match=said):
-            measured = measure("r", Source(table=features.assign(**{name: order})), cases, **HOW)
+            measured = measure("r", Source(table=features.assign(**{name: order})), cases, RUN)
         assert list(measured.features) == list(features)
     with pytest.raises(CaseTableError, match="a column 'ID' and an index 'case_id'"):
-        measure("r", Source(table=features.assign(ID=order)), cases, **HOW)
+        measure("r", Source(table=features.assign(ID=order)), cases, RUN)
 
 
 def test_unknown_settings_are_refused(tmp_path) -> None:

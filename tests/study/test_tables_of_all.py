@@ -16,10 +16,11 @@ from scipy.stats import kruskal, spearmanr
 from radiokit.models import LogisticModel
 from radiokit.stats import auc
 from radiokit.study import Options, Study
+from radiokit.study._cohort import Flow, FlowStep
 from radiokit.study._formula import formula
 from radiokit.study._frozen import Clinical, Feature, Frozen, Score
 from radiokit.study._guard_table import CHECKED, VIOLATED, _cohorts, _external, _lost
-from radiokit.study._missing import missing_table, present
+from radiokit.study._missing import gaps_of, present
 from radiokit.study._split import as_split
 
 OPTIONS = Options(pipeline="lasso", penalty_folds=3, folds=3, repeats=2, bootstraps=0, subsamples=3)
@@ -207,10 +208,9 @@ def test_a_guard_that_is_broken_says_so() -> None:
     roles: Any = SimpleNamespace(groups="patient")
     assert _cohorts(data, roles)[1:] == ("2 patients (by column 'patient'), 1 of them in two cohorts", VIOLATED)
     assert _external(data)[1:] == ("2 external centres, 1 of them with patients in training", VIOLATED)
-    flow = pd.DataFrame({"step": ["in the case table", "excluded", "training"], "n_patients": [10, 2, 7]})
-    assert next(_lost({"flow": flow}))[2] == VIOLATED
-    flow.loc[2, "n_patients"] = 8
-    assert next(_lost({"flow": flow}))[2] == CHECKED
+    steps = [FlowStep("in the case table", 10, 10), FlowStep("excluded", 2, 2, "outcome missing")]
+    for trained, status in ((7, VIOLATED), (8, CHECKED)):
+        assert _lost(Flow([*steps, FlowStep("training", trained, trained)]))[2] == status
 
 
 # ------------------------------------------------------------------------------------------- cohorts without estimates
@@ -228,7 +228,7 @@ def test_an_external_cohort_of_one_class_has_no_p_and_no_verdict() -> None:
     assert tests[["difference", "statistic", "p_value", "p_adjusted"]].isna().all(axis=None)
     verdict = made.tables["conclusions"].set_index("claim")
     for claim in ("It separates patients better than chance", "It is better than the clinical model",
-                  "It holds in other centres", "Its probabilities can be taken at their word"):  # fmt: skip
+                  "It holds in other centres", "Its probabilities are well calibrated"):  # fmt: skip
         assert verdict.loc[claim, "verdict"] == "cannot be judged", claim
     assert not verdict["reason"].str.contains("nan").any()
 
@@ -325,4 +325,4 @@ def test_missing_values_of_a_table_without_variables() -> None:
     empty: Any = SimpleNamespace(
         clinical=(), volume=None, features={}, X=pd.DataFrame(index=["a"]), cohort=pd.Series("training", index=["a"])
     )
-    assert missing_table(empty).empty
+    assert gaps_of(empty) == []
