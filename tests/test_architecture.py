@@ -28,10 +28,6 @@ NO_RESULTS = {"utils/_child.py", "utils/_process.py", "utils/_lock.py"}
 
 # `radiokit.io.read_params` is a public name whose code lives beside the extractor; it is looked up when asked for.
 ALIASES = {("radiokit.io", "radiokit.features")}
-UNFINISHED = {
-    ("radiokit.study._signature_file", "radiokit.study._domain"),
-    ("radiokit.study._sources", "radiokit.study._domain"),
-}
 
 
 def modules_after(code: str) -> set[str]:
@@ -178,7 +174,7 @@ def imports_of_modules() -> dict[str, set[str]]:
                 found |= {argument.value for argument in node.args if isinstance(argument, ast.Constant)}
             elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.count(".") > 1:
                 found.add(node.value)
-        graph[own] = {name for name in found & modules - {own} if (own, name) not in ALIASES | UNFINISHED}
+        graph[own] = {name for name in found & modules - {own} if (own, name) not in ALIASES}
     return graph
 
 

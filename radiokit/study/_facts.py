@@ -10,7 +10,7 @@ from radiokit.models.describe import PipelineFacts
 from radiokit.study._assessment import Assessment
 from radiokit.study._cohort import COHORTS
 from radiokit.study._endpoint import Data, Endpoint
-from radiokit.study._missing import present
+from radiokit.study._missing import Gaps
 from radiokit.study._options import Options
 from radiokit.study._over_repeats import RULE
 from radiokit.study._pipelines import describe
@@ -37,17 +37,22 @@ def study_endpoint(endpoint: Endpoint) -> StudyEndpoint:
 
 
 def study_facts(
-    found: Sequence[Assessment], sources: Mapping[str, Source], split: Split, options: Options, *, several_cases: bool
+    found: Sequence[Assessment],
+    gaps: Sequence[Gaps],
+    sources: Mapping[str, Source],
+    split: Split,
+    options: Options,
+    *,
+    several_cases: bool,
 ) -> StudyFacts:
     """Return what is true of this run."""
     data = found[0].data
-    predictors = [*map(str, data.clinical), *(c for own in data.features.values() for c in own)]
     return StudyFacts(
         confidence_level=options.confidence_level,
         cohorts=_cohorts(data),
         signatures=tuple(s for own in found for s in _signatures(own.endpoint, data, sources)),
-        n_missing=sum(int((~present(data.X[name])).sum()) for name in predictors),
-        n_predictors=len(predictors),
+        n_missing=sum(g.n_missing for g in gaps if g.kind != "volume"),
+        n_predictors=len(data.clinical) + sum(map(len, data.features.values())),
         sample_sizes=tuple(own.sample_size for own in found),
         by_center=split.by_center,
         several_cases=several_cases,

@@ -16,10 +16,18 @@ COHORTS = ("training", "test", "external")
 
 def present(values: pd.Series) -> pd.Series:
     """Whether a cell holds a value: no gap, no infinity, no text of blanks; as the models see it."""
-    if pd.api.types.is_numeric_dtype(values):
-        return values.notna() & np.isfinite(values.to_numpy(dtype=float, na_value=np.nan))
-    blank = values.map(lambda v: isinstance(v, str) and not v.strip())
-    return values.notna() & ~blank.astype(bool)
+    return ~absent(values.to_frame()).iloc[:, 0]
+
+
+def absent(table: pd.DataFrame) -> pd.DataFrame:
+    """Whether each cell lacks a value, all numbers at once."""
+    numbers = [pd.api.types.is_numeric_dtype(dtype) for dtype in table.dtypes]
+    found = np.empty(table.shape, dtype=bool)
+    found[:, numbers] = ~np.isfinite(table.loc[:, numbers].to_numpy(dtype=float, na_value=np.nan))
+    for k in np.flatnonzero(~np.array(numbers, dtype=bool)):
+        values = table.iloc[:, k]
+        found[:, k] = values.isna() | values.map(lambda v: isinstance(v, str) and not v.strip()).astype(bool)
+    return pd.DataFrame(found, index=table.index, columns=table.columns)
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,7 @@ def gaps_of(data: Data) -> list[Gaps]:
     sizes = {c: int((data.cohort == c).sum()) for c in COHORTS if (data.cohort == c).any()}
     found = []
     for kind, names in kinds.items():
-        gaps = pd.DataFrame({name: ~present(data.X[name]) for name in names}, index=data.X.index)
+        gaps = absent(data.X[names])
         counts = gaps.groupby(data.cohort.to_numpy()).sum()
         for name in gaps.sum().sort_values(ascending=False, kind="stable").index:
             found += [Gaps(kind, str(name), c, n, int(counts.at[c, name])) for c, n in sizes.items()]

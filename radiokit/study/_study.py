@@ -271,7 +271,7 @@ class Study:
             comparisons=tuple(c for own in found for c in own.comparisons),
             calibrations=tuple(c for own in found for c in own.calibrations),
             verdicts=claims,
-            facts=study_facts(found, sources, split, options, several_cases=several_cases),
+            facts=study_facts(found, gaps, sources, split, options, several_cases=several_cases),
         )
 
     def _roles(self) -> Roles:
