@@ -170,7 +170,7 @@ def _checked(
     if not names or len(set(names)) < len(names):
         raise ParameterError(f"centers is {centers!r}; required: a positive number, or names that all differ.")
     if n < len(names):
-        raise ParameterError(f"n is {n} for {len(names)} centres; required: at least one patient a centre.")
+        raise ParameterError(f"n is {n} for {len(names)} centres; required: at least one patient for each centre.")
     if isinstance(sequences, str):
         sequences = (sequences,)
     if not sequences or len(set(sequences)) < len(sequences) or not all(re.fullmatch(r"\w+", s) for s in sequences):

@@ -27,10 +27,10 @@ class Problem:
         return f"{self.case_id}: {self.text}"
 
 
-def find_files(table: pd.DataFrame, sequences: list[str], root: Path, spare: set[str]) -> list[Problem]:
-    """Make paths absolute, in place; return what is missing, but for sequences that can be spared.
+def find_files(table: pd.DataFrame, sequences: list[str], root: Path, optional: set[str]) -> list[Problem]:
+    """Make paths absolute, in place; return what is missing, except for optional sequences.
 
-    Cells that are no text hold images in memory, and stay as they are.
+    Cells other than text hold images in memory, and stay as they are.
     """
     problems = []
     ids = table["case_id"]
@@ -43,7 +43,7 @@ def find_files(table: pd.DataFrame, sequences: list[str], root: Path, spare: set
             for case_id, path in zip(ids, cells, strict=True):
                 if not isinstance(path, str):
                     continue
-                if not path and name not in spare:
+                if not path and name not in optional:
                     problems.append(Problem(case_id, f"the column {column} is empty", name))
                 elif path and not os.path.exists(path):
                     problems.append(Problem(case_id, f"{column} {path} does not exist", name))

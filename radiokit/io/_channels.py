@@ -1,4 +1,4 @@
-"""What a file of voxels holds: one number a voxel, or several."""
+"""The content of a file of voxels: one number for each voxel, or several."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class Channels:
         """Return the only channel; several are an error."""
         if len(self.array) > 1:
             raise FileError(
-                f"{self.metadata['path']} has {len(self.array)} components a voxel; required: one. Split colour or "
-                "vector images into one file a channel."
+                f"{self.metadata['path']} has {len(self.array)} components for each voxel; required: one. Split colour "
+                "or vector images into one file for each channel."
             )
         return self.volume(0)
 
 
 def checked_geometry(spacing: Any, origin: Any, cosines: Any, path: Path) -> Geometry:
-    """Turn (x, y, z) spacing, origin and cosines (a column an axis) into (z, y, x) geometry, or say what is wrong."""
+    """Turn (x, y, z) spacing, origin and cosines (one column for each axis) into (z, y, x) geometry."""
     steps, start, turn = (np.asarray(v, dtype=float) for v in (spacing, origin, cosines))
     for name, values in (("spacing", steps), ("origin", start), ("direction", turn)):
         if not np.isfinite(values).all():

@@ -17,7 +17,7 @@ EXCLUSIVE = "CLOSEDPLANAR_XOR"
 CLOSED = ("CLOSED_PLANAR", EXCLUSIVE, "")
 # Contours whose planes differ by less than this part of a slice lie in one plane: files round, and planning jitters.
 SAME_PLANE = 0.1
-# A plane this close to midway between two slices counts as midway, and goes to the upper one: one plane a slice.
+# A plane this close to midway between two slices counts as midway, and belongs to the upper one: one for each slice.
 MIDWAY = 0.05
 
 
@@ -55,7 +55,7 @@ def contours_of(data: Header, number: int, reference: Grid, name: str) -> Region
     for place, contour in enumerate(c for item in items for c in item.get("ContourSequence", [])):
         points = indices_at(reference, _points(contour, place, reference, name)[:, ::-1])
         if not np.isfinite(points).all():
-            raise FileError(f"{name} has contours with coordinates that are no numbers.")
+            raise FileError(f"{name} has contours with coordinates that are not numbers.")
         kind = str(contour.get("ContourGeometricType", ""))
         reason = f"of type {kind}" if kind not in CLOSED else f"of {len(points)} points" if len(points) < 3 else ""
         if reason:

@@ -152,7 +152,7 @@ def _decoded_by_itk(path: Path, reason: Exception) -> np.ndarray:
 
 def _require_grey(data: Header, path: Path) -> None:
     if int(data.get("SamplesPerPixel", 1)) != 1:
-        raise FileError(f"{path} is a colour image; required: one number a voxel.")
+        raise FileError(f"{path} is a colour image; required: one number for each voxel.")
 
 
 def scaled(stored: np.ndarray, group: Header, path: Path) -> np.ndarray:

@@ -38,12 +38,12 @@ def index_dicom(folder: str | os.PathLike[str]) -> pd.DataFrame:
     Raises
     ------
     FileError
-        If `folder` is none, or a DICOM file in it is damaged.
+        If `folder` is not a folder, or a DICOM file in it is damaged.
 
     Notes
     -----
-    Regions refer to a series by its UID; where a file leaves that out, by the UIDs of its images, and at last by the
-    frame of reference, if just one series has it.
+    Regions refer to a series by its UID; where a file leaves that out, by the UIDs of its images; without
+    these too, by the frame of reference, if just one series has it.
 
     Examples
     --------

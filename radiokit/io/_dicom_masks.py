@@ -21,7 +21,7 @@ def dicom_mask_of(path: Path) -> tuple[Path, str]:
         found = [(file, str(head.get("Modality", ""))) for file, head in dicom_files(path)]
     regions = [(file, modality) for file, modality in found if modality in REGIONS]
     if len(regions) > 1:
-        raise FileError(f"{path} holds {', '.join(file.name for file, _ in regions)}; name the one that is meant.")
+        raise FileError(f"{path} holds {', '.join(file.name for file, _ in regions)}; name one of them.")
     if not found:
         raise FileError(f"{path} holds no DICOM file.")
     return regions[0] if regions else (path, found[0][1])

@@ -25,7 +25,7 @@ def table_in(folder: Path) -> Path | None:
     """Return the case table that lies in a folder under the name ``cases``, if there is one."""
     found = [folder / f"cases{suffix}" for suffix in TABLES if (folder / f"cases{suffix}").is_file()]
     if len(found) > 1:
-        raise CaseTableError(f"{folder} holds {', '.join(p.name for p in found)}; name the one that is meant.")
+        raise CaseTableError(f"{folder} holds {', '.join(p.name for p in found)}; name one of them.")
     return found[0] if found else None
 
 

@@ -33,7 +33,7 @@ Fields = dict[str, str]
 
 
 def read_metaimage(path: Path) -> Volume:
-    """Read a MetaImage file of one number a voxel."""
+    """Read a MetaImage file with one number for each voxel."""
     return metaimage_channels(path).only()
 
 
@@ -106,7 +106,7 @@ def _geometry(fields: Fields, n_axes: int, path: Path) -> Geometry:
     steps[:n_axes] = _numbers(fields, SPACING, given, path, [1.0] * given)[:n_axes]
     start[:n_axes] = _numbers(fields, ORIGIN, given, path, [0.0] * given)[:n_axes]
     rows = np.reshape(_numbers(fields, TURN, given * given, path, np.eye(given).ravel().tolist()), (given, given))
-    turn[:n_axes, :n_axes] = rows[:n_axes, :n_axes].T  # the file has a row an axis
+    turn[:n_axes, :n_axes] = rows[:n_axes, :n_axes].T  # the file has one row for each axis
     return checked_geometry(steps, start, turn, path)
 
 

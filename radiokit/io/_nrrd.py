@@ -54,7 +54,7 @@ Fields = dict[str, str]
 
 
 def read_nrrd(path: Path) -> Volume:
-    """Read an NRRD file of one number a voxel."""
+    """Read an NRRD file with one number for each voxel."""
     return nrrd_channels(path).only()
 
 
@@ -110,7 +110,7 @@ def _sizes(fields: Fields, n_axes: int, path: Path) -> tuple[int, ...]:
 
 
 def _component_axis(fields: Fields, n_axes: int, size: tuple[int, ...], path: Path) -> int | None:
-    """Index of the axis of components, if there is one: of a kind, or without a direction, that is none of space."""
+    """Return the index of the axis of components, if there is one: by its kind, or because it has no direction."""
     kinds = [kind.lower() for kind in fields.get("kinds", "").split()]
     kinds = kinds if len(kinds) == n_axes else [""] * n_axes
     directions = _vectors(fields.get("spacedirections", ""))
@@ -157,7 +157,7 @@ def _geometry(fields: Fields, axes: list[int], n_axes: int, path: Path) -> Geome
         vectors = [directions[axis] if len(directions) == n_axes else None for axis in axes]
         if any(vector is not None and len(vector) != n for vector in vectors) or len(directions) != n_axes:
             raise FileError(
-                f"{path}: its space directions are {fields['spacedirections']!r}; required: a vector an axis."
+                f"{path}: its space directions are {fields['spacedirections']!r}; required: a vector for each axis."
             )
         for i, vector in enumerate(vectors):
             if vector is not None:

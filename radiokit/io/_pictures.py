@@ -49,7 +49,7 @@ def is_picture(path: Path) -> bool:
 def read_picture(path: Path, spacing: Sequence[float] | None = None, *, indexed: bool = False) -> Volume:
     """Read a grey picture as one slice (1, y, x); `indexed` takes the numbers of a palette, as of label maps.
 
-    `spacing` is mm between pixels, (y, x); without it the file's resolution counts, if it is none of a screen.
+    `spacing` is mm between pixels, (y, x); without it the file's resolution counts, unless it is that of a screen.
     """
     from PIL import Image
 
@@ -90,8 +90,8 @@ def _require_grey(picture: Any, path: Path, indexed: bool) -> None:
     grey = picture.mode in ("1", "L", "I", "F") or picture.mode.startswith("I;16") or (indexed and picture.mode == "P")
     if not grey:
         raise FileError(
-            f"{path} is a colour picture (mode {picture.mode}); required: one number a pixel. If it shows grey only, "
-            'turn it with Pillow: Image.open(path).convert("L").save(other_path).'
+            f"{path} is a colour picture (mode {picture.mode}); required: one number for each pixel. If it shows grey "
+            'only, turn it with Pillow: Image.open(path).convert("L").save(other_path).'
         )
     if picture.getexif().get(ORIENTATION, UPRIGHT) != UPRIGHT:
         raise FileError(f"{path} is stored turned (EXIF orientation). Save it upright, so that its mask lies on it.")

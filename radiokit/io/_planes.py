@@ -17,7 +17,7 @@ IRREGULAR = 0.05
 # Difference of direction cosines within a series: scanners write them with an error of up to 0.002.
 PARALLEL = 5e-3
 SAME_SPACING = 1e-3
-# Rounded cosines are not quite of unit length, nor quite at right angles; what is further off is no rounding.
+# Rounded cosines are not quite of unit length, nor quite at right angles; a larger error is not rounding.
 ROUNDED = 0.1
 
 

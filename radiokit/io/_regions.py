@@ -1,4 +1,4 @@
-"""Which region of a structure set or segmentation is meant: by number, name or pattern."""
+"""Choose a region of a structure set or segmentation: by number, name or pattern."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Segmentations of 3D Slicer (.seg.nrrd): segments by name, in layers, cropped to what is drawn.
 
 The header names each segment with a layer and a label value in it; fields by the documentation of Slicer's module
-Segmentations. Files older than layers have one component a segment.
+Segmentations. Files older than layers have one component for each segment.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ PARTS = ("image", "mask", "label", "roi", "series", "suv")
 
 
 def sequences_of(cases: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Split a case table into one table a sequence, with the columns `image`, `mask` and how they are to be read.
+    """Split a case table into one for each sequence: `image`, `mask` and the columns that decide how to read them.
 
     The sequence of the plain columns `image` and `mask` has the name "". A sequence without a `label`, `roi`, ... of
     its own takes that of the whole table.

@@ -56,7 +56,7 @@ def from_sitk(image: sitk.Image) -> Volume:
     Parameters
     ----------
     image : SimpleITK.Image
-        2-D (becomes one slice of 1 mm) or 3-D, one component a voxel.
+        2-D (becomes one slice of 1 mm) or 3-D, one component for each voxel.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def from_sitk(image: sitk.Image) -> Volume:
     Raises
     ------
     InputError
-        If the image has other dimensions or several components a voxel.
+        If the image has other dimensions or several components for each voxel.
 
     Examples
     --------
@@ -78,8 +78,8 @@ def from_sitk(image: sitk.Image) -> Volume:
 
     if image.GetNumberOfComponentsPerPixel() > 1:
         raise InputError(
-            f"The image has {image.GetNumberOfComponentsPerPixel()} components a voxel; required: one. "
-            "Split colour or vector images into one file a channel."
+            f"The image has {image.GetNumberOfComponentsPerPixel()} components for each voxel; required: one. "
+            "Split colour or vector images into one file for each channel."
         )
     array = sitk.GetArrayFromImage(image)
     if array.ndim == 2:

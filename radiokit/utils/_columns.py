@@ -21,7 +21,7 @@ Bool = bool | np.bool_
 def normal_column(values: pd.Series, *, text: bool = False) -> pd.Series:
     """Return numbers as float64, complete truth values as bool, dates as datetime64, and all else as text or objects.
 
-    Objects that are no text (arrays, paths) stay as they are. With `text`, cells are text whatever they hold.
+    Objects other than text (arrays, paths) stay as they are. With `text`, cells are text whatever they hold.
     """
     if text:
         return values.astype(object).map(_text_or_object)

@@ -63,7 +63,7 @@ def run_cases(
     on_error : {"raise", "nan"}
         Stop with the first failing case, or keep its row as NaN and record it in `Extraction.failures`.
     cache : path, optional
-        Folder of finished cases. Each is stored as soon as it is done, so a run that was killed goes on where it was;
+        Folder of finished cases. Each is stored as soon as it is done, so a run that was killed continues there;
         damaged entries are computed again. Failed cases are not stored.
     limits : Limits, optional
         Seconds and memory for each case, which then runs in a process of its own that is ended when it takes more;
@@ -98,7 +98,7 @@ def run_cases(
     those of radiokit are kept in the cache, so that a second run gives them too.
 
     With `limits`, a case that takes its process down (want of memory, a crash in a library) fails with
-    `WorkerDiedError`, and the rest goes on. Without them the same holds for several workers once they work; but the
+    `WorkerDiedError`, and the rest goes on. Without them the same holds once several workers are in use; but the
     first cases are run in this process, until their times say that starting others is worth two seconds.
 
     Examples
@@ -135,7 +135,7 @@ def check_cases(cases: pd.DataFrame, *, on_error: str, keyed: bool) -> None:
     repeated = ids[ids.duplicated()].unique()
     if cases.index.hasnans or len(repeated):
         found = f"repeats the ids {', '.join(repeated[:10])}" if len(repeated) else "has rows without an id"
-        raise CaseTableError(f"The case table {found}; required: one id a case, each once.")
+        raise CaseTableError(f"The case table {found}; required: one id for each case, and each only once.")
 
 
 def opened(cache: str | os.PathLike[str] | None) -> CaseCache | None:

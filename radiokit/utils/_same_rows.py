@@ -12,14 +12,14 @@ from radiokit.utils.levels import cell_text
 
 
 def same_rows(**inputs: Any) -> None:
-    """Raise InputError where pandas inputs name their rows differently; arrays and lists go by position.
+    """Raise InputError where pandas inputs name their rows differently; arrays and lists are compared by position.
 
     Parameters
     ----------
     **inputs
         Name in the caller's signature to what was given. Only Series and DataFrames of one length are compared. A
-        default index (0, 1, 2, ...) has no labels of its own and goes by position, unless the other holds the same
-        numbers in another order.
+        default index (0, 1, 2, ...) has no labels of its own and is compared by position, unless the other
+        holds the same numbers in another order.
 
     Raises
     ------

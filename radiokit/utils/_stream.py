@@ -1,4 +1,4 @@
-"""A cohort of any size to one Parquet file: rows go to disk in parts as they are done, so memory does not grow with it.
+"""A cohort of any size to one Parquet file: finished rows are written in parts, so that memory does not grow.
 
 A run that was killed finds the parts it finished; when all are there they are joined to the output, which appears whole
 or not at all, and are removed.
@@ -85,7 +85,7 @@ def run_cases_to(
     cases, compute, key, n_jobs, on_error, cache, limits, finish, progress, description :
         As for `run_cases`. The cells of `cases` are paths, text and numbers; without `key`, settings and files decide.
     path : path
-        Parquet file to write. Beside it come ``<name>.provenance.csv`` and, while the run goes on, ``<name>.parts``.
+        Parquet file to write. Beside it ``<name>.provenance.csv`` is written and, during the run, ``<name>.parts``.
     columns : iterable of str
         The features that every case has.
     settings : str
@@ -103,12 +103,12 @@ def run_cases_to(
     FileError
         If the output cannot be written, or another run is writing it.
     RadiokitError
-        As for `run_cases`. Finished parts stay, and the next run goes on from there.
+        As for `run_cases`. Finished parts stay, and the next run continues from there.
 
     Notes
     -----
     A part counts as done while settings, limits, ids and the content of all files of its cases are the same; a run that
-    goes on reads the files of finished parts again to see that.
+    continues reads the files of finished parts again to see that.
 
     Examples
     --------

@@ -44,7 +44,9 @@ def check_binary_target(y: ArrayLike, *, name: str = "y_true", both_classes: boo
     """
     values = np.asarray(y)
     if values.ndim != 1 or values.size == 0:
-        raise OutcomeError(f"{name} has shape {values.shape}; required: one outcome a case, shape (n,) with n >= 1.")
+        raise OutcomeError(
+            f"{name} has shape {values.shape}; required: one outcome for each case, shape (n,) with n >= 1."
+        )
     missing = pd.isna(values)
     if missing.any():
         raise OutcomeError(f"{name} has {int(missing.sum())} missing values of {values.size}; drop those cases first.")
@@ -96,10 +98,12 @@ def as_survival_target(event: ArrayLike, time: ArrayLike) -> NDArray[np.void]:
     try:
         times = np.asarray(time, dtype=float)
     except (TypeError, ValueError) as error:
-        raise OutcomeError(f"time holds values that are not numbers ({error}); required: one time a case.") from error
+        raise OutcomeError(
+            f"time holds values that are not numbers ({error}); required: one time for each case."
+        ) from error
     if times.shape != events.shape:
         raise OutcomeError(
-            f"event has {events.size} values and time has shape {times.shape}; required: one time a case."
+            f"event has {events.size} values and time has shape {times.shape}; required: one time for each case."
         )
     if not np.isfinite(times).all():
         raise OutcomeError(f"time has {int((~np.isfinite(times)).sum())} missing or infinite values; drop those cases.")

@@ -130,7 +130,7 @@ def yaml_text(content: Any) -> str:
 
 
 def _block(content: dict[str, Any], indent: str) -> str:
-    """Return a mapping, an entry a line; what is not a mapping stands beside its name."""
+    """Return a mapping with one entry on each line; values other than mappings stand beside their names."""
     return "".join(
         f"{indent}{_inline(str(name))}:\n{_block(value, indent + '  ')}"
         if isinstance(value, dict) and value

@@ -58,14 +58,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Job:
-    """The work on each case of a cohort; what goes to a worker.
+    """The work on each case of a cohort, as it is sent to a worker.
 
     Parameters
     ----------
     compute : callable
         Features of a case from its id and its row.
     key : callable, optional
-        Name of a case by what decides its result, from its row; it goes with the outcome.
+        Name of a case by what decides its result, from its row; the outcome carries it.
     cache : CaseCache, optional
         Where finished cases are kept.
     columns : tuple of str, optional
@@ -116,7 +116,7 @@ class Job:
         """Return the outcome of a case that has its features, and keep it in the cache."""
         try:
             entry = self._entry(result, seconds, warned)
-        except Exception as error:  # noqa: BLE001 - features that are no numbers, or not those asked for
+        except Exception as error:  # noqa: BLE001 - features that are not numbers, or not the expected ones
             return failure(case_id, error, seconds, warned)
         # Outside of the guard: a full disk is not the fault of one case, it stops the run.
         if self.cache is not None and name is not None:

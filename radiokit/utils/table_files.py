@@ -138,7 +138,7 @@ def _read_decimal_commas(
     separator: str,
     texts: list[int],
 ) -> None:
-    """Read 3,5 as three and a half, in place, where nothing else can be meant; else refuse it."""
+    """Read 3,5 as three and a half, in place, if it can mean nothing else; otherwise refuse it."""
     found = {}
     for k in table.columns.difference(texts):
         cells = table[k].dropna() if table[k].dtype == object else pd.Series(dtype=object)

@@ -147,7 +147,7 @@ def test_texture_has_its_correlation_length(length: float) -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"n": 2, "centers": 3}, "one patient a centre"),
+        ({"n": 2, "centers": 3}, "one patient for each centre"),
         ({"centers": ["A", "A"]}, "all differ"),
         ({"centers": 0}, "positive number"),
         ({"sequences": ()}, "sequences"),

@@ -87,7 +87,7 @@ def test_metaimages_of_two_axes_detached_and_in_text(tmp_path: Path) -> None:
         (("DistanceUnits = cm",), {}, r"in cm \(DistanceUnits\)"),
         (("ElementToIntensityFunctionSlope = 2",), {}, "Slope is 2"),
         (("ElementNumberOfChannels = -3",), {}, "ElementNumberOfChannels is -3"),
-        (("ElementNumberOfChannels = 3",), {"DimSize": "4 2 1"}, "3 components a voxel"),
+        (("ElementNumberOfChannels = 3",), {"DimSize": "4 2 1"}, "3 components for each voxel"),
     ],
 )
 def test_metaimage_headers_that_cannot_be_used(

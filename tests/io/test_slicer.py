@@ -102,7 +102,7 @@ def test_segments_that_are_empty_or_lie_nowhere(tmp_path: Path) -> None:
         read_mask(seg_nrrd(tmp_path / "a.seg.nrrd", [TUMOUR * 0], [("tumor", 0, 1)]))
     with pytest.raises(MaskError, match="lies in layer 3; the file has 1"):
         read_mask(seg_nrrd(tmp_path / "a.seg.nrrd", [TUMOUR], [("tumor", 3, 1)]))
-    with pytest.raises(FileError, match="2 components a voxel"):
+    with pytest.raises(FileError, match="2 components for each voxel"):
         read_volume(seg_nrrd(tmp_path / "a.seg.nrrd", *LAYERS["layers"]))
 
 
