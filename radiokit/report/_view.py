@@ -34,7 +34,7 @@ LABELS = {
     "survival": "Survival at the horizon", "threshold": "Threshold", "vif": "VIF",
     "volume_correlation": "ρ with volume",
 }  # fmt: skip
-P_VALUES = ("p_value", "interaction_p_value", "center_p_value", "u_p_value")
+P_VALUES = ("p_value", "interaction_p_value", "center_p_value", "u_p_value", "spiegelhalter_p_value")
 ADJUSTED = ("p_adjusted", "interaction_p_adjusted")
 ESTIMATES = ("estimate", "odds_ratio", "hazard_ratio", "difference", "auc", "c_index", "net_benefit", "survival")
 # What the short names of these columns mean; a name that is not here is spelled out.
