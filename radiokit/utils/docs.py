@@ -27,6 +27,11 @@ SHARED = {
         X : DataFrame or array-like of shape (n, p)
             Features: one row for each case, one column for each feature, without missing values.
         """,
+    "X_gaps": """
+        X : DataFrame or array-like of shape (n, p)
+            Features: one row for each case, one column for each feature. Values may be missing where the estimator
+            fills them.
+        """,
     "X_new": """
         X : DataFrame or array-like of shape (n, p)
             New cases, with the columns given to `fit`.

@@ -1,11 +1,13 @@
 """How good is it, honestly: nested cross-validation, optimism bootstrap, external cohorts."""
 
 from radiokit.utils.docs import fill_docstrings
-from radiokit.validation._cross_validation import CrossValidation, leave_one_center_out, nested_cv
+from radiokit.validation._cross_validation import leave_one_center_out, nested_cv
+from radiokit.validation._evaluate import evaluate
 from radiokit.validation._predictions import Predictions
+from radiokit.validation._result import CrossValidation
 from radiokit.validation._validate import validate
 from radiokit.validation.calibration_curve import calibration_curve_corrected
-from radiokit.validation.evaluation import compare_models, evaluate, net_benefit, performance
+from radiokit.validation.evaluation import compare_models, net_benefit, performance
 from radiokit.validation.optimism import optimism_bootstrap
 from radiokit.validation.within_folds import logrank_within_folds, time_auc_within_folds
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import PredefinedSplit
 from sklearn.pipeline import Pipeline
@@ -17,30 +17,36 @@ from radiokit.exceptions import DataWarning, InputError, LeakageError, OutcomeEr
 from radiokit.utils import check_binary_target, check_survival_target, drop_warnings, is_survival_target, same_rows
 from radiokit.utils.levels import cell_text
 from radiokit.utils.predictors import predictors
+from radiokit.validation._types import Classifier, Features, Fittable, Outcome, OuterFolds, Splitter, Target
 from radiokit.validation.copies import one_patient
 from radiokit.validation.lesion_ids import suspected_lesions
+
+Split: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp], int, int]  # training, test, repeat, fold
+Model = TypeVar("Model", bound=Fittable)
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Checked cases in the order of their ids: `order` is where each stands in the table that was given."""
+    """Checked cases in the order of their ids; `order` holds their positions in the table that was given."""
 
     frame: pd.DataFrame
-    target: NDArray[Any]
+    target: Target
     patients: NDArray[Any]
     ids: NDArray[Any]
     order: NDArray[np.intp]
 
 
-def check_data(X: Any, y: Any, groups: Any) -> Rows:
-    """Return the cases with their outcome and patient; rows must mean the same in all.
+def check_data(X: Features, y: Outcome, groups: ArrayLike | None) -> Rows:
+    """Return the cases with their outcome and patient, after a check that the rows of all three are the same cases.
 
-    Rows with names are put in the order of their names, so that no fold, draw or fit depends on the order in which
-    they came. Rows with the same measurements are one patient.
+    Rows with ids are put in the order of their ids, so that no fold, draw or fit depends on the order in which they
+    were given. Rows with the same measurements are one patient.
     """
     frame = predictors(X) if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
     if frame.index.has_duplicates:
-        raise InputError("The index of X repeats ids; required: one id a row. Use X.reset_index() or add the lesion.")
+        raise InputError(
+            "The index of X repeats ids; required: one id for each row. Use X.reset_index() or add the lesion."
+        )
     _require_same_rows(X, frame, y=y, groups=groups)
     if frame.columns.has_duplicates:
         twice = frame.columns[frame.columns.duplicated()][0]
@@ -49,11 +55,11 @@ def check_data(X: Any, y: Any, groups: Any) -> Rows:
     patients = frame.index.to_numpy() if groups is None else np.asarray(groups)
     for name, size in (("y", target.size), ("groups", patients.size)):
         if size != len(frame):
-            raise InputError(f"{name} has {size} values and X has {len(frame)} rows; required: one a row.")
+            raise InputError(f"{name} has {size} values and X has {len(frame)} rows; required: one for each row.")
     if pd.isna(patients).any():
         raise InputError(f"groups has {int(pd.isna(patients).sum())} missing values; required: a patient for each row.")
     if groups is None:
-        _say_lesions(frame.index)
+        _warn_of_lesions(frame.index)
     if patients.dtype == object:
         patients = np.array([cell_text(patient) for patient in patients], dtype=object)
     order = _order_of(frame.index)
@@ -61,8 +67,8 @@ def check_data(X: Any, y: Any, groups: Any) -> Rows:
     return Rows(frame, target, one_patient(frame, patients), frame.index.to_numpy(), order)
 
 
-def _require_same_rows(X: Any, frame: pd.DataFrame, **labelled: Any) -> None:
-    """Refuse inputs whose labels are neither those of X as it came nor its case ids, in its order."""
+def _require_same_rows(X: Features, frame: pd.DataFrame, **labelled: Any) -> None:
+    """Refuse inputs whose index is neither that of X as it was given nor its case ids, in the same order."""
     same_rows(**labelled)
     if not isinstance(X, pd.DataFrame):
         return
@@ -72,7 +78,7 @@ def _require_same_rows(X: Any, frame: pd.DataFrame, **labelled: Any) -> None:
 
 
 def _order_of(index: pd.Index) -> NDArray[np.intp]:
-    """Order of rows by their names: numbers as numbers, all else as text; as it is where pandas only counted them."""
+    """Order of rows by their ids: numbers as numbers, all else as text; unchanged where pandas only counted them."""
     if isinstance(index, pd.RangeIndex):
         return np.arange(len(index)) if index.step > 0 else np.arange(len(index))[::-1]
     if pd.api.types.is_numeric_dtype(index.dtype):
@@ -80,7 +86,7 @@ def _order_of(index: pd.Index) -> NDArray[np.intp]:
     return np.argsort(np.array([cell_text(i) for i in index], dtype=object), kind="stable")
 
 
-def _say_lesions(index: pd.Index) -> None:
+def _warn_of_lesions(index: pd.Index) -> None:
     found = suspected_lesions(index)
     if found is not None:
         warnings.warn(
@@ -92,13 +98,13 @@ def _say_lesions(index: pd.Index) -> None:
         )
 
 
-def events_of(y: NDArray[Any]) -> NDArray[np.bool_]:
+def events_of(y: Target) -> NDArray[np.bool_]:
     """Return True where the outcome is positive or the event was observed."""
     return y["event"] if y.dtype.names else y
 
 
-def patient_folds(y: NDArray[Any], groups: NDArray[Any], n_splits: int, seed: int) -> NDArray[np.intp]:
-    """Fold of each row: whole patients, dealt out at random, patients with and without the event evenly."""
+def patient_folds(y: Target, groups: NDArray[Any], n_splits: int, seed: int) -> NDArray[np.intp]:
+    """Fold of each row: whole patients at random, those with and without the event spread evenly."""
     patients, codes = np.unique(groups, return_inverse=True)
     event = np.zeros(patients.size, dtype=bool)
     np.logical_or.at(event, codes, events_of(y))
@@ -117,17 +123,17 @@ def patient_folds(y: NDArray[Any], groups: NDArray[Any], n_splits: int, seed: in
     return rng.permutation(n_splits)[fold][codes]
 
 
-def _smallest_class(y: NDArray[Any], groups: NDArray[Any]) -> int:
+def _smallest_class(y: Target, groups: NDArray[Any]) -> int:
     """Count patients of the rarer class; a patient with lesions of both counts in both."""
     event = events_of(y)
     positive, negative = np.unique(groups[event]).size, np.unique(groups[~event]).size
     return positive if y.dtype.names else min(positive, negative)
 
 
-def outer_splits(outer: Any, rows: Rows, seeds: list[int]) -> list[tuple[NDArray[np.intp], NDArray[np.intp], int, int]]:
-    """All (train, test, repeat, fold); no patient is in train and test.
+def outer_splits(outer: OuterFolds, rows: Rows, seeds: list[int]) -> list[Split]:
+    """Return all (train, test, repeat, fold); no patient is in train and test.
 
-    A splitter or a list of positions speaks of the rows in the order in which they were given.
+    The positions that a splitter or a list gives are those of the rows in the order in which they were given.
     """
     X, y, groups = rows.frame, rows.target, rows.patients
     if isinstance(outer, int):
@@ -137,10 +143,10 @@ def outer_splits(outer: Any, rows: Rows, seeds: list[int]) -> list[tuple[NDArray
             for k in range(outer)
         ]
     place = np.argsort(rows.order)
-    # Splitters that know no groups say so; whether patients are kept whole is checked below.
+    # Splitters that use no groups warn of it; whether patients are kept whole is checked below.
     with drop_warnings(match="The groups parameter is ignored"):
         as_given = X.iloc[place], events_of(y)[place].astype(int), groups[place]
-        splits = list(outer.split(*as_given) if hasattr(outer, "split") else outer)
+        splits = list(outer.split(*as_given) if isinstance(outer, Splitter) else outer)
     seen = np.zeros(len(X), dtype=int)
     placed = []
     for k, parts in enumerate(splits):
@@ -162,8 +168,10 @@ def refuse_shared_patients(train: NDArray[Any], test: NDArray[Any]) -> None:
         )
 
 
-def prepare(estimator: BaseEstimator, y: NDArray[Any], groups: NDArray[Any], inner: Any, seed: int) -> BaseEstimator:
-    """Clone of the estimator with its seeds set and its inner folds made by patient.
+def prepare(
+    estimator: BaseEstimator, y: Target, groups: NDArray[Any], inner: int | Splitter | None, seed: int
+) -> BaseEstimator:
+    """Return a clone of the estimator with its seeds set and its inner folds made by patient.
 
     The parameter `cv` of the estimator, or of the steps of a pipeline, becomes folds of whole patients of this training
     set wherever it counts folds and either `inner` is given or a patient has several rows (a bootstrap repeats them).
@@ -180,7 +188,8 @@ def prepare(estimator: BaseEstimator, y: NDArray[Any], groups: NDArray[Any], inn
         if wanted is None or isinstance(wanted, str):  # leave-one-out would keep a patient's other rows
             wanted = 5
         if isinstance(wanted, int):
-            wanted = PredefinedSplit(patient_folds(y, groups, _fitting(wanted, y, groups), seed))
+            possible = max(2, min(wanted, _smallest_class(y, groups)))
+            wanted = PredefinedSplit(patient_folds(y, groups, possible, seed))
         model.set_params(**{name: wanted})
     return model
 
@@ -197,20 +206,12 @@ def _refuse_fitted(model: BaseEstimator) -> None:
 
 
 def _cv_parameters(model: BaseEstimator) -> list[str]:
-    if isinstance(model, Pipeline):
-        return [f"{name}__cv" for name, step in model.steps if "cv" in _own(step)]
-    return ["cv"] if "cv" in _own(model) else []
+    steps = {f"{name}__cv": step for name, step in model.steps} if isinstance(model, Pipeline) else {"cv": model}
+    own = {key: step for key, step in steps.items() if isinstance(step, BaseEstimator)}
+    return [key for key, step in own.items() if "cv" in step.get_params(deep=False)]
 
 
-def _own(step: Any) -> dict[str, Any]:
-    return step.get_params(deep=False) if hasattr(step, "get_params") else {}
-
-
-def _fitting(wanted: int, y: NDArray[Any], groups: NDArray[Any]) -> int:
-    return max(2, min(wanted, _smallest_class(y, groups)))
-
-
-def fit(model: Any, X: pd.DataFrame, y: NDArray[Any]) -> Any:
+def fit(model: Model, X: pd.DataFrame, y: Target) -> Model:
     """Fit to a checked outcome; a binary one is given as 0 and 1, as scikit-learn's own data are."""
     try:
         return model.fit(X, y if y.dtype.names else y.astype(int))
@@ -226,10 +227,10 @@ def fit(model: Any, X: pd.DataFrame, y: NDArray[Any]) -> Any:
 
 
 def score(model: Any, X: pd.DataFrame, survival: bool) -> NDArray[np.float64]:
-    """Probability of the positive class, or the predicted log risk."""
+    """Return the probability of the positive class, or the predicted log risk."""
     if survival:
         return np.asarray(model.predict(X), dtype=float)
-    if not hasattr(model, "predict_proba"):
+    if not isinstance(model, Classifier):
         raise InputError(
             f"{type(model).__name__} has no predict_proba; required: probabilities, so that calibration can be judged. "
             "Wrap it in scikit-learn's CalibratedClassifierCV."

@@ -1,9 +1,9 @@
-"""Predictions that know where they come from, so that no function can mistake training for validation."""
+"""Predictions with their source, so that no function can mistake training for validation."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from radiokit.exceptions import InputError, LeakageError, ParameterError
 from radiokit.utils import check_binary_target, check_survival_target, is_survival_target, same_rows
 from radiokit.utils.notebook import notebook_table
+from radiokit.validation._types import Target
 
 SOURCES = ("train", "out-of-fold", "test", "external")
 MOST_ROWS = 10  # shown in a notebook
@@ -30,7 +31,7 @@ class Predictions:
     risk : array-like of shape (n,), optional
         Predicted risk, larger is worse (log relative hazard). Required for a survival outcome.
     ids : array-like of shape (n,), optional
-        Case ids; 0, 1, ... if absent. With repeated cross-validation an id comes once a repeat.
+        Case ids; 0, 1, ... if absent. With repeated cross-validation each id occurs once in each repeat.
     groups : array-like of shape (n,), optional
         Patient of each row; the ids if absent. Intervals are computed by patient.
     source : {"train", "out-of-fold", "test", "external"}
@@ -86,6 +87,12 @@ class Predictions:
         for name in ("fold", "repeat"):
             self._set(name, _labels(getattr(self, name), np.zeros(y.size, dtype=int), name))
 
+    @classmethod
+    def of_score(cls, y_true: Target, score: NDArray[np.float64], **labels: Any) -> Self:
+        """Return predictions whose score is a risk where the outcome is a time to an event, else a probability."""
+        named: dict[str, Any] = {"risk" if y_true.dtype.names else "probability": score}
+        return cls(y_true, **named, **labels)
+
     def _set(self, name: str, value: NDArray[Any]) -> None:
         value = value.copy()
         value.flags.writeable = False
@@ -125,9 +132,9 @@ class Predictions:
         return notebook_table(title, rows.columns, rows.head(MOST_ROWS).itertuples(index=False))
 
     def __array__(self, *_: Any, **__: Any) -> NDArray[Any]:
-        """Predictions are no array: as one they would forget their source, folds and patients."""
+        """Refuse to become an array, which would lose source, folds and patients."""
         raise LeakageError(
-            f"These predictions ({self!r}) were given to a function of arrays, which cannot know their source; "
+            f"These predictions ({self!r}) were given to a function of arrays, which does not know their source; "
             "required: radiokit.validation.performance and compare_models, which pool no folds and refuse training."
         )
 
@@ -137,7 +144,7 @@ class Predictions:
         Parameters
         ----------
         what : str
-            What is about to be computed, for the message.
+            What is to be computed, for the message.
 
         Raises
         ------
@@ -178,7 +185,7 @@ class Predictions:
         return replace(self, **taken)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a prediction.
+        """Return the predictions as a table, one row for each.
 
         Returns
         -------
@@ -202,7 +209,7 @@ class Predictions:
 def _check_score(values: ArrayLike, n: int, name: str) -> NDArray[np.float64]:
     score = np.asarray(values, dtype=float)
     if score.shape != (n,):
-        raise InputError(f"{name} has shape {score.shape}; required: ({n},), one value an outcome.")
+        raise InputError(f"{name} has shape {score.shape}; required: ({n},), one value for each outcome.")
     if not np.isfinite(score).all():
         raise InputError(f"{name} has {int((~np.isfinite(score)).sum())} missing or infinite values; required: none.")
     if name == "probability" and ((score < 0) | (score > 1)).any():
@@ -213,5 +220,5 @@ def _check_score(values: ArrayLike, n: int, name: str) -> NDArray[np.float64]:
 def _labels(values: Any, default: NDArray[Any], name: str) -> NDArray[Any]:
     labels = np.asarray(default if values is None else values)
     if labels.shape != default.shape:
-        raise InputError(f"{name} has shape {labels.shape}; required: {default.shape}, one a row.")
+        raise InputError(f"{name} has shape {labels.shape}; required: {default.shape}, one for each row.")
     return labels

@@ -14,6 +14,7 @@ import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 
 from radiokit.utils import collect_warnings, content_hash, parallel_map
 from radiokit.utils.cache import CaseCache, Entry
@@ -21,8 +22,18 @@ from radiokit.utils.warned import each_once
 
 
 @dataclass(frozen=True)
+class Running:
+    """How replicates are computed: where finished ones are kept, how many workers, and the progress bar."""
+
+    cache: str | os.PathLike[str] | None
+    n_jobs: int | None
+    progress: bool
+    description: str
+
+
+@dataclass(frozen=True)
 class Replicate:
-    """What one replicate found, and what its fits warned of."""
+    """The values of one replicate, and the warnings of its fits."""
 
     values: NDArray[np.float64]
     warnings: tuple[str, ...] = ()
@@ -54,19 +65,18 @@ class _Task:
 def replicate_map(
     compute: Callable[[Any], NDArray[np.float64]],
     items: Sequence[Any],
-    *,
     key: str,
-    cache: str | os.PathLike[str] | None,
-    n_jobs: int | None,
-    progress: bool,
-    description: str,
+    running: Running,
 ) -> list[Replicate]:
-    """Apply `compute` to each item in parallel; with `cache`, each result is stored as soon as it is there."""
-    store = CaseCache(cache) if cache is not None else None
+    """Apply `compute` to each item in parallel; with a cache, each result is stored as soon as it is there."""
+    store = CaseCache(running.cache) if running.cache is not None else None
     if store is not None:
         store.prepare()
     task = _Task(compute, key, store)
-    return parallel_map(task, list(enumerate(items)), n_jobs=n_jobs, progress=progress, description=description)
+    return parallel_map(
+        task, list(enumerate(items)),
+        n_jobs=running.n_jobs, progress=running.progress, description=running.description,
+    )  # fmt: skip
 
 
 DECIDE = ("numpy", "scipy", "scikit-learn", "xgboost", "torch")  # another version of these may fit otherwise
@@ -74,7 +84,7 @@ DECIDE = ("numpy", "scipy", "scikit-learn", "xgboost", "torch")  # another versi
 
 @cache
 def code_hash(folder: Path = Path(__file__).parents[1]) -> str:
-    """Hash of radiokit's sources and of the versions of what it fits with: what other code found is not taken over."""
+    """Hash of radiokit's sources and of the versions of what it fits with: results of other code are not reused."""
     return content_hash("|".join(map(_version, DECIDE)), sorted(folder.rglob("*.py")))
 
 
@@ -85,7 +95,7 @@ def _version(package: str) -> str:
         return f"no {package}"
 
 
-def data_key(what: str, estimator: Any, X: pd.DataFrame, y: NDArray[Any], *more: Any) -> str:
+def data_key(what: str, estimator: BaseEstimator, X: pd.DataFrame, y: NDArray[Any], *more: Any) -> str:
     """Hash of everything that decides the replicates: data, estimator, splits, seeds, code."""
     try:
         rows = pd.util.hash_pandas_object(X, index=True).to_numpy().tobytes().hex()

@@ -18,6 +18,7 @@ from radiokit.exceptions import DataWarning, InputError, OutcomeError, RadiokitE
 from radiokit.utils import as_survival_target, check_binary_target, spawn_seeds
 from radiokit.validation._folds import Rows, check_data, patient_folds
 from radiokit.validation._rms_indices import COX, LOGISTIC, cox_indices, largest_miscalibration, logistic_indices
+from radiokit.validation._types import Classifier, Features, Outcome, Seed, Target, WithDecision
 from radiokit.validation.metrics import resample_patients
 
 FloatArray = NDArray[np.float64]
@@ -26,12 +27,12 @@ FOLDS = 10
 
 def validate(
     model: BaseEstimator,
-    data: Any,
+    data: pd.DataFrame | tuple[Features, Outcome],
     *,
     method: str = "bootstrap",
     n_bootstraps: int = 200,
     groups: ArrayLike | None = None,
-    random_state: int | np.random.Generator | None = None,
+    random_state: Seed = None,
     resamples: ArrayLike | None = None,
 ) -> pd.DataFrame:
     r"""Validate a logistic or Cox model by the indices of rms::validate.
@@ -45,21 +46,18 @@ def validate(
         The table that a model with a formula is fitted to; or features and outcome.
     method : {"bootstrap", "crossvalidation"}
         Harrell's optimism bootstrap, or ten folds: the mean index of the held-out parts.
-    n_bootstraps : int
-        Resamples of the bootstrap.
-    groups : array-like of shape (n,), optional
-        Patient of each row: patients are resampled, or held out, with all their rows.
-    random_state : int, Generator or None
-        Seed of the resamples or folds.
+    {n_bootstraps} {groups}
+        Patients are resampled, or held out, with all their rows.
+    {random_state}
     resamples : array-like of int, shape (B, n), optional
         Row positions of each resample, in place of drawing them; of the complete rows, where rows are left out.
 
     Returns
     -------
     DataFrame
-        A row an index, columns ``original, training, test, optimism, corrected, n`` (n: resamples or folds used).
-        Logistic: ``dxy, r2, intercept, slope, e_max, d, u, q, brier, g, g_p``; ``e_max`` is that of the corrected
-        intercept and slope. Cox: ``dxy, r2, slope, d, u, q, g``.
+        One row for each index, columns ``original, training, test, optimism, corrected, n`` (n: resamples or folds
+        used). Logistic: ``dxy, r2, intercept, slope, e_max, d, u, q, brier, g, g_p``; ``e_max`` is that of the
+        corrected intercept and slope. Cox: ``dxy, r2, slope, d, u, q, g``.
 
     Raises
     ------
@@ -130,7 +128,7 @@ def validate(
     return table.assign(n=len(used))
 
 
-def _cases(model: Any, data: Any, groups: Any) -> Rows:
+def _cases(model: BaseEstimator, data: pd.DataFrame | tuple[Features, Outcome], groups: ArrayLike | None) -> Rows:
     """Take features, checked outcome and patients of the complete rows."""
     if isinstance(data, tuple) and len(data) == 2:
         return check_data(*data, groups)
@@ -143,7 +141,7 @@ def _cases(model: Any, data: Any, groups: Any) -> Rows:
     response = list(read.design.response)
     columns = [column.values(read.frame) for column in parse_formula(formula).response]
     if len(columns) == 2:
-        y: Any = as_survival_target(columns[1], columns[0])
+        y: Outcome = as_survival_target(columns[1], columns[0])
     else:
         (labels,) = columns
         y = check_binary_target(labels == np.unique(labels)[-1], name=response[0])
@@ -151,7 +149,7 @@ def _cases(model: Any, data: Any, groups: Any) -> Rows:
     return check_data(read.frame.drop(columns=response), y, beside)
 
 
-def _resamples(given: ArrayLike | None, cases: Rows, n_bootstraps: int, random_state: Any) -> list[NDArray[np.intp]]:
+def _resamples(given: ArrayLike | None, cases: Rows, n_bootstraps: int, random_state: Seed) -> list[NDArray[np.intp]]:
     if given is None:
         seeds = spawn_seeds(random_state, n_bootstraps)
         return [resample_patients(cases.patients, np.random.default_rng(seed)) for seed in seeds]
@@ -163,7 +161,7 @@ def _resamples(given: ArrayLike | None, cases: Rows, n_bootstraps: int, random_s
 
 
 def _of_resample(
-    model: Any, X: pd.DataFrame, y: NDArray[Any], rows: NDArray[np.intp]
+    model: BaseEstimator, X: pd.DataFrame, y: Target, rows: NDArray[np.intp]
 ) -> tuple[FloatArray, FloatArray] | None:
     """Return the indices of a resample's model on the resample and on all cases; None where it could not be fitted."""
     try:
@@ -174,7 +172,7 @@ def _of_resample(
 
 
 def _of_fold(
-    model: Any, X: pd.DataFrame, y: NDArray[Any], out: NDArray[np.bool_]
+    model: BaseEstimator, X: pd.DataFrame, y: Target, out: NDArray[np.bool_]
 ) -> tuple[FloatArray, FloatArray] | None:
     """Return the indices of a model fitted without a fold, on its own cases and on the fold."""
     try:
@@ -184,21 +182,21 @@ def _of_fold(
         return None
 
 
-def _fitted(model: Any, X: pd.DataFrame, y: NDArray[Any]) -> Any:
+def _fitted(model: BaseEstimator, X: pd.DataFrame, y: Target) -> BaseEstimator:
     with warnings.catch_warnings():
         warnings.simplefilter("error", SeparationWarning)
         return clone(model).fit(X, y if y.dtype.names else y.astype(int))
 
 
 def _linear_predictor(model: Any, X: pd.DataFrame) -> FloatArray:
-    if hasattr(model, "decision_function"):
+    if isinstance(model, WithDecision):
         return np.asarray(model.decision_function(X), dtype=float)
-    if hasattr(model, "predict_proba"):
+    if isinstance(model, Classifier):
         return logit(np.clip(np.asarray(model.predict_proba(X), dtype=float)[:, 1], 1e-12, 1 - 1e-12))
     return np.asarray(model.predict(X), dtype=float)
 
 
-def _indices(y: NDArray[Any], lp: FloatArray, *, own: bool) -> FloatArray:
+def _indices(y: Target, lp: FloatArray, *, own: bool) -> FloatArray:
     with warnings.catch_warnings():
         warnings.simplefilter("error", SeparationWarning)
         found = cox_indices(y, lp, own=own) if y.dtype.names else logistic_indices(y, lp)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,18 +14,19 @@ from radiokit.engine.lowess import lowess
 from radiokit.exceptions import DataWarning, OutcomeError
 from radiokit.utils import drop_warnings, is_survival_target, spawn_seeds
 from radiokit.validation._folds import check_data, fit, prepare, score
+from radiokit.validation._types import Features, Seed
 from radiokit.validation.optimism import bootstrap_statistic
 
 
 def calibration_curve_corrected(
     estimator: BaseEstimator,
-    X: pd.DataFrame | ArrayLike,
+    X: Features,
     y: ArrayLike,
     *,
     grid: ArrayLike | None = None,
     n_bootstraps: int = 200,
     groups: ArrayLike | None = None,
-    random_state: int | np.random.Generator | None = None,
+    random_state: Seed = None,
     n_jobs: int | None = None,
     progress: bool = False,
     cache: str | os.PathLike[str] | None = None,
@@ -37,25 +37,18 @@ def calibration_curve_corrected(
     ----------
     estimator : estimator
         Unfitted classifier with ``predict_proba``; everything that looks at the outcome must be inside it.
-    X : DataFrame or array-like of shape (n, p)
-        Features, one row a case.
+    {X_gaps}
     y : array-like of shape (n,)
         Binary outcome.
     grid : array-like, optional
         Predicted probabilities where the curve is wanted; 50 values between the 5th lowest and 5th highest apparent
         prediction if absent.
-    n_bootstraps : int
-        Number of resamples.
-    groups : array-like of shape (n,), optional
-        Patient of each row: patients are resampled, with all their rows.
-    random_state : int, Generator or None
-        Seed of the resamples and of everything random inside the estimator.
-    n_jobs : int or None
-        joblib workers; never changes the result.
-    progress : bool
-        Show a bar on standard error.
-    cache : path, optional
-        Folder of finished resamples.
+    {n_bootstraps} {groups}
+        Patients are resampled, with all their rows.
+    {random_state}
+        Of the resamples, and of everything random inside the estimator.
+    {n_jobs} {progress}
+    {cache}
 
     Returns
     -------
@@ -99,10 +92,10 @@ def calibration_curve_corrected(
 
 
 def _grid(
-    estimator: BaseEstimator, X: Any, y: Any, groups: Any, random_state: int | np.random.Generator | None
+    estimator: BaseEstimator, X: Features, y: ArrayLike, groups: ArrayLike | None, random_state: Seed
 ) -> NDArray[np.float64]:
     """Grid of the apparent predictions."""
-    with drop_warnings(DataWarning):  # said when the bootstrap looks at the same rows
+    with drop_warnings(DataWarning):  # the bootstrap looks at the same rows and warns
         rows = check_data(X, y, groups)
     seed = spawn_seeds(random_state, 1)[0] if not isinstance(random_state, np.random.Generator) else 0
     model = prepare(estimator, rows.target, rows.patients, None, seed)

@@ -1,8 +1,7 @@
-"""Frozen models on new cases: accuracy with intervals, comparisons, decision curves. Training is refused."""
+"""Frozen predictions of new cases: accuracy with intervals, comparisons, decision curves. Training is refused."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
@@ -13,145 +12,13 @@ from numpy.typing import ArrayLike
 
 from radiokit import stats
 from radiokit.engine.wald import wald
-from radiokit.exceptions import DataWarning, InputError, LeakageError
-from radiokit.utils import level_key, same_rows, spawn_seeds
-from radiokit.validation._folds import check_data, score
+from radiokit.exceptions import InputError
+from radiokit.utils import spawn_seeds
 from radiokit.validation._predictions import Predictions
 from radiokit.validation.concordance import concordances
 from radiokit.validation.metrics import accuracy, bootstrap_intervals, metric_names
 
-
-def evaluate(
-    models: Any,
-    X: pd.DataFrame,
-    y: Any,
-    *,
-    groups: ArrayLike | None = None,
-    source: str = "test",
-    training_ids: Any = None,
-    centers: ArrayLike | None = None,
-    training_centers: Any = None,
-    confidence_level: float = 0.95,
-    n_bootstraps: int = 500,
-    random_state: int | None = 0,
-) -> pd.DataFrame:
-    """Accuracy of fitted models on cases they have never seen.
-
-    Parameters
-    ----------
-    models : fitted estimator, or mapping of name to fitted estimator
-        Nothing is fitted here.
-    X : DataFrame of shape (n, p)
-        Features of the new cases; the index holds the case ids.
-    y : array-like of shape (n,)
-        Binary outcome or survival target.
-    groups : array-like of shape (n,), optional
-        Patient of each row.
-    source : {"test", "external"}
-        What the cases are; ``"external"`` for centres that gave no case to training, for which `centers` and
-        `training_centers` have to speak.
-    training_ids : array-like, optional
-        Ids (or, with `groups`, patients) of the training cases: a case that was trained on is refused. Without them
-        nobody can know, which is said.
-    centers : array-like of shape (n,), optional
-        Centre of each row.
-    training_centers : array-like, optional
-        Centres of the training cases.
-    confidence_level : float
-        Of the intervals.
-    n_bootstraps : int
-        Resamples of patients for the intervals that have no closed form.
-    random_state : int or None
-        Their seed.
-
-    Returns
-    -------
-    DataFrame
-        A row a model and metric: `model, metric, estimate, ci_low, ci_high, method, n, n_events`. Binary: `auc, dxy,
-        calibration_intercept, calibration_slope, brier, r2`; survival: `c_index, dxy, calibration_slope`.
-
-    Raises
-    ------
-    LeakageError
-        If `source` is ``"train"``, a case is among `training_ids`, or cases are called external without centres, or
-        with a centre that trained.
-
-    Warns
-    -----
-    DataWarning
-        If cases are called test, and `training_ids` is absent.
-
-    Notes
-    -----
-    **How to read it.** AUC with DeLong's interval, by patient (Obuchowski) where patients have several rows; the other
-    intervals are percentiles of a bootstrap of patients, and missing where the index does not exist in one of ten
-    resamples. A calibration slope under 1 says that the model is overfitted, an intercept other than 0 that the risk
-    level differs.
-
-    Examples
-    --------
-    >>> from sklearn.linear_model import LogisticRegression
-    >>> X = pd.DataFrame({"volume": np.arange(20) + 0.5})
-    >>> y = np.array([0] * 8 + [1, 0, 1, 0] + [1] * 8)
-    >>> model = LogisticRegression().fit(X[::2], y[::2])
-    >>> evaluate(model, X[1::2], y[1::2], training_ids=X.index[::2])["metric"].tolist()[:2]
-    ['auc', 'dxy']
-    """
-    if source not in ("test", "external"):
-        raise LeakageError(
-            f"source is {source!r}; required: 'test' or 'external'. evaluate takes new cases only: for the training "
-            "cases use nested_cv or optimism_bootstrap."
-        )
-    same_rows(X=X, centers=centers)
-    rows = check_data(X, y, groups)
-    frame, target, patients, ids = rows.frame, rows.target, rows.patients, rows.ids
-    if source == "external":
-        _earn_external(centers, training_centers, len(frame))
-    if training_ids is None and source == "test":
-        warnings.warn(
-            "Nobody checked that these cases are new to the models; give `training_ids`, the ids of those they were "
-            "fitted to, and a case that was trained on is refused.",
-            DataWarning,
-            stacklevel=2,
-        )
-    if training_ids is not None:
-        known = {str(i).strip() for i in np.asarray(training_ids).tolist()}  # 7 is "7", and "P7 " is "P7"
-        both = zip(ids.tolist(), patients.tolist(), strict=True)
-        seen = [i for i, g in both if str(i).strip() in known or str(g).strip() in known]
-        if seen:
-            raise LeakageError(
-                f"{len(seen)} of {len(ids)} cases were in training ({', '.join(map(str, seen[:5]))}); required: none. "
-                "Drop them, or validate by nested_cv."
-            )
-    named = models if isinstance(models, Mapping) else {type(models).__name__: models}
-    survival = bool(target.dtype.names)
-    kind = "risk" if survival else "probability"
-    made = {
-        name: Predictions(target, **{kind: score(m, frame, survival)}, ids=ids, groups=patients, source=source)
-        for name, m in named.items()
-    }
-    return performance(made, confidence_level=confidence_level, n_bootstraps=n_bootstraps, random_state=random_state)
-
-
-def _earn_external(centers: Any, training_centers: Any, n: int) -> None:
-    """Raise LeakageError unless the centres of the cases are known, and none of them trained."""
-    if centers is None or training_centers is None:
-        raise LeakageError(
-            "source is 'external'; required besides: `centers` of these cases and `training_centers`. A random or "
-            "later part of the same patients is 'test'."
-        )
-    if not np.asarray(training_centers).size:
-        raise InputError("training_centers is empty; required: the centres of the training cases.")
-    here = pd.Series(np.asarray(centers))
-    if here.size != n or here.isna().any():
-        raise InputError(f"centers holds {here.notna().sum()} centres; required: one for each of {n} cases.")
-    trained = {level_key(center) for center in np.asarray(training_centers).tolist()}
-    shared = sorted({str(center) for center in here if level_key(center) in trained})
-    if shared:
-        raise LeakageError(
-            f"{len(shared)} centres gave cases to training too ({', '.join(shared[:5])}); such cases are 'test', not "
-            "'external'."
-        )
+TESTED = ("difference", "se", "ci_low", "ci_high", "statistic", "p_value")
 
 
 def performance(
@@ -167,12 +34,10 @@ def performance(
     ----------
     predictions : Predictions, or mapping of model name to Predictions
         Of any source but ``"train"``.
-    confidence_level : float
-        Of the intervals.
-    n_bootstraps : int
-        Resamples of patients for intervals without a closed form.
-    random_state : int or None
-        Their seed.
+    {confidence_level}
+    {n_bootstraps}
+        Of patients, for intervals without a closed form.
+    {random_state}
 
     Returns
     -------
@@ -207,16 +72,8 @@ def _one(name: str, p: Predictions, confidence_level: float, n_bootstraps: int, 
     if single:
         limits = bootstrap_intervals(p, n_bootstraps=n_bootstraps, confidence_level=confidence_level, seed=seed)
     estimates[0], limits[0, 0], limits[1, 0], method[0] = concordance_with_interval(p, confidence_level)
-    table = pd.DataFrame(
-        {
-            "model": name,
-            "metric": names,
-            "estimate": estimates,
-            "ci_low": limits[0],
-            "ci_high": limits[1],
-            "method": method,
-        }
-    )
+    found = {"estimate": estimates, "ci_low": limits[0], "ci_high": limits[1], "method": method}
+    table = pd.DataFrame({"model": name, "metric": names, **found})
     table.loc[1, ["estimate", "ci_low", "ci_high"]] = 2 * table.loc[0, ["estimate", "ci_low", "ci_high"]] - 1
     table.loc[1, "method"] = method[0]
     return table.assign(n=p.n, n_events=p.n_events)
@@ -248,8 +105,7 @@ def compare_models(
         Of the same cases in the same order, none of them training.
     adjust : str
         Adjustment of the p-values over the pairs, in R's names.
-    confidence_level : float
-        Of the interval of the difference.
+    {confidence_level}
 
     Returns
     -------
@@ -312,23 +168,13 @@ def _compare(one: tuple[str, Predictions], other: tuple[str, Predictions], confi
         test = stats.delong_test(
             a.y_true, a.probability, b.probability, groups=a.groups, confidence_level=confidence_level
         )
-        values: tuple[float, ...] = (
-            test.auc_a,
-            test.auc_b,
-            test.difference,
-            test.se,
-            test.ci_low,
-            test.ci_high,
-            test.statistic,
-            test.p_value,
-        )
+        found = test.to_frame().iloc[0]
+        values: tuple[float, ...] = (test.auc_a, test.auc_b, *found[list(TESTED)])
         method = "delong" if len(np.unique(a.groups)) == a.groups.size else "obuchowski"
     else:
-        values, method = (
-            _dyad_test(a, b, confidence_level),
-            "within-fold pairs" if a.source == "out-of-fold" else "pairs of patients",
-        )
-    names = (f"{kind}_a", f"{kind}_b", "difference", "se", "ci_low", "ci_high", "statistic", "p_value")
+        values = _dyad_test(a, b, confidence_level)
+        method = "within-fold pairs" if a.source == "out-of-fold" else "pairs of patients"
+    names = (f"{kind}_a", f"{kind}_b", *TESTED)
     return {"model_a": name_a, "model_b": name_b, **dict(zip(names, values, strict=True)), "method": method}
 
 

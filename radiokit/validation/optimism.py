@@ -17,9 +17,10 @@ from sklearn.base import BaseEstimator
 from radiokit.exceptions import DataWarning, OutcomeError, ParameterError, RadiokitError
 from radiokit.utils import is_survival_target, spawn_seeds
 from radiokit.utils.marks import refuse_chosen
-from radiokit.validation._folds import check_data, events_of, fit, prepare, score
+from radiokit.validation._folds import Rows, check_data, events_of, fit, prepare, score
 from radiokit.validation._predictions import Predictions
-from radiokit.validation._resume import data_key, replicate_map, summarise_warnings
+from radiokit.validation._resume import Running, data_key, replicate_map, summarise_warnings
+from radiokit.validation._types import Features, Outcome, Seed
 from radiokit.validation.concordance import Concordances, concordances
 from radiokit.validation.metrics import accuracy, metric_names, resample_patients
 
@@ -41,24 +42,13 @@ class Optimism:
     left_out: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 2)))
 
     def table(self, **labels: Any) -> pd.DataFrame:
-        """One row a component: the apparent value less the mean optimism of the resamples where it exists."""
-        differences = self.training - self.test
-        used = np.isfinite(differences)
+        """One row for each component: the apparent value less the mean optimism of the resamples where it exists."""
+        used = np.isfinite(self.training - self.test)
         count = used.sum(axis=0)
         with np.errstate(invalid="ignore", divide="ignore"):
             training, test = (np.where(used, v, 0).sum(axis=0) / count for v in (self.training, self.test))
-        optimism = training - test
-        return pd.DataFrame(
-            {
-                **labels,
-                "apparent": self.apparent,
-                "training": training,
-                "test": test,
-                "optimism": optimism,
-                "corrected": self.apparent - optimism,
-                "n_bootstraps": count,
-            }
-        )
+        found = {"apparent": self.apparent, "training": training, "test": test, "optimism": training - test}
+        return pd.DataFrame({**labels, **found, "corrected": self.apparent - found["optimism"], "n_bootstraps": count})
 
 
 LEFT_OUT, DRAWN = 0.368, 0.632  # expected shares of the patients that a resample leaves out and draws
@@ -91,12 +81,12 @@ def add_632plus(table: pd.DataFrame, left_out: NDArray[np.float64], confidence_l
 
 def optimism_bootstrap(
     estimator: BaseEstimator,
-    X: pd.DataFrame | ArrayLike,
-    y: Any,
+    X: Features,
+    y: Outcome,
     *,
     n_bootstraps: int = 1000,
     groups: ArrayLike | None = None,
-    random_state: int | np.random.Generator | None = None,
+    random_state: Seed = None,
     n_jobs: int | None = None,
     progress: bool = False,
     cache: str | os.PathLike[str] | None = None,
@@ -108,33 +98,22 @@ def optimism_bootstrap(
     ----------
     estimator : estimator
         Unfitted; everything that looks at the outcome (selection, tuning, cut-offs) must be inside it.
-    X : DataFrame or array-like of shape (n, p)
-        Features, one row a case.
-    y : array-like of shape (n,)
-        Binary outcome or survival target.
-    n_bootstraps : int
-        Number of resamples.
-    groups : array-like of shape (n,), optional
-        Patient of each row: patients are resampled, with all their rows.
-    random_state : int, Generator or None
-        Seed of the resamples and of everything random inside the estimator.
-    n_jobs : int or None
-        joblib workers; never changes the result.
-    progress : bool
-        Show a bar on standard error.
-    cache : path, optional
-        Folder of finished resamples; a run that was killed goes on where it was.
-    confidence_level : float
-        Of the interval.
+    {X_gaps} {y}
+    {n_bootstraps} {groups}
+        Patients are resampled, with all their rows.
+    {random_state}
+        Of the resamples, and of everything random inside the estimator.
+    {n_jobs} {progress}
+    {cache} {confidence_level}
 
     Returns
     -------
     DataFrame
-        A row a metric: `metric, apparent, training, test, optimism, corrected, n_bootstraps, corrected_632plus, ci_low,
-        ci_high`. Metrics of a binary outcome: `auc, dxy, calibration_intercept, calibration_slope, brier, r2`
-        (Nagelkerke, of the recalibrated score); of a survival outcome: `c_index` (Harrell), `dxy, calibration_slope`.
-        The last three columns exist for the AUC or C-index and its `dxy`. What the fits warned of is in
-        ``attrs["warnings"]``.
+        One row for each metric: `metric, apparent, training, test, optimism, corrected, n_bootstraps,
+        corrected_632plus, ci_low, ci_high`. Metrics of a binary outcome: `auc, dxy, calibration_intercept,
+        calibration_slope, brier, r2` (Nagelkerke, of the recalibrated score); of a survival outcome: `c_index`
+        (Harrell), `dxy, calibration_slope`. The last three columns exist for the AUC or C-index and its `dxy`. The
+        warnings of the fits are in ``attrs["warnings"]``.
 
     Raises
     ------
@@ -157,7 +136,7 @@ def optimism_bootstrap(
     .. math:: \theta_{corrected} = \theta_{apparent} - \frac1B \sum_b (\theta_{b,b} - \theta_{b,orig}).
 
     A resample holds some patients several times. Where the estimator counts folds in a parameter `cv`, all copies of a
-    patient stay in one inner fold, lest the tuning see its own test cases.
+    patient stay in one inner fold, so that the tuning never sees its own test cases.
 
     That corrects too little where the pipeline can fit anything: with more features than cases the resample's model has
     seen most of the original cases. ``corrected_632plus`` therefore judges each resample's model in the patients it
@@ -167,8 +146,8 @@ def optimism_bootstrap(
         R = \frac{C_{apparent} - \bar C}{C_{apparent} - 0.5}.
 
     Its interval takes the variance of one model's concordance in as many patients as there are, by pairs of
-    patients, widened by Nadeau and Bengio's 1 + 0.368/0.632 because that model could have been another. It is no 95 %
-    interval in earnest: in simulated cohorts of 60 to 150 cases and 1,000 features it covered 0.5 in 98 to 99 % where
+    patients, widened by Nadeau and Bengio's 1 + 0.368/0.632 because that model could have been another. Its
+    coverage is not 95 %: in simulated cohorts of 60 to 150 cases and 1,000 features it covered 0.5 in 98 to 99 % where
     there was no signal (it takes one model where many are averaged), and the AUC of the model in 89 to 94 % where there
     was one. Quote the interval of nested cross-validation. Shifting the percentiles of the apparent value, as others
     do, covered the truth in none of 150 simulated cohorts of 60 cases and 1,000 features.
@@ -176,7 +155,7 @@ def optimism_bootstrap(
     **How to read it.** ``corrected`` is what to expect in new patients from the same source, as long as there are many
     more cases than features. A corrected slope of 0.8 says that predictions are too extreme by a quarter. On noise (60
     cases, 1,000 features) the corrected AUC of a common pipeline was 0.7 on average, ``corrected_632plus`` 0.5: where
-    the two differ, believe the second, and nested cross-validation. Of ``corrected`` no interval is offered.
+    the two differ, believe the second, and nested cross-validation. ``corrected`` has no interval.
 
     References
     ----------
@@ -209,13 +188,13 @@ def optimism_bootstrap(
 
 def bootstrap_statistic(
     estimator: BaseEstimator,
-    X: Any,
-    y: Any,
+    X: Features,
+    y: Outcome,
     statistic: Statistic,
     *,
     n_bootstraps: int,
     groups: ArrayLike | None,
-    random_state: int | np.random.Generator | None,
+    random_state: Seed,
     n_jobs: int | None,
     progress: bool,
     cache: str | os.PathLike[str] | None,
@@ -230,15 +209,10 @@ def bootstrap_statistic(
     first, *seeds = spawn_seeds(random_state, 1 + n_bootstraps)
     whole = fit(prepare(estimator, target, patients, None, first), frame, target)
     apparent = statistic(target, score(whole, frame, bool(target.dtype.names)))
-    task = partial(_resample, estimator=estimator, X=frame, y=target, groups=patients, statistic=statistic)
-    key = (
-        data_key(f"bootstrap, left out {_name(statistic)}", estimator, frame, target, patients, seeds)
-        if cache is not None
-        else ""
-    )
-    replicates = replicate_map(
-        task, seeds, key=key, cache=cache, n_jobs=n_jobs, progress=progress, description=description
-    )
+    task = partial(_resample, estimator=estimator, rows=rows, statistic=statistic)
+    name = f"bootstrap, left out {getattr(statistic, '__qualname__', repr(statistic))}"
+    key = "" if cache is None else data_key(name, estimator, frame, target, patients, seeds)
+    replicates = replicate_map(task, seeds, key, Running(cache, n_jobs, progress, description))
     pairs = np.array([r.values[:-2].reshape(2, -1) for r in replicates])
     left_out = np.array([r.values[-2:] for r in replicates])
     failed = int(np.isnan(pairs).all(axis=(1, 2)).sum())
@@ -251,35 +225,29 @@ def bootstrap_statistic(
     return Optimism(apparent, pairs[:, 0], pairs[:, 1], summarise_warnings(replicates), left_out)
 
 
-def _name(statistic: Statistic) -> str:
-    return getattr(statistic, "__qualname__", repr(statistic))
-
-
-def _resample(seed: int, *, estimator: Any, X: Any, y: Any, groups: Any, statistic: Statistic) -> NDArray[np.float64]:
-    rows = resample_patients(groups, np.random.default_rng(seed))
-    drawn = y[rows]
+def _resample(seed: int, *, estimator: BaseEstimator, rows: Rows, statistic: Statistic) -> NDArray[np.float64]:
+    X, y, groups = rows.frame, rows.target, rows.patients
+    place = resample_patients(groups, np.random.default_rng(seed))
+    drawn = y[place]
     length = statistic(y, np.full(y.size, 0.5)).size
     if not events_of(drawn).any() or (events_of(drawn).all() and not y.dtype.names):
         return np.full(2 * length + 2, np.nan)
-    sample = X.iloc[rows]  # with its ids, now repeated: repeated segmentations are found by them
+    sample = X.iloc[place]  # with its ids, now repeated: repeated segmentations are found by them
     try:
-        model = fit(prepare(estimator, drawn, groups[rows], None, seed), sample, drawn)
-        survival = bool(y.dtype.names)
-        whole = score(model, X, survival)  # and so of the resample, whose rows are among these
-        return np.concatenate([statistic(drawn, whole[rows]), statistic(y, whole), _left_out(y, whole, groups, rows)])
+        model = fit(prepare(estimator, drawn, groups[place], None, seed), sample, drawn)
+        whole = score(model, X, bool(y.dtype.names))  # and so of the resample, whose rows are among these
+        return np.concatenate([statistic(drawn, whole[place]), statistic(y, whole), _left_out(rows, whole, place)])
     except (RadiokitError, np.linalg.LinAlgError) as error:
         warnings.warn(f"A resample failed: {error}", DataWarning, stacklevel=1)
         return np.full(2 * length + 2, np.nan)
 
 
-def _left_out(
-    y: NDArray[Any], score: NDArray[np.float64], groups: NDArray[Any], rows: NDArray[np.intp]
-) -> NDArray[np.float64]:
-    """Concordance in the patients that were not drawn, and its variance were they as many as all."""
-    out = ~np.isin(groups, groups[rows])
+def _left_out(rows: Rows, score: NDArray[np.float64], drawn: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Concordance in the patients that were not drawn, and the variance it would have in as many patients as all."""
+    groups = rows.patients
+    out = ~np.isin(groups, groups[drawn])
     if not out.any():
         return np.full(2, np.nan)
-    kind = "risk" if y.dtype.names else "probability"
-    found = concordances([Predictions(y[out], **{kind: score[out]}, groups=groups[out], source="test")])
+    found = concordances([Predictions.of_score(rows.target[out], score[out], groups=groups[out], source="test")])
     share = np.unique(groups[out]).size / np.unique(groups).size
     return np.array([found.estimates[0], share * found.covariance[0, 0]])

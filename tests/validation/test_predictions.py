@@ -62,7 +62,7 @@ def test_bad_input_is_named() -> None:
         Predictions([0.0, np.nan], probability=[0.1, 0.2])
     with pytest.raises(InputError, match="needs `risk`"):
         Predictions(as_survival_target([1, 0], [1, 2]), probability=[0.1, 0.2])
-    with pytest.raises(InputError, match="one a row"):
+    with pytest.raises(InputError, match="one for each row"):
         Predictions(Y, probability=P, groups=[1, 2])
 
 
