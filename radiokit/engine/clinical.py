@@ -27,7 +27,7 @@ class ClinicalColumns:
 
 
 def learn_clinical(X: pd.DataFrame, columns: Sequence[Hashable]) -> ClinicalColumns:
-    """Learn from training cases; a column without two different values carries nothing and is left out, aloud."""
+    """Learn from training cases; a column without two different values is left out, with a warning."""
     fill: dict[Hashable, Any] = {}
     for column in columns:
         values = _cells(X[column]).dropna()
@@ -50,7 +50,7 @@ def _is_number(values: pd.Series) -> bool:
 
 
 def _cells(values: pd.Series) -> pd.Series:
-    """Return the column with everything that is no value as a gap: infinities, and text without a letter."""
+    """Return the column with infinities and blank text as missing values."""
     if _is_number(values):
         return values.where(np.isfinite(values.astype(float)))
     if values.dtype == object:

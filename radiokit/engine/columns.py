@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from numbers import Number
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,7 +40,7 @@ def as_column(values: pd.Series, *, factor: bool = False) -> pd.Series:
     return values.where(values.notna(), np.nan).astype(float)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, Number | np.bool_) and not isinstance(value, complex)
 
 

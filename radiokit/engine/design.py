@@ -48,7 +48,7 @@ class Linear:
 class Factor:
     """A categorical variable: indicators of every level but the first.
 
-    `absent` are levels that a categorical column declares and no row of the fit had: nothing is known of them.
+    `absent` are levels that a categorical column declares and no row of the fit had.
     """
 
     variable: Hashable
@@ -238,14 +238,12 @@ def model_frame(formula: str, data: pd.DataFrame, *, outcome: bool = True) -> Mo
     return ModelFrame(Design(terms, tuple(names), formula), frame, rows)
 
 
-def text_columns(data: Any) -> pd.DataFrame:
+def text_columns(data: object) -> pd.DataFrame:
     """Return a table whose columns are text, as a formula names them."""
-    check_frame(data)
-    if all(isinstance(c, str) for c in data.columns):
-        return data
-    renamed = data.set_axis([str(c) for c in data.columns], axis=1)
-    check_frame(renamed)
-    return renamed
+    table = check_frame(data)
+    if all(isinstance(c, str) for c in table.columns):
+        return table
+    return check_frame(table.set_axis([str(c) for c in table.columns], axis=1))
 
 
 def _spelled_out(terms: tuple[tuple[Part, ...], ...], columns: list[str]) -> list[tuple[Part, ...]]:
@@ -320,7 +318,7 @@ def _factor(values: pd.Series, reference: str | None) -> Factor:
     return Factor(values.name, tuple(levels), tuple(absent))
 
 
-def level_text(value: Any) -> str:
+def level_text(value: object) -> str:
     """Text of a level: 1, 1.0 and "1" are the same."""
     if isinstance(value, float | np.floating) and float(value).is_integer():
         value = int(value)
@@ -339,9 +337,10 @@ def _numeric(values: pd.Series) -> FloatArray:
     return x
 
 
-def check_frame(data: Any) -> None:
-    """Refuse what is no DataFrame, and repeated column names."""
+def check_frame(data: object) -> pd.DataFrame:
+    """Return a DataFrame; other types and repeated column names are refused."""
     if not isinstance(data, pd.DataFrame):
         raise InputError(f"data is a {type(data).__name__}; required: a DataFrame with named columns.")
     if data.columns.has_duplicates:
         raise InputError(f"The table repeats the column {data.columns[data.columns.duplicated()][0]!r}; rename one.")
+    return data

@@ -20,6 +20,8 @@ from radiokit.engine.inputs import FloatArray, check_choice, check_magnitude
 from radiokit.exceptions import OutcomeError, ParameterError
 from radiokit.utils import check_binary_target, check_survival_target, is_survival_target
 
+Target = NDArray[Any]  # binary, or structured with `event` and `time`
+
 TOLERANCE = 1e-14  # squared length of the last Newton step in the metric of the loss, a mean over cases
 PROBABILITY_FLOOR = 1e-5  # predicted probabilities are held this far from 0 and 1 in the deviance, as cv.glmnet does
 MIN_L1_RATIO = 1e-3  # for the first penalty of a ridge path, as glmnet
@@ -100,7 +102,7 @@ class CrossValidatedPath:
 
 def elastic_net_path(
     X: FloatArray,
-    y: Any,
+    y: Target,
     *,
     l1_ratio: float = 1.0,
     lambdas: ArrayLike | None = None,
@@ -143,7 +145,7 @@ def path_of(
 
 
 def cross_validated_path(
-    X: FloatArray, y: Any, folds: NDArray[np.intp], *, sample_weight: ArrayLike | None = None, **options: Any
+    X: FloatArray, y: Target, folds: NDArray[np.intp], *, sample_weight: ArrayLike | None = None, **options: Any
 ) -> CrossValidatedPath:
     """Fit the path on all cases, and its deviance on cases left out; `folds` as `fold_ids` gives them.
 
@@ -199,7 +201,7 @@ class Problem:
         return Z.T @ Z
 
 
-def problem_of(X: FloatArray, y: Any, sample_weight: ArrayLike | None, penalty_factor: ArrayLike | None) -> Problem:
+def problem_of(X: FloatArray, y: Target, sample_weight: ArrayLike | None, penalty_factor: ArrayLike | None) -> Problem:
     """Check the inputs of a penalised fit: weights sum to 1, the loss is that of the target, penalties are relative."""
     n, p = X.shape
     weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=float)
@@ -283,7 +285,7 @@ def _default_lambdas(problem: Problem, l1_ratio: float, n_lambdas: int, ratio: f
     return plain(largest * ratio ** (np.arange(n_lambdas) / max(n_lambdas - 1, 1)))
 
 
-def binomial_deviance(eta: FloatArray, y: Any) -> FloatArray:
+def binomial_deviance(eta: FloatArray, y: Target) -> FloatArray:
     """Deviance of each case at linear predictors (n, n_lambdas)."""
     p = 1 / (1 + np.exp(-np.clip(eta, -700, 700)))
     p = np.clip(p, PROBABILITY_FLOOR, 1 - PROBABILITY_FLOOR)
@@ -292,7 +294,7 @@ def binomial_deviance(eta: FloatArray, y: Any) -> FloatArray:
 
 
 def _cox_fold(
-    path: ElasticNetPath, X: FloatArray, y: Any, weight: FloatArray, out: NDArray[np.bool_]
+    path: ElasticNetPath, X: FloatArray, y: Target, weight: FloatArray, out: NDArray[np.bool_]
 ) -> tuple[FloatArray, FloatArray]:
     """Full minus training deviance for an event of the fold, and the fold's weight of events."""
     events = float(np.sum(weight[out] * y["event"][out]))
@@ -303,7 +305,7 @@ def _cox_fold(
     return (difference / events)[None], np.array([events])
 
 
-def breslow_deviance(eta: FloatArray, y: Any, weight: FloatArray) -> FloatArray:
+def breslow_deviance(eta: FloatArray, y: Target, weight: FloatArray) -> FloatArray:
     """Twice the distance of the log partial likelihood (Breslow) from the saturated one, for each column of eta."""
     order = np.argsort(y["time"], kind="stable")
     time, event = y["time"][order], y["event"][order]

@@ -16,7 +16,7 @@ from radiokit.exceptions import InputError
 
 @dataclass(frozen=True, eq=False)
 class SubdistributionSets:
-    r"""Cases in the order of time, with the weights of those whom a competing event took.
+    r"""Cases in the order of time, with the weights of those that had a competing event.
 
     At an event time t, a case with :math:`T_i \ge t` counts fully, one with a competing event before t with
     :math:`\hat G(t-)/\hat G(T_i-)`, where G is the Kaplan-Meier estimate of remaining uncensored (as survfit on the
@@ -156,7 +156,7 @@ def _influence(sets: SubdistributionSets, Z: FloatArray, state: _State) -> Float
 def _censoring_term(sets: SubdistributionSets, Z: FloatArray, state: _State) -> FloatArray:
     r""":math:`\psi_i = \int q(u)/Y(u)\,dM^c_i(u)`, with Y at risk and the martingale of the censoring of case i.
 
-    q(u) sums, over event times from u on and cases whom a competing event took before u, the difference of their
+    q(u) sums, over event times from u on and cases with a competing event before u, the difference of their
     covariates to the mean of the risk set, weighted as they count there.
     """
     lost = sets.competing * state.risk * sets.gone

@@ -8,13 +8,20 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
+from sklearn.model_selection import BaseCrossValidator, StratifiedGroupKFold, StratifiedKFold, check_cv
 
 from radiokit.exceptions import DataWarning, OutcomeError, ParameterError
 from radiokit.utils import is_survival_target
 
 
-def fold_ids(cv: Any, X: Any, y: Any, *, random_state: Any = None, groups: ArrayLike | None = None) -> NDArray[np.intp]:
+def fold_ids(
+    cv: int | BaseCrossValidator | Iterable[tuple[NDArray[np.intp], NDArray[np.intp]]],
+    X: ArrayLike,
+    y: NDArray[Any],
+    *,
+    random_state: int | np.random.RandomState | None = None,
+    groups: ArrayLike | None = None,
+) -> NDArray[np.intp]:
     """Return the fold of each case, -1 where it is never left out.
 
     `cv` is a number of folds (shuffled, stratified by the outcome; lowered with a warning to the number of cases of the

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from radiokit.engine.inputs import FloatArray
+from radiokit.engine.inputs import FloatArray, SurvivalOutcome
 from radiokit.exceptions import InputError, OutcomeError
 from radiokit.utils import as_survival_target, check_survival_target, is_survival_target, tie_to
 
@@ -29,7 +28,7 @@ class FollowUp:
     primary: NDArray[np.bool_]
     n_times: int
 
-    def risk(self, cases: NDArray[Any]) -> float:
+    def risk(self, cases: NDArray[np.bool_] | NDArray[np.intp]) -> float:
         """Aalen-Johansen cumulative incidence at the horizon among `cases` (a mask, or indices with repeats).
 
         One minus Kaplan-Meier where nothing competes. NaN where nobody among them is followed to the horizon.
@@ -38,7 +37,7 @@ class FollowUp:
             return math.nan
         return self.risk_carried_forward(cases)
 
-    def risk_carried_forward(self, cases: NDArray[Any]) -> float:
+    def risk_carried_forward(self, cases: NDArray[np.bool_] | NDArray[np.intp]) -> float:
         """Return the risk as `risk`, from the last follow-up where it ends before the horizon."""
         rank, bins = self.rank[cases], self.n_times + 1
         at_risk = np.cumsum(np.bincount(rank, minlength=bins)[::-1])[::-1][1:]
@@ -49,7 +48,7 @@ class FollowUp:
         return float(np.sum(free * primary / at_risk))
 
 
-def follow_up(y: Any, horizon: float) -> FollowUp:
+def follow_up(y: SurvivalOutcome, horizon: float) -> FollowUp:
     """Build follow-up from a survival target (`event`, `time`) or from a table with `cause` and `time`."""
     if is_survival_target(y):
         target = check_survival_target(y)
@@ -77,7 +76,7 @@ def follow_up(y: Any, horizon: float) -> FollowUp:
     )
 
 
-def is_competing_target(y: Any) -> bool:
+def is_competing_target(y: object) -> bool:
     """Tell whether `y` has the fields or columns `cause` and `time`."""
     names = y.columns if isinstance(y, pd.DataFrame) else getattr(getattr(y, "dtype", None), "names", None) or ()
     return {"cause", "time"} <= {str(name) for name in names}

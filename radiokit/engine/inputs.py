@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +20,7 @@ Seed = int | np.random.RandomState | np.random.Generator | None
 TINY = 1e-120  # smallest, and its inverse largest, magnitude of a covariate
 
 
-def as_floats(values: Any, *, name: str) -> FloatArray:
+def as_floats(values: ArrayLike, *, name: str) -> FloatArray:
     """Return numbers as a float array of any shape."""
     try:
         return np.asarray(values, dtype=float)
@@ -90,19 +89,19 @@ def quantile_groups(p: FloatArray, n_groups: int) -> tuple[FloatArray, NDArray[n
     return edges, np.searchsorted(edges[1:-1], p, side="left")
 
 
-def columns_of(values: Any, name: str) -> dict[str, Any]:
+def columns_of(values: ArrayLike | Mapping[str, ArrayLike], name: str) -> dict[str, ArrayLike]:
     """Return a table, or the columns of a dict, as named inputs whose labels can be compared."""
     return {f"{name}[{k!r}]": v for k, v in values.items()} if isinstance(values, Mapping) else {name: values}
 
 
-def refuse_repeated_columns(table: Any, name: str) -> None:
+def refuse_repeated_columns(table: object, name: str) -> None:
     """Refuse a table in which two columns have one name."""
     if isinstance(table, pd.DataFrame) and table.columns.has_duplicates:
         twice = table.columns[table.columns.duplicated()][0]
         raise InputError(f"{name} repeats the column {twice!r}; required: each once. Rename or drop one.")
 
 
-def check_named_columns(values: Any, n: int, *, name: str) -> dict[str, FloatArray]:
+def check_named_columns(values: ArrayLike | Mapping[str, ArrayLike], n: int, *, name: str) -> dict[str, FloatArray]:
     """Return a dict or DataFrame of scores as name -> finite floats."""
     if isinstance(values, pd.DataFrame):
         refuse_repeated_columns(values, name)
@@ -126,7 +125,7 @@ def normal_quantile(confidence_level: float) -> float:
     return float(ndtri(0.5 + check_level(confidence_level) / 2))
 
 
-def check_count(value: Any, least: int, *, name: str) -> int:
+def check_count(value: object, least: int, *, name: str) -> int:
     """Return a whole number that is not too small."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         raise InputError(f"{name} is {value!r}; required: a whole number, {least} or more.")
@@ -140,7 +139,7 @@ def check_choice(value: object, choices: tuple[str, ...], *, name: str) -> str:
     return str(value)
 
 
-def check_magnitude(X: FloatArray, names: Sequence[Any]) -> FloatArray:
+def check_magnitude(X: FloatArray, names: Sequence[Hashable]) -> FloatArray:
     """Refuse columns whose squares leave the range of a float."""
     largest = np.abs(X).max(axis=0, initial=0.0)
     wrong = (largest > 1 / TINY) | ((largest < TINY) & (largest > 0))

@@ -1,4 +1,4 @@
-"""Maximally selected rank statistics: the cut that separates survival most, and p-values that know of the search."""
+"""Maximally selected rank statistics: the cut that separates survival most, and p-values that allow for the search."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from radiokit.utils import one_thread
 
 
 def ridge_left_out(
-    X: FloatArray, y: Any, *, lambdas: ArrayLike | None = None, n_lambdas: int = 100
+    X: FloatArray, y: NDArray[Any], *, lambdas: ArrayLike | None = None, n_lambdas: int = 100
 ) -> CrossValidatedPath:
     """Fit a ridge path, and its approximate deviance on cases left out one at a time.
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from radiokit.engine.inputs import FloatArray, as_floats
+from radiokit.engine.inputs import FloatArray, SurvivalOutcome, as_floats
 from radiokit.exceptions import InputError, OutcomeError
 from radiokit.utils import as_survival_target, check_survival_target, tie_to
 
 ALL = "all"
 
 
-def check_times_events(y: Any, *, events: bool = False) -> tuple[FloatArray, NDArray[np.bool_]]:
+def check_times_events(y: SurvivalOutcome, *, events: bool = False) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Return time and event of a survival target; with `events`, at least one event is required."""
     target = check_survival_target(y)
     if events and not target["event"].any():
@@ -29,7 +29,7 @@ def check_times_events(y: Any, *, events: bool = False) -> tuple[FloatArray, NDA
 
 def check_groups(
     groups: ArrayLike | None, n: int, *, at_least: int = 1, name: str = "groups"
-) -> tuple[NDArray[np.intp], list[Any]]:
+) -> tuple[NDArray[np.intp], list[Hashable]]:
     """Return the number of each case's group and the labels, in sorted order or in that of a Categorical."""
     if groups is None and at_least == 1:
         return np.zeros(n, dtype=np.intp), [ALL]
@@ -50,7 +50,7 @@ def check_groups(
     return values.codes.astype(np.intp), list(values.categories)
 
 
-def each_group(codes: NDArray[np.intp], labels: list[Any]) -> Iterator[tuple[Any, NDArray[np.bool_]]]:
+def each_group(codes: NDArray[np.intp], labels: list[Hashable]) -> Iterator[tuple[Hashable, NDArray[np.bool_]]]:
     """Yield every label with the mask of its cases."""
     for code, label in enumerate(labels):
         yield label, codes == code

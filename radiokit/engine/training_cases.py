@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from radiokit.exceptions import InputError
 
 
-def row_labels(X: Any, n: int) -> NDArray[np.uint64]:
+def row_labels(X: object, n: int) -> NDArray[np.uint64]:
     """Return a number for the label of each of n rows: of a table its index, otherwise the position."""
     if isinstance(X, pd.DataFrame) and not isinstance(X.index, pd.RangeIndex):
         return pd.util.hash_pandas_object(X.index).to_numpy()
@@ -22,7 +22,7 @@ def row_labels(X: Any, n: int) -> NDArray[np.uint64]:
 
 @dataclass(frozen=True)
 class TrainingCases:
-    """Fingerprints of what a model was fitted to: no value of any patient is kept, and their order plays no part."""
+    """Fingerprints of what a model was fitted to: no value of any patient is kept, and their order does not matter."""
 
     n: int
     cases: int

@@ -1,16 +1,15 @@
-"""From an estimate and its standard error to a statistic, a p-value and limits: one rule for every test.
+"""From an estimate and its standard error to a statistic, a p-value and limits, in the same way for every test.
 
 Without an estimate, or without a finite standard error, there is no test: all four are NaN. A standard error of zero
-comes with estimates that nothing disturbs in this sample (two curves that are equal case by case, a perfect ranking of
-five patients): equal is equal, statistic 0 and p = 1; but a difference without any spread is no proof of anything, and
-its test is NaN as well, not p = 0.
+occurs where nothing varies in this sample (two curves that are equal case by case, a perfect ranking of five patients).
+Then an estimate of zero has statistic 0 and p = 1; any other has no test either (NaN, not p = 0).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Protocol
 
 from scipy import special, stats
 
@@ -18,6 +17,19 @@ from radiokit.engine.inputs import check_choice, check_level
 
 TAILS = ("two-sided", "less", "greater")
 ROUNDING = 1e-10  # a standard error this small beside its estimate is what rounding left of zero
+
+
+class Distribution(Protocol):
+    """A distribution of scipy.stats."""
+
+    def ppf(self, q: float, /) -> float:
+        """Quantile."""
+
+    def cdf(self, x: float, /) -> float:
+        """Lower tail."""
+
+    def sf(self, x: float, /) -> float:
+        """Upper tail."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +49,7 @@ def wald(
     confidence_level: float,
     null_se: float | None = None,
     alternative: str = "two-sided",
-    law: Any = stats.norm,
+    law: Distribution = stats.norm,
 ) -> Wald:
     """Test that the estimated quantity is zero, and give its interval.
 
@@ -57,8 +69,8 @@ def wald(
     )
 
 
-def wald_if_any_spread(estimate: float, se: float, *, confidence_level: float, law: Any = stats.norm) -> Wald:
-    """As `wald`, where no spread means that nothing was compared: then there is no test, even of equals."""
+def wald_if_any_spread(estimate: float, se: float, *, confidence_level: float, law: Distribution = stats.norm) -> Wald:
+    """As `wald`, where a standard error of zero means that nothing was compared: then there is no test at all."""
     test = wald(estimate, se, confidence_level=confidence_level, law=law)
     return test if se > 0 else replace(test, statistic=math.nan, p_value=math.nan)
 
@@ -82,7 +94,7 @@ def chi_squared_p_value(statistic: float, df: float) -> float:
     return float(special.chdtrc(df, statistic)) if math.isfinite(statistic) and df > 0 else math.nan
 
 
-def _p_value(statistic: float, alternative: str, law: Any) -> float:
+def _p_value(statistic: float, alternative: str, law: Distribution) -> float:
     if not math.isfinite(statistic):
         return math.nan
     if alternative == "two-sided":

@@ -131,7 +131,7 @@ def concordance_correlation(a: ArrayLike, b: ArrayLike, *, confidence_level: flo
     :math:`\rho_c = 2 s_{ab} / (s_a^2 + s_b^2 + (\bar a - \bar b)^2)` with variances over n; limits by Fisher's z with
     Lin's variance (doi:10.2307/2532051, corrected doi:10.1111/j.0006-341X.2000.00324.x), as ``epiR::epi.ccc``.
     *How to read it.* Correlation times a penalty for offset and scale: two scanners that correlate perfectly but differ
-    by a constant have a concordance below 1. Common words: below 0.9 poor, above 0.99 almost perfect (McBride 2005).
+    by a constant have a concordance below 1. Common labels: below 0.9 poor, above 0.99 almost perfect (McBride 2005).
 
     Examples
     --------
@@ -197,7 +197,7 @@ def bland_altman(a: ArrayLike, b: ArrayLike, *, confidence_level: float = 0.95) 
 
     *How to read it.* 95 % of differences between the two measurements lie within the limits: ask whether a difference
     of that size would change a decision. A slope away from 0 says that the difference grows with the size measured:
-    then take logarithms and speak of ratios. Differences must be roughly normal.
+    then take logarithms and report ratios. Differences must be roughly normal.
 
     Examples
     --------

@@ -94,7 +94,7 @@ def auc(y_true: ArrayLike, score: ArrayLike, *, groups: ArrayLike | None = None,
 
     *How to read it.* 0.5 is a coin, 1 is perfect ranking. The AUC says how well cases are ordered, not whether the
     probabilities are right (see `calibration`) nor whether a decision gains from them (see `decision_curve`). An AUC of
-    exactly 0 or 1 has standard error 0: the interval is then empty of meaning, not proof of certainty.
+    exactly 0 or 1 has standard error 0: the interval then says nothing; it is no proof of certainty.
 
     Examples
     --------
@@ -130,7 +130,7 @@ class Patients:
 
 
 def patients_of(groups: ArrayLike | None, positive: NDArray[np.bool_]) -> Patients | None:
-    """Return who the cases belong to; None where each is a patient of its own."""
+    """Return the patient of each case; None where each case is a patient of its own."""
     if groups is None:
         return None
     codes, labels = check_groups(groups, positive.size)

@@ -163,7 +163,7 @@ def calibration(y_true: ArrayLike, probability: ArrayLike, *, confidence_level: 
     *How to read it.* Slope below 1: predictions are too extreme, the sign of overfitting. Calibration in the large
     above 0 (O/E above 1): risks are too low on average. ``ici`` 0.05: a predicted risk is wrong by 5 percentage points
     on average. On the training data of a maximum-likelihood model slope 1 and intercept 0 hold by construction and
-    mean nothing.
+    say nothing about new patients.
 
     Examples
     --------

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
 from radiokit.engine.horizon import follow_up
-from radiokit.engine.inputs import check_count, check_level, check_probability, quantile_groups
+from radiokit.engine.inputs import SurvivalOutcome, check_count, check_level, check_probability, quantile_groups
 from radiokit.stats._kaplan_meier import kaplan_meier
 from radiokit.utils import check_survival_target, same_rows
 
 
 def survival_calibration_table(
-    y: Any,
+    y: SurvivalOutcome,
     survival_probability: ArrayLike,
     *,
     time: float,
@@ -82,7 +81,7 @@ def survival_calibration_table(
     return pd.DataFrame(rows)
 
 
-def _survival_at(y: Any, time: float, confidence_level: float) -> dict[str, float]:
+def _survival_at(y: SurvivalOutcome, time: float, confidence_level: float) -> dict[str, float]:
     names = {"survival": "observed", "se": "se", "ci_low": "ci_low", "ci_high": "ci_high"}
     if y["time"].max() < time:
         return dict.fromkeys(names.values(), math.nan)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from radiokit.engine.hazard_table import hazard_table
 from radiokit.exceptions import InputError
 
 INTERCEPTS = ("Intercept", "const")
+STATSMODELS = {"Logit": "odds_ratio", "GLM Binomial": "odds_ratio", "PHReg": "hazard_ratio"}
 
 
 @runtime_checkable
@@ -38,7 +39,20 @@ class _LifelinesModel(Protocol):
     standard_errors_: pd.Series
 
 
-def coefficient_table(model: Any, *, confidence_level: float = 0.95) -> pd.DataFrame:
+class _StatsmodelsModel(Protocol):
+    exog_names: list[str]
+
+
+@runtime_checkable
+class _StatsmodelsResult(Protocol):
+    """A fitted model of statsmodels."""
+
+    params: ArrayLike
+    bse: ArrayLike
+    model: _StatsmodelsModel
+
+
+def coefficient_table(model: object, *, confidence_level: float = 0.95) -> pd.DataFrame:
     r"""Ratios with intervals and p-values of a fitted logistic or Cox model.
 
     Parameters
@@ -87,16 +101,20 @@ def coefficient_table(model: Any, *, confidence_level: float = 0.95) -> pd.DataF
         if not hasattr(model, "baseline_cumulative_hazard_"):
             raise InputError(f"A table cannot be made from lifelines' {type(model).__name__}; required: CoxPHFitter.")
         return _wald(model.params_, model.standard_errors_, model.params_.index, "hazard_ratio", confidence_level)
-    kind = type(getattr(model, "model", None)).__name__
-    family = type(getattr(getattr(model, "model", None), "family", None)).__name__
-    if kind in ("Logit", "PHReg") or (kind == "GLM" and family == "Binomial"):  # statsmodels
-        ratio = "hazard_ratio" if kind == "PHReg" else "odds_ratio"
+    if isinstance(model, _StatsmodelsResult) and _statsmodels_kind(model) in STATSMODELS:
+        ratio = STATSMODELS[_statsmodels_kind(model)]
         return _wald(model.params, model.bse, model.model.exog_names, ratio, confidence_level)
     raise InputError(
         f"A table cannot be made from {type(model).__name__}; required: a fitted LogisticModel or CoxModel, a "
         "statsmodels Logit, GLM (binomial) or PHReg result, or lifelines' CoxPHFitter. scikit-learn's models have no "
         "standard errors."
     )
+
+
+def _statsmodels_kind(result: _StatsmodelsResult) -> str:
+    """Return the class of the model, of a GLM with its family."""
+    kind = type(result.model).__name__
+    return f"GLM {type(getattr(result.model, 'family', None)).__name__}" if kind == "GLM" else kind
 
 
 def _wald(coef: ArrayLike, se: ArrayLike, names: Iterable[object], ratio: str, confidence_level: float) -> pd.DataFrame:

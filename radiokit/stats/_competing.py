@@ -50,8 +50,8 @@ def cumulative_incidence(
     with :math:`d_{-k}` the other events and :math:`\tau = 1 - (d - 1)/(n - 1)` for ties, as cmprsk::cuminc. The
     interval is symmetric in :math:`\log(-\log F)`.
 
-    How to read it: the share of patients who have had this event by `time`, with those counted whom another event took
-    first. One minus Kaplan-Meier with the other events censored answers another question and is too high.
+    How to read it: the share of patients who have had this event by `time`, among all patients, also those who had
+    another event first. One minus Kaplan-Meier with the other events censored answers another question and is too high.
 
     Sources: Aalen and Johansen 1978, Scandinavian Journal of Statistics 5:141; Gray 1988, doi:10.1214/aos/1176350951.
 
@@ -104,7 +104,7 @@ def gray_test(time: ArrayLike, cause: ArrayLike, groups: ArrayLike) -> pd.DataFr
 
     Notes
     -----
-    A k-sample test of the subdistribution hazards: those whom another event took stay in the risk set, in number
+    A k-sample test of the subdistribution hazards: cases that had another event stay in the risk set, in number
     :math:`R_i = n_i\,\{1 - \hat F_i(t-)\}/\hat S_i(t-)`, and the score of group i sums its events minus
     :math:`d\,R_i/\sum R`. Its covariance is Gray's, as cmprsk::cuminc with rho = 0.
 
@@ -166,7 +166,7 @@ def _counts(time: FloatArray, cause: NDArray[np.int_], k: int, times: FloatArray
     return at_risk, mine, others
 
 
-def _over(a: FloatArray, b: FloatArray) -> FloatArray:
+def _over(a: NDArray[np.floating], b: NDArray[np.floating]) -> FloatArray:
     """Quotient, 0 where nobody is left."""
     return np.where(b > 0, a / np.where(b > 0, b, 1.0), 0.0)
 

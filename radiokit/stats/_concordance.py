@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from radiokit.engine.censoring import censoring_function
-from radiokit.engine.inputs import FloatArray, check_choice, check_score, check_weights, normal_quantile
+from radiokit.engine.inputs import (
+    FloatArray,
+    SurvivalOutcome,
+    check_choice,
+    check_score,
+    check_weights,
+    normal_quantile,
+)
 from radiokit.engine.results import Result
 from radiokit.engine.survival_inputs import check_groups, check_times_events
 from radiokit.engine.wald import wald
@@ -93,7 +99,7 @@ class ConcordanceTest(Result):
 
 
 def concordance_index(
-    y: Any,
+    y: SurvivalOutcome,
     risk: ArrayLike,
     *,
     method: str = "harrell",
@@ -180,7 +186,7 @@ def concordance_index(
 
 
 def compare_concordance(
-    y: Any,
+    y: SurvivalOutcome,
     risk_a: ArrayLike,
     risk_b: ArrayLike,
     *,

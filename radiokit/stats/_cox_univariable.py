@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from collections.abc import Hashable
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from radiokit.engine.cox import (
     risk_sets,
     spread,
 )
-from radiokit.engine.inputs import FloatArray, as_floats, check_magnitude, refuse_repeated_columns
+from radiokit.engine.inputs import FloatArray, SurvivalOutcome, as_floats, check_magnitude, refuse_repeated_columns
 from radiokit.engine.newton import MAX_ITERATIONS, TOLERANCE
 from radiokit.engine.survival_inputs import check_times_events
 from radiokit.exceptions import InputError, SeparationWarning
@@ -27,11 +27,11 @@ from radiokit.utils import same_rows
 
 # Features per batch: a few megabytes for each array of cases by features.
 BATCH_CELLS = 400_000
-# Information about the coefficient of a standardised feature below which nothing is known of it.
+# Information about the coefficient of a standardised feature below which it cannot be estimated.
 FLAT = 1e-6
 
 
-def cox_univariable(X: pd.DataFrame | ArrayLike, y: Any, *, ties: str = "efron") -> pd.DataFrame:
+def cox_univariable(X: pd.DataFrame | ArrayLike, y: SurvivalOutcome, *, ties: str = "efron") -> pd.DataFrame:
     """Fit a Cox model to each feature alone, with Wald tests.
 
     Parameters
@@ -60,8 +60,8 @@ def cox_univariable(X: pd.DataFrame | ArrayLike, y: Any, *, ties: str = "efron")
     survival::coxph on one covariate after the other (doi:10.1111/j.2517-6161.1972.tb00899.x): :math:`z = b / se`.
 
     *How to read it.* Each row asks whether the feature alone is tied to the hazard; ``exp(coef)`` is the hazard ratio
-    of one unit. Of 1,000 features without any effect 50 have p below 0.05: adjust (`adjust_pvalues`), and do not take
-    the smallest for found.
+    of one unit. Of 1,000 features without any effect 50 have p below 0.05: adjust (`adjust_pvalues`), and do not
+    report the smallest p-value as a finding.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def cox_univariable(X: pd.DataFrame | ArrayLike, y: Any, *, ties: str = "efron")
     values = as_floats(X, name="X")
     if values.ndim != 2 or len(values) != time.size:
         raise InputError(f"X has shape {values.shape}; required: ({time.size}, p), one row per case.")
-    names: list[Any] = list(X.columns) if isinstance(X, pd.DataFrame) else [*range(values.shape[1])]
+    names: list[Hashable] = list(X.columns) if isinstance(X, pd.DataFrame) else [*range(values.shape[1])]
     missing = ~np.isfinite(values).all(axis=0)
     if missing.any():
         some = [names[i] for i in np.flatnonzero(missing)[:5]]
@@ -107,10 +107,10 @@ def _fit(sets: RiskSets, X: FloatArray) -> tuple[FloatArray, FloatArray, NDArray
     beta, step = np.zeros(X.shape[1]), np.zeros(X.shape[1])
     value, score, information = _derivatives(sets, Z, beta)
     known = (information > ALIASED * sets.step_weight.sum()) & (scale > 0)
-    open_ = known.copy()
+    running = known.copy()
     for _ in range(MAX_ITERATIONS):
         # Features that have converged leave the arrays.
-        rows = np.flatnonzero(open_)
+        rows = np.flatnonzero(running)
         if not rows.size:
             break
         proposal = score[rows] / information[rows]
@@ -119,7 +119,7 @@ def _fit(sets: RiskSets, X: FloatArray) -> tuple[FloatArray, FloatArray, NDArray
             sets, Z[:, rows], beta[rows], value[rows], information[rows], proposal
         )
         beta[rows] += step[rows]
-        open_[rows[last]] = False
+        running[rows[last]] = False
     with np.errstate(divide="ignore", invalid="ignore"):
         coef = np.where(known, beta / scale, np.nan)
         se = np.where(known, 1 / (scale * np.sqrt(information)), np.nan)

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from radiokit.engine.horizon import FollowUp, follow_up, is_competing_target
-from radiokit.engine.inputs import FloatArray, check_named_columns, check_probability, check_shares, columns_of
+from radiokit.engine.inputs import (
+    FloatArray,
+    SurvivalOutcome,
+    check_named_columns,
+    check_probability,
+    check_shares,
+    columns_of,
+)
 from radiokit.exceptions import InputError
 from radiokit.utils import check_binary_target, is_survival_target, same_rows
 
@@ -18,7 +25,7 @@ Rates = tuple[FloatArray, FloatArray, FloatArray]
 
 
 def decision_curve(
-    y_true: Any,
+    y_true: ArrayLike | SurvivalOutcome,
     probabilities: pd.DataFrame | Mapping[str, ArrayLike],
     *,
     thresholds: ArrayLike | None = None,
@@ -57,7 +64,7 @@ def decision_curve(
 
     *How to read it.* Take the threshold at which you would treat: at 0.2 you would treat five patients to help one.
     The model with the highest net benefit there is the one to use, if it beats both ``all`` and ``none``. A difference
-    of 0.01 is one more patient in a hundred treated rightly with no one more treated in vain. Only the range of
+    of 0.01 is one more patient in a hundred rightly treated, without any more treated unnecessarily. Only the range of
     thresholds that doctors would consider matters. On training data every curve flatters.
 
     Examples
@@ -77,7 +84,7 @@ class DecisionProblem:
 
     def __init__(
         self,
-        y_true: Any,
+        y_true: ArrayLike | SurvivalOutcome,
         probabilities: pd.DataFrame | Mapping[str, ArrayLike],
         thresholds: ArrayLike | None = None,
         prevalence: float | None = None,
@@ -201,7 +208,7 @@ class _Survival:
         return positive, positive * risk, positive * (1 - risk)
 
 
-def _outcome(y_true: Any, prevalence: float | None, time: float | None) -> _Outcome:
+def _outcome(y_true: ArrayLike | SurvivalOutcome, prevalence: float | None, time: float | None) -> _Outcome:
     if prevalence is not None:
         check_shares(prevalence=prevalence)
     if is_survival_target(y_true) or is_competing_target(y_true):

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from radiokit.engine.inputs import FloatArray, Seed, check_level
+from radiokit.engine.inputs import FloatArray, Seed, SurvivalOutcome, check_level
 from radiokit.exceptions import InputError
 from radiokit.stats._decision import DecisionProblem
 from radiokit.utils import parallel_map, spawn_seeds
 
 
 def decision_curve_band(
-    y_true: Any,
+    y_true: ArrayLike | SurvivalOutcome,
     probabilities: pd.DataFrame | Mapping[str, ArrayLike],
     *,
     thresholds: ArrayLike | None = None,
@@ -49,9 +48,9 @@ def decision_curve_band(
     Notes
     -----
     Percentile bootstrap over patients with fixed predictions; within cases and within controls where `prevalence` is
-    given (doi:10.1186/1472-6947-8-53). The models are not refitted, so the band speaks of the sampling of the patients
-    tested, not of training. *How to read it.* Where the bands of two models overlap nothing follows: they are measured
-    on the same patients. Use `decision_curve_difference`.
+    given (doi:10.1186/1472-6947-8-53). The models are not refitted, so the band shows how the sampling of
+    the tested patients changes the curve, not how training does. *How to read it.* Overlapping bands of two models
+    allow no conclusion: both are measured on the same patients. Use `decision_curve_difference`.
 
     Examples
     --------
@@ -69,7 +68,7 @@ def decision_curve_band(
 
 
 def decision_curve_difference(
-    y_true: Any,
+    y_true: ArrayLike | SurvivalOutcome,
     probabilities: pd.DataFrame | Mapping[str, ArrayLike],
     *,
     reference: str | None = None,

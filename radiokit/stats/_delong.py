@@ -92,7 +92,7 @@ def delong_test(
     method="delong")``. A difference with a variance of zero (1 against 0, say) cannot be tested: NaN, where pROC prints
     p = 0.
 
-    *How to read it.* A small p-value says that the two scores rank these patients differently well. Do not use it to
+    *How to read it.* A small p-value says that one of the scores ranks these patients better. Do not use it to
     compare a model with one nested in it on the training data: there the test is too conservative
     (doi:10.1002/sim.5328).
 
@@ -152,7 +152,7 @@ def delong_test_unpaired(
     numbers of cases, as pROC ``roc.test(paired=FALSE, method="delong")`` (doi:10.1186/1471-2105-12-77).
 
     *How to read it.* Use it for two cohorts, for example training and external test. For two scores of the same
-    patients use `delong_test`: treating them as independent throws power away.
+    patients use `delong_test`: treating them as independent loses power.
 
     Examples
     --------

@@ -42,7 +42,7 @@ def hosmer_lemeshow(y_true: ArrayLike, probability: ArrayLike, *, groups: int = 
     n adds nothing if the outcomes agree, and makes the statistic infinite if they do not.
 
     *How to read it.* A small p-value says that predicted and observed risks differ. A large one proves nothing in a
-    small cohort, and a trifling difference is significant in a large one; the number of groups is arbitrary. Show the
+    small cohort, and a negligible difference is significant in a large one; the number of groups is arbitrary. Show the
     calibration curve (`calibration_curve`) and its slope (`calibration`) beside it.
 
     Examples

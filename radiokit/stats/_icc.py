@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,10 +51,10 @@ def icc(ratings: ArrayLike | Mapping[str, pd.DataFrame], *, form: str, confidenc
     for the interval of ICC(2,k).
 
     *How to read it.* For the repeatability of radiomic features report ICC(2,1) (other scanners or readers stand for
-    the ones tested) or ICC(3,1) (only the ones tested matter, a constant offset is forgiven), with the interval: the
-    lower limit should exceed the bound asked for. Common words (doi:10.1016/j.jcm.2016.02.012): below 0.5 poor, 0.75
-    good, 0.9 excellent. The ICC depends on how much the patients differ: in a homogeneous cohort the same measurement
-    error gives a lower ICC.
+    the ones tested) or ICC(3,1) (only the ones tested matter, a constant offset between them does not count), with the
+    interval: the lower limit should exceed the bound required. Common labels (doi:10.1016/j.jcm.2016.02.012): below 0.5
+    poor, 0.75 good, 0.9 excellent. The ICC depends on how much the patients differ: in a homogeneous cohort the same
+    measurement error gives a lower ICC.
 
     Examples
     --------
@@ -100,7 +99,7 @@ class _MeanSquares:
     k: int
 
 
-def _cube(ratings: Any) -> tuple[FloatArray, list[Any]]:
+def _cube(ratings: ArrayLike | Mapping[str, pd.DataFrame]) -> tuple[FloatArray, list[Hashable]]:
     """Ratings as (subjects, raters, features), and the names of the features."""
     if not isinstance(ratings, Mapping):
         values = as_floats(ratings, name="ratings")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Hashable
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from radiokit.engine.censoring import LifeTable, kaplan_meier_product, life_table
-from radiokit.engine.inputs import FloatArray, check_choice, check_weights, normal_quantile
+from radiokit.engine.inputs import FloatArray, SurvivalOutcome, check_choice, check_weights, normal_quantile
 from radiokit.engine.survival_inputs import check_groups, check_times_events, each_group
 from radiokit.utils import same_rows
 
@@ -17,7 +17,7 @@ INTERVALS = ("log", "log-log", "plain")
 
 
 def kaplan_meier(
-    y: Any,
+    y: SurvivalOutcome,
     *,
     groups: ArrayLike | None = None,
     ci: str = "log",
@@ -94,7 +94,7 @@ def kaplan_meier(
 
 
 def median_survival(
-    y: Any,
+    y: SurvivalOutcome,
     *,
     groups: ArrayLike | None = None,
     ci: str = "log",
@@ -154,7 +154,7 @@ def median_survival(
 
 
 def _curve(
-    label: Any, time: FloatArray, event: NDArray[np.bool_], weight: FloatArray | None, ci: str, z: float
+    label: Hashable, time: FloatArray, event: NDArray[np.bool_], weight: FloatArray | None, ci: str, z: float
 ) -> pd.DataFrame:
     table = life_table(time, event, weight)
     survival = kaplan_meier_product(table.events, table.at_risk)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,7 +108,7 @@ def cohen_kappa(
     b: ArrayLike,
     *,
     weights: str | None = None,
-    levels: Sequence[Any] | None = None,
+    levels: Sequence[Hashable] | None = None,
     confidence_level: float = 0.95,
 ) -> Kappa:
     r"""Cohen's kappa of two raters, weighted or not.
@@ -141,7 +141,7 @@ def cohen_kappa(
     are those of Fleiss, Cohen & Everitt (doi:10.1037/h0028106): under independence for z and p, as ``irr::kappa2``, the
     other for the interval, as ``DescTools::CohenKappa``.
 
-    *How to read it.* Common words (doi:10.2307/2529310): above 0.6 substantial, above 0.8 almost perfect. Kappa falls
+    *How to read it.* Common labels (doi:10.2307/2529310): above 0.6 substantial, above 0.8 almost perfect. Kappa falls
     when a category is rare, even if raters agree as well as before; quadratic weights give about the ICC of the ranks.
 
     Examples
@@ -212,7 +212,7 @@ def fleiss_kappa(ratings: ArrayLike | pd.DataFrame) -> FleissKappa:
     raters, :math:`P_e = \sum p_j^2` (doi:10.1037/h0031619); standard error under chance agreement of Fleiss, Nee &
     Landis (doi:10.1037/0033-2909.86.5.974). As ``irr::kappam.fleiss(exact=FALSE)``.
 
-    *How to read it.* As Cohen's kappa. The test only says that agreement is not due to chance, which is a low bar.
+    *How to read it.* As Cohen's kappa. The test only says that agreement is not due to chance, which is little.
 
     Examples
     --------
@@ -262,7 +262,7 @@ def _standard_errors(
     return first, second
 
 
-def _by_category(names: list[Any], counts: FloatArray, spread: FloatArray, n: int, m: int) -> pd.DataFrame:
+def _by_category(names: list[Hashable], counts: FloatArray, spread: FloatArray, n: int, m: int) -> pd.DataFrame:
     with np.errstate(divide="ignore", invalid="ignore"):
         kappa = 1 - (counts * (m - counts)).sum(axis=0) / (n * m * (m - 1) * spread)
     se = math.sqrt(2 / (n * m * (m - 1)))
@@ -271,7 +271,7 @@ def _by_category(names: list[Any], counts: FloatArray, spread: FloatArray, n: in
     return pd.DataFrame(columns)
 
 
-def _labels(values: Any, name: str) -> NDArray[Any]:
+def _labels(values: ArrayLike | pd.DataFrame, name: str) -> NDArray[Any]:
     labels = np.asarray(values)
     if labels.dtype.kind in "US":
         labels = labels.astype(object)
@@ -280,7 +280,7 @@ def _labels(values: Any, name: str) -> NDArray[Any]:
     return labels
 
 
-def _categories(values: NDArray[Any], levels: Sequence[Any] | None) -> dict[Any, int]:
+def _categories(values: NDArray[Any], levels: Sequence[Hashable] | None) -> dict[Hashable, int]:
     """Category -> position."""
     present = pd.unique(values).tolist()
     if levels is not None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from radiokit.engine.inputs import SurvivalOutcome
 from radiokit.engine.logrank import observed_minus_expected, rank_statistic
 from radiokit.engine.results import Test
 from radiokit.engine.survival_inputs import check_groups, check_times_events
@@ -17,7 +17,9 @@ from radiokit.stats._multiplicity import adjust_pvalues
 from radiokit.utils import same_rows
 
 
-def logrank_test(y: Any, groups: ArrayLike, *, trend: bool = False, strata: ArrayLike | None = None) -> Test:
+def logrank_test(
+    y: SurvivalOutcome, groups: ArrayLike, *, trend: bool = False, strata: ArrayLike | None = None
+) -> Test:
     r"""Log-rank test that k groups share one hazard.
 
     Parameters
@@ -51,8 +53,8 @@ def logrank_test(y: Any, groups: ArrayLike, *, trend: bool = False, strata: Arra
     without expected events do not count), for the trend :math:`(s^\top U)^2/(s^\top V s)`. As R's survival::survdiff
     with rho = 0.
 
-    How to read it: a small p-value says that the hazards differ; it says neither how much (see the Cox model) nor that
-    groups cut where this test is largest differ (see `radiokit.survival.optimal_cutpoint`).
+    How to read it: a small p-value says that the hazards differ; it does not say by how much (see the Cox model). It is
+    not valid for groups that were cut where the test is largest (see `radiokit.survival.optimal_cutpoint`).
 
     Source: Mantel 1966; Peto and Peto 1972, doi:10.2307/2344317.
 
@@ -84,7 +86,7 @@ def logrank_test(y: Any, groups: ArrayLike, *, trend: bool = False, strata: Arra
     return Test(statistic=float(statistic), df=int(df), p_value=chi_squared_p_value(float(statistic), df))
 
 
-def pairwise_logrank(y: Any, groups: ArrayLike, *, adjust: str | None = "BH") -> pd.DataFrame:
+def pairwise_logrank(y: SurvivalOutcome, groups: ArrayLike, *, adjust: str | None = "BH") -> pd.DataFrame:
     """Log-rank tests of all pairs of groups, with adjusted p-values.
 
     Parameters
@@ -110,7 +112,7 @@ def pairwise_logrank(y: Any, groups: ArrayLike, *, adjust: str | None = "BH") ->
     -----
     Each pair is tested in its own cases only, as survminer::pairwise_survdiff.
 
-    How to read it: which groups differ, after the overall `logrank_test` has said that some do; read ``p_adjusted``.
+    How to read it: which groups differ, once the overall `logrank_test` shows that some do; read ``p_adjusted``.
 
     Source: Peto and Peto 1972, doi:10.2307/2344317.
 

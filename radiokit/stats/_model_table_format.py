@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 
@@ -18,7 +17,7 @@ REFERENCE = "reference"
 NOT_ESTIMABLE = "not estimable"
 
 
-def format_model_table(tables: Any, *, decimals: int = 2, confidence_level: float = 0.95) -> pd.DataFrame:
+def format_model_table(tables: object, *, decimals: int = 2, confidence_level: float = 0.95) -> pd.DataFrame:
     """Lay tables of coefficients out as papers print them: one block per variable, text in the cells.
 
     Parameters
@@ -83,7 +82,7 @@ def format_model_table(tables: Any, *, decimals: int = 2, confidence_level: floa
     return pd.DataFrame(rows, columns=["Characteristic", *(header for pair in blocks for header in pair)])
 
 
-def _with_levels(table: Any) -> pd.DataFrame:
+def _with_levels(table: object) -> pd.DataFrame:
     """Coefficients with their variable, level and reference level; without the intercept."""
     if not isinstance(table, pd.DataFrame):
         return coefficient_table(table)

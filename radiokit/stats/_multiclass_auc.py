@@ -100,7 +100,7 @@ def multiclass_auc(
     return MulticlassAUC(float(np.mean(values)), len(columns), labels.size, method)
 
 
-def _checked(y_true: ArrayLike, probabilities: Any) -> tuple[NDArray[Any], dict[str, NDArray[np.float64]]]:
+def _checked(y_true: ArrayLike, probabilities: pd.DataFrame) -> tuple[NDArray[Any], dict[str, NDArray[np.float64]]]:
     """Return the classes as text and the probabilities by class."""
     if not isinstance(probabilities, pd.DataFrame):
         raise InputError(

@@ -110,7 +110,7 @@ def mcnemar_test(
     respects the pairs and holds in small samples
     (doi:10.1002/(SICI)1097-0258(19980430)17:8<891::AID-SIM780>3.0.CO;2-B).
 
-    *How to read it.* Only cases on which the two disagree tell anything. Use ``"exact"`` where these are few (below
+    *How to read it.* Only cases on which the two disagree carry information. Use ``"exact"`` where these are few (below
     25). A large p-value does not say that the two are equal: read the interval.
 
     Examples

@@ -1,4 +1,4 @@
-"""The part of the ROC curve that a clinic would use, and what stands at a required specificity or sensitivity."""
+"""The part of the ROC curve that a clinic would use, and one of sensitivity and specificity at a required other."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -93,8 +93,8 @@ def pool(
     and Rubin 1999, doi:10.1093/biomet/86.4.948). ``riv`` is :math:`(1 + 1/m) B/\bar U`, ``fmi`` is
     :math:`(riv + 2/(\nu + 3))/(riv + 1)`. As ``mice::pool``.
 
-    *How to read it.* ``fmi`` 0.3: three tenths of what the data could have said about this estimate are missing; take
-    about as many imputations as per cent. Pool on a scale that is about normal: log odds ratios, logit of an AUC.
+    *How to read it.* ``fmi`` 0.3: three tenths of the information about this estimate are missing; use about as many
+    imputations as per cent are missing (30). Pool on a scale that is about normal: log odds ratios, logit of an AUC.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def pool(
     freedom = math.inf if df_complete is None else float(df_complete)
     if q.ndim == 1:
         return _pool(q, u, freedom, confidence_level)
-    names: list[Any] = list(estimates.columns) if isinstance(estimates, pd.DataFrame) else [*range(q.shape[1])]
+    names: list[Hashable] = list(estimates.columns) if isinstance(estimates, pd.DataFrame) else [*range(q.shape[1])]
     if isinstance(variances, pd.DataFrame) and list(variances.columns) != names:
         raise InputError("estimates and variances have different columns; required: the same coefficients in order.")
     rows = [vars(_pool(q[:, k], u[:, k], freedom, confidence_level)) for k in range(q.shape[1])]

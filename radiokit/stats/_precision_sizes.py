@@ -1,4 +1,4 @@
-"""How many patients a log-rank test needs, and how many an AUC, an ICC or a kappa to be known as well as wanted."""
+"""How many patients a log-rank test needs, and how many make an AUC, an ICC or a kappa precise enough."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LogrankSize(Result):
     n : float
         Patients; NaN where the probability of an event was not given.
     hazard_ratio, power, alpha, ratio : float
-        What was asked for.
+        The values given.
 
     Examples
     --------
@@ -109,9 +109,9 @@ def logrank_sample_size(
     >>> logrank_sample_size(hazard_ratio=0.7, event_probability=0.35).n
     706.0
     """
-    _ratio(hazard_ratio)
+    _check_hazard_ratio(hazard_ratio)
     check_shares(power=power, alpha=alpha)
-    p = _second(ratio)
+    p = _share_of_second(ratio)
     events = (ndtri(1 - alpha / 2) + ndtri(power)) ** 2 / (p * (1 - p) * math.log(hazard_ratio) ** 2)
     n = math.nan
     if event_probability is not None:
@@ -154,9 +154,9 @@ def logrank_power(*, n_events: int, hazard_ratio: float, alpha: float = 0.05, ra
     >>> round(logrank_power(n_events=247, hazard_ratio=0.7), 4)
     0.8003
     """
-    _ratio(hazard_ratio)
+    _check_hazard_ratio(hazard_ratio)
     check_shares(alpha=alpha)
-    p, d = _second(ratio), check_count(n_events, 1, name="n_events")
+    p, d = _share_of_second(ratio), check_count(n_events, 1, name="n_events")
     return float(ndtr(abs(math.log(hazard_ratio)) * math.sqrt(d * p * (1 - p)) - ndtri(1 - alpha / 2)))
 
 
@@ -239,7 +239,7 @@ def sample_size_icc(*, icc: float, n_raters: int, width: float, confidence_level
     -----
     :math:`n = 8 z^2 (1-\rho)^2 \{1 + (k-1)\rho\}^2 / \{k (k-1) w^2\} + 1` (Bonett 2002, doi:10.1002/sim.1108).
 
-    *How to read it.* Twenty patients, as many test-retest sets have, know an ICC of 0.8 to ± 0.16.
+    *How to read it.* Twenty patients, a common size of test-retest sets, give an ICC of 0.8 within ± 0.16.
 
     Examples
     --------
@@ -281,7 +281,7 @@ def sample_size_kappa(
     :math:`n = 4 z^2 V / w^2` with :math:`V = (1-\kappa)\{(1-\kappa)(1-2\kappa) + \kappa(2-\kappa)/[2\pi(1-\pi)]\}` of
     raters with the same prevalence (Bloch and Kraemer 1989, Biometrics 45:269).
 
-    *How to read it.* Rare categories need many patients: what rarely occurs tells little of agreement.
+    *How to read it.* Rare categories need many patients: few cases of a category say little about agreement on it.
 
     Examples
     --------
@@ -296,13 +296,13 @@ def sample_size_kappa(
     return PrecisionSize(math.ceil(4 * z**2 * variance / width**2), float(width), float(confidence_level))
 
 
-def _ratio(hazard_ratio: float) -> None:
+def _check_hazard_ratio(hazard_ratio: float) -> None:
     if not isinstance(hazard_ratio, Real) or not 0 < hazard_ratio < math.inf or hazard_ratio == 1:
         raise InputError(f"hazard_ratio is {hazard_ratio!r}; required: above 0, and not 1.")
 
 
-def _second(ratio: float) -> float:
-    """Share of the second group."""
+def _share_of_second(ratio: float) -> float:
+    """Return the share of all patients that is in the second group."""
     if not isinstance(ratio, Real) or not 0 < ratio < math.inf:
         raise InputError(f"ratio is {ratio!r}; required: patients of the second group for each of the first, above 0.")
     return float(ratio / (1 + ratio))

@@ -1,18 +1,17 @@
-"""Does a new model move risks the right way: net reclassification and integrated discrimination improvement."""
+"""Whether a new model changes risks in the right direction: net reclassification and integrated discrimination."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from radiokit.engine.horizon import FollowUp, follow_up
-from radiokit.engine.inputs import FloatArray, Seed, check_probability
+from radiokit.engine.inputs import FloatArray, Seed, SurvivalOutcome, check_probability
 from radiokit.engine.results import Result
 from radiokit.engine.wald import wald_if_any_spread
 from radiokit.exceptions import InputError
@@ -99,7 +98,7 @@ class IDI(Result):
 
 
 def net_reclassification(
-    y_true: Any,
+    y_true: ArrayLike | SurvivalOutcome,
     old: ArrayLike,
     new: ArrayLike,
     *,
@@ -146,10 +145,10 @@ def net_reclassification(
     estimates in all and in those moved, as ``nricens(point.method="km")``; standard errors from a bootstrap over
     patients, interval normal.
 
-    *How to read it.* Report both parts, never the sum alone: 0.3 can be 0.3 + 0 or 0.1 + 0.2, which cost different
-    people. The continuous NRI counts any movement however small, rises with uninformative markers in overfitted models,
-    and must not be the reason to adopt a model (doi:10.1002/sim.5647): look at `delong_test`, calibration and
-    `decision_curve_difference` on independent patients.
+    *How to read it.* Report both parts, never the sum alone: 0.3 can be 0.3 + 0 or 0.1 + 0.2, which concern
+    different patients. The continuous NRI counts any movement however small, rises with uninformative markers in
+    overfitted models, and must not be the reason to adopt a model (doi:10.1002/sim.5647): look at `delong_test`,
+    calibration and `decision_curve_difference` on independent patients.
 
     Examples
     --------
@@ -248,8 +247,8 @@ def reclassification_table(y_true: ArrayLike, old: ArrayLike, new: ArrayLike, *,
 
     Notes
     -----
-    Source: doi:10.7326/0003-4819-150-11-200906020-00008. *How to read it.* Off the diagonal stand those whose
-    category changes. Compare the share of events in a cell with the risk range of its new category: that is where the
+    Source: doi:10.7326/0003-4819-150-11-200906020-00008. *How to read it.* Patients off the diagonal change their
+    category. Compare the share of events in a cell with the risk range of its new category: that is where the
     new model must be right.
 
     Examples

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from radiokit.engine.censoring import kaplan_meier_product, life_table
-from radiokit.engine.inputs import FloatArray, normal_quantile
+from radiokit.engine.inputs import FloatArray, SurvivalOutcome, normal_quantile
 from radiokit.engine.results import Result
 from radiokit.engine.survival_inputs import check_groups, check_times, check_times_events, each_group
 from radiokit.engine.wald import wald_if_any_spread
@@ -41,8 +41,8 @@ class RMSTDifference(Result):
     0.5
     """
 
-    group_a: Any
-    group_b: Any
+    group_a: Hashable
+    group_b: Hashable
     difference: float
     se: float
     ci_low: float
@@ -53,7 +53,9 @@ class RMSTDifference(Result):
     confidence_level: float
 
 
-def rmst(y: Any, *, tau: float, groups: ArrayLike | None = None, confidence_level: float = 0.95) -> pd.DataFrame:
+def rmst(
+    y: SurvivalOutcome, *, tau: float, groups: ArrayLike | None = None, confidence_level: float = 0.95
+) -> pd.DataFrame:
     r"""Restricted mean survival time up to a horizon, overall or by group.
 
     Parameters
@@ -103,7 +105,9 @@ def rmst(y: Any, *, tau: float, groups: ArrayLike | None = None, confidence_leve
     return pd.DataFrame(rows, columns=["group", "tau", "rmst", "se", "ci_low", "ci_high"])
 
 
-def rmst_difference(y: Any, groups: ArrayLike, *, tau: float, confidence_level: float = 0.95) -> RMSTDifference:
+def rmst_difference(
+    y: SurvivalOutcome, groups: ArrayLike, *, tau: float, confidence_level: float = 0.95
+) -> RMSTDifference:
     """Compare the restricted mean survival times of two groups.
 
     Parameters
@@ -156,7 +160,7 @@ def rmst_difference(y: Any, groups: ArrayLike, *, tau: float, confidence_level: 
     )
 
 
-def _area(time: FloatArray, event: NDArray[np.bool_], tau: float, label: Any) -> tuple[float, float]:
+def _area(time: FloatArray, event: NDArray[np.bool_], tau: float, label: Hashable) -> tuple[float, float]:
     horizon = float(check_times(tau, time, name="tau")[0])
     table = life_table(time, event)
     survival = kaplan_meier_product(table.events, table.at_risk)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from radiokit.engine.censoring import censoring_function, survival_function
-from radiokit.engine.inputs import FloatArray
+from radiokit.engine.inputs import FloatArray, SurvivalOutcome
 from radiokit.engine.survival_inputs import check_survival_matrix, check_times, check_times_events
 from radiokit.exceptions import InputError
 from radiokit.utils import same_rows
 
 
-def brier_curve(y: Any, survival_probability: ArrayLike, times: ArrayLike) -> pd.DataFrame:
+def brier_curve(y: SurvivalOutcome, survival_probability: ArrayLike, times: ArrayLike) -> pd.DataFrame:
     r"""Brier score of predicted survival at given times, with inverse-probability-of-censoring weights.
 
     Parameters
@@ -69,7 +67,7 @@ def brier_curve(y: Any, survival_probability: ArrayLike, times: ArrayLike) -> pd
     return pd.DataFrame({"time": grid, "brier": brier, "brier_null": brier_null, "brier_scaled": scaled})
 
 
-def integrated_brier(y: Any, survival_probability: ArrayLike, times: ArrayLike) -> float:
+def integrated_brier(y: SurvivalOutcome, survival_probability: ArrayLike, times: ArrayLike) -> float:
     r"""Integrated Brier score: the mean of the Brier score over a range of times.
 
     Parameters

@@ -1,10 +1,10 @@
-"""Table 1: who the patients are, by group, with tests and standardised differences, as R's tableone."""
+"""Table 1: the patients by group, with tests and standardised differences, as R's tableone."""
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -20,6 +20,7 @@ from radiokit.exceptions import DataWarning, InputError
 from radiokit.stats._contingency import chi_squared_test, fisher_exact_test
 
 _OVERALL = "overall"
+Mask = NDArray[np.bool_]
 BLANK = "(blank)"
 
 
@@ -134,7 +135,7 @@ def _check_columns(data: pd.DataFrame, by: str | None, variables: Sequence[str] 
             raise InputError(f"Column {name!r} holds dates; make it numbers, or leave it out with variables=[...].")
 
 
-def _groups(data: pd.DataFrame, by: str | None) -> dict[str, Any]:
+def _groups(data: pd.DataFrame, by: str | None) -> dict[str, Mask]:
     """Group name -> boolean mask of its patients, `overall` first."""
     if by is None:
         return {_OVERALL: np.ones(len(data), dtype=bool)}
@@ -174,13 +175,13 @@ def _levels(column: pd.Series) -> tuple[list[str], NDArray[Any]]:
     return list(dict.fromkeys(map(_label, present))), text
 
 
-def _label(level: Any) -> str:
+def _label(level: object) -> str:
     """Text of a level: 0.0 and 1.0, as pandas holds a 0/1 column with gaps, are written 0 and 1; blanks are seen."""
     text = level_text(level)
     return text if text.strip() else BLANK
 
 
-def _continuous(name: Any, column: pd.Series, groups: dict[str, Any], *, nonnormal: bool) -> pd.DataFrame:
+def _continuous(name: Hashable, column: pd.Series, groups: dict[str, Mask], *, nonnormal: bool) -> pd.DataFrame:
     values = column.to_numpy(dtype=float, na_value=math.nan)
     if np.isinf(values).any():
         raise InputError(f"Column {name!r} holds infinite values; required: finite numbers or missing.")
@@ -217,7 +218,7 @@ def _continuous(name: Any, column: pd.Series, groups: dict[str, Any], *, nonnorm
     )
 
 
-def _categorical(name: Any, column: pd.Series, groups: dict[str, Any], *, exact: bool) -> pd.DataFrame:
+def _categorical(name: Hashable, column: pd.Series, groups: dict[str, Mask], *, exact: bool) -> pd.DataFrame:
     levels, text = _levels(column)
     counts = {g: np.array([int((text[mask] == level).sum()) for level in levels]) for g, mask in groups.items()}
     rows = [
@@ -244,7 +245,7 @@ def _categorical(name: Any, column: pd.Series, groups: dict[str, Any], *, exact:
     )
 
 
-def _test_counts(name: Any, counts: Any, *, exact: bool) -> float:
+def _test_counts(name: Hashable, counts: NDArray[np.int_], *, exact: bool) -> float:
     if not exact:
         return chi_squared_test(counts).p_value
     try:
@@ -268,7 +269,7 @@ def _kruskal(samples: list[FloatArray]) -> float:
     return float(kruskal(*samples).pvalue)
 
 
-def _over_pairs(smd: Any, samples: list[Any]) -> float:
+def _over_pairs(smd: Callable[[FloatArray, FloatArray], float], samples: list[FloatArray]) -> float:
     return float(np.mean([smd(a, b) for a, b in combinations(samples, 2)])) if len(samples) > 1 else math.nan
 
 
@@ -279,7 +280,7 @@ def _smd_continuous(a: FloatArray, b: FloatArray) -> float:
     return gap / spread if spread else (math.inf if gap else 0.0)
 
 
-def _smd_categorical(a: Any, b: Any) -> float:
+def _smd_categorical(a: FloatArray, b: FloatArray) -> float:
     if not a.sum() or not b.sum():
         return math.nan
     p, q = (count[1:] / count.sum() for count in (a, b))

@@ -162,7 +162,7 @@ def threshold_metrics(
     Matthews' correlation have the delta method by patient, with factor I/(I - 1) of I patients.
 
     *How to read it.* Sensitivity and specificity belong to the test, predictive values also to the prevalence of this
-    cohort: they do not travel to a clinic where the disease is rarer.
+    cohort: they do not hold in a clinic where the disease is rarer.
 
     Examples
     --------
@@ -199,7 +199,7 @@ def _patients(groups: ArrayLike | None, n: int) -> NDArray[np.intp] | None:
 
 
 def _concerned(called: Mask, positive: Mask) -> list[tuple[Mask, Mask]]:
-    """Who is right among whom: sensitivity, specificity, predictive values, accuracy, and the index behind F1."""
+    """Cases that are right, and those they are counted among: sensitivity, specificity, ppv, npv, accuracy, F1's J."""
     return [
         (called, positive),
         (~called, ~positive),

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from radiokit.engine.censoring import StepFunction, censoring_function, life_table
-from radiokit.engine.inputs import FloatArray, check_score, normal_quantile
+from radiokit.engine.inputs import FloatArray, SurvivalOutcome, check_score, normal_quantile
 from radiokit.engine.survival_inputs import check_times, check_times_events
 from radiokit.engine.wald import wald
 from radiokit.stats._auc import share_below
 from radiokit.utils import same_rows
 
 
-def time_auc(y: Any, risk: ArrayLike, times: ArrayLike, *, confidence_level: float = 0.95) -> pd.DataFrame:
+def time_auc(y: SurvivalOutcome, risk: ArrayLike, times: ArrayLike, *, confidence_level: float = 0.95) -> pd.DataFrame:
     r"""Cumulative/dynamic AUC of a risk score at given times, with inverse-probability-of-censoring weights.
 
     Parameters
@@ -46,8 +44,8 @@ def time_auc(y: Any, risk: ArrayLike, times: ArrayLike, *, confidence_level: flo
     fifth digit of the standard error where times are tied.
 
     How to read it: of two patients, one with the event by `time` and one free of it then, the probability that the
-    first has the higher score. Unlike the C-index it is asked at a time that matters to the clinic. Near the end of
-    follow-up few controls carry all of it.
+    first has the higher score. Unlike the C-index it belongs to a time that matters to the clinic. Near the end of
+    follow-up it rests on few controls.
 
     Sources: Uno et al. 2007, doi:10.1198/016214507000000149; Blanche, Dartigues and Jacqmin-Gadda 2013,
     doi:10.1002/sim.5958.
@@ -76,7 +74,7 @@ def time_auc(y: Any, risk: ArrayLike, times: ArrayLike, *, confidence_level: flo
 
 
 def compare_time_auc(
-    y: Any, risk_a: ArrayLike, risk_b: ArrayLike, times: ArrayLike, *, confidence_level: float = 0.95
+    y: SurvivalOutcome, risk_a: ArrayLike, risk_b: ArrayLike, times: ArrayLike, *, confidence_level: float = 0.95
 ) -> pd.DataFrame:
     """Compare the time-dependent AUCs of two risk scores on the same cases.
 
@@ -102,8 +100,8 @@ def compare_time_auc(
     Normal test with the standard error of the mean difference of the two influence functions (see `time_auc`), as
     riskRegression::Score and timeROC::compare.
 
-    How to read it: which score tells better, by each of the times, who will have had the event. Scores learnt on these
-    cases favour the one with more parameters.
+    How to read it: which score separates better, at each time, the patients with the event from those without. Scores
+    learnt on these cases favour the one with more parameters.
 
     Source: Blanche, Dartigues and Jacqmin-Gadda 2013, doi:10.1002/sim.5958.
 
