@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from radiokit.engine._elastic_net_kernel import Binomial, Loss, cox_loss, fit_path, plain
 from radiokit.engine._ridge_path import ridge_path
-from radiokit.engine.inputs import FloatArray, check_choice, check_magnitude
+from radiokit.engine.inputs import FloatArray, as_floats, check_choice, check_magnitude
 from radiokit.exceptions import OutcomeError, ParameterError
 from radiokit.utils import check_binary_target, check_survival_target, is_survival_target
 
@@ -259,7 +259,7 @@ def _ridge_by_cases(problem: Problem, penalties: FloatArray, stop_early: bool) -
 
 
 def _check_lambdas(lambdas: ArrayLike | None) -> FloatArray:
-    values = np.sort(np.atleast_1d(np.asarray(lambdas, dtype=float)))[::-1]
+    values = np.sort(np.atleast_1d(as_floats(lambdas, name="lambdas")))[::-1]
     if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all() or values[-1] < 0:
         raise ParameterError("lambdas holds no values, or negative or missing ones; required: penalties >= 0.")
     return plain(values)

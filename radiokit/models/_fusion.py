@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -23,7 +23,15 @@ from radiokit.models._signature import RadiomicsSignature, SurvivalSignature
 from radiokit.models.cross_fitting import by_patient, cross_fitted_scores, fit_part
 from radiokit.models.scores import CoxWeights, case_scores
 from radiokit.utils import same_rows, spawn_seeds
-from radiokit.utils.estimators import Cases, Folds, Outcome, OutcomeRequired, survival_target
+from radiokit.utils.estimators import (
+    Cases,
+    Estimator,
+    Folds,
+    Outcome,
+    OutcomeRequired,
+    check_parameters,
+    survival_target,
+)
 from radiokit.utils.feature_checks import refuse_repeats
 from radiokit.utils.marks import refuse_chosen
 
@@ -35,9 +43,9 @@ class _Fusion(BaseEstimator):
         self,
         signatures: Any = None,
         *,
-        clinical: Sequence[Any] = (),
+        clinical: Sequence[Hashable] = (),
         cv: Folds = 5,
-        final_estimator: Any = None,
+        final_estimator: Estimator | None = None,
         random_state: Seed = None,
     ) -> None:
         self.signatures = signatures
@@ -47,6 +55,7 @@ class _Fusion(BaseEstimator):
         self.random_state = random_state
 
     def _fit(self, X: pd.DataFrame, y: NDArray[Any], groups: ArrayLike | None, default: Any) -> None:
+        check_parameters(self)
         refuse_chosen(X, "cross-fitted scores")
         clinical = list(self.clinical)
         self._parts = _parts(self.signatures, X, clinical, default)

@@ -14,7 +14,7 @@ from radiokit.engine.inputs import FloatArray, Seed
 from radiokit.selection._base import Selector, at_least
 from radiokit.selection._relevance import residuals
 from radiokit.utils import is_survival_target
-from radiokit.utils.estimators import Cases, Count, Outcome, ShareBetween
+from radiokit.utils.estimators import Cases, Count, CountOrZero, Outcome, ShareBetween
 
 MIN_SHADOWS = 5
 
@@ -70,7 +70,7 @@ class BorutaSelector(Selector):
         max_iterations: Count = 50,
         alpha: ShareBetween = 0.05,
         keep_tentative: bool = False,
-        min_features: int = 1,
+        min_features: CountOrZero = 1,
         n_jobs: int | None = None,
         random_state: Seed = None,
     ) -> None:

@@ -13,7 +13,7 @@ from radiokit.engine.inputs import Seed
 from radiokit.selection._base import Selector, at_least
 from radiokit.selection._relevance import score_z
 from radiokit.utils import is_survival_target
-from radiokit.utils.estimators import Cases, Folds, Outcome, ShareAboveZero
+from radiokit.utils.estimators import Cases, CountOrZero, Folds, Outcome, ShareAboveZero
 
 
 class LassoSelector(Selector):
@@ -73,7 +73,7 @@ class LassoSelector(Selector):
         rule: Literal["min", "1se"] = "min",
         lambdas: ArrayLike | None = None,
         l1_ratio: ShareAboveZero = 1.0,
-        min_features: int = 1,
+        min_features: CountOrZero = 1,
         random_state: Seed = None,
     ) -> None:
         self.cv = cv

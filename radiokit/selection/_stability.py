@@ -13,7 +13,7 @@ from radiokit.engine.elastic_net import elastic_net_path
 from radiokit.engine.inputs import FloatArray, Seed
 from radiokit.selection._base import Selector, at_least
 from radiokit.utils import is_survival_target, parallel_map, spawn_seeds
-from radiokit.utils.estimators import Cases, Count, Estimator, Outcome, ShareAboveZero, ShareBetween
+from radiokit.utils.estimators import Cases, Count, CountOrZero, Estimator, Outcome, ShareAboveZero, ShareBetween
 
 
 class StabilitySelector(Selector):
@@ -72,7 +72,7 @@ class StabilitySelector(Selector):
         n_subsamples: Count = 100,
         fraction: ShareBetween = 0.5,
         threshold: ShareAboveZero = 0.6,
-        min_features: int = 1,
+        min_features: CountOrZero = 1,
         n_jobs: int | None = None,
         random_state: Seed = None,
     ) -> None:

@@ -13,7 +13,7 @@ from radiokit.exceptions import ParameterError, SeparationWarning
 from radiokit.selection._base import Selector, at_least
 from radiokit.stats import adjust_pvalues, cox_univariable
 from radiokit.utils import drop_warnings, is_survival_target
-from radiokit.utils.estimators import Cases, Outcome, ShareAboveZero
+from radiokit.utils.estimators import Cases, CountOrZero, Outcome, ShareAboveZero
 
 TESTS = {
     "auto": univariable.by_normality,
@@ -70,7 +70,7 @@ class UnivariateSelector(Selector):
         test: Literal["auto", "welch", "mannwhitney", "logistic", "cox"] = "auto",
         alpha: ShareAboveZero = 0.05,
         adjust: str | None = None,
-        min_features: int = 1,
+        min_features: CountOrZero = 1,
     ) -> None:
         self.test = test
         self.alpha = alpha

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from radiokit.exceptions import DataWarning
 from radiokit.survival._cutpoint import optimal_cutpoint
 from radiokit.survival._inputs import check_outcome
 from radiokit.utils import same_rows
-from radiokit.utils.estimators import Cases, Estimator, Outcome, OutcomeRequired, check_parameters
+from radiokit.utils.estimators import Cases, Estimator, Outcome, OutcomeRequired, Range, check_parameters
 
 LABELS = {1: ("low", "high"), 2: ("low", "intermediate", "high")}
 
@@ -75,7 +75,7 @@ class RiskStratifier(MetaEstimatorMixin, OutcomeRequired, BaseEstimator):
         estimator: Estimator,
         *,
         cut: Literal["median", "maxstat", "tertiles"] | float = "median",
-        min_prop: float = 0.1,
+        min_prop: Annotated[float, Range(0, 0.5, open_high=True)] = 0.1,
     ) -> None:
         self.estimator = estimator
         self.cut = cut

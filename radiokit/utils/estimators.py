@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from numbers import Integral, Real
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Protocol, Self, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    Protocol,
+    Self,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    runtime_checkable,
+)
 
 import numpy as np
 import pandas as pd
@@ -21,6 +32,7 @@ Cases = pd.DataFrame | ArrayLike
 Outcome = ArrayLike | pd.DataFrame  # classes, or `event` and `time`
 
 
+@runtime_checkable
 class Splitter(Protocol):
     """scikit-learn's splitter: yields the rows of training and test cases of each fold."""
 
@@ -28,6 +40,7 @@ class Splitter(Protocol):
         """Yield the rows of the training cases and of the test cases."""
 
 
+@runtime_checkable
 class Estimator(Protocol):
     """scikit-learn's estimator."""
 
@@ -41,7 +54,7 @@ class Estimator(Protocol):
         """Change parameters of the constructor."""
 
 
-Folds = int | Splitter
+Folds = int | Splitter | Sequence[tuple[ArrayLike, ArrayLike]] | None  # or the rows of each fold
 
 
 @dataclass(frozen=True)
@@ -64,6 +77,7 @@ class Range:
 
 
 Count = Annotated[int, Range(1)]
+CountOrZero = Annotated[int, Range(0)]
 PathLength = Annotated[int, Range(2)]
 Positive = Annotated[float, Range(0, open_low=True)]
 NotNegative = Annotated[float, Range(0)]
@@ -76,13 +90,29 @@ def _is_bool(value: object) -> bool:
     return isinstance(value, bool | np.bool_) or (isinstance(value, Integral) and value in (0, 1))
 
 
-# Annotation -> whether a value fits, and what messages call it.
-PLAIN: dict[type, tuple[Callable[[object], bool], str]] = {
-    int: (lambda value: isinstance(value, Integral) and not isinstance(value, bool), "a whole number"),
-    float: (lambda value: isinstance(value, Real) and not isinstance(value, bool), "a number"),
-    bool: (_is_bool, "True or False"),
-    str: (lambda value: isinstance(value, str), "text"),
-    NoneType: (lambda value: value is None, "None"),
+# Where isinstance of the annotation is too strict or too wide.
+FITS: dict[type, Callable[[object], bool]] = {
+    int: lambda value: isinstance(value, Integral) and not isinstance(value, bool),
+    float: lambda value: isinstance(value, Real) and not isinstance(value, bool),
+    bool: _is_bool,
+    Sequence: lambda value: isinstance(value, Sequence) and not isinstance(value, str),
+    Splitter: lambda value: isinstance(value, Splitter) and not isinstance(value, str),  # text has `split` too
+}
+WORDS: dict[type, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "True or False",
+    str: "text",
+    NoneType: "None",
+    dict: "a dict",
+    list: "a list",
+    tuple: "a tuple",
+    Mapping: "a mapping",
+    Sequence: "a list or tuple",
+    Splitter: "a splitter of scikit-learn",
+    Estimator: "an estimator with fit and get_params",
+    np.random.RandomState: "a RandomState",
+    np.random.Generator: "a Generator",
 }
 
 
@@ -98,19 +128,20 @@ class Accepted:
         """Return whether a value is accepted."""
         if self.choices:
             return any(isinstance(value, type(choice)) and value == choice for choice in self.choices)
-        return PLAIN[self.kind][0](value) and (self.within is None or value in self.within)
+        fits = FITS[self.kind](value) if self.kind in FITS else isinstance(value, self.kind)
+        return fits and (self.within is None or value in self.within)
 
     def __str__(self) -> str:
         if self.choices:
             return f"one of {', '.join(map(repr, self.choices))}"
-        return PLAIN[self.kind][1] + ("" if self.within is None else f", {self.within}")
+        return WORDS[self.kind] + ("" if self.within is None else f", {self.within}")
 
 
 def check_parameters(estimator: object) -> None:
     """Raise ParameterError where a constructor parameter is not what its annotation says, by type or by range.
 
-    Checked are int, float, bool, str, None, Literal, the ranges above and unions of these; a parameter with any other
-    annotation is left to the estimator.
+    Checked are choices (Literal), the ranges above, the types in WORDS (not what a list holds) and unions of these; a
+    parameter with any other annotation is left to the estimator.
 
     Examples
     --------
@@ -123,7 +154,7 @@ def check_parameters(estimator: object) -> None:
     ...
     radiokit.exceptions.ParameterError: share is 2; required: a number, at least 0 and at most 1, or None.
     """
-    for name, accepted in _declared(type(estimator).__init__).items():
+    for name, accepted in declared_parameters(type(estimator).__init__).items():
         value = getattr(estimator, name)
         if not any(part.fits(value) for part in accepted):
             ranged = any(part.within is not None for part in accepted)
@@ -132,7 +163,7 @@ def check_parameters(estimator: object) -> None:
 
 
 @cache
-def _declared(constructor: Callable[..., None]) -> dict[str, list[Accepted]]:
+def declared_parameters(constructor: Callable[..., None]) -> dict[str, list[Accepted]]:
     """Return what each parameter accepts, for those whose annotation says all of it."""
     found = {}
     for name, hint in get_type_hints(constructor, include_extras=True).items():
@@ -149,7 +180,8 @@ def _accepted(part: Any) -> Accepted | None:
     if get_origin(part) is Annotated:
         kind, within = get_args(part)
         return Accepted(kind, within)
-    return Accepted(part) if isinstance(part, type) and part in PLAIN else None
+    kind = get_origin(part) or part
+    return Accepted(kind) if isinstance(kind, type) and kind in WORDS else None
 
 
 def feature_names(estimator: Any) -> list[Any]:
