@@ -12,7 +12,7 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from numpy.typing import NDArray
 
 from radiokit.exceptions import InputError
-from radiokit.plotting._display import Display, check_columns
+from radiokit.plotting._display import TableDisplay, check_columns
 from radiokit.plotting._style import label_rows, plain, style
 from radiokit.plotting.palette import COLORS, FAINT, GREY
 
@@ -20,7 +20,7 @@ MOST = 15
 LOW_TO_HIGH = LinearSegmentedColormap.from_list("low_to_high", [COLORS[0], "#bdbdbd", COLORS[1]])
 
 
-class AttributionDisplay(Display):
+class AttributionDisplay(TableDisplay):
     """How far each predictor moves the prediction of each case, coloured by its value; the strongest on top.
 
     Parameters
@@ -48,30 +48,6 @@ class AttributionDisplay(Display):
             raise InputError("The table of attributions holds no predictor; required: one with a number at least.")
         size = self.table["attribution"].abs().groupby(self.table["feature"], sort=False).mean()
         self.features = size.sort_values(ascending=False, kind="stable").index[:n_features].astype(str).tolist()
-
-    @classmethod
-    def from_frame(cls, table: pd.DataFrame, *, n_features: int = MOST) -> Self:
-        """Take the attributions of a study.
-
-        Parameters
-        ----------
-        table : DataFrame
-            As ``StudyResult.tables["attributions"]``, of one model and cohort.
-        n_features : int
-            How many predictors are shown.
-
-        Returns
-        -------
-        AttributionDisplay
-            Not yet drawn: call ``plot``.
-
-        Examples
-        --------
-        >>> table = pd.DataFrame({"feature": ["a", "b"], "attribution": [0.1, 2.0]})
-        >>> AttributionDisplay.from_frame(table, n_features=1).features
-        ['b']
-        """
-        return cls(table, n_features=n_features)
 
     def plot(self, *, ax: Axes | None = None, label: str = "Contribution to the log-odds") -> Self:
         """Draw the dots.

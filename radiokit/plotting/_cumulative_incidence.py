@@ -11,12 +11,12 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import ArrayLike
 
 from radiokit import stats
-from radiokit.plotting._display import Display, check_columns
+from radiokit.plotting._display import TableDisplay, check_columns
 from radiokit.plotting._style import plain, time_label
 from radiokit.plotting.palette import COLORS, DASHES
 
 
-class CumulativeIncidenceDisplay(Display):
+class CumulativeIncidenceDisplay(TableDisplay):
     """Probability of each cause over time, by group.
 
     Parameters
@@ -64,29 +64,6 @@ class CumulativeIncidenceDisplay(Display):
         [1, 2]
         """
         return cls(stats.cumulative_incidence(time, cause, groups=groups), time_unit=time_unit)
-
-    @classmethod
-    def from_frame(cls, table: pd.DataFrame, *, time_unit: str = "") -> Self:
-        """Take curves already computed.
-
-        Parameters
-        ----------
-        table : DataFrame
-            ``cause, time, cumulative_incidence`` and optionally ``group``.
-        {time_unit}
-
-        Returns
-        -------
-        CumulativeIncidenceDisplay
-            Not yet drawn: call ``plot``.
-
-        Examples
-        --------
-        >>> table = pd.DataFrame({"cause": [1], "time": [3.0], "cumulative_incidence": [0.2]})
-        >>> CumulativeIncidenceDisplay.from_frame(table).table["group"].item()
-        'all'
-        """
-        return cls(table, time_unit=time_unit)
 
     def _size(self) -> tuple[float, float]:
         return 4.6, 3.2

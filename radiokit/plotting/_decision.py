@@ -73,28 +73,6 @@ class DecisionCurveDisplay(ClassifierDisplay):
         """
         return cls(stats.decision_curve(y_true, named_scores(y_true, probabilities), thresholds=thresholds, time=time))
 
-    @classmethod
-    def from_frame(cls, curve: pd.DataFrame) -> Self:
-        """Take curves already computed.
-
-        Parameters
-        ----------
-        curve : DataFrame
-            ``model, threshold, net_benefit``.
-
-        Returns
-        -------
-        DecisionCurveDisplay
-            Not yet drawn: call ``plot``.
-
-        Examples
-        --------
-        >>> curve = pd.DataFrame({"model": ["a"], "threshold": [0.5], "net_benefit": [0.1]})
-        >>> DecisionCurveDisplay.from_frame(curve).curve["net_benefit"].item()
-        0.1
-        """
-        return cls(curve)
-
     @staticmethod
     def _score(estimator: Any, X: ArrayLike | pd.DataFrame) -> NDArray[np.float64]:
         return positive_probability(estimator, X)

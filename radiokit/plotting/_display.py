@@ -137,7 +137,40 @@ class Display:
         plt.close(self.figure_)
 
 
-class ModelDisplay(Display):
+class TableDisplay(Display):
+    """A display of tables that are computed elsewhere."""
+
+    @classmethod
+    def from_frame(cls, *tables: pd.DataFrame, **options: Any) -> Self:
+        """Take what a study, or a function of `radiokit.stats`, has computed.
+
+        Parameters
+        ----------
+        *tables : DataFrame
+            The tables of the class, with the columns that its description names.
+        **options : object
+            Its other parameters.
+
+        Returns
+        -------
+        Display
+            Not yet drawn: call ``plot``.
+
+        Raises
+        ------
+        InputError
+            If a column is absent or a table has no rows.
+
+        Examples
+        --------
+        >>> from radiokit.plotting import TimeAucDisplay
+        >>> TimeAucDisplay.from_frame(pd.DataFrame({"time": [12, 24], "auc": [0.8, 0.7]}), time_unit="months").time_unit
+        'months'
+        """
+        return cls(*tables, **options)
+
+
+class ModelDisplay(TableDisplay):
     """A display of several models (or groups), each in its own colour and dash."""
 
     _colors: Mapping[str, str] | None = None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from typing import Any, Self
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
-from radiokit.plotting._display import Display, ModelDisplay, check_columns
+from radiokit.plotting._display import ModelDisplay, TableDisplay, check_columns
 from radiokit.plotting._style import plain
 from radiokit.plotting.palette import COLORS, GREY, INK
 
@@ -18,7 +18,7 @@ WIDTH, LEFT_OUT_WIDTH = 6.6, 56  # inches of the figure; characters of a line be
 COHORTS = ("training", "train", "test", "external")
 
 
-class FlowDisplay(Display):
+class FlowDisplay(TableDisplay):
     """Patient flow: what was left after each step, what was left out and why, and the cohorts at the end.
 
     Parameters
@@ -37,27 +37,6 @@ class FlowDisplay(Display):
 
     def __init__(self, flow: pd.DataFrame) -> None:
         self.flow = check_columns(flow, ("step", "n_patients"), what="The flow")
-
-    @classmethod
-    def from_frame(cls, flow: pd.DataFrame) -> Self:
-        """Take a flow table.
-
-        Parameters
-        ----------
-        flow : DataFrame
-            ``step, n_patients, n_cases, reason, cohort``.
-
-        Returns
-        -------
-        FlowDisplay
-            Not yet drawn: call ``plot``.
-
-        Examples
-        --------
-        >>> FlowDisplay.from_frame(pd.DataFrame({"step": ["read"], "n_patients": [12]})).flow.shape
-        (1, 2)
-        """
-        return cls(flow)
 
     def _size(self) -> tuple[float, float]:
         stages, beside, branches = self._parts()
@@ -174,27 +153,6 @@ class FunnelDisplay(ModelDisplay):
     def __init__(self, funnel: pd.DataFrame) -> None:
         check_columns(funnel, ("step", "n_features"), what="The funnel")
         self.funnel = funnel if "model" in funnel else funnel.assign(model="")
-
-    @classmethod
-    def from_frame(cls, funnel: pd.DataFrame) -> Self:
-        """Take a table of counts.
-
-        Parameters
-        ----------
-        funnel : DataFrame
-            ``model, step, n_features``.
-
-        Returns
-        -------
-        FunnelDisplay
-            Not yet drawn: call ``plot``.
-
-        Examples
-        --------
-        >>> FunnelDisplay.from_frame(pd.DataFrame({"step": ["extracted"], "n_features": [107]})).funnel.shape
-        (1, 3)
-        """
-        return cls(funnel)
 
     def _models(self) -> list[str]:
         return [str(m) for m in self.funnel["model"].unique()]

@@ -12,13 +12,13 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from radiokit import stats
-from radiokit.plotting._display import Display, check_columns
+from radiokit.plotting._display import TableDisplay, check_columns
 from radiokit.plotting._style import Look, draw_band, look_of, p_text, plain, style, time_label
 
 NEEDED = ("time", "n_at_risk", "n_events", "n_censored", "survival")
 
 
-class KaplanMeierDisplay(Display):
+class KaplanMeierDisplay(TableDisplay):
     """Survival curves by group, with band, censoring marks, numbers at risk and the log-rank p-value.
 
     Parameters
@@ -71,31 +71,6 @@ class KaplanMeierDisplay(Display):
         p_value = None
         if groups is not None and pd.Series(np.asarray(groups)).nunique() > 1:
             p_value = stats.logrank_test(y, groups).p_value
-        return cls(curve, p_value, time_unit=time_unit)
-
-    @classmethod
-    def from_frame(cls, curve: pd.DataFrame, *, p_value: float | None = None, time_unit: str = "") -> Self:
-        """Take curves already computed.
-
-        Parameters
-        ----------
-        curve : DataFrame
-            As `radiokit.stats.kaplan_meier` gives it.
-        p_value : float, optional
-            Of the log-rank test.
-        {time_unit}
-
-        Returns
-        -------
-        KaplanMeierDisplay
-            Not yet drawn: call ``plot``.
-
-        Examples
-        --------
-        >>> curve = {"time": [3.0], "n_at_risk": [4], "n_events": [1], "n_censored": [0], "survival": [0.75]}
-        >>> KaplanMeierDisplay.from_frame(pd.DataFrame(curve)).curve["group"].tolist()
-        ['all']
-        """
         return cls(curve, p_value, time_unit=time_unit)
 
     def plot(self, *, ax: Axes | None = None, colors: Mapping[str, str] | None = None, band: bool = True) -> Self:

@@ -11,14 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogFormatterSciNotation
 
 from radiokit.exceptions import InputError
-from radiokit.plotting._display import Display, check_columns
+from radiokit.plotting._display import TableDisplay, check_columns
 from radiokit.plotting._style import Look, plain, style
 from radiokit.plotting.palette import COLORS, DASHES, FAINT, GREY
 
 MOST_BELOW = 40  # how far below the penalty used the path is shown
 
 
-class LassoPathDisplay(Display):
+class LassoPathDisplay(TableDisplay):
     """Coefficients and cross-validated deviance against the penalty.
 
     Parameters
@@ -41,31 +41,6 @@ class LassoPathDisplay(Display):
         path = check_columns(path, ("penalty", "n_features", "deviance"), what="The path")
         self.path = path.sort_values("penalty")
         self.coefficients = check_columns(coefficients, ("penalty", "feature", "coef"), what="The coefficients")
-
-    @classmethod
-    def from_frame(cls, path: pd.DataFrame, coefficients: pd.DataFrame) -> Self:
-        """Take a path already computed.
-
-        Parameters
-        ----------
-        path : DataFrame
-            ``penalty, n_features, deviance, se, chosen``.
-        coefficients : DataFrame
-            ``penalty, feature, coef``.
-
-        Returns
-        -------
-        LassoPathDisplay
-            Not yet drawn: call ``plot``.
-
-        Examples
-        --------
-        >>> path = pd.DataFrame({"penalty": [0.1, 1.0], "n_features": [1, 0], "deviance": [1.1, 1.4]})
-        >>> coefficients = pd.DataFrame({"penalty": [0.1], "feature": ["age"], "coef": [0.5]})
-        >>> LassoPathDisplay.from_frame(path, coefficients).path["penalty"].tolist()
-        [0.1, 1.0]
-        """
-        return cls(path, coefficients)
 
     def plot(self, *, ax: Any = None, label_features: int = 8) -> Self:
         """Draw both panels.

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.text import Text
 
 from radiokit.exceptions import InputError
-from radiokit.plotting._display import Display, check_columns
+from radiokit.plotting._display import TableDisplay, check_columns
 from radiokit.plotting._style import plain, style
 from radiokit.plotting.palette import FAINT, INK
 
@@ -35,7 +35,7 @@ class Ruler:
     slots: list[int | None] = field(default_factory=list)
 
 
-class NomogramDisplay(Display):
+class NomogramDisplay(TableDisplay):
     """A nomogram: points for each predictor, their sum, and the predicted probability.
 
     Parameters
@@ -86,33 +86,6 @@ class NomogramDisplay(Display):
         >>> NomogramDisplay.from_nomogram(nomogram).plot()  # doctest: +SKIP
         """
         return cls(nomogram.table, nomogram.scale)
-
-    @classmethod
-    def from_frame(cls, table: pd.DataFrame, scale: pd.DataFrame, *, time_unit: str = "") -> Self:
-        """Take a points table and a scale.
-
-        Parameters
-        ----------
-        table : DataFrame
-            ``variable, value, points``.
-        scale : DataFrame
-            ``total_points`` and probabilities.
-        time_unit : str
-            Unit of the times in the names of the outcome rulers.
-
-        Returns
-        -------
-        NomogramDisplay
-            Not yet drawn: call ``plot``.
-
-        Examples
-        --------
-        >>> table = pd.DataFrame({"variable": "age", "value": [40, 80], "points": [0.0, 100.0]})
-        >>> scale = pd.DataFrame({"total_points": [0.0, 100.0], "probability": [0.05, 0.8]})
-        >>> NomogramDisplay.from_frame(table, scale).outcomes
-        ['probability']
-        """
-        return cls(table, scale, time_unit=time_unit)
 
     def plot(self, *, ax: Axes | None = None) -> Self:
         """Draw the rulers.

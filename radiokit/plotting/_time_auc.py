@@ -73,28 +73,6 @@ class TimeAucDisplay(ModelDisplay):
         ]
         return cls(pd.concat(parts, ignore_index=True), time_unit=time_unit)
 
-    @classmethod
-    def from_frame(cls, table: pd.DataFrame, *, time_unit: str = "") -> Self:
-        """Take a table already computed.
-
-        Parameters
-        ----------
-        table : DataFrame
-            ``time, auc, ci_low, ci_high`` and optionally ``model``.
-        {time_unit}
-
-        Returns
-        -------
-        TimeAucDisplay
-            Not yet drawn: call ``plot``.
-
-        Examples
-        --------
-        >>> TimeAucDisplay.from_frame(pd.DataFrame({"time": [12], "auc": [0.8]})).table["model"].item()
-        'model'
-        """
-        return cls(table, time_unit=time_unit)
-
     def _size(self) -> tuple[float, float]:
         return 4.4, 3.0
 
