@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from radiokit.exceptions import FileError
 from radiokit.io._volume import Volume
@@ -42,7 +43,7 @@ class Channels:
         return self.volume(0)
 
 
-def checked_geometry(spacing: Any, origin: Any, cosines: Any, path: Path) -> Geometry:
+def checked_geometry(spacing: ArrayLike, origin: ArrayLike, cosines: ArrayLike, path: Path) -> Geometry:
     """Turn (x, y, z) spacing, origin and cosines (one column for each axis) into (z, y, x) geometry."""
     steps, start, turn = (np.asarray(v, dtype=float) for v in (spacing, origin, cosines))
     for name, values in (("spacing", steps), ("origin", start), ("direction", turn)):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -71,7 +70,7 @@ def contours_of(data: Header, number: int, reference: Grid, name: str) -> Region
     return region
 
 
-def _points(contour: Any, place: int, reference: Grid, name: str) -> np.ndarray:
+def _points(contour: Header, place: int, reference: Grid, name: str) -> np.ndarray:
     """Points (x, y, z) in mm of a contour, of shape (n, 3)."""
     values = np.array(contour.get("ContourData") or [], dtype=float).reshape(-1)
     if len(values) % 3 == 0:

@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pydicom
 from pydicom.config import disable_value_validation
@@ -111,11 +110,11 @@ def _described(uid: str, group: list[tuple[Path, Header]]) -> str:
     return f"number {head.get('SeriesNumber', '?')} ({head.get('Modality', '?')}, {len(group)} images, {uid})"
 
 
-def is_empty(group: Any, name: str) -> bool:
+def is_empty(group: Header, name: str) -> bool:
     """Whether an element is there without a value, as anonymisers leave it."""
     return name in group and (group[name].value is None or str(group[name].value).strip() == "")
 
 
-def number_of(group: Any, name: str, default: float) -> float:
+def number_of(group: Header, name: str, default: float) -> float:
     """Return the number in an element; the default where it is absent or empty."""
     return float(group[name].value) if name in group and not is_empty(group, name) else default

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -111,7 +110,7 @@ def _from_dicom(path: Path, label: int | None, roi: int | str | None, image: Gri
     return read_seg(file, region, image) if modality == "SEG" else _from_labels(load_dicom(file), label, file)
 
 
-def as_label(label: Any) -> int | None:
+def as_label(label: int | str | float | None) -> int | None:
     """Read a label as tables hold it: an int, 1.0, "1", or nothing."""
     if label is None or (np.ndim(label) == 0 and pd.isna(label)) or label == "":
         return None

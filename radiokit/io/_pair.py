@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import numpy as np
 
@@ -80,7 +79,9 @@ def read_pair(
     return volume, region
 
 
-def mask_for(image: Volume, path: str | os.PathLike[str], *, label: Any = None, roi: int | str | None = None) -> Mask:
+def mask_for(
+    image: Volume, path: str | os.PathLike[str], *, label: int | str | float | None = None, roi: int | str | None = None
+) -> Mask:
     """Read the mask of an image without resampling; `check_geometry` then tests whether it lies on the image's grid.
 
     Contours are filled on the image; a segmentation of DICOM or 3D Slicer may cover a part of its voxels.

@@ -8,13 +8,16 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from radiokit.exceptions import DataWarning, FileError, ParameterError
 from radiokit.io._volume import Grid, Volume
 from radiokit.utils import regular_file
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 AnyGrid = TypeVar("AnyGrid", bound=Grid)
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
@@ -82,11 +85,12 @@ def on_picture(region: AnyGrid, image: Grid) -> AnyGrid:
     return replace(region, spacing=image.spacing, origin=image.origin, direction=image.direction)
 
 
-def _require_grey(picture: Any, path: Path, indexed: bool) -> None:
+def _require_grey(picture: Image.Image, path: Path, indexed: bool) -> None:
     if picture.width * picture.height > MOST_PIXELS:
         raise FileError(f"{path} has {picture.width} x {picture.height} pixels; required: {MOST_PIXELS:,} at most.")
-    if getattr(picture, "n_frames", 1) > 1:
-        raise FileError(f"{path} holds {picture.n_frames} pictures; required: one. Write each to its own file.")
+    n_pictures = getattr(picture, "n_frames", 1)
+    if n_pictures > 1:
+        raise FileError(f"{path} holds {n_pictures} pictures; required: one. Write each to its own file.")
     grey = picture.mode in ("1", "L", "I", "F") or picture.mode.startswith("I;16") or (indexed and picture.mode == "P")
     if not grey:
         raise FileError(
@@ -97,8 +101,8 @@ def _require_grey(picture: Any, path: Path, indexed: bool) -> None:
         raise FileError(f"{path} is stored turned (EXIF orientation). Save it upright, so that its mask lies on it.")
 
 
-def _pixels(picture: Any, path: Path) -> np.ndarray:
-    tags = picture.tag_v2 if picture.format == "TIFF" else {}
+def _pixels(picture: Image.Image, path: Path) -> np.ndarray:
+    tags = getattr(picture, "tag_v2", {})  # of TIFF
     array = np.asarray(picture)
     if array.dtype == bool:
         return array.astype(np.uint8)
@@ -115,7 +119,7 @@ def _pixels(picture: Any, path: Path) -> np.ndarray:
     return array.astype(array.dtype.newbyteorder("="))
 
 
-def _spacing(picture: Any) -> tuple[float, float] | None:
+def _spacing(picture: Image.Image) -> tuple[float, float] | None:
     """Return (y, x) from the resolution of the file, mm; None if there is none, or one of a screen."""
     dots = picture.info.get("dpi")
     if not dots or any(round(float(d)) in OF_SCREENS for d in dots):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -36,7 +37,13 @@ class Plane:
         return np.cross(self.orientation[:3], self.orientation[3:])
 
 
-def make_plane(position: Any, orientation: Any, spacing: Any, thickness: Any, path: Path) -> Plane:
+def make_plane(
+    position: Sequence[float],
+    orientation: Sequence[float],
+    spacing: Sequence[float],
+    thickness: float | None,
+    path: Path,
+) -> Plane:
     """Make a plane of DICOM attributes; `spacing` is (between rows, between columns)."""
     place, cosines, steps = ([float(v) for v in values] for values in (position, orientation, spacing))
     for name, found, n in (("ImagePositionPatient", place, 3), ("PixelSpacing", steps, 2)):

@@ -8,10 +8,11 @@ Janmahasatian et al. 2005, doi 10.2165/00003088-200544100-00004. Body surface: D
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from radiokit.exceptions import DataWarning, FileError, ParameterError
+from radiokit.io._dicom_files import Header
 from radiokit.io._suv_times import elapsed, missing
 
 KINDS = ("bw", "lbm", "bsa")
@@ -26,7 +27,7 @@ PLAUSIBLE = {
 }
 
 
-def suv_factor(heads: list[Any], kind: str, path: Path) -> float:
+def suv_factor(heads: list[Header], kind: str, path: Path) -> float:
     """Return what the scaled voxels of a PET series are multiplied by.
 
     bw: g/ml. lbm: g/ml, with the lean body mass. bsa: cm²/ml, with the body surface.
@@ -51,14 +52,14 @@ def suv_factor(heads: list[Any], kind: str, path: Path) -> float:
     )
 
 
-def _from_suv(head: Any, kind: str, path: Path) -> float:
+def _from_suv(head: Header, kind: str, path: Path) -> float:
     stored = STORED_KIND.get(str(head.get("SUVType") or "BW"))
     if stored is None:
         raise FileError(f"{path}: its SUVType {head.SUVType} is not known; known are {', '.join(STORED_KIND)}.")
     return 1.0 if stored == kind else _size(head, kind, path) / _size(head, stored, path)
 
 
-def _per_becquerel(heads: list[Any], kind: str, path: Path) -> float:
+def _per_becquerel(heads: list[Header], kind: str, path: Path) -> float:
     head = heads[0]
     size = _size(head, kind, path)
     dose_items = head.get("RadiopharmaceuticalInformationSequence")
@@ -80,7 +81,7 @@ def _per_becquerel(heads: list[Any], kind: str, path: Path) -> float:
     return size / (injected * 2 ** (-elapsed(heads, dose, half_life, path) / half_life))
 
 
-def _one_dose(items: Any, path: Path) -> Any:
+def _one_dose(items: Sequence[Header], path: Path) -> Header:
     """Return the dose; two tracers, or two injections, have two, and no single SUV."""
     doses = {tuple(str(item.get(name) or "") for name in DOSE) for item in items}
     if len(doses) > 1:
@@ -88,7 +89,7 @@ def _one_dose(items: Any, path: Path) -> Any:
     return items[0]
 
 
-def _size(head: Any, kind: str, path: Path) -> float:
+def _size(head: Header, kind: str, path: Path) -> float:
     """Body size in the unit of the SUV: g of weight, g of lean mass, or cm² of surface."""
     weight = _number(head, "PatientWeight", path)
     if kind == "bw":
@@ -103,7 +104,7 @@ def _size(head: Any, kind: str, path: Path) -> float:
     return 9270.0 * weight / (offset + slope * weight / height**2) * 1e3
 
 
-def _number(group: Any, name: str, path: Path) -> float:
+def _number(group: Header, name: str, path: Path) -> float:
     value = group.get(name)
     if value is None or str(value).strip() == "":
         raise missing(name, path)

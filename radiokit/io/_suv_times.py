@@ -6,9 +6,9 @@ import re
 import warnings
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from radiokit.exceptions import DataWarning, FileError
+from radiokit.io._dicom_files import Header
 
 DAY, HOUR, MINUTE = 86400.0, 3600.0, 60.0
 GE_SCAN_START = (0x0009, 0x100D)
@@ -23,7 +23,7 @@ LONG_LIVED = 8 * HOUR
 SAME_MOMENT = 60.0
 
 
-def elapsed(heads: list[Any], dose: Any, half_life: float, path: Path) -> float:
+def elapsed(heads: list[Header], dose: Header, half_life: float, path: Path) -> float:
     """Seconds from the injection to the moment the activity is corrected to.
 
     The full date and time of the injection counts, with its offset from UTC (PS3.5 6.2, DT). Where there is none, or
@@ -108,7 +108,7 @@ def _compare(moment: datetime, time: str, path: Path) -> None:
         )
 
 
-def _injection(head: Any, dose: Any, path: Path) -> datetime | None:
+def _injection(head: Header, dose: Header, path: Path) -> datetime | None:
     """Moment of the injection on the clock of the scan; None if the file has no full date and time of it."""
     name = "RadiopharmaceuticalStartDateTime"
     text = _text(dose, name)
@@ -125,7 +125,7 @@ def _injection(head: Any, dose: Any, path: Path) -> datetime | None:
     return moment if offset is None else _on_the_clock(moment, offset, head, dose, path)
 
 
-def _on_the_clock(moment: datetime, offset: str, head: Any, dose: Any, path: Path) -> datetime:
+def _on_the_clock(moment: datetime, offset: str, head: Header, dose: Header, path: Path) -> datetime:
     """Turn a moment with an offset from UTC into one on the clock that the times of the scan are read from."""
     clock = _text(head, "TimezoneOffsetFromUTC")
     universal = moment - _zone(offset, path)
@@ -148,7 +148,7 @@ def _on_the_clock(moment: datetime, offset: str, head: Any, dose: Any, path: Pat
     return moment + timedelta(seconds=quarters if abs(zone - quarters) <= SAME_MOMENT else 0.0)
 
 
-def _scan_start(heads: list[Any], path: Path) -> datetime:
+def _scan_start(heads: list[Header], path: Path) -> datetime:
     """Return the series' time, unless post-processing has moved it behind an acquisition."""
     head = heads[0]
     series = _moment(head, "Series", path)
@@ -164,14 +164,14 @@ def _scan_start(heads: list[Any], path: Path) -> datetime:
     return min(acquired)
 
 
-def _acquired(head: Any, series: datetime, path: Path) -> datetime:
+def _acquired(head: Header, series: datetime, path: Path) -> datetime:
     """Moment of an acquisition; without a date of its own it belongs to the night that the series began in."""
     moment = _moment(head, "Acquisition", path)
     dated = _text(head, "AcquisitionDate")
     return moment + timedelta(days=1) if not dated and (series - moment).total_seconds() > DAY / 2 else moment
 
 
-def _moment(head: Any, what: str, path: Path) -> datetime:
+def _moment(head: Header, what: str, path: Path) -> datetime:
     if not _text(head, f"{what}Time"):
         raise missing(f"{what}Time", path)
     name = next((n for n in (f"{what}Date", "SeriesDate", "StudyDate") if _text(head, n)), "")
@@ -179,7 +179,7 @@ def _moment(head: Any, what: str, path: Path) -> datetime:
     return datetime.combine(day, datetime.min.time()) + _time(_text(head, f"{what}Time"), f"{what}Time", path)
 
 
-def _text(group: Any, name: str) -> str:
+def _text(group: Header, name: str) -> str:
     return str(group.get(name) or "").strip()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +68,7 @@ class Grid:
         z, y, x = self.array.shape
         return (z, y, x)
 
-    def with_array(self, array: NDArray[Any]) -> Any:
+    def with_array(self, array: NDArray[Any]) -> Self:
         """Return the same grid with other voxel values.
 
         Parameters

@@ -12,7 +12,7 @@ import pandas as pd
 from radiokit.exceptions import CaseTableError, FileError
 from radiokit.io._case_files import PROBLEM
 from radiokit.io._volume import Grid
-from radiokit.io.arrays import as_volume
+from radiokit.io.arrays import ImageLike, as_volume
 from radiokit.io.cases import Columns, case_frame, read_labels
 from radiokit.utils import as_table, content_hash
 from radiokit.utils.levels import is_absent
@@ -39,7 +39,7 @@ def _cell(row: pd.Series, name: str) -> Any:
     return None if is_absent(value) or (name == "suv" and not isinstance(value, str)) else value
 
 
-def case_table(cases: Any, *, on_error: str = "raise") -> pd.DataFrame:
+def case_table(cases: pd.DataFrame | str | os.PathLike[str], *, on_error: str = "raise") -> pd.DataFrame:
     """Return a table with columns image and mask and ids as index.
 
     With ``on_error="nan"``, a case whose files are missing stays, and fails when it is read.
@@ -68,7 +68,7 @@ def _is_name(column: str) -> bool:
     return column in ("image", "mask", "roi", "series")
 
 
-def table_of_files(cases: Any, *, on_error: str = "raise") -> pd.DataFrame:
+def table_of_files(cases: pd.DataFrame | str | os.PathLike[str], *, on_error: str = "raise") -> pd.DataFrame:
     """Return the columns of a case table that say where the files of a case are and how they are read."""
     table = case_table(cases, on_error=on_error)
     for name in ("image", "mask"):
@@ -87,7 +87,7 @@ def case_key(row: pd.Series, *, settings: str, label: int | None = None) -> str:
     return content_hash(text, paths)
 
 
-def _digest(part: Any) -> str:
+def _digest(part: str | os.PathLike[str] | ImageLike) -> str:
     """Name an image in memory by its content; a file is named by `content_hash`."""
     if isinstance(part, str | os.PathLike):
         return "file"

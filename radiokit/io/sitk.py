@@ -6,7 +6,7 @@ SimpleITK takes 100 MB and 0.15 s: the whole library imports it where it is used
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -15,6 +15,22 @@ from radiokit.io._volume import Grid, Volume
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
+
+
+class Placed(Protocol):
+    """Voxels with a place in the patient: a volume, a mask, or the frame of one."""
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Distance between voxel centres in mm, (z, y, x)."""
+
+    @property
+    def origin(self) -> tuple[float, float, float]:
+        """Patient coordinates of the centre of the first voxel in mm, (z, y, x)."""
+
+    @property
+    def direction(self) -> tuple[float, ...]:
+        """Direction cosines, row-major."""
 
 
 def to_sitk(grid: Grid) -> sitk.Image:
@@ -105,20 +121,20 @@ def _triple(values: np.ndarray) -> tuple[float, float, float]:
     return (z, y, x)
 
 
-def corner_positions(grid: Any) -> np.ndarray:
+def corner_positions(grid: Grid) -> np.ndarray:
     """Patient coordinates (z, y, x) of the centres of the eight corner voxels, shape (8, 3), mm."""
     last = np.array(grid.shape) - 1
     indices = np.array([(i, j, k) for i in (0, 1) for j in (0, 1) for k in (0, 1)]) * last
     return positions(grid, indices)
 
 
-def positions(grid: Any, indices: np.ndarray) -> np.ndarray:
+def positions(grid: Placed, indices: np.ndarray) -> np.ndarray:
     """Patient coordinates (z, y, x) of voxel indices (z, y, x): origin + direction · (spacing · index), mm."""
     cosines = np.reshape(grid.direction, (3, 3))
     return np.array(grid.origin) + (np.asarray(indices) * np.array(grid.spacing)) @ cosines.T
 
 
-def indices_at(grid: Any, points: np.ndarray) -> np.ndarray:
+def indices_at(grid: Placed, points: np.ndarray) -> np.ndarray:
     """Continuous voxel indices (z, y, x) of patient coordinates (z, y, x); the inverse of `positions`."""
     cosines = np.reshape(grid.direction, (3, 3))
     return np.linalg.solve(cosines, (np.asarray(points) - np.array(grid.origin)).T).T / np.array(grid.spacing)

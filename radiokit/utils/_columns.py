@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Iterable
 from decimal import Decimal
 from numbers import Real
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -69,7 +68,7 @@ def _normal_categories(values: pd.Series) -> pd.Series:
     )
 
 
-def _text_or_object(value: Any) -> Any:
+def _text_or_object(value: object) -> object:
     """Text of names and numbers; paths and images in memory stay what they are."""
     return cell_text(value) if is_absent(value) or isinstance(value, str | Real | Decimal | pd.Timestamp) else value
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import Any
 
 import pandas as pd
 
@@ -11,7 +10,7 @@ from radiokit.exceptions import InputError
 from radiokit.utils.levels import cell_text
 
 
-def same_rows(**inputs: Any) -> None:
+def same_rows(**inputs: object) -> None:
     """Raise InputError where pandas inputs name their rows differently; arrays and lists are compared by position.
 
     Parameters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeAlias, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from radiokit.exceptions import OutcomeError
 from radiokit.utils._same_rows import same_rows
 from radiokit.utils._ties import tie_times
 
+SurvivalOutcome: TypeAlias = NDArray[np.void] | pd.DataFrame
 SURVIVAL_DTYPE = np.dtype([("event", bool), ("time", float)])
 
 
@@ -116,7 +117,7 @@ def as_survival_target(event: ArrayLike, time: ArrayLike) -> NDArray[np.void]:
     return target
 
 
-def check_survival_target(y: Any) -> NDArray[np.void]:
+def check_survival_target(y: SurvivalOutcome) -> NDArray[np.void]:
     """Return a survival target as the structured array, from that array or from a DataFrame with the same two fields.
 
     Parameters
@@ -148,7 +149,7 @@ def check_survival_target(y: Any) -> NDArray[np.void]:
     return as_survival_target(y["event"], y["time"])
 
 
-def is_survival_target(y: Any) -> bool:
+def is_survival_target(y: object) -> TypeGuard[SurvivalOutcome]:
     """Tell whether `y` looks like a survival target (has fields or columns `event` and `time`).
 
     Parameters
@@ -169,12 +170,12 @@ def is_survival_target(y: Any) -> bool:
     return {"event", "time"} <= set(_field_names(y))
 
 
-def _field_names(y: Any) -> list[str]:
+def _field_names(y: object) -> list[str]:
     names = y.columns if isinstance(y, pd.DataFrame) else getattr(getattr(y, "dtype", None), "names", None)
     return [str(name) for name in names] if names is not None else []
 
 
-def spells_outcome(column: ArrayLike, y: Any) -> bool:
+def spells_outcome(column: ArrayLike, y: ArrayLike | SurvivalOutcome) -> bool:
     """Tell whether a column is the outcome in another spelling, such as yes/no for 1/0, or its follow-up time.
 
     Parameters

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
+import numpy as np
 import pandas as pd
 
+Plain = dict[str, "Plain"] | list["Plain"] | str | int | float | bool | None
 
-def plain(value: Any) -> Any:
+
+def plain(value: object) -> Plain:
     """Return mappings, lists, numbers and text only; what is missing or no finite number is None.
 
     Examples
@@ -23,7 +25,7 @@ def plain(value: Any) -> Any:
         return [plain(v) for v in value]
     if isinstance(value, pd.DataFrame):
         return plain(value.reset_index().to_dict("records"))
-    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
         return plain(value.item())
     if value is None or isinstance(value, bool | int | str):
         return value

@@ -6,7 +6,6 @@ import unicodedata
 import warnings
 from collections import Counter
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,7 @@ import pandas as pd
 from radiokit.exceptions import DataWarning
 
 
-def is_absent(value: Any) -> bool:
+def is_absent(value: object) -> bool:
     """Whether a cell holds no value: None, NaN of any kind, or text without a letter."""
     if isinstance(value, str):
         return not value.strip()
@@ -24,7 +23,7 @@ def is_absent(value: Any) -> bool:
     return isinstance(value, float | np.floating | Decimal | np.datetime64 | np.timedelta64) and bool(pd.isna(value))
 
 
-def cell_text(value: Any) -> str:
+def cell_text(value: object) -> str:
     """Return the text of a cell: 7.0 is "7" and "007" stays "007"; an empty cell is "".
 
     Parameters
@@ -51,7 +50,7 @@ def cell_text(value: Any) -> str:
     return str(value).strip()
 
 
-def level_key(value: Any) -> str:
+def level_key(value: object) -> str:
     """Return what two spellings of one level share: `Lyon` is `LYON`; 1, 1.0 and "1" are one level.
 
     Parameters

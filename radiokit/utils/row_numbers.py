@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import warnings
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from radiokit.exceptions import DataWarning
 
@@ -53,7 +52,7 @@ def is_running(numbers: NDArray[np.float64]) -> bool:
     return counts_rows(numbers)
 
 
-def counts_rows(values: Any, *, shuffled: bool = True) -> bool:
+def counts_rows(values: ArrayLike, *, shuffled: bool = True) -> bool:
     """Whether these are k, k + 1, ..., k + n - 1 for a whole number k."""
     try:
         numbers = np.asarray(values, dtype=float)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,17 @@ from radiokit.utils.row_numbers import ROW_NAMES, counts_rows, running_numbers, 
 from radiokit.utils.table_files import NAMELESS, read_table
 
 LARGEST_EXACT = 2**53
+
+
+@runtime_checkable
+class HasPandas(Protocol):
+    """A table of another library, such as Arrow or polars."""
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the table as pandas has it."""
+
+
+TableLike: TypeAlias = pd.DataFrame | str | os.PathLike[str] | HasPandas
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +138,7 @@ class Table:
 
 
 def as_table(
-    source: Any,
+    source: TableLike,
     what: str = "the table",
     *,
     id: str | None = None,
@@ -233,13 +244,15 @@ def is_patient(column: str) -> bool:
     return bool(id_name(column))
 
 
-def _frame_of(source: Any, id: str | None, is_text: Callable[[str], bool], what: str) -> tuple[pd.DataFrame, bool]:
+def _frame_of(
+    source: TableLike, id: str | None, is_text: Callable[[str], bool], what: str
+) -> tuple[pd.DataFrame, bool]:
     if isinstance(source, pd.DataFrame):
         return source, False
     if isinstance(source, str | os.PathLike):
         table = read_table(Path(source), lambda c: c == id or is_patient(c) or is_text(c))
         return _with_first_column_as_index(table), True
-    if hasattr(source, "to_pandas"):
+    if isinstance(source, HasPandas):
         return source.to_pandas(), False
     raise InputError(f"{what} is a {type(source).__name__}; required: a DataFrame or the path of a table.")
 
@@ -259,7 +272,7 @@ def _with_text_names(frame: pd.DataFrame, what: str) -> pd.DataFrame:
     return frame.set_axis(names, axis="columns")
 
 
-def column_text(name: Any) -> str:
+def column_text(name: Hashable) -> str:
     """Name of a column as text; the levels of a MultiIndex are joined by underscores."""
     return "_".join(filter(None, map(cell_text, name))) if isinstance(name, tuple) else cell_text(name)
 

@@ -8,7 +8,6 @@ import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from pandas.api.types import is_object_dtype
@@ -101,7 +100,7 @@ def _text_columns(table: pd.DataFrame) -> list[int]:
     return [k for k, dtype in enumerate(table.dtypes) if is_object_dtype(dtype)]
 
 
-def _escaped(value: Any) -> Any:
+def _escaped(value: object) -> object:
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 

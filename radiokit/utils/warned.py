@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, TextIO
+from typing import TextIO
 
 Warned = tuple[type[Warning], str]
 
@@ -149,7 +149,7 @@ class _Router:
         return "default"
 
 
-def _pattern(text: Any) -> re.Pattern[str]:
+def _pattern(text: str | re.Pattern[str]) -> re.Pattern[str]:
     return re.compile(text)
 
 
