@@ -11,11 +11,12 @@ import pandas as pd
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from radiokit.deep._base import DeepModel
 from radiokit.deep._cells import along_axes, spread
 from radiokit.deep._checks import require_choice
 from radiokit.deep._torch import computing_in, repeatable, require_torch, resolve_device
 from radiokit.deep.case import Case, open_case, rows_of
-from radiokit.deep.reader import Reader
+from radiokit.deep.reader import Cases, Reader
 from radiokit.exceptions import InputError
 from radiokit.io import Volume, from_sitk, to_sitk
 
@@ -26,7 +27,13 @@ FEWEST_CELLS = 6
 CUBE = 4
 
 
-def attribution_map(model: Any, case: Any, *, method: str = "gradcam", layer: str | None = None) -> Volume:
+def attribution_map(
+    model: DeepModel,
+    case: pd.DataFrame | pd.Series | NDArray[Any],
+    *,
+    method: str = "gradcam",
+    layer: str | None = None,
+) -> Volume:
     r"""Show where in an image a fitted network found its score.
 
     Parameters
@@ -94,7 +101,7 @@ def attribution_map(model: Any, case: Any, *, method: str = "gradcam", layer: st
     return _on_image(found, table, learnt.reader)
 
 
-def _one_case(case: Any) -> Any:
+def _one_case(case: pd.DataFrame | pd.Series | NDArray[Any]) -> Cases:
     table = case.to_frame().T if isinstance(case, pd.Series) else case
     if isinstance(table, np.ndarray) and table.dtype != object:
         table = table[None]

@@ -1,4 +1,4 @@
-"""Random changes of training patches: one set of random numbers a sample and epoch, then one pass over the batch.
+"""Random changes of training patches: random numbers for each sample and epoch, then one pass over the batch.
 
 The module imports torch: only code that trains may import it.
 """
@@ -11,21 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from radiokit.deep._inputs import Patches
 from radiokit.deep.settings import Augmentation
 
 AXES = "zyx"
-
-
-@dataclass(frozen=True)
-class Patches:
-    """What augmentation has to know of the patches: mm of a voxel, which channels are images, and whether slices turn.
-
-    Masks among the channels move with the images; their values stay.
-    """
-
-    spacing: tuple[float, float, float]
-    images: tuple[bool, ...]
-    in_plane: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,10 +27,12 @@ class _Draw:
     noise: torch.Tensor
 
 
-def augment(batch: torch.Tensor, seeds: list[tuple[int, ...]], settings: Augmentation, about: Patches) -> torch.Tensor:
+def augment(
+    batch: torch.Tensor, seeds: list[tuple[int, ...]], settings: Augmentation, patches: Patches
+) -> torch.Tensor:
     """Return changed copies of patches (n, channels, z, y, x) in units of standard deviations; one seed a sample."""
     shape = tuple(batch.shape[1:])
-    draws = [_draw(seed, settings, about, shape) for seed in seeds]
+    draws = [_draw(seed, settings, patches, shape) for seed in seeds]
     theta = torch.as_tensor(np.stack([d.matrix for d in draws]), dtype=batch.dtype, device=batch.device)
     grid = torch.nn.functional.affine_grid(
         torch.cat([theta, torch.zeros_like(theta[:, :, :1])], dim=2), list(batch.shape), align_corners=False
@@ -55,11 +46,11 @@ def augment(batch: torch.Tensor, seeds: list[tuple[int, ...]], settings: Augment
     return moved * gain + shift + noise
 
 
-def _draw(seed: tuple[int, ...], settings: Augmentation, about: Patches, shape: tuple[int, ...]) -> _Draw:
+def _draw(seed: tuple[int, ...], settings: Augmentation, patches: Patches, shape: tuple[int, ...]) -> _Draw:
     rng = np.random.default_rng(seed)
-    images = np.array(about.images, dtype=float)
+    images = np.array(patches.images, dtype=float)
     angles = np.radians(rng.uniform(-settings.rotation, settings.rotation, size=3))
-    if about.in_plane:
+    if patches.in_plane:
         angles[1:] = 0.0
     size = np.exp(rng.uniform(-1, 1) * np.log1p(settings.scale))
     mirror = np.where(rng.random(3) < 0.5, -1.0, 1.0)
@@ -68,8 +59,8 @@ def _draw(seed: tuple[int, ...], settings: Augmentation, about: Patches, shape: 
     shift = settings.shift * rng.standard_normal(len(images)) * images
     noise = torch.from_numpy(rng.standard_normal(shape, dtype=np.float32))
     noise *= torch.from_numpy((settings.noise * images).astype(np.float32))[:, None, None, None]
-    turn = _rotation(angles) @ np.diag(sign) * ([1.0, size, size] if about.in_plane else [size] * 3)
-    return _Draw(_normalised(turn, shape[1:], about.spacing), shift, gain, noise)
+    turn = _rotation(angles) @ np.diag(sign) * ([1.0, size, size] if patches.in_plane else [size] * 3)
+    return _Draw(_normalised(turn, shape[1:], patches.spacing), shift, gain, noise)
 
 
 def _rotation(angles: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -14,49 +13,35 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.model_selection import PredefinedSplit
 from sklearn.utils.validation import check_is_fitted
 
 from radiokit.deep import _document as document
 from radiokit.deep._checks import require_choice
+from radiokit.deep._cohort import Cohort, clinical_table, patients_of
 from radiokit.deep._crop import Crop
-from radiokit.deep._fitted import FittedNetwork, Plan, fit_network, require_usable
+from radiokit.deep._fitted import Plan
+from radiokit.deep._inputs import Inputs, Scaling
+from radiokit.deep._learnt import Learnt, LinearScore, free_name
+from radiokit.deep._losses import Loss, Rows
 from radiokit.deep._nested import NestedSettings
 from radiokit.deep._networks import check_backbone
 from radiokit.deep._score import DeepScore
-from radiokit.deep._store import CropStore
 from radiokit.deep._torch import require_torch
-from radiokit.deep._weighing import Weights, free_name
 from radiokit.deep.case import columns_read
-from radiokit.deep.reader import Reader
+from radiokit.deep.reader import Cases, Reader
 from radiokit.deep.settings import Network, Training
 from radiokit.engine.clinical import ClinicalColumns, learn_clinical
-from radiokit.engine.folds import fold_ids
-from radiokit.engine.inputs import FloatArray
+from radiokit.engine.inputs import FloatArray, Seed
 from radiokit.exceptions import FileError, InputError, ParameterError
-from radiokit.utils import cell_text, drop_warnings, same_rows, spawn_seeds
+from radiokit.utils import same_rows, spawn_seeds
 
 FUSIONS = ("late", "concat", "film")
 
 
-@dataclass(frozen=True, eq=False)
-class Learnt:
-    """All that `fit` has learnt, and nothing of torch: it pickles, and goes into a file."""
-
-    reader: Reader
-    network: FittedNetwork
-    clinical: ClinicalColumns | None = None
-    center: tuple[float, ...] = ()
-    scale: tuple[float, ...] = ()
-    weights: Weights | None = None
-
-    def clinical_design(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Design columns of the clinical ones, without gaps."""
-        return pd.DataFrame(index=X.index) if self.clinical is None else self.clinical.matrix(X)
-
-
 class DeepModel(NestedSettings):
-    """Estimator of one score a case, from images and clinical columns."""
+    """Estimator of one score for each case, from images and clinical columns."""
+
+    _learnt: Learnt
 
     def __init__(
         self,
@@ -68,7 +53,7 @@ class DeepModel(NestedSettings):
         fusion: str = "late",
         cv: Any = 5,
         training: Training = Training(),  # noqa: B008 - frozen
-        random_state: Any = None,
+        random_state: Seed = None,
     ) -> None:
         self.backbone = backbone
         self.crop = crop
@@ -79,15 +64,14 @@ class DeepModel(NestedSettings):
         self.training = training
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, groups: ArrayLike | None = None) -> Self:
+    def fit(self, X: Cases, y: ArrayLike | pd.DataFrame, groups: ArrayLike | None = None) -> Self:
         """Train the network, and where scores are cross-fitted one for each fold.
 
         Parameters
         ----------
         X : DataFrame or array
             Case table or patches, see the notes of `DeepClassifier`.
-        y : array-like of shape (n,), or structured array or DataFrame with `event` and `time`
-            Two classes, of which the larger (or last in the alphabet) is the positive one; or a survival target.
+        {y}
         groups : array-like of shape (n,), optional
             Patients, where some have several rows: none is on both sides of a split.
 
@@ -108,76 +92,55 @@ class DeepModel(NestedSettings):
         same_rows(X=X, y=y, groups=groups)
         outcome = self._outcome(y)
         if len(outcome) != len(X):
-            raise InputError(f"y has {len(outcome)} values and X {len(X)} cases; required: one a case.")
+            raise InputError(f"y has {len(outcome)} values and X {len(X)} cases; required: one for each case.")
         self._fit(X, outcome, groups)
         return self
 
-    def _fit(self, X: Any, y: NDArray[Any], groups: ArrayLike | None) -> None:
+    def _fit(self, X: Cases, y: NDArray[Any], groups: ArrayLike | None) -> tuple[Inputs, pd.DataFrame]:
+        """Learn from the cases; return them as the network takes them, and the columns of the late fusion."""
         require_torch(f"{type(self).__name__}.fit")
         network = self._checked()
         reader = Reader.learn(X, self.crop, network.dimension, self.sequences)
         _require_room(network, reader)
-        patients = self._patients(X, groups, len(X))
+        patients = patients_of(X, groups, self.training.groups, self.cv)
         crops = reader.store(X, progress=self.training.progress)
-        clinical = learn_clinical(self._clinical_columns(X), list(self.clinical)) if len(self.clinical) else None
-        design = pd.DataFrame(index=range(len(crops))) if clinical is None else clinical.matrix(_frame(X))
+        clinical, design = self._learn_clinical(X)
         seen = design.to_numpy(dtype=float) if self.fusion != "late" else np.zeros((len(crops), 0))
-        center, scale = seen.mean(axis=0), np.where(seen.std(axis=0) > 0, seen.std(axis=0), 1.0)
-        inputs = self._inputs(crops, (seen - center) / scale)
-        plan = Plan(
-            network, reader.channels, reader.flags, seen.shape[1], "film" if self.fusion == "film" else "concat"
-        )
+        scaling = Scaling.learn(seen)
+        fusion = "film" if self.fusion == "film" else "concat"
+        plan = Plan(network, reader.channels, reader.flags, seen.shape[1], fusion)
+        inputs, loss = Inputs(crops, scaling(seen)), partial(self._loss, y)
+        cohort = Cohort(plan, inputs, reader.patches, patients, loss, self.training)
         first, last, *seeds = spawn_seeds(self.random_state, 2 + len(crops))
         late = self.fusion == "late" and clinical is not None
-        folds = self._folds(y, patients, last) if late else None
-        fit = partial(self._network, plan, inputs, y, patients, self._about(reader))
-        fitted = fit(np.arange(len(crops)), first)
-        self._learnt = Learnt(reader, fitted, clinical, tuple(center.tolist()), tuple(scale.tolist()))
+        folds = cohort.folds(self.cv, y, last) if late else None
+        fitted = cohort.fit(np.arange(len(crops)), first)
+        self._learnt = Learnt(reader, fitted, clinical, scaling)
         self.history_ = document.history_of(fitted.history)
-        self.cross_fitted_ = None
-        if folds is not None:
-            deep = np.empty(len(crops))
-            for k, seed in zip(np.unique(folds), seeds, strict=False):
-                out = np.flatnonzero(folds == k)
-                deep[out] = fit(np.flatnonzero(folds != k), seed).score(inputs.take(out), self.training)
-            self.cross_fitted_ = deep
-            design.insert(0, free_name(design.columns), deep)
+        self.cross_fitted_ = None if folds is None else cohort.cross_fitted(folds, seeds)
+        if self.cross_fitted_ is not None:
+            design.insert(0, free_name(design.columns), self.cross_fitted_)
             intercept, coef = self._weigh(design.to_numpy(dtype=float), y)
-            weights = Weights(tuple(map(str, design.columns)), tuple(coef.tolist()), intercept)
-            self._learnt = replace(self._learnt, weights=weights)
-            self.coef_ = pd.Series(weights.coef, index=weights.names, name="coef")
-        self._remember_risk(partial(self._apparent, inputs, design), y)
+            final = LinearScore(tuple(map(str, design.columns)), tuple(coef.tolist()), intercept)
+            self._set_learnt(replace(self._learnt, final=final))
+        return inputs, design
 
-    def _network(
-        self, plan: Plan, inputs: Any, y: NDArray[Any], patients: Any, about: Any, rows: NDArray[np.intp], seed: int
-    ) -> FittedNetwork:
-        return fit_network(plan, inputs, self._loss(y, rows), rows, patients, about, self.training, seed)
+    def _learn_clinical(self, X: Cases) -> tuple[ClinicalColumns | None, pd.DataFrame]:
+        """Learn the clinical columns, and return their design; neither where there are none."""
+        names = list(self.clinical)
+        if not names:
+            return None, pd.DataFrame(index=range(len(X)))
+        table = clinical_table(X, names)
+        clinical = learn_clinical(table, names)
+        return clinical, clinical.matrix(table)
 
-    def _folds(self, y: NDArray[Any], patients: NDArray[Any], seed: int) -> NDArray[np.intp]:
-        """Return the fold of each case; each is scored once, by a network that can be fitted to the others."""
-        # Where no patient repeats, a splitter that does not look at patients loses nothing.
-        lone = not isinstance(self.cv, int) and np.unique(patients).size == len(y)
-        with drop_warnings() if lone else nullcontext():
-            folds = fold_ids(self.cv, np.zeros((len(y), 1)), y, random_state=seed, groups=patients)
-        if (folds < 0).any():
-            raise InputError(f"cv leaves {int((folds < 0).sum())} cases in no test fold; each needs one score.")
-        for k in np.unique(folds):
-            rows = np.flatnonzero(folds != k)
-            mend = " Use cv=5, which deals the outcome evenly, a splitter that shuffles, or other groups."
-            require_usable(self._loss(y, rows), rows, f"cv={self.cv!r}: the network without fold {k}", mend)
-        return folds
-
-    def _clinical_columns(self, X: Any) -> pd.DataFrame:
-        table = _frame(X)
-        absent = [c for c in self.clinical if c not in table.columns]
-        if absent:
-            raise InputError(
-                f"X has no clinical column {', '.join(map(repr, absent))}; its columns: "
-                f"{', '.join(map(str, table.columns[:30]))}."
-            )
-        return table
+    def _set_learnt(self, learnt: Learnt) -> None:
+        self._learnt = learnt
+        if learnt.final is not None:
+            self.coef_ = pd.Series(learnt.final.coef, index=learnt.final.names, name="coef")
 
     def _checked(self) -> Network:
+        """Return the network, after all parameters are checked."""
         network = self.backbone if isinstance(self.backbone, Network) else Network(self.backbone)
         for name, kind in (("crop", Crop), ("training", Training)):
             if not isinstance(getattr(self, name), kind):
@@ -187,36 +150,11 @@ class DeepModel(NestedSettings):
             raise ParameterError(f"clinical is {self.clinical!r}; required: a list of columns.")
         return network
 
-    def _patients(self, X: Any, groups: ArrayLike | None, n: int) -> NDArray[Any]:
-        """Patient of each row: by the column that is named, by `groups`, by predefined folds, or one a row."""
-        column = self.training.groups
-        if column is not None:
-            table = _frame(X)
-            if column not in table.columns:
-                raise InputError(f"X has no column {column!r}, which training.groups names as the patient.")
-            groups = table[column].map(cell_text).replace("", None).to_numpy(dtype=object)
-            what = f"column {column!r}, which training.groups names,"
-        elif groups is None and isinstance(self.cv, PredefinedSplit):
-            groups, what = self.cv.test_fold, "cv"
-        else:
-            what = "groups"
-        found = np.arange(n) if groups is None else np.asarray(groups)
-        if found.shape != (n,):
-            raise InputError(f"{what} has shape {found.shape}; required: the patient of each of {n} rows.")
-        empty = np.flatnonzero(pd.isna(found))
-        if empty.size:
-            ids = X.index[empty[:5]] if isinstance(X, pd.DataFrame) else empty[:5]
-            raise InputError(
-                f"{what} has no patient for {empty.size} of {n} rows ({', '.join(map(str, ids))}); required: the "
-                "patient of each, none missing, for what has no name would be one patient."
-            )
-        return found
-
-    def _outcome(self, y: Any) -> NDArray[Any]:
-        """Check the outcome, and learn what it is made of."""
+    def _outcome(self, y: ArrayLike | pd.DataFrame) -> NDArray[Any]:
+        """Return the checked outcome; a classifier learns its classes."""
         raise NotImplementedError
 
-    def _loss(self, outcome: NDArray[Any], rows: NDArray[np.intp]) -> Any:
+    def _loss(self, outcome: NDArray[Any], rows: Rows) -> Loss:
         """Return what a network that trains on these rows makes small."""
         raise NotImplementedError
 
@@ -224,52 +162,23 @@ class DeepModel(NestedSettings):
         """Return intercept and weights of the columns of the late fusion."""
         raise NotImplementedError
 
-    def _remember_risk(self, risks: Callable[[], FloatArray], y: NDArray[Any]) -> None:
-        """Learn what needs the training scores, given how to get them."""
-
-    def _apparent(self, inputs: Any, design: pd.DataFrame) -> FloatArray:
-        """Scores of the training cases: cross-fitted where they are, else as the network sees them."""
-        if self._learnt.weights is not None:
-            return self._learnt.weights.score(design)
-        return self._learnt.network.score(inputs, self.training)
-
-    @staticmethod
-    def _inputs(crops: CropStore, clinical: FloatArray) -> Any:
-        from radiokit.deep._train import Inputs
-
-        return Inputs(crops, clinical.astype(np.float32))
-
-    @staticmethod
-    def _about(reader: Reader) -> Any:
-        from radiokit.deep._augment import Patches
-
-        return Patches(reader.spacing, reader.are_images, in_plane=reader.dimension != "3D")
-
-    def _prepared(self, X: Any) -> tuple[Any, pd.DataFrame]:
+    def _prepared(self, X: Cases) -> tuple[Inputs, pd.DataFrame]:
         """Return new cases as the network takes them, and their clinical design."""
         check_is_fitted(self, "_learnt")
         require_torch(f"{type(self).__name__}.predict")
-        learnt = self._learnt
-        design = pd.DataFrame(index=range(len(X)))
-        if learnt.clinical is not None:
-            design = learnt.clinical_design(self._clinical_columns(X))
-        crops = learnt.reader.store(X)
-        seen = np.zeros((len(crops), 0))
-        if learnt.network.plan.clinical:
-            seen = (design.to_numpy(dtype=float) - np.array(learnt.center)) / np.array(learnt.scale)
-        return self._inputs(crops, seen), design
+        return self._learnt.inputs(X, self.clinical)
 
-    def _score(self, X: Any) -> FloatArray:
-        inputs, design = self._prepared(X)
-        deep = self._learnt.network.score(inputs, self.training)
-        weights = self._learnt.weights
-        return deep if weights is None else weights.score(design.assign(**{weights.names[0]: deep}))
+    def _score(self, X: Cases) -> FloatArray:
+        """Return log-odds or log relative hazards of new cases."""
+        check_is_fitted(self, "_learnt")
+        require_torch(f"{type(self).__name__}.predict")
+        return self._learnt.score(X, self.clinical, self.training)
 
-    def _as_setting(self, name: str, value: Any) -> Any:
+    def _as_setting(self, name: str, value: object) -> object:
         return Network(value) if name == "backbone" and isinstance(value, str) else value
 
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "_learnt")
+        return "_learnt" in vars(self)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -284,8 +193,7 @@ class DeepModel(NestedSettings):
 
         Parameters
         ----------
-        path : path
-            Where to; written whole or not at all.
+        {path}
 
         Raises
         ------
@@ -301,7 +209,7 @@ class DeepModel(NestedSettings):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a model that `save` wrote, and see that nobody changed it.
+        """Read a model that `save` wrote, and refuse one that was changed since.
 
         Parameters
         ----------
@@ -333,8 +241,8 @@ class DeepModel(NestedSettings):
         Returns
         -------
         dict
-            Settings, weights in base64 with their checksum, and what else was learnt; folders (of crops, checkpoints)
-            stay at home.
+            Settings, weights in base64 with their checksum, and what else was learnt; folders (of crops, of
+            checkpoints) are left out.
 
         Examples
         --------
@@ -342,11 +250,12 @@ class DeepModel(NestedSettings):
         'DeepClassifier'
         """
         check_is_fitted(self)
-        return {**self._to_predict(), "record": document.record_to_dict(self)}
+        return {**self._to_predict(), "record": document.record_to_dict(self.history_, self.cross_fitted_)}
 
     def _to_predict(self) -> dict[str, Any]:
         """Return what prediction needs: without the scores of training cases, which another centre has no use for."""
-        return {"class": type(self).__name__, **document.model_to_dict(self, self._learnt), **self._own_state()}
+        content = document.model_to_dict(self.get_params(deep=False), self._learnt)
+        return {"class": type(self).__name__, **content, **self._own_state()}
 
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> Self:
@@ -374,20 +283,17 @@ class DeepModel(NestedSettings):
         try:
             parameters, learnt = document.model_from_dict(raw)
             model = cls(**parameters)
-            model._learnt = Learnt(**learnt)
+            model._set_learnt(learnt)
             model._take_state(raw)
             if "record" in raw:
-                for attribute, value in document.record_from_dict(raw["record"]).items():
-                    setattr(model, attribute, value)
-            if (weights := model._learnt.weights) is not None:
-                model.coef_ = pd.Series(weights.coef, index=weights.names, name="coef")
+                model.history_, model.cross_fitted_ = document.record_from_dict(raw["record"])
         except (KeyError, TypeError, ValueError, AttributeError, json.JSONDecodeError) as error:
             if isinstance(error, FileError):
                 raise
             raise FileError(f"the model is damaged ({type(error).__name__}: {error}); get it anew.") from error
         return model
 
-    def frozen_score(self, name: str, X: Any) -> DeepScore:
+    def frozen_score(self, name: str, X: pd.DataFrame) -> DeepScore:
         """Return the fitted model as a score that a study freezes.
 
         Parameters
@@ -416,19 +322,11 @@ class DeepModel(NestedSettings):
         return DeepScore(name, columns, self._to_predict())
 
     def _own_state(self) -> dict[str, Any]:
+        """Return what a subclass has learnt besides, in JSON's own types."""
         return {}
 
     def _take_state(self, raw: dict[str, Any]) -> None:
         """Set what `_own_state` returned."""
-
-
-def _frame(X: Any) -> pd.DataFrame:
-    if not isinstance(X, pd.DataFrame):
-        raise InputError(
-            f"clinical or group columns with X of type {type(X).__name__}; required: a table with these columns, and "
-            "the images as paths or in a column `patch`."
-        )
-    return X
 
 
 def _require_room(network: Network, reader: Reader) -> None:

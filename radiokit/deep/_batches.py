@@ -1,50 +1,32 @@
-"""Who trains, who stops the training, and who takes a step together: numbers only, no torch."""
+"""Which rows train, which stop the training early, and which take a step together. Numbers only, no torch."""
 
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from radiokit.deep._losses import Loss, Rows
 from radiokit.exceptions import DataWarning
 
-if TYPE_CHECKING:
-    from radiokit.deep._losses import Loss
-
-Rows = NDArray[np.intp]
 TRIES = 50
 
 
 def stopping_split(loss: Loss, rows: Rows, groups: NDArray[np.generic], share: float, seed: int) -> tuple[Rows, Rows]:
     """Return rows that train and rows that stop the training: whole patients, those with events dealt evenly.
 
-    Parameters
-    ----------
-    loss : Loss
-        Says of which rows it can be computed; a choice that leaves one side without such rows is made anew.
-    rows : ndarray of int, shape (n,)
-        Rows to part.
-    groups : ndarray
-        Patient of every row of the table.
-    share : float
-        Share of the patients that stop the training.
-    seed : int
-        Of the choice.
-
-    Returns
-    -------
-    tuple of 2 ndarray of int
-        Both sorted. Where no choice will do, all rows and none, and a warning.
+    `groups` are the patients of all rows of the table, `share` is the part of the patients that stop the training. A
+    choice that leaves one side with rows of which the loss cannot be computed is made again; where none is found, all
+    rows train, with a warning.
     """
     patients, codes = np.unique(groups[rows], return_inverse=True)
     event = np.zeros(patients.size, dtype=bool)
     np.logical_or.at(event, codes, loss.events[rows])
-    both = not loss.usable(rows[loss.events[rows]])  # rows with the event alone do not say anything
+    both = not loss.usable(rows[loss.events[rows]])  # rows with the event alone define no loss
     rng = np.random.default_rng(seed)
     for attempt in range(TRIES):
-        some = 1 + 3 * attempt // TRIES  # one event at least; where one says nothing, two, then three
+        some = 1 + 3 * attempt // TRIES  # one event at least; then two, then three
         chosen = np.zeros(patients.size, dtype=bool)
         for kind in (True, False):
             found = rng.permutation(np.flatnonzero(event == kind))
@@ -79,7 +61,7 @@ def epoch_steps(loss: Loss, rows: Rows, size: int, seed: tuple[int, ...]) -> lis
     for k in rng.permutation(count):
         part = rows[rng.permutation(dealt[k::count])]
         if steps and not (loss.has_gradient(steps[-1]) and loss.has_gradient(part)):
-            steps[-1] = np.concatenate([steps[-1], part])  # what says nothing alone joins the step before it
+            steps[-1] = np.concatenate([steps[-1], part])  # no gradient of its own: it joins the step before
         else:
             steps.append(part)
     return [_parted(step, size, loss.events) for step in steps if step.size > 1 or rows.size == 1]

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import column_or_1d
 
 from radiokit.deep._base import DeepModel
+from radiokit.deep._losses import BinaryLoss, Rows
 from radiokit.deep._score import can_be_frozen
+from radiokit.deep.reader import Cases
 from radiokit.engine.classes import binary_classes
 from radiokit.engine.classifier import Classifier
 from radiokit.engine.fusion import logistic_weights
@@ -79,13 +82,11 @@ class DeepClassifier(Classifier, DeepModel):
     (24, 2)
     """
 
-    def _outcome(self, y: Any) -> NDArray[np.bool_]:
+    def _outcome(self, y: ArrayLike | pd.DataFrame) -> NDArray[np.bool_]:
         self.classes_, positive = binary_classes(column_or_1d(y, warn=True))
         return positive
 
-    def _loss(self, outcome: NDArray[Any], rows: NDArray[np.intp]) -> Any:
-        from radiokit.deep._losses import BinaryLoss
-
+    def _loss(self, outcome: NDArray[Any], rows: Rows) -> BinaryLoss:
         plain = BinaryLoss(outcome)
         balanced = self.training.class_weight == "balanced" and plain.usable(rows)
         return BinaryLoss.balanced(outcome, rows) if balanced else plain
@@ -93,7 +94,7 @@ class DeepClassifier(Classifier, DeepModel):
     def _weigh(self, design: FloatArray, y: NDArray[Any]) -> tuple[float, FloatArray]:
         return logistic_weights(design, y)
 
-    def decision_function(self, X: Any) -> FloatArray:
+    def decision_function(self, X: Cases) -> FloatArray:
         """Return the log-odds of the positive class.
 
         Parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -15,10 +15,15 @@ import pandas as pd
 from radiokit import __version__
 from radiokit.deep._crop import Crop
 from radiokit.deep._fitted import FittedNetwork
+from radiokit.deep._inputs import Scaling
+from radiokit.deep._learnt import Learnt, LinearScore
 from radiokit.deep._parameters import from_plain, plain
-from radiokit.deep._weighing import Weights, clinical_from_dict, clinical_to_dict
 from radiokit.deep.reader import Reader
 from radiokit.deep.settings import Augmentation, Training
+from radiokit.engine.baseline import Baseline
+from radiokit.engine.clinical import ClinicalColumns
+from radiokit.engine.design import Design, Factor, Linear
+from radiokit.engine.inputs import FloatArray
 from radiokit.exceptions import FileError
 from radiokit.utils import regular_file, write_text
 
@@ -56,71 +61,97 @@ def _digest(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def record_to_dict(model: Any) -> dict[str, Any]:
-    """Return how training went: of the model's own file, not of one for another centre."""
-    history = [[None if np.isnan(v) else v for v in row] for row in model.history_.to_numpy(dtype=float).tolist()]
-    scores = model.cross_fitted_
-    return {"history": history, "cross_fitted": None if scores is None else scores.tolist()}
+def record_to_dict(history: pd.DataFrame, cross_fitted: FloatArray | None) -> dict[str, Any]:
+    """Return how training went; the model's own file holds it, that for another centre does not."""
+    rows = [[None if np.isnan(v) else v for v in row] for row in history.to_numpy(dtype=float).tolist()]
+    return {"history": rows, "cross_fitted": None if cross_fitted is None else cross_fitted.tolist()}
 
 
-def record_from_dict(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the attributes of `record_to_dict`."""
-    history = [[np.nan if v is None else float(v) for v in row] for row in raw["history"]]
+def record_from_dict(raw: Mapping[str, Any]) -> tuple[pd.DataFrame, FloatArray | None]:
+    """Return history and cross-fitted scores of `record_to_dict`."""
+    rows = [[np.nan if v is None else float(v) for v in row] for row in raw["history"]]
     scores = raw["cross_fitted"]
-    return {"history_": history_of(history), "cross_fitted_": None if scores is None else np.array(scores, dtype=float)}
+    return history_of(rows), None if scores is None else np.array(scores, dtype=float)
 
 
-def history_of(rows: Any) -> pd.DataFrame:
+def history_of(rows: Sequence[Sequence[float]]) -> pd.DataFrame:
     """Return the history of a training as a table."""
     return pd.DataFrame(rows, columns=list(HISTORY), dtype=float)
 
 
-def model_to_dict(model: Any, learnt: Any) -> dict[str, Any]:
-    """Return parameters and what was learnt in JSON's own types; folders (of crops, checkpoints) stay at home."""
-    reader = learnt.reader
-    training = asdict(replace(model.training, checkpoint=None))
+def model_to_dict(parameters: Mapping[str, Any], learnt: Learnt) -> dict[str, Any]:
+    """Return parameters and what was learnt in JSON's own types; folders (of crops, of checkpoints) are left out."""
+    reader, final = learnt.reader, learnt.final
     return {
-        "parameters": {k: plain(getattr(model, k)) for k in PARAMETERS},
-        "fusion": model.fusion,
-        "clinical_columns": [str(c) for c in model.clinical],
-        "training": training,
+        "parameters": {k: plain(parameters[k]) for k in PARAMETERS},
+        "fusion": parameters["fusion"],
+        "clinical_columns": [str(c) for c in parameters["clinical"]],
+        "training": asdict(replace(parameters["training"], checkpoint=None)),
         "crop": asdict(replace(reader.crop, cache=None)),
         "dimension": reader.dimension,
         "sequences": list(reader.sequences),
         "shape": list(reader.shape),
         "network": learnt.network.to_dict(),
-        "clinical": clinical_to_dict(learnt.clinical),
-        "center": list(learnt.center),
-        "scale": list(learnt.scale),
-        "weights": None if learnt.weights is None else learnt.weights.to_dict(),
+        "clinical": [] if learnt.clinical is None else _clinical_to_list(learnt.clinical),
+        "center": list(learnt.scaling.center),
+        "scale": list(learnt.scaling.scale),
+        "weights": None if final is None else asdict(final),
     }
 
 
-def model_from_dict(raw: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the arguments of the estimator, and of what it has learnt."""
+def model_from_dict(raw: Mapping[str, Any]) -> tuple[dict[str, Any], Learnt]:
+    """Return the arguments of the estimator, and what it has learnt; each field is converted to its type."""
     network = FittedNetwork.from_dict(raw["network"])
     crop = Crop.from_mapping(raw["crop"])
     sequences, shape = tuple(map(str, raw["sequences"])), tuple(map(int, raw["shape"]))
-    augmentation = raw["training"]["augmentation"]
-    training = Training(
-        **{**raw["training"], "augmentation": None if augmentation is None else Augmentation(**augmentation)}
-    )
+    augmentation, final = raw["training"]["augmentation"], raw["weights"]
+    training = {**raw["training"], "augmentation": None if augmentation is None else Augmentation(**augmentation)}
     parameters = {
         "backbone": network.plan.network,
         "crop": crop,
         "sequences": sequences or None,
         "clinical": tuple(raw["clinical_columns"]),
         "fusion": raw["fusion"],
-        "training": training,
+        "training": Training(**training),
     }
     own = raw.get("parameters", {})  # older files lack them
     parameters |= {k: from_plain(k, own[k], 5 if k == "cv" else parameters.get(k)) for k in PARAMETERS if k in own}
-    learnt = {
-        "reader": Reader(crop, raw["dimension"], sequences, shape),
-        "network": network,
-        "clinical": clinical_from_dict(raw["clinical"]),
-        "center": tuple(map(float, raw["center"])),
-        "scale": tuple(map(float, raw["scale"])),
-        "weights": None if raw["weights"] is None else Weights.from_dict(raw["weights"]),
-    }
+    learnt = Learnt(
+        reader=Reader(crop, raw["dimension"], sequences, shape),
+        network=network,
+        clinical=_clinical_from_list(raw["clinical"]) if raw["clinical"] else None,
+        scaling=Scaling(tuple(map(float, raw["center"])), tuple(map(float, raw["scale"]))),
+        final=None
+        if final is None
+        else LinearScore(tuple(final["names"]), tuple(map(float, final["coef"])), float(final["intercept"])),
+    )
     return parameters, learnt
+
+
+def _clinical_to_list(columns: ClinicalColumns) -> list[dict[str, Any]]:
+    return [
+        {"fill": columns.fill[term.variable], "kind": type(term).__name__, **asdict(term)}
+        for term in columns.design.terms
+    ]
+
+
+def _clinical_from_list(raw: Sequence[Mapping[str, Any]]) -> ClinicalColumns:
+    terms = [
+        Factor(t["variable"], tuple(t["levels"]))
+        if t["kind"] == "Factor"
+        else Linear(t["variable"], float(t["low"]), float(t["high"]), tuple(t["values"]))
+        for t in raw
+    ]
+    return ClinicalColumns({t["variable"]: t["fill"] for t in raw}, Design(tuple(terms)))
+
+
+def baseline_to_dict(baseline: Baseline) -> dict[str, Any]:
+    """Return a baseline hazard without strata as JSON's own types."""
+    (step,), (last,) = baseline.hazards, baseline.last_time
+    return {"time": step.times.tolist(), "hazard": step.values.tolist(), "last": float(last)}
+
+
+def baseline_from_dict(raw: Mapping[str, Any]) -> Baseline:
+    """Return the baseline hazard that `baseline_to_dict` wrote."""
+    table = pd.DataFrame({"time": raw["time"], "cumulative_hazard": raw["hazard"]}, dtype=float)
+    return Baseline.from_table(table, np.array([raw["last"]], dtype=float))

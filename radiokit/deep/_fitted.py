@@ -1,31 +1,30 @@
-"""A trained network as numbers and text, and the way to get one."""
+"""A trained network as numbers and text."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radiokit.deep._batches import stopping_split
 from radiokit.deep._encoder import Encoder
-from radiokit.deep._state import (
-    load_state,
-    require_safetensors,
-    state_to_bytes,
-    weights_from_dict,
-    weights_to_dict,
-)
+from radiokit.deep._inputs import Inputs
+from radiokit.deep._state import load_state, weights_from_dict, weights_to_dict
 from radiokit.deep._torch import repeatable, require_torch, resolve_device
 from radiokit.deep.settings import Network, Training
-from radiokit.exceptions import ExtractionError, InputError, OutcomeError, ParameterError
+from radiokit.exceptions import ExtractionError
+
+if TYPE_CHECKING:
+    import torch
+
+    from radiokit.deep._scorer import Scorer
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that says what network is built; JSON's own types."""
+    """What network is built; JSON's own types."""
 
     network: Network
     channels: int
@@ -33,7 +32,7 @@ class Plan:
     clinical: int = 0
     fusion: str = "concat"
 
-    def build(self) -> Any:
+    def build(self) -> Scorer:
         """Return the network, randomly initialised from torch's generator."""
         from radiokit.deep._scorer import Scorer, Slices
 
@@ -44,7 +43,7 @@ class Plan:
             flags=self.flags,
             clinical=self.clinical,
             fusion=self.fusion,
-            depends_on_company=self.encoder.is_dense,
+            depends_on_batch=self.encoder.is_dense,
         )
 
     @property
@@ -63,20 +62,20 @@ class Plan:
 class FittedNetwork:
     """A trained network: its plan, its weights as bytes, and how training went.
 
-    `offset` is taken from every score, see the targets.
+    `offset` is subtracted from every score, see `Loss.offset`.
     """
 
     plan: Plan
     weights: bytes
     offset: float = 0.0
     history: tuple[tuple[float, ...], ...] = ()
-    _built: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+    _built: dict[str, Scorer] = field(default_factory=dict, init=False, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_built": {}}
 
-    def module(self, device: Any) -> Any:
-        """Return the network with its weights, built once a process and device."""
+    def module(self, device: torch.device) -> Scorer:
+        """Return the network with its weights, built once for each process and device."""
         torch = require_torch("a trained network")
         if str(device) not in self._built:
             from radiokit.deep._drawing import DrawingFrom
@@ -87,8 +86,8 @@ class FittedNetwork:
             self._built[str(device)] = network.eval().to(device)
         return self._built[str(device)]
 
-    def score(self, inputs: Any, training: Training) -> NDArray[np.float64]:
-        """Score of each case; its company changes no bit of it.
+    def score(self, inputs: Inputs, training: Training) -> NDArray[np.float64]:
+        """Return the score of each case, the same to the last bit whatever other cases there are.
 
         Raises
         ------
@@ -119,70 +118,3 @@ class FittedNetwork:
         weights = weights_from_dict(raw)
         plan = {**raw["plan"], "network": Network(**raw["plan"]["network"])}
         return cls(Plan(**plan), weights, float(raw["offset"]))
-
-
-def fit_network(
-    plan: Plan,
-    inputs: Any,
-    loss: Any,
-    rows: NDArray[np.intp],
-    groups: NDArray[Any],
-    about: Any,
-    training: Training,
-    seed: int,
-) -> FittedNetwork:
-    """Train a network on some rows; part of their patients stop the training."""
-    require_torch("training a network")
-    require_safetensors()
-    from radiokit.deep._train import Task, Trainer, with_gradients
-
-    device = resolve_device(training.device)
-    if training.precision != "float32" and device.type == "cpu":
-        raise ParameterError(
-            f"precision={training.precision!r} trains on a GPU only: on processors torch computes gradients of "
-            "bfloat16 convolutions wrongly (NaN, or other values in every run). Use 'float32'."
-        )
-    _require_enough(plan, rows, inputs.present[rows])
-    require_usable(loss, rows, "training")
-    taught, stop = rows, rows[:0]
-    if training.patience is not None:
-        taught, stop = stopping_split(loss, rows, groups, training.validation, seed)
-    _require_enough(plan, taught, inputs.present[taught])
-    mean, sd = inputs.crops.scale(taught)
-
-    def build() -> Any:
-        network = plan.build()
-        network.set_scale(mean, sd)
-        return network
-
-    with repeatable(device, threads=training.threads, strict=device.type == "cpu"), with_gradients():
-        task, config = Task(inputs, loss, taught, stop, about, seed), f"{plan}|{_deciding(training)}"
-        state, history = Trainer(build, task, training, device=device, config=config).run()
-    fitted = FittedNetwork(plan, state_to_bytes(state), history=tuple(tuple(row) for row in history))
-    return replace(fitted, offset=loss.offset(lambda: fitted.score(inputs.take(taught), training)))
-
-
-def require_usable(loss: Any, rows: NDArray[np.intp], what: str, mend: str = "") -> None:
-    """Raise OutcomeError where a loss cannot be computed of these rows."""
-    if not loss.usable(rows):
-        raise OutcomeError(f"{what} is left with {loss.lack(rows)}.{mend}")
-
-
-def _require_enough(plan: Plan, taught: NDArray[Any], present: NDArray[np.float32]) -> None:
-    """Raise InputError where a network would train on what does not define it."""
-    if taught.size < 2 and plan.network.norm == "batch":
-        raise InputError(
-            f"{taught.size} case trains the network; required: 2 or more, for batch normalisation needs a variance "
-            "(Network(norm='group') does not)."
-        )
-    never = np.flatnonzero(present.max(axis=0) == 0)
-    if never.size:
-        raise InputError(
-            f"none of {taught.size} training cases has channel {', '.join(map(str, never))} (in the order of the "
-            "sequences, from 0): the network could not use it in new cases. Leave the sequence out."
-        )
-
-
-def _deciding(training: Training) -> dict[str, Any]:
-    """Return the settings that decide the weights."""
-    return {k: v for k, v in vars(training).items() if k not in ("checkpoint", "progress", "groups")}

@@ -1,27 +1,30 @@
-"""What a network is trained to make small: weighted cross-entropy, and Cox's partial likelihood with ties.
-
-The module imports torch: only code that trains may import it.
-"""
+"""The losses of training: weighted cross-entropy, and Cox's partial likelihood with ties. No torch at import."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from radiokit.exceptions import OutcomeError, ParameterError
+from radiokit.deep._checks import require_choice
+from radiokit.deep._torch import require_torch
+from radiokit.exceptions import OutcomeError
+
+if TYPE_CHECKING:
+    import torch
+
+Rows = NDArray[np.intp]
 
 TIES = ("efron", "breslow")
 
 
 def cross_entropy(score: torch.Tensor, y: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     r"""Weighted mean of :math:`\log(1 + e^{s}) - y s`, the negative log-likelihood of log-odds s."""
-    loss = torch.nn.functional.softplus(score) - y * score
+    loss = require_torch().nn.functional.softplus(score) - y * score
     return (weight * loss).sum() / weight.sum()
 
 
@@ -46,8 +49,7 @@ def risk_weights(time: NDArray[Any], event: NDArray[np.bool_], ties: str = "efro
     OutcomeError
         If there is no event.
     """
-    if ties not in TIES:
-        raise ParameterError(f"ties is {ties!r}; required: one of {', '.join(TIES)}.")
+    require_choice("ties", ties, TIES)
     deaths = np.flatnonzero(event)
     if not deaths.size:
         raise OutcomeError(f"none of {time.size} cases has an event; the partial likelihood needs one.")
@@ -66,39 +68,40 @@ def cox_loss(risk: torch.Tensor, time: NDArray[Any], event: NDArray[np.bool_], *
     :math:`-\frac1d \sum_i \{\eta_i - \log \sum_j w_{ij} e^{\eta_j}\}` over the d events i. The sums are over a matrix:
     no order is needed, and none changes between devices.
     """
+    torch = require_torch()
     weights = torch.as_tensor(risk_weights(time, event, ties), dtype=risk.dtype, device=risk.device)
     deaths = torch.as_tensor(np.flatnonzero(event), device=risk.device)
     return (torch.logsumexp(risk[None, :] + weights.log(), dim=1) - risk[deaths]).mean()
 
 
 class Loss(Protocol):
-    """What a network makes small, of the rows it is asked for.
+    """What a network is trained to make small, for any rows of a table.
 
-    Who trains, who stops the training, what goes into a step and which part of a cross-fitting can be fitted all ask
-    the loss which rows it can be computed of.
+    Whatever chooses rows (early stopping, batches, the folds of a cross-fitting) asks the loss whether it can be
+    computed from them.
     """
 
     @property
     def events(self) -> NDArray[np.bool_]:
-        """What batches and splits are stratified by, for all rows."""
+        """What batches and splits are stratified by, for all rows of the table."""
 
-    def usable(self, rows: NDArray[np.intp]) -> bool:
+    def usable(self, rows: Rows) -> bool:
         """Whether a network can learn from these rows, or be judged by them."""
 
-    def has_gradient(self, rows: NDArray[np.intp]) -> bool:
+    def has_gradient(self, rows: Rows) -> bool:
         """Whether one step can be taken with these rows alone."""
 
-    def lack(self, rows: NDArray[np.intp]) -> str:
-        """Say why rows are not usable, and what is required."""
+    def lack(self, rows: Rows) -> str:
+        """Return why rows are not usable, and what is required."""
 
-    def __call__(self, score: torch.Tensor, rows: NDArray[np.intp]) -> torch.Tensor:
+    def __call__(self, score: torch.Tensor, rows: Rows) -> torch.Tensor:
         """Return the loss of these rows, given their scores."""
 
     def offset(self, scores: Callable[[], NDArray[np.float64]]) -> float:
-        """Return what is taken from every score, given how to get those of the training rows."""
+        """Return what is subtracted from every score; `scores` computes those of the training rows."""
 
     def key(self) -> list[Any]:
-        """Everything that decides the loss, for the name of a checkpoint."""
+        """Return everything that decides the loss, for the name of a checkpoint."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +112,7 @@ class BinaryLoss:
     weights: tuple[float, float] = (1.0, 1.0)
 
     @classmethod
-    def balanced(cls, y: NDArray[np.bool_], rows: NDArray[np.intp]) -> BinaryLoss:
+    def balanced(cls, y: NDArray[np.bool_], rows: Rows) -> BinaryLoss:
         """Give both classes of these rows the same weight."""
         share = float(y[rows].mean())
         return cls(y, (0.5 / (1 - share), 0.5 / share))
@@ -119,20 +122,21 @@ class BinaryLoss:
         """What batches and splits are stratified by."""
         return self.y
 
-    def usable(self, rows: NDArray[np.intp]) -> bool:
-        """Whether both classes are there."""
+    def usable(self, rows: Rows) -> bool:
+        """Whether both classes are present."""
         return bool(self.y[rows].any() and not self.y[rows].all())
 
-    def has_gradient(self, rows: NDArray[np.intp]) -> bool:
-        """Every row has one of its own."""
+    def has_gradient(self, rows: Rows) -> bool:
+        """Whether there is a row: each has a gradient of its own."""
         return rows.size > 0
 
-    def lack(self, rows: NDArray[np.intp]) -> str:
-        """Say that a class is absent."""
+    def lack(self, rows: Rows) -> str:
+        """Return that a class is absent."""
         return f"{rows.size} cases of one class; required: cases of both"
 
-    def __call__(self, score: torch.Tensor, rows: NDArray[np.intp]) -> torch.Tensor:
+    def __call__(self, score: torch.Tensor, rows: Rows) -> torch.Tensor:
         """Weighted cross-entropy of these rows."""
+        torch = require_torch()
         y = torch.as_tensor(self.y[rows], dtype=score.dtype, device=score.device)
         weight = torch.as_tensor(self.weights, dtype=score.dtype, device=score.device)
         return cross_entropy(score, y, torch.where(y > 0, weight[1], weight[0]))
@@ -159,22 +163,22 @@ class CoxLoss:
         """What batches and splits are stratified by."""
         return self.event
 
-    def usable(self, rows: NDArray[np.intp]) -> bool:
+    def usable(self, rows: Rows) -> bool:
         """Whether at some event another case is at risk: else every risk is as likely as any other."""
         time, event = self.time[rows], self.event[rows]
         return bool(event.any() and (time >= time[event].min()).sum() > 1)
 
-    def has_gradient(self, rows: NDArray[np.intp]) -> bool:
-        """As `usable`: a row alone says nothing."""
+    def has_gradient(self, rows: Rows) -> bool:
+        """As `usable`: a single row has no gradient."""
         return self.usable(rows)
 
-    def lack(self, rows: NDArray[np.intp]) -> str:
-        """Say that there is no event, or nobody to compare it with."""
+    def lack(self, rows: Rows) -> str:
+        """Return that there is no event, or no case to compare it with."""
         if not self.event[rows].any():
             return f"{rows.size} cases without an event; required: one at least"
         return f"{rows.size} cases none of which is at risk at the event of another; required: longer follow-up"
 
-    def __call__(self, score: torch.Tensor, rows: NDArray[np.intp]) -> torch.Tensor:
+    def __call__(self, score: torch.Tensor, rows: Rows) -> torch.Tensor:
         """Cox's partial likelihood of these rows."""
         return cox_loss(score, self.time[rows], self.event[rows], ties=self.ties)
 

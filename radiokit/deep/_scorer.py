@@ -1,16 +1,16 @@
-"""From patches to one score a case: channels on one scale, a trunk, and clinical numbers by one of three ways.
+"""From patches to one score for each case: channels on one scale, a trunk, and a head that may see clinical numbers.
 
 The module imports torch: only code that trains or predicts may import it.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+
+from radiokit.deep._trunk import Trunk
 
 HIDDEN = 32
 
@@ -18,7 +18,7 @@ HIDDEN = 32
 class Slices(nn.Module):
     """A 2D trunk that sees every slice of a crop: the mean of its features."""
 
-    def __init__(self, trunk: Any) -> None:
+    def __init__(self, trunk: Trunk) -> None:
         super().__init__()
         self.trunk = trunk
         self.n_features = trunk.n_features
@@ -40,19 +40,19 @@ class Scorer(nn.Module):
 
     Parameters
     ----------
-    trunk : Module
+    trunk : Trunk or Slices
         Patches (n, channels, z, y, x) to features (n, `trunk.n_features`).
     channels : int
-        Channels of the patches. They are standardised by `set_scale`; one that is absent is 0, the mean.
+        Channels of the patches. They are standardised by `set_scale`; an absent one is 0, the mean.
     flags : int
-        Channels whose absence the head is told of (0: none may be absent).
+        Inputs of the head that tell which channels are present (0: none may be absent).
     clinical : int
         Clinical numbers that the network sees.
     fusion : {"concat", "film"}
         How it sees them: beside the features in a small perceptron, or as scale and shift of every feature (Perez et
         al. 2018, doi:10.1609/aaai.v32i1.11671).
-    depends_on_company : bool
-        Whether the other cases of a batch change the last bit of a case's features.
+    depends_on_batch : bool
+        Whether the size of a batch changes the last bit of a case's features.
     """
 
     mean: torch.Tensor
@@ -60,18 +60,18 @@ class Scorer(nn.Module):
 
     def __init__(
         self,
-        trunk: Any,
+        trunk: Trunk | Slices,
         channels: int,
         *,
         flags: int = 0,
         clinical: int = 0,
         fusion: str = "concat",
-        depends_on_company: bool = False,
+        depends_on_batch: bool = False,
     ) -> None:
         super().__init__()
         self.trunk = trunk
         self.flags = flags
-        self.depends_on_company = depends_on_company
+        self.depends_on_batch = depends_on_batch
         self.film = nn.Linear(clinical, 2 * trunk.n_features) if clinical and fusion == "film" else None
         if self.film is not None:
             nn.init.zeros_(self.film.weight)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,22 +11,14 @@ from numpy.typing import NDArray
 from radiokit.exceptions import InputError
 
 Array = NDArray[np.float32]
+Selection = slice | NDArray[np.intp]
 
 
 class CropStore:
     """Crops of cases, in memory or mapped from files.
 
-    Parameters
-    ----------
-    crops : sequence of ndarray, shape (channels, z, y, x)
-        One a case; a channel that is NaN throughout is absent.
-    ids : sequence of str
-        Names of the cases, for messages.
-
-    Raises
-    ------
-    InputError
-        If there is no case, or a crop has some voxels that are no numbers.
+    `crops` are arrays (channels, z, y, x), one for each case; a channel that is NaN throughout is absent. `ids` name
+    the cases in messages. InputError where there is no case, or some voxels of a crop are no numbers.
     """
 
     def __init__(self, crops: Iterable[Array], ids: Sequence[str]) -> None:
@@ -72,7 +63,7 @@ class CropStore:
         if blind.size:
             raise InputError(f"case {self.ids[blind[0]]} has no image at all.")
 
-    def take(self, rows: Any) -> CropStore:
+    def take(self, rows: Selection) -> CropStore:
         """Return some cases; no voxel is copied."""
         part = CropStore.__new__(CropStore)
         chosen = np.arange(len(self))[rows]
@@ -80,7 +71,7 @@ class CropStore:
         part.present = self.present[chosen]
         return part
 
-    def batch(self, rows: Any = slice(None)) -> Array:
+    def batch(self, rows: Selection = slice(None)) -> Array:
         """Return crops in one array (n, channels, z, y, x); absent channels are 0."""
         chosen = np.arange(len(self))[rows]
         found = np.stack([self.crops[i] for i in chosen])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from radiokit.deep._base import DeepModel
+from radiokit.deep._document import baseline_from_dict, baseline_to_dict
+from radiokit.deep._inputs import Inputs
+from radiokit.deep._losses import CoxLoss, Rows
 from radiokit.deep._score import can_be_frozen
-from radiokit.deep._weighing import baseline_from_dict, baseline_to_dict
+from radiokit.deep.reader import Cases
 from radiokit.engine.baseline import baseline_hazard
 from radiokit.engine.fusion import cox_weights
 from radiokit.engine.inputs import FloatArray
@@ -75,24 +78,25 @@ class DeepSurvival(DeepModel):
     (24,)
     """
 
-    def _outcome(self, y: Any) -> NDArray[np.void]:
+    def _outcome(self, y: ArrayLike | pd.DataFrame) -> NDArray[np.void]:
         target = check_survival_target(y)
         if not target["event"].any():
             raise OutcomeError(f"none of {target.size} cases has an event; required: one at least.")
         return target
 
-    def _loss(self, outcome: NDArray[Any], rows: NDArray[np.intp]) -> Any:
-        from radiokit.deep._losses import CoxLoss
-
+    def _loss(self, outcome: NDArray[Any], rows: Rows) -> CoxLoss:
         return CoxLoss(outcome["time"], outcome["event"], self.training.ties)
 
     def _weigh(self, design: FloatArray, y: NDArray[Any]) -> tuple[float, FloatArray]:
         return cox_weights(design, y["time"], y["event"], ties=self.training.ties)
 
-    def _remember_risk(self, risks: Callable[[], FloatArray], y: NDArray[Any]) -> None:
-        self._baseline = baseline_hazard(y["time"], y["event"], risks(), ties="breslow")
+    def _fit(self, X: Cases, y: NDArray[Any], groups: ArrayLike | None) -> tuple[Inputs, pd.DataFrame]:
+        inputs, design = super()._fit(X, y, groups)
+        risk = self._learnt.training_score(inputs, design, self.training)
+        self._baseline = baseline_hazard(y["time"], y["event"], risk, ties="breslow")
+        return inputs, design
 
-    def predict(self, X: Any) -> FloatArray:
+    def predict(self, X: Cases) -> FloatArray:
         """Return the log relative hazard.
 
         Parameters
@@ -107,7 +111,7 @@ class DeepSurvival(DeepModel):
         """
         return self._score(X)
 
-    def predict_survival(self, X: Any, times: ArrayLike) -> FloatArray:
+    def predict_survival(self, X: Cases, times: ArrayLike) -> FloatArray:
         """Probability of being free of the event at given times.
 
         Parameters
@@ -125,7 +129,7 @@ class DeepSurvival(DeepModel):
         risk = self._score(X)
         return self._baseline.survival(risk, times)
 
-    def score(self, X: Any, y: Any) -> float:
+    def score(self, X: Cases, y: ArrayLike | pd.DataFrame) -> float:
         """Return Harrell's concordance index of `predict`.
 
         Parameters

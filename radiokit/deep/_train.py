@@ -13,17 +13,17 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from radiokit.deep._augment import Patches, augment
-from radiokit.deep._batches import Rows, epoch_steps
+from radiokit.deep._augment import augment
+from radiokit.deep._batches import epoch_steps
 from radiokit.deep._drawing import DrawingFrom
-from radiokit.deep._losses import Loss
-from radiokit.deep._store import CropStore
+from radiokit.deep._inputs import Inputs, Patches
+from radiokit.deep._losses import Loss, Rows
+from radiokit.deep._scorer import Scorer
 from radiokit.deep._torch import computing_in
 from radiokit.deep.settings import Training
 from radiokit.exceptions import FileError, InputError
@@ -33,32 +33,8 @@ from radiokit.utils.files import ready_folder
 State = dict[str, torch.Tensor]
 GRADIENT_NORM = 5.0
 CHECKPOINT_VERSION = 2
-
-
-@dataclass(frozen=True, eq=False)
-class Inputs:
-    """What goes into a network, a row a case: crops, and clinical numbers."""
-
-    crops: CropStore
-    clinical: NDArray[np.float32]
-
-    def __len__(self) -> int:
-        return len(self.crops)
-
-    @property
-    def present(self) -> NDArray[np.float32]:
-        """Which channels are there, (n, channels)."""
-        return self.crops.present
-
-    def take(self, rows: Any) -> Inputs:
-        """Return some rows."""
-        return Inputs(self.crops.take(rows), self.clinical[rows])
-
-    def tensors(self, rows: Any, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Rows as tensors on a device."""
-        parts = (self.crops.batch(rows), self.present[rows], self.clinical[rows])
-        images, present, clinical = (torch.from_numpy(np.ascontiguousarray(p)).to(device) for p in parts)
-        return images, present, clinical
+# What torch raises for a checkpoint that is cut off or overwritten.
+DAMAGED = (RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile)
 
 
 @dataclass(eq=False)
@@ -74,18 +50,20 @@ class Progress:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """One network to train: data, loss, who trains and who stops it, and the seed."""
+    """One network to train: data, loss, rows that train and rows that stop the training early, and the seed."""
 
     inputs: Inputs
     loss: Loss
     train: Rows
     stop: Rows
-    about: Patches
+    patches: Patches
     seed: int
 
     def key(self, config: str) -> str:
-        """Name of the checkpoint: everything that decides the weights."""
-        digest = hashlib.sha256(f"{CHECKPOINT_VERSION}|{config}|{self.seed}|{self.about}|{torch.__version__}".encode())
+        """Return the name of the checkpoint: a digest of everything that decides the weights."""
+        digest = hashlib.sha256(
+            f"{CHECKPOINT_VERSION}|{config}|{self.seed}|{self.patches}|{torch.__version__}".encode()
+        )
         digest.update(self.inputs.crops.digest())
         for value in [self.inputs.present, self.inputs.clinical, self.train, self.stop, *self.loss.key()]:
             digest.update(
@@ -96,7 +74,7 @@ class Task:
 
 @contextmanager
 def with_gradients() -> Iterator[None]:
-    """Train wherever the caller stands: inside of `no_grad` and `inference_mode` too."""
+    """Compute gradients, also where the caller has switched them off by `no_grad` or `inference_mode`."""
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
@@ -104,25 +82,15 @@ def with_gradients() -> Iterator[None]:
 
 
 class Trainer:
-    """Trains one network; every random number depends on the seed, the epoch and the sample alone.
+    """Trains one network; every random number depends only on the seed, the epoch and the sample.
 
-    Parameters
-    ----------
-    build : callable
-        Returns the network, with random weights from the generator that is set when it is called.
-    task : Task
-        Data, loss, seed.
-    settings : Training
-        How.
-    device : torch.device
-        Where.
-    config : str
-        What else decides the weights, for the name of the checkpoint.
+    `build` returns the network, with random weights from the generator that is set when it is called. `config` is what
+    decides the weights besides the task, for the name of the checkpoint.
     """
 
     def __init__(
         self,
-        build: Callable[[], torch.nn.Module],
+        build: Callable[[], Scorer],
         task: Task,
         settings: Training,
         *,
@@ -132,7 +100,7 @@ class Trainer:
         self.task, self.settings, self.device = task, settings, device
         with DrawingFrom(task.seed):
             network = build()
-        self.network: Any = network.to(device)
+        self.network = network.to(device)
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
@@ -142,7 +110,7 @@ class Trainer:
     def run(self) -> tuple[State, list[list[float]]]:
         """Train, and return the best weights, on the CPU, with the history.
 
-        Rows of the history are epoch, learning rate, loss in training and in the patients that stop it (NaN without).
+        A row of the history is epoch, learning rate, loss in training, and loss in the patients that stop it (or NaN).
         """
         progress, task, settings = self.progress, self.task, self.settings
         left = range(progress.epoch, settings.epochs)
@@ -192,10 +160,10 @@ class Trainer:
         return total / seen
 
     def _gradient(self, step: list[Rows], epoch: int) -> float:
-        """Leave the gradient of the loss of a step in the parameters, and return the loss.
+        """Put the gradient of the loss of a step into the parameters, and return the loss.
 
-        A loss that compares cases of several batches is not the sum of theirs. Its slope in the scores is computed of
-        all scores together, and then carried back batch by batch, so that one batch at a time is in memory.
+        A loss that compares cases of several batches is not the sum of their losses. Its gradient in the scores is
+        computed from all scores together, and then propagated batch by batch, so that one batch at a time is in memory.
         """
         self.optimizer.zero_grad(set_to_none=True)
         if len(step) == 1:
@@ -219,7 +187,7 @@ class Trainer:
         images = self.network.standardise(images, present)
         if self.settings.augmentation is not None:
             seeds: list[tuple[int, ...]] = [(self.task.seed, epoch, int(row)) for row in rows]
-            images = augment(images, seeds, self.settings.augmentation, self.task.about)  # absent ones: see forward
+            images = augment(images, seeds, self.settings.augmentation, self.task.patches)  # absent ones: see forward
         with computing_in(self.settings.precision, self.device):
             return self.network(images, present, clinical).float()
 
@@ -237,15 +205,7 @@ class Trainer:
             self.network.load_state_dict(saved["network"])
             self.optimizer.load_state_dict(saved["optimizer"])
             return Progress(**saved["progress"])
-        except (
-            RuntimeError,
-            KeyError,
-            TypeError,
-            ValueError,
-            EOFError,
-            pickle.UnpicklingError,
-            zipfile.BadZipFile,
-        ) as error:
+        except DAMAGED as error:
             raise FileError(
                 f"the checkpoint {path} is damaged ({type(error).__name__}); delete it, and training starts anew."
             ) from error
@@ -264,15 +224,15 @@ class Trainer:
             torch.save(content, draft)
 
 
-def score(network: Any, inputs: Inputs, device: torch.device, batch_size: int) -> NDArray[np.float64]:
-    """Score of each case, in batches; the head sees one case at a time.
+def score(network: Scorer, inputs: Inputs, device: torch.device, batch_size: int) -> NDArray[np.float64]:
+    """Return the score of each case, computed in batches, the same to the last bit in any batch.
 
-    On a processor a batch changes the last bit of the product that a head is, and of convolutions only where one case
-    goes alone: it gets a copy of itself for company. Dense networks take one case at a time. So a case has the same
-    score in any company.
+    On a CPU the size of a batch changes the last bit of the matrix product of the head: the head takes one case at a
+    time. Convolutions differ only between a batch of one and larger ones: a single case goes in twice. Dense networks
+    differ with every size: they take one case at a time.
     """
     network.eval()
-    alone = device.type == "cpu" and network.depends_on_company
+    alone = device.type == "cpu" and network.depends_on_batch
     size = 1 if alone else batch_size
     found = []
     with torch.inference_mode(), computing_in("float32", device):

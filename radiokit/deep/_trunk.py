@@ -1,4 +1,4 @@
-"""A network that ends in features. The only module of this room that needs torch to be imported."""
+"""A network that ends in features. The module imports torch: only code that computes may import it."""
 
 from __future__ import annotations
 

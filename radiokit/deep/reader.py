@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from radiokit import __version__
 from radiokit.deep._crop import Crop, shape_of
 from radiokit.deep._crop_cache import crop_cache
 from radiokit.deep._frames import TOLERANCE, Frame
+from radiokit.deep._inputs import Patches
 from radiokit.deep._patches import cut_image, cut_shares, require_volume
 from radiokit.deep._store import CropStore
 from radiokit.deep.case import Case, image_columns, is_empty, open_case, rows_of
@@ -24,6 +25,7 @@ from radiokit.io.case_rows import HOW
 from radiokit.utils import content_hash, track
 
 Array = NDArray[np.float32]
+Cases: TypeAlias = pd.DataFrame | NDArray[Any]
 PATCH = "patch"
 DEPTHS = {"2.5D": 3, "2D": 1}
 SOME = 5
@@ -31,7 +33,7 @@ SOME = 5
 
 @dataclass(frozen=True)
 class Reader:
-    """How patches are had: `sequences` is empty where X holds patches itself."""
+    """How the crops of cases are made: `sequences` is empty where X holds patches itself."""
 
     crop: Crop
     dimension: str
@@ -39,8 +41,8 @@ class Reader:
     shape: tuple[int, ...] = ()
 
     @classmethod
-    def learn(cls, X: Any, crop: Crop, dimension: str, sequences: Sequence[str] | None) -> Reader:
-        """See what X holds, and which sequences are asked for."""
+    def learn(cls, X: Cases, crop: Crop, dimension: str, sequences: Sequence[str] | None) -> Reader:
+        """Return the reader of such cases: what X holds, and which sequences are asked for."""
         if not isinstance(X, pd.DataFrame) or PATCH in X.columns:
             shape = _patches(X)[0].shape
             if sequences is not None:
@@ -67,8 +69,14 @@ class Reader:
 
     @property
     def flags(self) -> int:
-        """Channels whose absence the network is told of."""
+        """Channels whose absence is an input of the network."""
         return self.channels if self.crop.missing == "zero" else 0
+
+    @property
+    def patches(self) -> Patches:
+        """What augmentation has to know of the crops; patches that came as such have unit voxels."""
+        spacing = self.crop.spacing if self.sequences else (1.0, 1.0, 1.0)
+        return Patches(spacing, self.are_images, in_plane=self.dimension != "3D")
 
     @property
     def are_images(self) -> tuple[bool, ...]:
@@ -77,19 +85,14 @@ class Reader:
         return (*[True] * (self.channels - masks), *[False] * masks)
 
     @property
-    def spacing(self) -> tuple[float, float, float]:
-        """Millimetres of a voxel; patches that came as such have unit voxels."""
-        return self.crop.spacing if self.sequences else (1.0, 1.0, 1.0)
-
-    @property
     def size(self) -> tuple[int, ...]:
         """Voxels of a crop, (z, y, x); the reader of slices takes three or one."""
         return (DEPTHS.get(self.dimension, self.crop.size[0]), *self.crop.size[1:])
 
-    def store(self, X: Any, *, progress: bool = False, larger: list[str] | None = None) -> CropStore:
+    def store(self, X: Cases, *, progress: bool = False, larger: list[str] | None = None) -> CropStore:
         """Return the crops of the cases.
 
-        Cases whose region does not fit into the crop are named in a warning, once (when they are cut), or put into
+        Cases whose region does not fit into the crop are named in a warning, once (when they are cut), or added to
         `larger`.
         """
         if not self.sequences:
@@ -97,17 +100,17 @@ class Reader:
             if patches[0].shape != self.shape:
                 raise InputError(f"the patches have shape {patches[0].shape}; the model was fitted to {self.shape}.")
             return self._checked(CropStore(patches, ids))
-        ids, rows = [str(i) for i in X.index], rows_of(X, self.sequences)
+        ids, rows = _ids(X), rows_of(X, self.sequences)
         pairs = track(zip(ids, rows, strict=True), total=len(ids), description="Reading", disable=not progress)
         found: list[str] = []
         store = CropStore((self._crop_of(case_id, row, found) for case_id, row in pairs), ids)
         if larger is not None:
             larger += found
         elif found:
-            say_larger(found, len(ids))
+            warn_larger(found, len(ids))
         return self._checked(store)
 
-    def read(self, X: Any) -> tuple[Array, Array]:
+    def read(self, X: Cases) -> tuple[Array, Array]:
         """Return patches (n, channels, z, y, x), and which channels are there (n, channels)."""
         store = self.store(X)
         return store.batch(), store.present
@@ -172,7 +175,7 @@ class Reader:
         return content_hash("|".join(parts), paths)
 
 
-def say_larger(case_ids: Sequence[str], n_cases: int) -> None:
+def warn_larger(case_ids: Sequence[str], n_cases: int) -> None:
     """Warn that of some regions only the middle is seen."""
     some = ", ".join(case_ids[:SOME]) + (", ..." if len(case_ids) > SOME else "")
     warnings.warn(
@@ -183,11 +186,11 @@ def say_larger(case_ids: Sequence[str], n_cases: int) -> None:
     )
 
 
-def _ids(X: Any) -> list[str]:
+def _ids(X: Cases) -> list[str]:
     return [str(i) for i in (X.index if isinstance(X, pd.DataFrame) else range(len(X)))]
 
 
-def _patches(X: Any) -> list[Array]:
+def _patches(X: Cases) -> list[Array]:
     """Patches (channels, z, y, x), one a case; slices (channels, y, x) get one z. Those that fit are not copied."""
     values = X[PATCH].to_numpy() if isinstance(X, pd.DataFrame) else np.asarray(X)
     if values.dtype == object:

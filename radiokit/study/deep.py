@@ -102,7 +102,7 @@ def read_crops(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read every crop once, and return the columns that the network reads, and the cases whose images cannot be."""
     from radiokit.deep.case import columns_read
-    from radiokit.deep.reader import Reader, say_larger
+    from radiokit.deep.reader import Reader, warn_larger
     from radiokit.deep.settings import Network
 
     backbone = arguments["backbone"]
@@ -118,6 +118,6 @@ def read_crops(
         except RadiokitError as error:
             failed.append({"case_id": case_id, "error": type(error).__name__, "message": str(error)})
     if larger:
-        say_larger(larger, len(cases))
+        warn_larger(larger, len(cases))
     failures = pd.DataFrame(failed, columns=["case_id", "error", "message"], dtype=object)
     return cases[list(columns_read(cases, reader.sequences))].copy(), failures

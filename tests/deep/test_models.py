@@ -333,16 +333,16 @@ def test_patients_are_kept_whole_when_training_is_stopped() -> None:
     X, y = images(40, STRENGTH, seed=0)
     table = pd.DataFrame({"patch": list(np.repeat(X, 2, axis=0)), "patient": np.repeat(np.arange(40), 2)})
     seen = {}
-    from radiokit.deep import _fitted
+    from radiokit.deep import _cohort
 
-    original = _fitted.stopping_split
+    original = _cohort.stopping_split
 
     def spy(loss, rows, groups, *args, **kwargs):
         seen["groups"] = groups
         return original(loss, rows, groups, *args, **kwargs)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_fitted, "stopping_split", spy)
+        patch.setattr(_cohort, "stopping_split", spy)
         classifier(1, training={"groups": "patient"}).fit(table, np.repeat(y, 2))
     assert len(np.unique(seen["groups"])) == 40
     with pytest.raises(InputError, match="no column 'nobody'"):
@@ -380,7 +380,8 @@ def test_every_network_trains_on_a_batch_too_many(network: Network, shape: tuple
 def test_augmentation_moves_masks_and_leaves_their_values() -> None:
     import torch
 
-    from radiokit.deep._augment import Patches, augment
+    from radiokit.deep._augment import augment
+    from radiokit.deep._inputs import Patches
 
     X = torch.zeros(3, 2, 8, 12, 16)
     X[:, :, 2:5, 3:7, 4:10] = 1.0
