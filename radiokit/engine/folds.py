@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import BaseCrossValidator, StratifiedGroupKFold, StratifiedKFold, check_cv
 
+from radiokit.engine.inputs import Seed
 from radiokit.exceptions import DataWarning, OutcomeError, ParameterError
-from radiokit.utils import is_survival_target
+from radiokit.utils import is_survival_target, spawn_seeds
 
 
 def fold_ids(
@@ -19,7 +20,7 @@ def fold_ids(
     X: ArrayLike,
     y: NDArray[Any],
     *,
-    random_state: int | np.random.RandomState | None = None,
+    random_state: Seed = None,
     groups: ArrayLike | None = None,
 ) -> NDArray[np.intp]:
     """Return the fold of each case, -1 where it is never left out.
@@ -44,6 +45,8 @@ def fold_ids(
                 DataWarning,
                 stacklevel=3,
             )
+        if isinstance(random_state, np.random.Generator):
+            random_state = spawn_seeds(random_state, 1)[0]
         kind = StratifiedKFold if groups is None else StratifiedGroupKFold
         splits: Iterable[Any] = kind(folds, shuffle=True, random_state=random_state).split(X, label, groups)
     else:

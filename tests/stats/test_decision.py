@@ -44,6 +44,7 @@ def survival() -> tuple[np.ndarray, dict[str, np.ndarray]]:
 
 
 def same(got: pd.DataFrame, want: dict[str, Any]) -> None:
+    assert len(got) > 1
     names = {"prevalence": "pos_rate", "tp_rate": "tp_rate", "fp_rate": "fp_rate", "net_benefit": "net_benefit"}
     for column, key in names.items():
         expected = np.array(np.broadcast_to(want[key], len(got)), dtype=float)
