@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-import pandas as pd
+import numpy as np
 
 from radiokit.report._contents import Place, places
 from radiokit.report._explained import is_explained
 from radiokit.report._fact import Fact, FactOf, author, met, out, partly, unmet
 from radiokit.report._facts_data import METHODS
 from radiokit.report._result import Reportable, endpoints, evidence, table
-from radiokit.validation.evidence import PipelineFacts, StudyEndpoint
+from radiokit.validation.evidence import Comparison, PipelineFacts, StudyEndpoint
 
 COMPARISONS = ("delong", "concordance_comparison")
 
@@ -158,28 +158,22 @@ def _beside(result: Reportable, kinds: tuple[str, ...], what: str, absent: str) 
 
 
 def _tested(result: Reportable, endpoint: StudyEndpoint, kinds: tuple[str, ...]) -> bool:
-    others = {m.name for m in endpoint.models if m.kind in kinds}
-    return any(
-        {str(row["model_a"]), str(row["model_b"])} == {endpoint.main, other}
-        for frame in tests_of(result)
-        for _, row in frame.iterrows()
-        for other in others
-    )
+    pairs = [{endpoint.main, m.name} for m in endpoint.models if m.kind in kinds]
+    return any({c.model_a, c.model_b} in pairs for c in tests_of(result))
 
 
-def tests_of(result: Reportable) -> list[pd.DataFrame]:
-    """Return the paired tests between models that gave a p-value."""
-    found = [frame for name in COMPARISONS if (frame := table(result, name)) is not None]
-    return [known for frame in found if len(known := frame[frame["p_value"].notna()])]
+def tests_of(result: Reportable) -> list[Comparison]:
+    """Return the comparisons of models that gave a p-value."""
+    return [c for c in result.comparisons if np.isfinite(c.p_value)]
 
 
 def comparison_test(result: Reportable) -> Fact:
     """Say whether models were compared by a test."""
-    frames = tests_of(result)
-    if not frames:
+    tests = tests_of(result)
+    if not tests:
         return unmet("no two models could be compared by a test")
-    holm = ", p-values adjusted by Holm's method" if all("p_adjusted" in f for f in frames) else ""
-    text = f"{sum(map(len, frames))} paired tests on the same patients{holm}"
+    holm = ", p-values adjusted by Holm's method" if all(np.isfinite(c.p_adjusted) for c in tests) else ""
+    text = f"{len(tests)} paired tests on the same patients{holm}"
     return met(text, places(result, *COMPARISONS))
 
 

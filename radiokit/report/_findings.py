@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
-from radiokit.report._result import Reportable, evidence, honest, table
+from radiokit.report._result import Reportable, evidence, honest
 from radiokit.report._view import interval_text, label, number
 from radiokit.validation.evidence import HONEST, Evidence, StudyEndpoint
 
@@ -72,23 +71,13 @@ def _compared(result: Reportable, endpoint: StudyEndpoint, other: str, worst: Ev
 
 
 def _test(result: Reportable, cohort: str, main: str, other: str) -> str:
-    for name in ("delong", "concordance_comparison"):
-        tests = table(result, name)
-        if tests is None or not {"cohort", "model_a", "model_b", "difference", "p_value"} <= set(tests.columns):
-            continue
-        both = tests[["model_a", "model_b"]].isin([main, other]).all(axis=1)
-        pairs = tests[both & (tests["cohort"] == cohort)].dropna(subset="p_value")
-        if len(pairs):
-            return _tested(pairs.iloc[0], main)
+    pairs = [c for c in result.comparisons if {c.model_a, c.model_b} == {main, other} and c.cohort == cohort]
+    for found in (pair.seen_from(main) for pair in pairs if pair.tested):
+        adjusted = bool(np.isfinite(found.p_adjusted))
+        p = found.p_adjusted if adjusted else found.p_value
+        equals = "< 0.001" if p < 0.001 else f"= {p:.3f}"
+        return f"; the difference of {number(found.difference)} has {'an adjusted p' if adjusted else 'p'} {equals}"
     return ""
-
-
-def _tested(row: pd.Series, main: str) -> str:
-    sign = 1 if row["model_a"] == main else -1
-    adjusted = "p_adjusted" in row and np.isfinite(row["p_adjusted"])
-    p = number(row["p_adjusted" if adjusted else "p_value"], p=True)
-    p = p.replace("<", "< ") if p.startswith("<") else f"= {p}"
-    return f"; the difference of {number(sign * row['difference'])} has {'an adjusted p' if adjusted else 'p'} {p}"
 
 
 def _spread(result: Reportable, endpoint: StudyEndpoint) -> list[str]:
@@ -112,7 +101,7 @@ def _from_one(found: Evidence) -> float:
 
 
 def _verdict(found: Evidence) -> str:
-    """Return what a slope says, no more than its interval and its number of events allow."""
+    """Return what a slope means, no more than its interval and its number of events allow."""
     low, high = NEAR
     extreme = "too extreme" if found.estimate < 1 else "too timid"
     rough = "" if min(found.n_events, found.n - found.n_events) >= ENOUGH else ", a rough estimate from few patients"
@@ -128,23 +117,11 @@ def _verdict(found: Evidence) -> str:
 
 
 def level_sentences(result: Reportable, endpoint: StudyEndpoint) -> list[str]:
-    """Say in which cohort the predictions of the main model are too low or too high on the whole, beyond chance."""
-    frame = table(result, "survival_accuracy" if endpoint.survival else "calibration")
-    limits = (
-        ["o_e_ci_low", "o_e_ci_high"]
-        if endpoint.survival
-        else ["calibration_in_the_large_ci_low", "calibration_in_the_large_ci_high"]
-    )
-    needed = ["model", "cohort", "o_e", *limits]
-    if frame is None or not set(needed) <= set(frame.columns):
-        return []
-    none = 1.0 if endpoint.survival else 0.0
-    said = []
-    for _, row in frame[frame["model"] == endpoint.main].dropna(subset=needed).iterrows():
-        low, high = float(row[limits[0]]), float(row[limits[1]])
-        if low > none or high < none:
-            said.append(
-                f"On the whole they are too {'low' if low > none else 'high'} in the {row['cohort']} patients: "
-                f"{number(float(row['o_e']))} times as many events as expected."
-            )
-    return said
+    """Say in which cohort the predicted risks of the main model are too low or too high on the whole, beyond chance."""
+    found = [c for c in result.calibrations if c.model == endpoint.main and np.isfinite(c.ratio)]
+    return [
+        f"On the whole its predicted risks are too {'low' if c.too_low else 'high'} in the {c.cohort} patients: "
+        f"{number(c.ratio)} times as many events as expected."
+        for c in found
+        if c.too_low or c.too_high
+    ]

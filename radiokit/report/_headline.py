@@ -167,7 +167,7 @@ def _numbers(result: Reportable, endpoint: StudyEndpoint) -> TableView:
         cells = [by_place.get((model, *column)) for column in columns]
         absent = Cell(MISSING, number=True)
         body.append([Cell(model), *(estimate_cell(e.estimate, e.ci_low, e.ci_high) if e else absent for e in cells)])
-    header = ["Model", *(cohort_label(c, s, SOURCES).capitalize() for c, s in columns)]
+    header = ["Model", *(cohort_label(c, s).capitalize() for c, s in columns)]
     methods = dict.fromkeys(f"{e.method} ({SOURCES[e.source]})" for e in shown if e.has_interval and e.method)
     notes = [f"Intervals: {'; '.join(methods)}."] if methods else []
     caption = f"{label(endpoint.metric)}, with its {result.facts.level} interval"

@@ -1,4 +1,4 @@
-"""What a report needs of a result, and the few questions it asks of it."""
+"""What a report needs of a result, and how it looks things up in it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,18 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from radiokit.validation.evidence import BASELINES, Evidence, ModelKind, StudyEndpoint, StudyFacts, select
+from radiokit.validation.evidence import (
+    BASELINES,
+    HONEST,
+    CalibrationEvidence,
+    Comparison,
+    Evidence,
+    StudyEndpoint,
+    StudyFacts,
+    select,
+)
 
-# What the predictions of each source are, in words; the most independent of training first.
+# Where predictions come from, in words; the most independent of training first.
 SOURCES = {
     "external": "external",
     "test": "test",
@@ -28,11 +37,11 @@ class Reportable(Protocol):
 
     @property
     def predictions(self) -> pd.DataFrame:
-        """One row a case, model and cohort."""
+        """One row for each case, model and cohort."""
 
     @property
     def warnings(self) -> list[str]:
-        """What the reader must know."""
+        """What a reader has to know."""
 
     @property
     def provenance(self) -> Mapping[str, Any]:
@@ -51,6 +60,14 @@ class Reportable(Protocol):
         """How good each model is."""
 
     @property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """Differences between models, with their tests."""
+
+    @property
+    def calibrations(self) -> tuple[CalibrationEvidence, ...]:
+        """Whether predictions are right in each cohort."""
+
+    @property
     def facts(self) -> StudyFacts:
         """What is true of this run."""
 
@@ -60,14 +77,9 @@ def endpoints(result: Reportable) -> list[StudyEndpoint]:
     return [e for e in result.endpoints if e.models]
 
 
-def kinds(result: Reportable) -> dict[str, ModelKind]:
-    """Return the kind of each model by its name."""
-    return {m.name: m.kind for e in result.endpoints for m in e.models}
-
-
 def is_baseline(result: Reportable, model: str) -> bool:
-    """Whether a model is there to be beaten only."""
-    return kinds(result).get(model) in BASELINES
+    """Whether a model is there only to be compared with."""
+    return any(m.name == model and m.kind in BASELINES for e in result.endpoints for m in e.models)
 
 
 def evidence(result: Reportable, **wanted: str) -> list[Evidence]:
@@ -78,8 +90,7 @@ def evidence(result: Reportable, **wanted: str) -> list[Evidence]:
 def honest(result: Reportable, endpoint: StudyEndpoint, model: str, metric: str | None = None) -> list[Evidence]:
     """Return the evidence of a model in patients it was not trained on, the most independent first."""
     found = evidence(result, model=model, metric=metric or endpoint.metric)
-    order = {"external": 0, "test": 1, "out-of-fold": 2}
-    return sorted((e for e in found if e.source in order), key=lambda e: order[e.source])
+    return sorted((e for e in found if e.source in HONEST), key=lambda e: HONEST.index(e.source))
 
 
 def table(result: Reportable, name: str) -> pd.DataFrame | None:
@@ -111,7 +122,7 @@ def option(result: Reportable, name: str) -> Any:
 
 
 def averaged(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a case and model: the mean over the repeats of cross-validation."""
+    """Return one row for each case and model: the mean over the repeats of cross-validation."""
     keys = [c for c in ("model", "case_id") if c in predictions]
     if "repeat" not in predictions or len(keys) < 2 or not predictions.duplicated(keys).any():
         return predictions

@@ -13,9 +13,9 @@ from radiokit.report._contents import HEADINGS, TABLES, Entry
 from radiokit.report._facts import UNMET
 from radiokit.report._figure import Figure
 from radiokit.report._result import SOURCES, Reportable, endpoints, main_models, table, unit_of_time
-from radiokit.report._view import TableView, method_note, performance_view, view
+from radiokit.report._view import TableView, csv_uri, method_note, performance_view, view
 from radiokit.stats import format_table_one
-from radiokit.validation.evidence import StudyEndpoint
+from radiokit.validation.evidence import HONEST, StudyEndpoint
 
 DISCRIMINATION = ("auc", "sensitivity", "specificity", "ppv", "npv", "accuracy")
 ACCURACY = ("brier", "brier_scaled", "r2")
@@ -137,15 +137,16 @@ def _formulas(result: Reportable, section: Section) -> None:
 def _performance(result: Reportable, found: dict[str, Section]) -> None:
     performance = table(result, "performance")
     for endpoint in endpoints(result) if performance is not None else []:
-        own = performance[performance["model"].isin(endpoint.names)]  # type: ignore[index]
+        own = [e for e in result.evidence if e.model in endpoint.names]
         if table(result, "optimism") is not None:
             # A table of its own shows what is apparent and what is corrected.
-            own = own[~own["source"].isin(["train", "optimism-corrected"])]
+            own = [e for e in own if e.source in HONEST]
+        csv = csv_uri(performance[performance["model"].isin(endpoint.names)])  # type: ignore[index]
         for section, metrics, name, caption in _views(endpoint):
-            if set(metrics) & set(own["metric"]):
-                level, constant = result.facts.level, [m.name for m in endpoint.models if m.kind == "prevalence"]
+            if any(e.metric in metrics for e in own):
+                constant = [m.name for m in endpoint.models if m.kind == "prevalence"]
                 shown = performance_view(
-                    own, metrics, name=name, caption=caption, level=level, sources=SOURCES, constant=constant
+                    own, metrics, name=name, caption=caption, level=result.facts.level, csv=csv, constant=constant
                 )
                 found[section].tables.append(shown)
 

@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 
 from radiokit.report._result import SOURCES
+from radiokit.validation.evidence import SOURCES as SOURCE_ORDER
+from radiokit.validation.evidence import Evidence
 
 LABELS = {
     "auc": "AUC", "auc_a": "AUC A", "auc_b": "AUC B", "auc_fold_mean": "AUC, mean of folds",
@@ -192,76 +194,67 @@ def csv_uri(frame: pd.DataFrame) -> str:
 
 
 def performance_view(
-    performance: pd.DataFrame,
+    evidence: Sequence[Evidence],
     metrics: Sequence[str],
     *,
     name: str,
     caption: str,
     level: str,
-    sources: Mapping[str, str],
+    csv: str,
     constant: Collection[str] = (),
 ) -> TableView:
-    """Present a long table of metrics as one row for each model and cohort.
+    """Present estimates as one row for each model and cohort, one column for each index.
 
-    `constant` names models without predictors, whose numbers need no word on how they were made.
+    `constant` names models without predictors: how their numbers are made needs no explanation.
     """
-    present = [m for m in metrics if m in set(performance["metric"])]
-    rows: list[list[Cell]] = []
-    keys = [c for c in ("cohort", "source", "model") if c in performance.columns]
-    chosen = performance[performance["metric"].isin(present)]
-    ranks = {key: i for i, key in enumerate(sources)}
-    chosen = chosen.sort_values("source", key=lambda s: s.map(ranks).fillna(len(ranks)), kind="stable")
-    thresholds = "threshold" in chosen and chosen["threshold"].notna().any()
-    for found, part in chosen.groupby(keys, sort=False, dropna=False):
-        by_name = dict(zip(keys, found, strict=True))
-        cohort = cohort_label(by_name.get("cohort"), by_name.get("source"), sources)
-        known = part.set_index("metric")
-        first = part.iloc[0]
-        cells = [Cell(cohort), Cell(str(by_name.get("model", ""))), *(cell(c, first.get(c)) for c in ("n", "n_events"))]
-        if thresholds:
-            values = part["threshold"].dropna()
-            cells.append(cell("threshold", float(values.iloc[0]) if len(values) else np.nan))
-        for metric in present:
-            if metric in known.index:
-                row = known.loc[[metric]].iloc[0]
-                cells.append(estimate_cell(row["estimate"], row.get("ci_low", np.nan), row.get("ci_high", np.nan)))
-            else:
-                cells.append(Cell(MISSING, number=True))
-        rows.append(cells)
-    notes = _notes(chosen[~chosen["model"].isin(constant)], present, level, sources)
-    header = ["Cohort", "Model", "n", "Events", *(["Threshold"] if thresholds else []), *(label(m) for m in present)]
-    return TableView(header, rows, caption, csv_uri(performance), name, notes)
+    present = [m for m in metrics if any(e.metric == m for e in evidence)]
+    chosen = sorted((e for e in evidence if e.metric in present), key=lambda e: SOURCE_ORDER.index(e.source))
+    rows: dict[tuple[str, str, str], dict[str, Evidence]] = {}
+    for e in chosen:
+        rows.setdefault((e.cohort, e.source, e.model), {})[e.metric] = e
+    thresholds = any(np.isfinite(e.threshold) for e in chosen)
+    header = ["Cohort", "Model", "n", "Events", *(["Threshold"] if thresholds else []), *map(label, present)]
+    body = [
+        [Cell(cohort_label(cohort, source)), Cell(model), *_counts(found, thresholds), *_estimates(found, present)]
+        for (cohort, source, model), found in rows.items()
+    ]
+    explained = [e for e in chosen if e.model not in constant]
+    return TableView(header, body, caption, csv, name, _notes(explained, present, level))
 
 
-def _notes(shown: pd.DataFrame, metrics: Sequence[str], level: str, sources: Mapping[str, str]) -> list[str]:
+def _counts(found: Mapping[str, Evidence], thresholds: bool) -> list[Cell]:
+    first = next(iter(found.values()))
+    cells = [cell("n", first.n), cell("n_events", first.n_events)]
+    if thresholds:
+        known = [e.threshold for e in found.values() if np.isfinite(e.threshold)]
+        cells.append(cell("threshold", known[0] if known else np.nan))
+    return cells
+
+
+def _estimates(found: Mapping[str, Evidence], metrics: Sequence[str]) -> list[Cell]:
+    known = (found.get(metric) for metric in metrics)
+    return [estimate_cell(e.estimate, e.ci_low, e.ci_high) if e else Cell(MISSING, number=True) for e in known]
+
+
+def _notes(shown: Sequence[Evidence], metrics: Sequence[str], level: str) -> list[str]:
     """Return what a reader has to know of the numbers that are there, and of no others."""
-    notes = [f"Estimate with {level} interval under it, where there is one. n: patients."]
-    if "source" in shown and (shown["source"] == "train").any():
-        notes[0] += " Apparent: judged on its own training patients, no validation."
-    methods = _methods(shown, metrics, sources)
-    return [*notes, f"How: {'; '.join(methods)}."] if methods else notes
-
-
-def _methods(shown: pd.DataFrame, metrics: Sequence[str], sources: Mapping[str, str]) -> list[str]:
-    """Return the methods of the table with the indices and sources that they belong to."""
-    if "method" not in shown:
-        return []
+    first = f"Estimate with {level} interval under it, where there is one. n: patients."
+    if any(e.source == "train" for e in shown):
+        first += " Apparent: judged on its own training patients, no validation."
     used: dict[str, tuple[list[str], list[str]]] = {}
-    for metric in metrics:
-        own = shown[(shown["metric"] == metric) & shown["method"].notna()]
-        for method, source in zip(own["method"].astype(str), own["source"].astype(str), strict=True):
-            names, where = used.setdefault(method, ([], []))
-            names.append(label(metric))
-            where.append(sources.get(source, source))
-    return [
+    for e in sorted(shown, key=lambda e: metrics.index(e.metric)):
+        names, where = used.setdefault(e.method, ([], []))
+        names.append(label(e.metric))
+        where.append(SOURCES[e.source])
+    methods = [
         f"{', '.join(dict.fromkeys(names))} ({', '.join(dict.fromkeys(where))}): {method}"
         for method, (names, where) in used.items()
+        if method
     ]
+    return [first, f"How: {'; '.join(methods)}."] if methods else [first]
 
 
-def cohort_label(cohort: object, source: object, sources: Mapping[str, str]) -> str:
-    """Return the name of a cohort with what its predictions are."""
-    if source is None or source != source:
-        return str(cohort)
-    meaning = sources.get(str(source), str(source))
-    return meaning if cohort is None or meaning.startswith(str(cohort)) else f"{cohort} ({meaning})"
+def cohort_label(cohort: str, source: str) -> str:
+    """Return the name of a cohort with the origin of its predictions."""
+    meaning = SOURCES[source]
+    return meaning if meaning.startswith(cohort) else f"{cohort} ({meaning})"

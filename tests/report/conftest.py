@@ -15,6 +15,7 @@ from radiokit.models.describe import describe_pipeline
 from radiokit.stats import auc, calibration, compare_aucs, decision_curve, table_one, threshold_metrics
 from radiokit.validation.evidence import (
     CohortFacts,
+    Comparison,
     SampleSize,
     SignatureFacts,
     StudyEndpoint,
@@ -157,6 +158,13 @@ def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     }
 
 
+def comparisons(table: pd.DataFrame) -> tuple[Comparison, ...]:
+    """Return the pairs of a table of DeLong's tests in the external cohort."""
+    columns = ["model_a", "model_b", "difference", "ci_low", "ci_high", "p_value", "p_adjusted"]
+    rows = table[columns].to_dict("records")
+    return tuple(Comparison(**row, cohort="external", source="external", method="delong") for row in rows)
+
+
 def endpoint(*, survival: bool = False, suffix: str = "") -> StudyEndpoint:
     """The four models of the predictions, as a study names and describes them."""
     name = "relapse" if survival else "node metastasis"
@@ -198,7 +206,9 @@ def result() -> Any:
     made = tables(frame)
     return SimpleNamespace(
         endpoints=(endpoint(),),
-        evidence=evidence_of(made["performance"].assign(method="delong"), 0.95),
+        evidence=tuple(evidence_of(made["performance"].assign(method="delong"), 0.95)),
+        comparisons=comparisons(made["delong"]),
+        calibrations=(),
         facts=facts(),
         tables=made,
         predictions=frame,

@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,7 +23,7 @@ from radiokit.report import write_folder, write_report
 from radiokit.report._headline import headline
 from radiokit.report._methods import methods_text
 from radiokit.report._view import interval_text, number, view
-from radiokit.validation.evidence import StudyFacts, evidence_of
+from radiokit.validation.evidence import CalibrationEvidence, Comparison, StudyFacts, evidence_of
 
 HOSTILE = "<script>alert('x')</script>"
 SECTIONS = (
@@ -65,7 +66,7 @@ def empty(**changes: Any) -> SimpleNamespace:
     }  # fmt: skip
     made = {**fields, **changes}
     performance = made["tables"].get("performance", pd.DataFrame())
-    return SimpleNamespace(evidence=evidence_of(performance, 0.95), **made)
+    return SimpleNamespace(evidence=evidence_of(performance, 0.95), comparisons=(), calibrations=(), **made)
 
 
 def test_every_section_is_there_and_linked(page: Page) -> None:
@@ -188,6 +189,23 @@ def test_estimates_that_tell_two_stories_are_both_to_be_quoted(make_endpoint: An
         found = headline(empty(tables={"performance": pd.DataFrame(rows)}, endpoints=(make_endpoint(),)))
         assert any("is 0.69 in cross-validation and 0.87 in centres" in text for text in found.cautions) == said
         assert "AUC of 0.69" in found.findings[0]
+
+
+def test_too_many_events_and_differences_are_told_from_the_main_model(make_endpoint: Any) -> None:
+    common = {"metric": "auc", "estimate": 0.7, "n": 400, "n_events": 200, "cohort": "test", "source": "test"}
+    rows = pd.DataFrame([common | {"model": name} for name in ("clinical", "combined")])
+    pair = Comparison("clinical", "combined", "test", "test", -0.1, -0.2, -0.01, 0.03, 0.06, "delong")
+    level = CalibrationEvidence("combined", "test", "test", 400, 200, 1.5, 0.1, 0.7)
+    result = empty(tables={"performance": rows}, endpoints=(make_endpoint(),))
+    result.comparisons, result.calibrations = (pair,), (level,)
+    said = headline(result).findings
+    assert any("the difference of 0.10 has an adjusted p = 0.060" in text for text in said)
+    assert (
+        "On the whole its predicted risks are too low in the test patients: 1.50 times as many events as expected."
+        in said
+    )
+    result.calibrations = (replace(level, level_low=-0.1),)
+    assert not any("On the whole" in text for text in headline(result).findings)
 
 
 def test_two_outcomes_have_their_own_findings(result: Any, make_endpoint: Any, tmp_path: Path) -> None:
