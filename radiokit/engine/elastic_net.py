@@ -130,7 +130,11 @@ def path_of(
     if not 0 <= l1_ratio <= 1:
         raise ParameterError(f"l1_ratio is {l1_ratio!r}; required: between 0 (ridge) and 1 (LASSO).")
     given = lambdas is not None
-    penalties = _check_lambdas(lambdas) if given else _default_lambdas(problem, l1_ratio, n_lambdas, lambda_min_ratio)
+    penalties = (
+        _check_lambdas(lambdas)
+        if lambdas is not None
+        else _default_lambdas(problem, l1_ratio, n_lambdas, lambda_min_ratio)
+    )
     if l1_ratio == 0 and penalties[-1] > 0 and _cheaper_by_cases(problem):
         gamma, losses, null = _ridge_by_cases(problem, penalties, stop_early=not given)
     else:
@@ -258,7 +262,7 @@ def _ridge_by_cases(problem: Problem, penalties: FloatArray, stop_early: bool) -
     return gamma, path.losses, path.null
 
 
-def _check_lambdas(lambdas: ArrayLike | None) -> FloatArray:
+def _check_lambdas(lambdas: ArrayLike) -> FloatArray:
     values = np.sort(np.atleast_1d(as_floats(lambdas, name="lambdas")))[::-1]
     if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all() or values[-1] < 0:
         raise ParameterError("lambdas holds no values, or negative or missing ones; required: penalties >= 0.")

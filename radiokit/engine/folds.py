@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.model_selection import BaseCrossValidator, StratifiedGroupKFold, StratifiedKFold, check_cv
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 
 from radiokit.engine.inputs import Seed
 from radiokit.exceptions import DataWarning, OutcomeError, ParameterError
 from radiokit.utils import is_survival_target, spawn_seeds
+from radiokit.utils.estimators import Folds
 
 
 def fold_ids(
-    cv: int | BaseCrossValidator | Iterable[tuple[NDArray[np.intp], NDArray[np.intp]]],
+    cv: Folds,
     X: ArrayLike,
     y: NDArray[Any],
     *,

@@ -30,9 +30,9 @@ class ModelData:
     rows: NDArray[np.bool_]
     labels: NDArray[np.uint64]
 
-    def take(self, values: ArrayLike | None) -> Any:
+    def take(self, values: ArrayLike | None, name: str) -> Any:
         """Return the values of the complete rows, given one value for each row of the table."""
-        return rows_of(values, self.rows)
+        return rows_of(values, self.rows, name)
 
 
 class FormulaModel:
@@ -93,7 +93,9 @@ class FormulaModel:
         if not strata and parse_formula(self.formula).strata:
             raise ParameterError(f"The formula is {self.formula!r}; strata() is for CoxModel. Add the column as C().")
         read = model_frame(self.formula, X, outcome=y is None)
-        outcome = rows_of(y, read.rows) if y is not None else self._response(read.frame, read.design.response, left)
+        outcome = (
+            rows_of(y, read.rows, "y") if y is not None else self._response(read.frame, read.design.response, left)
+        )
         self.design_ = read.design
         self.feature_names_in_ = np.array([str(v) for v in read.design.variables], dtype=object)
         self.n_features_in_ = len(self.feature_names_in_)
@@ -116,14 +118,14 @@ class FormulaModel:
         return feature_values(self, X, reset=False)
 
 
-def rows_of(values: Any, rows: NDArray[np.bool_]) -> Any:
+def rows_of(values: Any, rows: NDArray[np.bool_], name: str) -> Any:
     """Return the values of these rows, given one value for each row of the table; None stays None."""
     if values is None:
         return None
-    given = values if isinstance(values, pd.Series | pd.DataFrame) else np.asarray(values)
+    given = values if isinstance(values, pd.Series | pd.DataFrame) else np.atleast_1d(values)
     if len(given) != rows.size:
         raise InputError(
-            f"The table has {rows.size} rows and {len(given)} values beside it; required: one for each row."
+            f"{name} has {len(given)} values for the {rows.size} rows of the table; required: one for each row."
         )
     return given.loc[rows] if isinstance(given, pd.Series | pd.DataFrame) else given[rows]
 

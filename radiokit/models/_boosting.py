@@ -8,14 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
 from radiokit.engine.classifier import Classifier
 from radiokit.engine.inputs import FloatArray, Seed
 from radiokit.models.trees import TreeEnsemble, from_booster
-from radiokit.utils import feature_values, same_rows
+from radiokit.utils import as_random_state, feature_values, same_rows
 from radiokit.utils.estimators import (
     Cases,
     Count,
@@ -59,7 +58,7 @@ class _Boosted(BaseEstimator):
     def _grow(self, X: FloatArray, label: FloatArray, base: float, settings: Settings, **more: FloatArray) -> Booster:
         import xgboost  # a second that those who boost nothing do not pay
 
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        seed = int(as_random_state(self.random_state).randint(2**31 - 1))
         data = xgboost.DMatrix(X, label=label, base_margin=np.full(len(X), base), nthread=1, **more)
         chosen = {
             "max_depth": self.max_depth,

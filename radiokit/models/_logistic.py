@@ -168,15 +168,16 @@ class LogisticModel(FormulaModel, Classifier, BaseEstimator):
             check_frame(X)
             positive = np.asarray(check_weights(sample_weight, len(X), zero=True)) > 0
             # Levels and knots are learnt from the cases that count.
-            X, y, sample_weight = X.loc[positive], rows_of(y, positive), rows_of(sample_weight, positive)
+            X, y = X.loc[positive], rows_of(y, positive, "y")
+            sample_weight = rows_of(sample_weight, positive, "sample_weight")
         data = self._learn(X, y, left=("outcome",))
-        return self._fit(data, check_weights(data.take(sample_weight), len(data.matrix), zero=True))
+        return self._fit(data, check_weights(data.take(sample_weight, "sample_weight"), len(data.matrix), zero=True))
 
     def _fit(self, data: ModelData, weight: FloatArray | None) -> Self:
         X, outcome, labels = data.matrix, data.outcome, data.labels
         if weight is not None and not weight.all():
             counted = weight > 0
-            X, outcome, labels, weight = X[counted], rows_of(outcome, counted), labels[counted], weight[counted]
+            X, outcome, labels, weight = X[counted], rows_of(outcome, counted, "y"), labels[counted], weight[counted]
         positive = self._learn_classes(outcome, len(X))
         check_level(self.confidence_level)
         check_magnitude(X, self.design_.names)

@@ -11,9 +11,9 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from radiokit.engine.classifier import Classifier
-from radiokit.engine.elastic_net import CrossValidatedPath, cross_validated_path
-from radiokit.engine.folds import fold_ids
+from radiokit.engine.elastic_net import CrossValidatedPath
 from radiokit.engine.inputs import FloatArray, Seed
+from radiokit.engine.penalty_path import TunedPenalty
 from radiokit.engine.ridge_left_out import ridge_left_out
 from radiokit.exceptions import ParameterError
 from radiokit.utils import feature_values, same_rows
@@ -29,10 +29,8 @@ from radiokit.utils.estimators import (
     survival_target,
 )
 
-LEAVE_ONE_OUT = "loo"
 
-
-class _Signature(TransformerMixin, BaseEstimator):
+class _Signature(TunedPenalty, TransformerMixin, BaseEstimator):
     """What the signatures of a binary and of a survival outcome share."""
 
     coef_: FloatArray
@@ -57,19 +55,11 @@ class _Signature(TransformerMixin, BaseEstimator):
 
     def _fit(self, X: FloatArray, target: NDArray[Any]) -> tuple[FloatArray, float]:
         """Choose the penalty; return coefficients and intercept on the scale of the features."""
-        self._tuned_path = self._tuned(X, target)
-        path = self._tuned_path.path
-        self._chosen = index = self._tuned_path.index(self.rule)
-        self.lambda_, self.coef_path_ = float(path.lambdas[index]), path.coef
+        path, index = self._tune(X, target)
         self.center_, self.scale_ = path.center, path.scale
         return path.coef[index], float(path.intercept[index])
 
     # Tables and text are made when they are read: for thousands of features they take longer than the fit.
-    @property
-    def path_(self) -> pd.DataFrame:
-        """Loss on cases left out at each penalty, and the penalty that was chosen."""
-        return self._tuned_path.to_frame(self._chosen)
-
     @property
     def coefficients_(self) -> pd.DataFrame:
         """Features with a weight, the heaviest first."""
@@ -91,19 +81,15 @@ class _Signature(TransformerMixin, BaseEstimator):
         """The rad-score written out."""
         return written_formula(float(np.ravel(self.intercept_)[0]), self.coefficients_["coef"])
 
-    def _tuned(self, X: FloatArray, target: NDArray[Any]) -> CrossValidatedPath:
-        """Return the path with its losses on cases left out."""
-        if isinstance(self.cv, str):
-            if self.cv != LEAVE_ONE_OUT or self.l1_ratio != 0:
-                raise ParameterError(
-                    f"cv is {self.cv!r} with l1_ratio {self.l1_ratio:g}; required: a number of folds, a splitter, or "
-                    f"{LEAVE_ONE_OUT!r} for ridge (l1_ratio=0)."
-                )
-            return ridge_left_out(X, target, lambdas=self.lambdas, n_lambdas=self.n_lambdas)
-        folds = fold_ids(self.cv, X, target, random_state=self.random_state)
-        return cross_validated_path(
-            X, target, folds, lambdas=self.lambdas, n_lambdas=self.n_lambdas, l1_ratio=self.l1_ratio
-        )
+    def _left_out(self, X: FloatArray, y: NDArray[Any], groups: ArrayLike | None) -> CrossValidatedPath:
+        if not isinstance(self.cv, str):
+            return super()._left_out(X, y, groups)
+        if self.l1_ratio != 0:
+            raise ParameterError(
+                f"cv is {self.cv!r} with l1_ratio {self.l1_ratio:g}; required: a number of folds or a splitter, or "
+                "l1_ratio=0 (ridge)."
+            )
+        return ridge_left_out(X, y, lambdas=self.lambdas, n_lambdas=self.n_lambdas)
 
     def _score(self, X: Cases) -> FloatArray:
         check_is_fitted(self)

@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
-from sklearn.utils import check_random_state
 
 from radiokit.engine.inputs import FloatArray, Seed
 from radiokit.selection._base import Selector, at_least
 from radiokit.selection._relevance import residuals
-from radiokit.utils import is_survival_target
+from radiokit.utils import as_random_state, is_survival_target
 from radiokit.utils.estimators import Cases, Count, CountOrZero, Outcome, ShareBetween
 
 MIN_SHADOWS = 5
@@ -100,7 +99,7 @@ class BorutaSelector(Selector):
             If values are missing, or a parameter is out of range.
         """
         values, target = self._check(X, y)
-        rng = check_random_state(self.random_state)
+        rng = as_random_state(self.random_state)
         p = values.shape[1]
         hits, trials, importance = np.zeros(p, dtype=int), np.zeros(p, dtype=int), np.zeros(p)
         confirmed, rejected = np.zeros(p, dtype=bool), np.zeros(p, dtype=bool)

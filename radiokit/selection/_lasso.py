@@ -7,16 +7,15 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from radiokit.engine.elastic_net import cross_validated_path
-from radiokit.engine.folds import fold_ids
 from radiokit.engine.inputs import Seed
+from radiokit.engine.penalty_path import TunedPenalty
 from radiokit.selection._base import Selector, at_least
 from radiokit.selection._relevance import score_z
 from radiokit.utils import is_survival_target
 from radiokit.utils.estimators import Cases, CountOrZero, Folds, Outcome, ShareAboveZero
 
 
-class LassoSelector(Selector):
+class LassoSelector(TunedPenalty, Selector):
     r"""Keep the features that a LASSO (logistic or Cox) with cross-validated penalty uses.
 
     Parameters
@@ -106,12 +105,8 @@ class LassoSelector(Selector):
             If there are fewer cases of the rarer outcome than folds.
         """
         values, target = self._check(X, y)
-        folds = fold_ids(self.cv, values, target, random_state=self.random_state)
-        fitted = cross_validated_path(values, target, folds, lambdas=self.lambdas, l1_ratio=self.l1_ratio)
-        index, path = fitted.index(self.rule), fitted.path
-        self.lambda_, self.intercept_ = float(path.lambdas[index]), float(path.intercept[index])
-        self.path_, self.coef_path_ = fitted.to_frame(index), path.coef
-        coef = path.coef[index]
+        path, index = self._tune(values, target)
+        coef, self.intercept_ = path.coef[index], float(path.intercept[index])
         if is_survival_target(target):
             strength = np.abs(score_z(values, target))
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 from radiokit.exceptions import ParameterError
 from radiokit.models.kinds import KINDS
@@ -77,12 +77,12 @@ class Options:
     subsamples: int = 20
     threshold: str = "youden"
     pipeline: str = "default"
-    class_weight: str | None = None
+    class_weight: Literal["balanced"] | None = None
     calibration: str = "none"
     correlation: float = 0.9
     alpha: float = 0.05
     penalty_folds: int = 10
-    rule: str = "min"
+    rule: Literal["min", "1se"] = "min"
     volume: str | None = None
     confidence_level: float = 0.95
     title: str = "Radiomics study"

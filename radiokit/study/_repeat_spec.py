@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -25,7 +25,7 @@ class RepeatSpec:
     perturbations: Mapping[str, Any] | None = None
     form: str = "ICC(2,1)"
     threshold: float = 0.75
-    use: str = "ci_low"
+    use: Literal["ci_low", "estimate"] = "ci_low"
 
     @property
     def measured(self) -> str:

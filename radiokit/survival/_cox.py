@@ -167,12 +167,14 @@ class CoxModel(FormulaModel, OutcomeRequired, BaseEstimator):
         data = self._learn(covariates, y, left=("time", "event"), strata=True)
         matrix = check_magnitude(data.matrix, self.design_.names)
         time, event = check_outcome(data.outcome, len(matrix))
-        weights = check_weights(data.take(sample_weight), len(matrix))
-        codes, self._strata_labels = check_groups(data.take(layer), len(matrix), name="strata")
+        weights = check_weights(data.take(sample_weight, "sample_weight"), len(matrix))
+        codes, self._strata_labels = check_groups(data.take(layer, "strata"), len(matrix), name="strata")
         fit = fit_cox(matrix, time, event, ties=self.ties, strata=codes, weights=weights)
         last_time = np.array([time[codes == k].max() for k in range(len(self._strata_labels))])
         self._baseline = from_steps(fit.sets, fit.state.hazard, last_time)
-        clusters = None if cluster is None else check_groups(data.take(cluster), len(matrix), name="cluster")[0]
+        clusters = (
+            None if cluster is None else check_groups(data.take(cluster, "cluster"), len(matrix), name="cluster")[0]
+        )
         self._robust = self.robust or clusters is not None
         self._fill(fit, clusters)
         self.n_, self.n_events_ = len(matrix), int(event.sum())

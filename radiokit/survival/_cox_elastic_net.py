@@ -9,9 +9,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from radiokit.engine.baseline import baseline_hazard
-from radiokit.engine.elastic_net import cross_validated_path
-from radiokit.engine.folds import fold_ids
 from radiokit.engine.inputs import FloatArray, Seed
+from radiokit.engine.penalty_path import TunedPenalty
 from radiokit.stats import concordance_index
 from radiokit.survival._inputs import check_outcome
 from radiokit.utils import as_survival_target, feature_values, same_rows
@@ -27,7 +26,7 @@ from radiokit.utils.estimators import (
 )
 
 
-class CoxElasticNet(OutcomeRequired, BaseEstimator):
+class CoxElasticNet(TunedPenalty, OutcomeRequired, BaseEstimator):
     r"""Cox model with a LASSO, ridge or elastic net penalty, its size chosen by cross-validation.
 
     Parameters
@@ -124,13 +123,8 @@ class CoxElasticNet(OutcomeRequired, BaseEstimator):
         matrix = feature_values(self, X, ensure_min_samples=2)
         time, event = check_outcome(y, len(matrix))
         target = as_survival_target(event, time)
-        folds = fold_ids(self.cv, matrix, target, random_state=self.random_state, groups=groups)
-        fitted = cross_validated_path(
-            matrix, target, folds, l1_ratio=self.l1_ratio, lambdas=self.lambdas, n_lambdas=self.n_lambdas
-        )
-        chosen = fitted.index(self.rule)
-        self.path_, self.coef_path_ = fitted.to_frame(chosen), fitted.path.coef
-        self.lambda_, self.coef_ = float(fitted.path.lambdas[chosen]), fitted.path.coef[chosen].copy()
+        path, chosen = self._tune(matrix, target, groups)
+        self.coef_ = path.coef[chosen].copy()
         self.selected_ = [str(name) for name, b in zip(feature_names(self), self.coef_, strict=True) if b != 0]
         self.center_ = matrix.mean(axis=0)
         # Breslow's, as the likelihood of the path.

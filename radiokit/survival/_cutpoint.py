@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_random_state
 
 from radiokit.engine.inputs import FloatArray, Seed, check_choice, check_score
 from radiokit.engine.maxstat import (
@@ -24,7 +23,7 @@ from radiokit.engine.results import Result
 from radiokit.engine.survival_inputs import check_times_events
 from radiokit.exceptions import InputError, OutcomeError
 from radiokit.stats import logrank_test
-from radiokit.utils import same_rows
+from radiokit.utils import as_random_state, same_rows
 from radiokit.utils.estimators import Outcome
 
 METHODS = ("hothorn-lausen", "lausen92", "lausen94", "permutation")
@@ -148,7 +147,7 @@ def optimal_cutpoint(
     used = "lausen94" if method == "hothorn-lausen" and time.size > MAX_EXACT_CASES else method
     maximum = float(statistic[best])
     if used == "permutation":
-        p_value = p_permutation(ranks, m, maximum, n_permutations, check_random_state(random_state))
+        p_value = p_permutation(ranks, m, maximum, n_permutations, as_random_state(random_state))
     else:
         p_value = _p_value(used, ranks, m, maximum, min_prop)
     return Cutpoint(

@@ -5,7 +5,7 @@ from radiokit.utils._extraction import Extraction
 from radiokit.utils._limits import Limits
 from radiokit.utils._optional import import_optional
 from radiokit.utils._parallel import parallel_map, track
-from radiokit.utils._random import spawn_seeds
+from radiokit.utils._random import as_random_state, spawn_seeds
 from radiokit.utils._runner import run_cases
 from radiokit.utils._same_rows import same_rows
 from radiokit.utils._stream import ExtractionFile, run_cases_to
@@ -38,6 +38,7 @@ __all__ = [
     "ExtractionFile",
     "Limits",
     "Table",
+    "as_random_state",
     "as_survival_target",
     "as_table",
     "atomic_write",

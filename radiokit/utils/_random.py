@@ -27,6 +27,17 @@ def spawn_seeds(random_state: int | np.random.RandomState | np.random.Generator 
     """
     if isinstance(random_state, np.random.Generator):
         return [int(s) for s in random_state.integers(0, 2**31 - 1, size=n)]
+    return [int(s) for s in as_random_state(random_state).randint(0, 2**31 - 1, size=n)]
+
+
+def as_random_state(seed: int | np.random.RandomState | np.random.Generator | None) -> np.random.RandomState:
+    """Return numpy's older generator, which scikit-learn takes, from any seed.
+
+    Examples
+    --------
+    >>> as_random_state(0).randint(10) == as_random_state(np.random.RandomState(0)).randint(10)
+    True
+    """
     from sklearn.utils import check_random_state  # takes a second, which reading images does not need
 
-    return [int(s) for s in check_random_state(random_state).randint(0, 2**31 - 1, size=n)]
+    return check_random_state(spawn_seeds(seed, 1)[0] if isinstance(seed, np.random.Generator) else seed)
