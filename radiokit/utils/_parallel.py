@@ -44,9 +44,11 @@ def parallel_map(
 
     Notes
     -----
-    Other processes take about two seconds to start. Items are worked on in this process, one after the other, until
-    their times say that several processes would save more than that; so two workers are never slower than one. A
-    backend chosen by ``joblib.parallel_config`` is used: threads of this process, or the workers of a cluster.
+    Other processes take about two seconds to start, on a busy machine longer. Items are worked on in this process, one
+    after the other, until their measured times show that several processes would save more than that: with t seconds
+    for an item, m items left and w workers, when t · m · (1 - 1 / w) exceeds the time of the start. So small jobs
+    are no slower with two workers than with one. A backend chosen by ``joblib.parallel_config`` is used: threads of
+    this process, or the workers of a cluster.
 
     Examples
     --------

@@ -99,7 +99,7 @@ def run_cases(
 
     With `limits`, a case that takes its process down (want of memory, a crash in a library) fails with
     `WorkerDiedError`, and the rest goes on. Without them the same holds once several workers are in use; but the
-    first cases are run in this process, until their times say that starting others is worth two seconds.
+    first cases are run in this process, until their times show that starting others pays; see `parallel_map`.
 
     Examples
     --------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
@@ -21,7 +22,7 @@ from radiokit.utils.warned import give_again
 # Backends of joblib that work on this machine; any other is asked to carry the work to its own workers.
 THREADS, PROCESSES = ("ThreadingBackend", "SequentialBackend"), ("LokyBackend", "MultiprocessingBackend")
 AHEAD = 8  # items handed out for each worker: one that takes long does not stop the others at once
-START_SECONDS = 2.0  # what it costs to start processes
+START_SECONDS = 2.0  # what it costs to start processes on a machine that is free
 LOADING_SECONDS = 3.0  # how much of the time of the first item may be the loading of code
 PATIENCE_SECONDS = 8.0  # an item that takes longer is not waited for
 
@@ -135,7 +136,8 @@ class _InProcesses(_Here):
 class _WherePays(_InProcesses):
     """Work here, one item at a time, until the times of the items say that other processes would save more.
 
-    They take about two seconds to start and to load the code, which is longer than a hundred small cases take.
+    They take about two seconds to start and to load the code, which is longer than a hundred small cases take; on a
+    machine with more work than cores they take as much longer as there is more work.
     """
 
     def __init__(self, function: Callable[[Any], Any], total: int, workers: int) -> None:
@@ -143,6 +145,7 @@ class _WherePays(_InProcesses):
 
         super().__init__(function, Limits())
         self.left, self.gain = total, 1 - 1 / min(workers, cpu_count())
+        self.start = START_SECONDS * max(1.0, _load() / cpu_count())
         self.turn, self.paid = threading.Lock(), False
         self.last: float | None = None
         self.begun = time.monotonic()  # with the item that is worked on here
@@ -166,8 +169,16 @@ class _WherePays(_InProcesses):
         self.left -= 1
         usual = max(0.0, seconds - LOADING_SECONDS) if self.last is None else min(seconds, self.last)
         self.last = seconds
-        self.paid = usual * self.left * self.gain > START_SECONDS
+        self.paid = usual * self.left * self.gain > self.start
         return answer
+
+
+def _load() -> float:
+    """Return how many processes have wanted a core in the last minute, 0 on systems that do not count them."""
+    try:
+        return os.getloadavg()[0]
+    except (AttributeError, OSError):  # Windows
+        return 0.0
 
 
 def raise_if_lost(result: Any) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from cohort_tasks import sum_of_products
-from joblib import Parallel, delayed, effective_n_jobs, parallel_config
+from joblib import Parallel, cpu_count, delayed, effective_n_jobs, parallel_config
 from threadpoolctl import threadpool_info
 
 from radiokit.exceptions import DataWarning, WorkerDiedError
@@ -75,6 +75,7 @@ def test_long_work_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     handed = []
     monkeypatch.setattr(_workers._InProcesses, "__call__", lambda self, item: handed.append(item) or _workers.Answer(0))
     monkeypatch.setattr(_workers, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(_workers, "_load", lambda: 1.0)
     clock = iter(np.cumsum([0.0, 0.0, 0.5, 0.0, 0.5, 0.0, 0.5]).tolist())  # items of half a second
     monkeypatch.setattr(_workers.time, "monotonic", lambda: next(clock))
     work = _workers._WherePays(lambda x: x, total=12, workers=2)
@@ -82,6 +83,13 @@ def test_long_work_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
         work(item)
     # The first may have loaded code; after the second, 10 items of 0.5 s on two workers would save 2.5 of 5 s.
     assert handed == list(range(2, 12))
+
+
+def test_a_busy_machine_makes_a_start_dearer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_workers, "_load", lambda: 0.0)
+    free = _workers._WherePays(abs, total=12, workers=2).start
+    monkeypatch.setattr(_workers, "_load", lambda: 10.0 * cpu_count())
+    assert _workers._WherePays(abs, total=12, workers=2).start == 10 * free == 10 * _workers.START_SECONDS
 
 
 def test_an_item_that_takes_long_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
