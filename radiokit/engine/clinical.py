@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,14 +23,15 @@ class ClinicalColumns:
 
     def matrix(self, X: pd.DataFrame) -> pd.DataFrame:
         """Design columns without gaps."""
-        return self.design.matrix(_filled(X, self.fill))
+        return self.design.matrix(_filled({c: _cells(X[c]) for c in self.fill}, self.fill, X.index))
 
 
 def learn_clinical(X: pd.DataFrame, columns: Sequence[Hashable]) -> ClinicalColumns:
     """Learn from training cases; a column without two different values is left out, with a warning."""
     fill: dict[Hashable, Any] = {}
-    for column in columns:
-        values = _cells(X[column]).dropna()
+    cells = {column: _cells(X[column]) for column in columns}
+    for column, cell in cells.items():
+        values = cell.dropna()
         if values.nunique() < 2:
             warnings.warn(
                 f"The clinical column {column!r} has {values.nunique()} different values among the {len(X)} training "
@@ -42,7 +43,7 @@ def learn_clinical(X: pd.DataFrame, columns: Sequence[Hashable]) -> ClinicalColu
             fill[column] = float(np.median(values.astype(float)))
         else:
             fill[column] = values.mode().iloc[0]
-    return ClinicalColumns(fill, column_design(_filled(X, fill)))
+    return ClinicalColumns(fill, column_design(_filled(cells, fill, X.index)))
 
 
 def _is_number(values: pd.Series) -> bool:
@@ -52,13 +53,18 @@ def _is_number(values: pd.Series) -> bool:
 def _cells(values: pd.Series) -> pd.Series:
     """Return the column with infinities and blank text as missing values."""
     if _is_number(values):
-        return values.where(np.isfinite(values.astype(float)))
+        infinite = np.isinf(values.to_numpy(dtype=float, na_value=np.nan))
+        return values.mask(infinite) if infinite.any() else values
     if values.dtype == object:
-        values = values.map(lambda v: v.strip() if isinstance(v, str) else v)
-        return values.where(values != "")
+        stripped = [v.strip() if isinstance(v, str) else v for v in values]
+        return pd.Series([np.nan if v == "" else v for v in stripped], values.index, object, values.name)
     return values
 
 
-def _filled(X: pd.DataFrame, fill: dict[Hashable, Any]) -> pd.DataFrame:
-    cells = {c: _cells(X[c]) for c in fill}
-    return pd.DataFrame({c: v.where(v.notna(), fill[c]) for c, v in cells.items()}, index=X.index)
+def _filled(cells: Mapping[Hashable, pd.Series], fill: Mapping[Hashable, Any], index: pd.Index) -> pd.DataFrame:
+    return pd.DataFrame({c: _without_gaps(cells[c], fill[c]) for c in fill}, index=index)
+
+
+def _without_gaps(cell: pd.Series, value: Any) -> pd.Series:
+    gaps = cell.isna()
+    return cell.mask(gaps, value) if gaps.any() else cell

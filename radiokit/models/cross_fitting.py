@@ -23,15 +23,23 @@ def fit_part(
 
     Leave-one-out stays as it is: it leaves out equal rows together, which is what a resample repeats.
     """
+    model, tuned = _seeded(estimator, seed)
+    return _tuning_in(folds, model, tuned).fit(X, y)
+
+
+def _seeded(estimator: Any, seed: int | None) -> tuple[Any, list[str]]:
+    """Return a clone with its free seeds set, and which of its parameters count folds."""
     model = clone(estimator)
-    changes: dict[str, Any] = {}
-    for key, value in model.get_params().items():
-        name = key.split("__")[-1]
-        if name == "random_state" and value is None:
-            changes[key] = seed
-        elif name == "cv" and folds is not None and value is not None and not isinstance(value, str):
-            changes[key] = PredefinedSplit(folds)
-    return model.set_params(**changes).fit(X, y)
+    named = {key: (key.split("__")[-1], value) for key, value in model.get_params().items()}
+    free = [key for key, (name, value) in named.items() if name == "random_state" and value is None]
+    tuned = [k for k, (name, v) in named.items() if name == "cv" and v is not None and not isinstance(v, str)]
+    return model.set_params(**dict.fromkeys(free, seed)), tuned
+
+
+def _tuning_in(folds: NDArray[np.intp] | None, model: Any, tuned: list[str]) -> Any:
+    if folds is None or not tuned:
+        return model
+    return model.set_params(**dict.fromkeys(tuned, PredefinedSplit(folds)))
 
 
 def cross_fitted_scores(
@@ -39,9 +47,10 @@ def cross_fitted_scores(
 ) -> FloatArray:
     """Score of each case by a clone fitted without its fold; `inner`: tuned in the other folds, which keep patients."""
     scores = np.empty(len(X))
+    ready, tuned = _seeded(estimator, seed)
     for k in np.unique(folds):
         out = folds == k
-        model = fit_part(estimator, X[~out], y[~out], seed, folds[~out] if inner else None)
+        model = _tuning_in(folds[~out] if inner else None, clone(ready), tuned).fit(X[~out], y[~out])
         scores[out] = case_scores(model, X[out])
     return scores
 

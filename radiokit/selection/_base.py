@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import ClassifierTags, column_or_1d
+from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import check_is_fitted
 
 from radiokit.engine.classes import binary_classes
@@ -17,6 +18,7 @@ from radiokit.engine.inputs import FloatArray
 from radiokit.exceptions import InputError, OutcomeError
 from radiokit.utils import check_survival_target, feature_values, is_survival_target, same_rows
 from radiokit.utils.estimators import Cases, Outcome, OutcomeRequired, check_parameters, feature_names
+from radiokit.utils.feature_checks import same_columns
 from radiokit.utils.marks import mark
 
 
@@ -40,7 +42,11 @@ class Selector(SelectorMixin, OutcomeRequired, BaseEstimator):
             The features kept. A DataFrame remembers in its ``attrs`` which cases chose them by their outcome, so that
             cross-validating these cases with it is refused.
         """
-        kept = super().transform(X)
+        if gives_tables(self) and isinstance(X, pd.DataFrame) and same_columns(self, X, reset=False):
+            support = self._get_support_mask()
+            kept = X.copy(deep=False) if support.all() else X.loc[:, support]
+        else:  # scikit-learn's way, whose checks take longer than a small model
+            kept = super().transform(X)
         if isinstance(kept, pd.DataFrame) and self._learnt_from is not None:
             kept = kept.copy(deep=False)
             mark(kept, type(self).__name__, self._learnt_from)
@@ -74,6 +80,11 @@ class Selector(SelectorMixin, OutcomeRequired, BaseEstimator):
         tags.target_tags.one_d_labels = True
         tags.classifier_tags = ClassifierTags(multi_class=False)
         return tags
+
+
+def gives_tables(transformer: Any) -> bool:
+    """Return whether `set_output` asks for pandas."""
+    return bool(_get_output_config("transform", estimator=transformer)["dense"] == "pandas")
 
 
 def as_target(y: Outcome) -> NDArray[Any]:

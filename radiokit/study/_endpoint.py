@@ -153,7 +153,7 @@ def plan_models(endpoint: Endpoint, data: Data, make_signature: Callable[[str, b
         stacks.append(Stack(f"clinical{suffix}", clinical=data.clinical, random_state=seed))
     if data.volume is not None:
         stacks.append(Stack(f"volume{suffix}", volume=str(data.volume.name), random_state=seed))
-    signatures = {name: (make_signature(name, endpoint.survival), columns) for name, columns in data.features.items()}
+    signatures = {k: (make_signature(k, endpoint.survival), pd.Index(names)) for k, names in data.features.items()}
     stacks += [Stack(f"{name}{suffix}", {name: part}, random_state=seed) for name, part in signatures.items()]
     if len(signatures) + bool(data.clinical) > 1:
         stacks.append(Stack(f"combined{suffix}", signatures, clinical=data.clinical, random_state=seed))

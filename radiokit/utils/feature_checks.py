@@ -52,8 +52,10 @@ def feature_values(estimator: Any, X: Any, *, reset: bool = True, **checks: Any)
     values = _floats(X)
     if values is None:
         return validate_data(estimator, X, dtype=np.float64, reset=reset, **checks)
-    if not _same_names(estimator, X, reset):
+    if not same_columns(estimator, X, reset):
         validate_data(estimator, X, reset=reset, skip_check_array=True)
+    if len(values) >= checks.get("ensure_min_samples", 1) and values.size and not np.isinf(values).any():
+        return values
     return check_array(values, dtype=np.float64, estimator=estimator, input_name="X", **checks)
 
 
@@ -63,7 +65,7 @@ def _floats(X: Any) -> NDArray[np.float64] | None:
     return values if values is not None and values.dtype == np.float64 else None
 
 
-def _same_names(estimator: Any, X: pd.DataFrame, reset: bool) -> bool:
+def same_columns(estimator: Any, X: pd.DataFrame, reset: bool) -> bool:
     """Learn the columns, or return whether they are those of `fit`; False where they are not all text."""
     if X.columns.inferred_type != "string":
         return False
