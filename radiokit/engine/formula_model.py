@@ -48,6 +48,7 @@ class FormulaModel:
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]
     _training: TrainingCases
+    _title = "a regression"
     # What forbids a likelihood-ratio test of two such models, or makes it approximate.
     _penalized = False
     _robust = False

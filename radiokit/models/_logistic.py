@@ -113,6 +113,8 @@ class LogisticModel(FormulaModel, Classifier, BaseEstimator):
     ['Intercept', 'age', "age'"]
     """
 
+    _title = "a logistic regression"
+
     def __init__(
         self,
         formula: str | None = None,

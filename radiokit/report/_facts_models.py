@@ -48,6 +48,9 @@ def scaling(result: Reportable) -> Fact:
         return partly("clinical numbers enter as they are, categories as indicators", places(result, "multivariable"))
     if not pipelines(result):
         return author("a network reads the images; how they were harmonised: for the author")
+    unknown = list(dict.fromkeys(name for _, p in pipelines(result) for name in p.unknown))
+    if unknown:
+        return author(f"what {', '.join(unknown)} does to the features: for the author")
     text = _each(pipelines(result), lambda p: "standardised in each training part" if p.scales else "not scaled")
     return met(f"{text}; no step harmonises centres", METHODS)
 
@@ -83,9 +86,7 @@ def tuning(result: Reportable) -> Fact:
     def said(p: PipelineFacts) -> str:
         if p.network:
             return f"{p.model}; settings are fixed beforehand"
-        return (
-            f"{p.model}, its penalty chosen {p.tuning} in each training part" if p.tuning else f"{p.model}, {p.fixed}"
-        )
+        return f"{p.training} in each training part" if p.tuning else p.training
 
     return met(_each([(s.name, s.pipeline) for s in result.facts.signatures], said), METHODS)
 

@@ -111,6 +111,8 @@ class CoxModel(FormulaModel, OutcomeRequired, BaseEstimator):
     array([[0.863]])
     """
 
+    _title = "a Cox regression"
+
     def __init__(
         self,
         formula: str | None = None,

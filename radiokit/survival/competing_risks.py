@@ -82,6 +82,7 @@ class FineGray(FormulaModel, OutcomeRequired, BaseEstimator):
     """
 
     _pseudo_likelihood = True
+    _title = "a Fine and Gray regression"
 
     def __init__(self, formula: str | None = None, *, cause: int = 1, confidence_level: float = 0.95) -> None:
         self.formula = formula
