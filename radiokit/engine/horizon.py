@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from radiokit.engine.inputs import FloatArray, SurvivalOutcome
+from radiokit.engine.survival_inputs import check_causes
 from radiokit.exceptions import InputError, OutcomeError
-from radiokit.utils import as_survival_target, check_survival_target, is_survival_target, tie_to
+from radiokit.utils import check_survival_target, is_survival_target, tie_to
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,7 @@ def follow_up(y: SurvivalOutcome, horizon: float) -> FollowUp:
         target = check_survival_target(y)
         time, cause = target["time"], target["event"].astype(int)
     else:
-        cause = _check_cause(y["cause"])
-        time = as_survival_target(cause > 0, y["time"])["time"]
+        time, cause = check_causes(y["time"], y["cause"], events=False)
     if not (np.isfinite(horizon) and horizon > 0):
         raise InputError(f"time is {horizon!r}; required: a positive number, in the unit of the follow-up.")
     horizon = float(tie_to(horizon, time))
@@ -80,13 +80,3 @@ def is_competing_target(y: object) -> bool:
     """Tell whether `y` has the fields or columns `cause` and `time`."""
     names = y.columns if isinstance(y, pd.DataFrame) else getattr(getattr(y, "dtype", None), "names", None) or ()
     return {"cause", "time"} <= {str(name) for name in names}
-
-
-def _check_cause(cause: ArrayLike) -> NDArray[np.int_]:
-    values = np.asarray(cause, dtype=float)
-    if not (np.isfinite(values).all() and (values >= 0).all() and (values == np.round(values)).all()):
-        raise OutcomeError(
-            "cause holds missing, negative or fractional values; required: 0 censored, 1 the event, 2, 3, ... "
-            "competing."
-        )
-    return values.astype(int)

@@ -94,6 +94,22 @@ def columns_of(values: ArrayLike | Mapping[str, ArrayLike], name: str) -> dict[s
     return {f"{name}[{k!r}]": v for k, v in values.items()} if isinstance(values, Mapping) else {name: values}
 
 
+def check_columns(X: ArrayLike, *, name: str = "X") -> tuple[FloatArray, list[Hashable]]:
+    """Return a table as finite floats of shape (n, p) with the names of its columns; those of an array are numbers."""
+    refuse_repeated_columns(X, name)
+    values = as_floats(X, name=name)
+    if values.ndim != 2 or not len(values):
+        raise InputError(f"{name} has shape {values.shape}; required: (n, p) with n >= 1, one row per case.")
+    names = list(X.columns) if isinstance(X, pd.DataFrame) else list(range(values.shape[1]))
+    bad = ~np.isfinite(values).all(axis=0)
+    if bad.any():
+        some = [names[j] for j in np.flatnonzero(bad)[:5]]
+        raise InputError(
+            f"{int(bad.sum())} columns have missing or infinite values ({some}); impute or drop them first."
+        )
+    return check_magnitude(values, names), names
+
+
 def refuse_repeated_columns(table: object, name: str) -> None:
     """Refuse a table in which two columns have one name."""
     if isinstance(table, pd.DataFrame) and table.columns.has_duplicates:

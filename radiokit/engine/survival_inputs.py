@@ -82,8 +82,8 @@ def check_times(times: ArrayLike, followed: ArrayLike = (), *, name: str = "time
     return tie_to(values, followed)
 
 
-def check_causes(time: ArrayLike, cause: ArrayLike) -> tuple[FloatArray, NDArray[np.int_]]:
-    """Return times and causes: 0 censored, 1, 2, ... the kind of event; at least one event is required."""
+def check_causes(time: ArrayLike, cause: ArrayLike, *, events: bool = True) -> tuple[FloatArray, NDArray[np.int_]]:
+    """Return times and causes: 0 censored, 1, 2, ... the kind of event; with `events`, at least one is required."""
     values = np.asarray(cause)
     codes = np.full(values.shape, -1.0)
     if values.dtype.kind in "buif":
@@ -93,7 +93,7 @@ def check_causes(time: ArrayLike, cause: ArrayLike) -> tuple[FloatArray, NDArray
             f"cause holds {list(pd.unique(values.ravel()))[:6]!r}; required: whole numbers, 0 for censored and 1, 2, "
             "... for the kinds of event. Recode it."
         )
-    if not (codes > 0).any():
+    if events and not (codes > 0).any():
         raise OutcomeError(f"cause has no events among {values.size} cases; required: at least one.")
     target = as_survival_target(codes > 0, time)
     return target["time"].astype(float), codes.astype(int)

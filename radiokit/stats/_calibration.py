@@ -294,21 +294,13 @@ def _distances(event: NDArray[np.bool_], p: FloatArray) -> dict[str, float]:
     if np.ptp(p) == 0:
         return dict.fromkeys(("e_avg", "e_50", "e_90", "e_max", "ici"), float(abs(p[0] - y.mean())))
     distance = np.abs(p - lowess(p, y))
-    return {
-        "e_avg": float(distance.mean()),
-        "e_50": float(np.median(distance)),
-        "e_90": float(np.quantile(distance, 0.9)),
-        "e_max": float(distance.max()),
-        "ici": _ici(y, p),
-    }
-
-
-def _ici(y: FloatArray, p: FloatArray) -> float:
     try:
-        return float(np.mean(np.abs(p - fit_loess(p, y)(p))))
+        ici = float(np.mean(np.abs(p - fit_loess(p, y)(p))))
     except InputError as error:
-        warnings.warn(f"ici is NaN. {error}", DataWarning, stacklevel=4)
-        return math.nan
+        warnings.warn(f"ici is NaN. {error}", DataWarning, stacklevel=3)
+        ici = math.nan
+    e_50, e_90, e_max = np.quantile(distance, [0.5, 0.9, 1]).tolist()
+    return {"e_avg": float(distance.mean()), "e_50": e_50, "e_90": e_90, "e_max": e_max, "ici": ici}
 
 
 def _spiegelhalter(event: NDArray[np.bool_], p: FloatArray) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Hashable
 
 import numpy as np
 import pandas as pd
@@ -19,7 +18,7 @@ from radiokit.engine.cox import (
     risk_sets,
     spread,
 )
-from radiokit.engine.inputs import FloatArray, SurvivalOutcome, as_floats, check_magnitude, refuse_repeated_columns
+from radiokit.engine.inputs import FloatArray, SurvivalOutcome, check_columns
 from radiokit.engine.newton import MAX_ITERATIONS, TOLERANCE
 from radiokit.engine.survival_inputs import check_times_events
 from radiokit.exceptions import InputError, SeparationWarning
@@ -70,17 +69,10 @@ def cox_univariable(X: pd.DataFrame | ArrayLike, y: SurvivalOutcome, *, ties: st
     ['a']
     """
     same_rows(X=X, y=y)
-    refuse_repeated_columns(X, "X")
     time, event = check_times_events(y, events=True)
-    values = as_floats(X, name="X")
-    if values.ndim != 2 or len(values) != time.size:
+    values, names = check_columns(X)
+    if len(values) != time.size:
         raise InputError(f"X has shape {values.shape}; required: ({time.size}, p), one row per case.")
-    names: list[Hashable] = list(X.columns) if isinstance(X, pd.DataFrame) else [*range(values.shape[1])]
-    missing = ~np.isfinite(values).all(axis=0)
-    if missing.any():
-        some = [names[i] for i in np.flatnonzero(missing)[:5]]
-        raise InputError(f"{int(missing.sum())} features have missing or infinite values ({some}); impute them first.")
-    check_magnitude(values, names)
     sets = risk_sets(time, event, ties=ties)
     size = max(1, BATCH_CELLS // time.size)
     parts = [_fit(sets, values[sets.order, start : start + size]) for start in range(0, len(names), size)]

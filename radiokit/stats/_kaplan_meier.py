@@ -139,18 +139,12 @@ def median_survival(
     5.0
     """
     curve = kaplan_meier(y, groups=groups, ci=ci, confidence_level=confidence_level, sample_weight=sample_weight)
+    levels = ("survival", "ci_low", "ci_high")
     rows = [
-        {
-            "group": label,
-            "n": part["n_at_risk"].iloc[0],
-            "n_events": part["n_events"].sum(),
-            "median": _crosses_half(part, "survival"),
-            "ci_low": _crosses_half(part, "ci_low"),
-            "ci_high": _crosses_half(part, "ci_high"),
-        }
+        (label, part["n_at_risk"].iloc[0], part["n_events"].sum(), *(_crosses_half(part, level) for level in levels))
         for label, part in curve.groupby("group", sort=False)
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["group", "n", "n_events", "median", "ci_low", "ci_high"])
 
 
 def _curve(

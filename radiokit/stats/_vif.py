@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from radiokit.engine.inputs import as_floats, check_magnitude, refuse_repeated_columns
-from radiokit.exceptions import InputError
+from radiokit.engine.inputs import check_columns
 
 
 def vif(X: pd.DataFrame | ArrayLike) -> pd.DataFrame:
@@ -44,15 +43,7 @@ def vif(X: pd.DataFrame | ArrayLike) -> pd.DataFrame:
     >>> vif(pd.DataFrame({"a": [1, 2, 3, 4], "b": [1, 3, 2, 4]}))["vif"].round(4).tolist()
     [2.7778, 2.7778]
     """
-    refuse_repeated_columns(X, "X")
-    values = as_floats(X, name="X")
-    if values.ndim != 2 or not len(values):
-        raise InputError(f"X has shape {values.shape}; required: (n, p) with n >= 1, one row per case.")
-    frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(values)
-    if not np.isfinite(values).all():
-        bad = frame.columns[~np.isfinite(values).all(axis=0)].tolist()
-        raise InputError(f"Columns {bad[:5]!r} have missing or infinite values; impute or drop them first.")
-    check_magnitude(values, list(frame.columns))
+    values, names = check_columns(X)
     centred = values - values.mean(axis=0)
     varying = np.ptp(values, axis=0) > 0
     result = np.full(values.shape[1], np.nan)
@@ -63,4 +54,4 @@ def vif(X: pd.DataFrame | ArrayLike) -> pd.DataFrame:
         null = scale <= scale.max() * max(values.shape) * np.finfo(float).eps
         factor = (directions[~null].T ** 2 / scale[~null] ** 2).sum(axis=1)
         result[varying] = np.where((directions[null] ** 2).sum(axis=0) > 1e-10, np.inf, factor)
-    return pd.DataFrame({"feature": [str(c) for c in frame.columns], "vif": result, "tolerance": 1 / result})
+    return pd.DataFrame({"feature": [str(name) for name in names], "vif": result, "tolerance": 1 / result})

@@ -75,7 +75,7 @@ def test_only_ridge_of_a_binary_outcome_has_it():
     X, y = table(40, 5)
     with pytest.raises(ParameterError, match="loo"):
         RadiomicsSignature(cv="loo").fit(X, y)
-    with pytest.raises(ParameterError, match="required: a number of folds"):
+    with pytest.raises(ParameterError, match="cv is 'all'; required"):
         RadiomicsSignature(cv="all", l1_ratio=0).fit(X, y)
     with pytest.raises(ParameterError, match="above 0"):
         RadiomicsSignature(cv="loo", l1_ratio=0, lambdas=[1.0, 0.0]).fit(X, y)
