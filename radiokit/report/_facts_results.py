@@ -8,7 +8,7 @@ from radiokit.report._contents import Place, places
 from radiokit.report._fact import Fact, author, met, out, partly, unmet
 from radiokit.report._facts_models import clinical_baseline, tests_of
 from radiokit.report._result import Reportable, endpoints, evidence, honest, table
-from radiokit.report._view import label
+from radiokit.report._view import METHODS, label
 from radiokit.validation.evidence import HONEST, StudyEndpoint
 
 SHOWN = ("auc", "c_index", "sensitivity", "specificity", "ppv", "npv", "accuracy", "brier", "calibration_slope")
@@ -71,7 +71,7 @@ def uncertainty(result: Reportable) -> Fact:
     without = [f"{e.metric} in {e.cohort}" for e in found if not e.has_interval]
     if without:
         return partly(f"no interval of {', '.join(without)}", places(result, "performance"))
-    methods = dict.fromkeys(e.method for e in found)
+    methods = dict.fromkeys(METHODS.get(e.method, e.method) for e in found)
     return met(f"{result.facts.level} intervals ({', '.join(methods)})", places(result, "performance"))
 
 

@@ -113,7 +113,7 @@ def _verdict(found: Evidence) -> str:
         return f"its predictions are {extreme}{rough}"
     if low <= found.ci_low and found.ci_high <= high:
         return f"its predictions are about right in spread{rough}"
-    return "the interval is too wide to judge them"
+    return "the interval is too wide to judge the predictions"
 
 
 def level_sentences(result: Reportable, endpoint: StudyEndpoint) -> list[str]:

@@ -17,6 +17,7 @@ from radiokit.report._result import (
     table,
 )
 from radiokit.report._view import (
+    METHODS,
     MISSING,
     P_VALUES,
     Cell,
@@ -168,7 +169,9 @@ def _numbers(result: Reportable, endpoint: StudyEndpoint) -> TableView:
         absent = Cell(MISSING, number=True)
         body.append([Cell(model), *(estimate_cell(e.estimate, e.ci_low, e.ci_high) if e else absent for e in cells)])
     header = ["Model", *(cohort_label(c, s).capitalize() for c, s in columns)]
-    methods = dict.fromkeys(f"{e.method} ({SOURCES[e.source]})" for e in shown if e.has_interval and e.method)
+    methods = dict.fromkeys(
+        f"{METHODS.get(e.method, e.method)} ({SOURCES[e.source]})" for e in shown if e.has_interval and e.method
+    )
     notes = [f"Intervals: {'; '.join(methods)}."] if methods else []
     caption = f"{label(endpoint.metric)}, with its {result.facts.level} interval"
     return TableView(header, body, caption, "", f"headline-{endpoint.metric}", notes)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from radiokit import __version__
 from radiokit.report._result import Reportable, endpoints, option, setting, table
-from radiokit.report._view import label
+from radiokit.report._view import METHODS, label
 from radiokit.validation.evidence import HONEST, SignatureFacts
 
 REFERENCES = {
@@ -231,7 +231,7 @@ def _intervals(result: Reportable) -> list[str]:
     for endpoint in endpoints(result):
         for found in result.evidence:
             if found.model == endpoint.main and found.has_interval and found.method and found.source in HONEST:
-                used.setdefault(found.method, []).append(label(found.metric))
+                used.setdefault(METHODS.get(found.method, found.method), []).append(label(found.metric))
     listed = "; ".join(f"{method} ({', '.join(dict.fromkeys(names))})" for method, names in used.items())
     made = f", made by these methods: {listed}" if listed else ""
     return [f"Intervals are {result.facts.level} confidence intervals{made}; tests are two-sided."]

@@ -39,6 +39,8 @@ LABELS = {
 P_VALUES = ("p_value", "interaction_p_value", "center_p_value", "u_p_value", "spiegelhalter_p_value")
 ADJUSTED = ("p_adjusted", "interaction_p_adjusted")
 ESTIMATES = ("estimate", "odds_ratio", "hazard_ratio", "difference", "auc", "c_index", "net_benefit", "survival")
+# How an estimate was made, where its short name is no word.
+METHODS = {"delong": "DeLong", "obuchowski": "Obuchowski, by patient", "wald": "Wald"}
 # What the short names of these columns mean; a name that is not here is spelled out.
 WORDS: dict[object, dict[str, str]] = {"source": SOURCES, "metric": {}}
 MISSING = "–"
@@ -179,7 +181,7 @@ def method_note(frame: pd.DataFrame) -> list[str]:
     """Return how the numbers of a table were made, each method with the cohorts it was used in."""
     if "method" not in frame:
         return []
-    known = frame[frame["method"].notna()]
+    known = frame[frame["method"].notna()].replace({"method": METHODS})
     parts = known.groupby("method", sort=False)
     if "cohort" not in known:
         return [f"How: {'; '.join(str(method) for method, _ in parts)}."]
@@ -243,7 +245,7 @@ def _notes(shown: Sequence[Evidence], metrics: Sequence[str], level: str) -> lis
         first += " Apparent: judged on its own training patients, no validation."
     used: dict[str, tuple[list[str], list[str]]] = {}
     for e in sorted(shown, key=lambda e: metrics.index(e.metric)):
-        names, where = used.setdefault(e.method, ([], []))
+        names, where = used.setdefault(METHODS.get(e.method, e.method), ([], []))
         names.append(label(e.metric))
         where.append(SOURCES[e.source])
     methods = [

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 
 from radiokit.exceptions import InputError, OutcomeError, RadiokitError
 from radiokit.utils import one_spelling, same_rows, spawn_seeds
+from radiokit.utils.estimators import Cases, Outcome, Splitter
 from radiokit.utils.marks import refuse_chosen
 from radiokit.validation._folds import (
     Rows,
@@ -26,12 +27,12 @@ from radiokit.validation._folds import (
 )
 from radiokit.validation._result import CrossValidation, cross_validation, of_centers
 from radiokit.validation._resume import Replicate, Running, data_key, replicate_map
-from radiokit.validation._types import Features, Outcome, OuterFolds, Seed, Splitter
+from radiokit.validation._types import OuterFolds, Seed
 
 
 def nested_cv(
     estimator: BaseEstimator,
-    X: Features,
+    X: Cases,
     y: Outcome,
     *,
     inner: int | Splitter | None = None,
@@ -139,7 +140,7 @@ def nested_cv(
 
 def leave_one_center_out(
     estimator: BaseEstimator,
-    X: Features,
+    X: Cases,
     y: Outcome,
     centers: ArrayLike,
     *,

@@ -13,9 +13,9 @@ from sklearn.base import BaseEstimator
 
 from radiokit.exceptions import DataWarning, InputError, LeakageError
 from radiokit.utils import level_key, same_rows
+from radiokit.utils.estimators import Outcome
 from radiokit.validation._folds import check_data, score
 from radiokit.validation._predictions import Predictions
-from radiokit.validation._types import Outcome
 from radiokit.validation.evaluation import performance
 
 
@@ -40,7 +40,7 @@ def evaluate(
     models : fitted estimator, or mapping of name to fitted estimator
         Nothing is fitted here.
     X : DataFrame of shape (n, p)
-        Features of the new cases; the index holds the case ids.
+        Cases of the new cases; the index holds the case ids.
     y : array-like of shape (n,)
         Binary outcome or survival target.
     {groups}

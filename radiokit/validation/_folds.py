@@ -15,9 +15,10 @@ from sklearn.pipeline import Pipeline
 
 from radiokit.exceptions import DataWarning, InputError, LeakageError, OutcomeError, RadiokitError
 from radiokit.utils import check_binary_target, check_survival_target, drop_warnings, is_survival_target, same_rows
+from radiokit.utils.estimators import Cases, Outcome, Splitter
 from radiokit.utils.levels import cell_text
 from radiokit.utils.predictors import predictors
-from radiokit.validation._types import Classifier, Features, Fittable, Outcome, OuterFolds, Splitter, Target
+from radiokit.validation._types import Classifier, Fittable, OuterFolds, Target
 from radiokit.validation.copies import one_patient
 from radiokit.validation.lesion_ids import suspected_lesions
 
@@ -36,7 +37,7 @@ class Rows:
     order: NDArray[np.intp]
 
 
-def check_data(X: Features, y: Outcome, groups: ArrayLike | None) -> Rows:
+def check_data(X: Cases, y: Outcome, groups: ArrayLike | None) -> Rows:
     """Return the cases with their outcome and patient, after a check that the rows of all three are the same cases.
 
     Rows with ids are put in the order of their ids, so that no fold, draw or fit depends on the order in which they
@@ -67,7 +68,7 @@ def check_data(X: Features, y: Outcome, groups: ArrayLike | None) -> Rows:
     return Rows(frame, target, one_patient(frame, patients), frame.index.to_numpy(), order)
 
 
-def _require_same_rows(X: Features, frame: pd.DataFrame, **labelled: Any) -> None:
+def _require_same_rows(X: Cases, frame: pd.DataFrame, **labelled: Any) -> None:
     """Refuse inputs whose index is neither that of X as it was given nor its case ids, in the same order."""
     same_rows(**labelled)
     if not isinstance(X, pd.DataFrame):

@@ -1,4 +1,4 @@
-"""What users may give: outcomes, estimators and folds, as types."""
+"""What users may give: estimators, seeds and folds, as types."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-Features: TypeAlias = pd.DataFrame | ArrayLike
-Outcome: TypeAlias = ArrayLike | pd.DataFrame
+from radiokit.utils.estimators import Splitter
+
 Seed: TypeAlias = int | np.random.RandomState | np.random.Generator | None
 # A checked outcome: booleans, or a structured array with `event` and `time`.
 Target: TypeAlias = NDArray[Any]
-Fold: TypeAlias = tuple[ArrayLike, ArrayLike]
+OuterFolds: TypeAlias = int | Splitter | Iterable[tuple[ArrayLike, ArrayLike]]
 
 
 class Fittable(Protocol):
@@ -38,14 +38,3 @@ class WithDecision(Protocol):
 
     def decision_function(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Return an array of shape (n,)."""
-
-
-@runtime_checkable
-class Splitter(Protocol):
-    """A splitter of scikit-learn."""
-
-    def split(self, X: pd.DataFrame, y: ArrayLike, groups: ArrayLike) -> Iterable[Fold]:
-        """Yield the positions of training and test cases."""
-
-
-OuterFolds: TypeAlias = int | Splitter | Iterable[Fold]

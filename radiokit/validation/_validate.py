@@ -16,9 +16,10 @@ from radiokit.engine.formula import parse_formula
 from radiokit.engine.inputs import check_choice, check_count
 from radiokit.exceptions import DataWarning, InputError, OutcomeError, RadiokitError, SeparationWarning
 from radiokit.utils import as_survival_target, check_binary_target, spawn_seeds
+from radiokit.utils.estimators import Cases, Outcome
 from radiokit.validation._folds import Rows, check_data, patient_folds
 from radiokit.validation._rms_indices import COX, LOGISTIC, cox_indices, largest_miscalibration, logistic_indices
-from radiokit.validation._types import Classifier, Features, Outcome, Seed, Target, WithDecision
+from radiokit.validation._types import Classifier, Seed, Target, WithDecision
 from radiokit.validation.metrics import resample_patients
 
 FloatArray = NDArray[np.float64]
@@ -27,7 +28,7 @@ FOLDS = 10
 
 def validate(
     model: BaseEstimator,
-    data: pd.DataFrame | tuple[Features, Outcome],
+    data: pd.DataFrame | tuple[Cases, Outcome],
     *,
     method: str = "bootstrap",
     n_bootstraps: int = 200,
@@ -128,7 +129,7 @@ def validate(
     return table.assign(n=len(used))
 
 
-def _cases(model: BaseEstimator, data: pd.DataFrame | tuple[Features, Outcome], groups: ArrayLike | None) -> Rows:
+def _cases(model: BaseEstimator, data: pd.DataFrame | tuple[Cases, Outcome], groups: ArrayLike | None) -> Rows:
     """Take features, checked outcome and patients of the complete rows."""
     if isinstance(data, tuple) and len(data) == 2:
         return check_data(*data, groups)

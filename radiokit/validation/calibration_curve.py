@@ -13,14 +13,15 @@ from sklearn.base import BaseEstimator
 from radiokit.engine.lowess import lowess
 from radiokit.exceptions import DataWarning, OutcomeError
 from radiokit.utils import drop_warnings, is_survival_target, spawn_seeds
+from radiokit.utils.estimators import Cases
 from radiokit.validation._folds import check_data, fit, prepare, score
-from radiokit.validation._types import Features, Seed
+from radiokit.validation._types import Seed
 from radiokit.validation.optimism import bootstrap_statistic
 
 
 def calibration_curve_corrected(
     estimator: BaseEstimator,
-    X: Features,
+    X: Cases,
     y: ArrayLike,
     *,
     grid: ArrayLike | None = None,
@@ -92,7 +93,7 @@ def calibration_curve_corrected(
 
 
 def _grid(
-    estimator: BaseEstimator, X: Features, y: ArrayLike, groups: ArrayLike | None, random_state: Seed
+    estimator: BaseEstimator, X: Cases, y: ArrayLike, groups: ArrayLike | None, random_state: Seed
 ) -> NDArray[np.float64]:
     """Grid of the apparent predictions."""
     with drop_warnings(DataWarning):  # the bootstrap looks at the same rows and warns

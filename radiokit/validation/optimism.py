@@ -16,11 +16,12 @@ from sklearn.base import BaseEstimator
 
 from radiokit.exceptions import DataWarning, OutcomeError, ParameterError, RadiokitError
 from radiokit.utils import is_survival_target, spawn_seeds
+from radiokit.utils.estimators import Cases, Outcome
 from radiokit.utils.marks import refuse_chosen
 from radiokit.validation._folds import Rows, check_data, events_of, fit, prepare, score
 from radiokit.validation._predictions import Predictions
 from radiokit.validation._resume import Running, data_key, replicate_map, summarise_warnings
-from radiokit.validation._types import Features, Outcome, Seed
+from radiokit.validation._types import Seed
 from radiokit.validation.concordance import Concordances, concordances
 from radiokit.validation.metrics import accuracy, metric_names, resample_patients
 
@@ -81,7 +82,7 @@ def add_632plus(table: pd.DataFrame, left_out: NDArray[np.float64], confidence_l
 
 def optimism_bootstrap(
     estimator: BaseEstimator,
-    X: Features,
+    X: Cases,
     y: Outcome,
     *,
     n_bootstraps: int = 1000,
@@ -188,7 +189,7 @@ def optimism_bootstrap(
 
 def bootstrap_statistic(
     estimator: BaseEstimator,
-    X: Features,
+    X: Cases,
     y: Outcome,
     statistic: Statistic,
     *,

@@ -148,7 +148,7 @@ def test_one_row_of_evidence_is_called_what_it_is(result: Any, make_endpoint: An
     ("slopes", "words"),
     [
         ({"test": (0.48, 0.15, 0.91), "external": (1.02, 0.6, 1.4)}, "slope 0.48 (95% interval 0.15–0.91) in"),
-        ({"test": (0.94, 0.38, 1.5)}, "the interval is too wide to judge them"),
+        ({"test": (0.94, 0.38, 1.5)}, "the interval is too wide to judge the predictions"),
         ({"test": (1.0, 0.9, 1.1)}, "about right in spread"),
         ({"test": (1.6, 1.2, 2.0)}, "too timid"),
         ({"test": (0.6, 0.4, 0.8)}, "too extreme"),
