@@ -1,4 +1,4 @@
-"""Where the cells of a network's map lie over the voxels of its crop: one idea, for pooling and for maps. No torch."""
+"""Where the cells of a network's map lie over the voxels of its crop, for pooling and for maps of attribution."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Stage:
         return (voxels - self.offset) / self.stride
 
     def shares(self, n_voxels: int, n_cells: int) -> NDArray[np.float64]:
-        """How much of each voxel belongs to each cell along an axis, shape (cells, voxels).
+        """Return how much of each voxel belongs to each cell along an axis, shape (cells, voxels).
 
-        A voxel belongs to the nearest cell, one that lies across the middle between two cells to both in part; the
+        A voxel belongs to the nearest cell; one that lies across the middle between two cells, to both in part. The
         outer cells reach to the border and beyond. Columns sum to 1.
         """
         cell = np.arange(n_cells)[:, None]
@@ -48,17 +48,7 @@ def along_axes(stage: Stage, *, slices_alone: bool) -> tuple[Stage, Stage, Stage
 
 
 def share_in_cells(stage: Stage, region: NDArray[np.float32], cells: Sequence[int]) -> NDArray[np.float64]:
-    """Return how much of each cell of a map is region: 0 to 1.
-
-    Parameters
-    ----------
-    stage : Stage
-        Of the network.
-    region : ndarray
-        How much of each voxel is region, (z, y, x) or (y, x).
-    cells : sequence of int
-        Shape of the map.
-    """
+    """Return how much of each cell of a map of a shape is region, 0 to 1; `region` is (z, y, x) or (y, x)."""
     found = region.astype(float)
     for axis, n in enumerate(cells):
         shares = stage.shares(region.shape[axis], n)
@@ -68,6 +58,6 @@ def share_in_cells(stage: Stage, region: NDArray[np.float32], cells: Sequence[in
 
 
 def spread(stages: Sequence[Stage], cells: NDArray[np.float64], shape: Sequence[int]) -> NDArray[np.float64]:
-    """Interpolate a map linearly to the voxels of its crop, (z, y, x); outside of the outer cells it stays as there."""
+    """Interpolate a map linearly to the voxels of its crop, (z, y, x); beyond the outer cells it is constant."""
     along = [stage.cells_of(np.arange(n, dtype=float)) for stage, n in zip(stages, shape, strict=True)]
     return map_coordinates(cells, np.meshgrid(*along, indexing="ij"), order=1, mode="nearest")

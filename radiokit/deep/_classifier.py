@@ -35,8 +35,10 @@ class DeepClassifier(Classifier, DeepModel):
         Clinical columns of X. Text becomes indicators; gaps are filled with the median or most frequent level.
     fusion : {"late", "concat", "film"}
         How clinical columns enter. ``"late"``: a logistic model weighs them and the score of the network, which is
-        cross-fitted, so that it comes from a network that has not seen the case. ``"concat"``: beside the features in
-        the head of the network. ``"film"``: they scale and shift every feature.
+        cross-fitted: each case is scored by a network trained without it. Use it with the few hundred cases of most
+        studies, and where the weight of each part shall be reported. ``"concat"``: beside the features in the head of
+        the network; ``"film"``: they scale and shift every feature. Both train on images and columns together, which
+        can find interactions between them and needs more cases.
     cv : int or scikit-learn splitter
         Folds of the cross-fitting.
     training : Training
@@ -66,13 +68,13 @@ class DeepClassifier(Classifier, DeepModel):
     a column ``patch`` of arrays (channels, z, y, x), or one array of shape (n, channels, z, y, x). A channel that is
     NaN throughout counts as absent.
 
-    Part of the training patients do not train: they stop the training (`Training.validation`), inside of `fit`, whole
-    patients at a time. With ``class_weight="balanced"`` the network learns at equal prevalence, and
-    :math:`\log(w_1/w_0)` is taken from its log-odds again.
+    Part of the training patients do not train but decide when training stops (`Training.validation`); a patient is
+    never divided. With ``class_weight="balanced"`` the network learns at equal prevalence, and :math:`\log(w_1/w_0)`
+    is subtracted from its log-odds afterwards.
 
     *How to read it.* Cross-validate the whole (`radiokit.validation.nested_cv`): the loss on the patients that stop the
-    training is no validation, for the number of epochs was chosen by it. Networks are overconfident; look at the
-    calibration before a probability is used as one.
+    training is no validation, because the number of epochs was chosen by it. Networks are often overconfident: look at
+    the calibration before a probability is used as one.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Crops that were read before, by what decides them: in memory, or in a folder from which they are mapped."""
+"""Crops that were made before, under a digest of what decides them: in memory, or in a folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HEAD = len(MAGIC) + hashlib.sha256().digest_size
 
 
 class Memory:
-    """Crops of this process, the oldest going first."""
+    """Crops of this process; the one that was not used for longest is removed first."""
 
     def __init__(self, most: int = MEMORY_BYTES) -> None:
         self.most = most
@@ -48,9 +48,9 @@ MEMORY = Memory()
 
 
 class CropFolder:
-    """Crops in a folder: a magic line, the SHA-256 of key and numbers, and the numbers; read where all of it holds.
+    """Crops in a folder. A file is a first line, the SHA-256 of key and numbers, and the numbers.
 
-    What is returned is mapped from the file: a cohort takes no more memory than the batch that is at hand.
+    Crops are mapped from their files, so that a cohort takes no more memory than one batch.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:

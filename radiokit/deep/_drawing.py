@@ -1,4 +1,4 @@
-"""Random weights from a generator of one's own: neither other threads nor the user's settings have a part in them.
+"""Random weights from a generator of their own, which neither other threads nor the user's settings influence.
 
 The module imports torch: only code that builds networks may import it.
 """
@@ -23,13 +23,8 @@ MAKES = frozenset({"empty", "zeros", "ones", "rand", "randn", "linspace"})
 class DrawingFrom(TorchFunctionMode):
     """Modules that are built inside of the block are float32, on the CPU, and get their random weights from one seed.
 
-    It holds for the thread that enters it. The same seed gives the weights that ``torch.manual_seed(seed)`` would give,
-    and torch's own generator, its default type and its default device neither count nor change.
-
-    Parameters
-    ----------
-    seed : int
-        Of the generator.
+    This holds for the thread that enters the block. The weights are those that ``torch.manual_seed(seed)`` would give;
+    torch's own generator, default type and default device have no influence and do not change.
 
     Examples
     --------

@@ -1,31 +1,20 @@
-"""The network before the head: what it is, what it takes, where the cells of its maps lie. No torch until `build`."""
+"""The network before the head, and where the cells of its maps lie. No torch until it is built."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from radiokit.deep._cells import Stage
 from radiokit.deep._networks import Architecture, build_network, check_backbone, layer_names
 
+if TYPE_CHECKING:
+    from radiokit.deep._trunk import Trunk
+
 
 @dataclass(frozen=True)
 class Encoder:
-    """A backbone with its declared input.
-
-    Parameters
-    ----------
-    backbone : str
-        As in `build_network`.
-    channels : int
-        Channels that it takes.
-    dimension : {"3D", "2D"}
-        Convolutions over volumes or over slices.
-    stride : int
-        Step of the first convolution of a residual network; a dense network takes 2.
-    norm : {"batch", "group"}
-        Normalisation.
-    """
+    """A backbone with its input; the fields are the parameters of `build_network`, `dimension` is "3D" or "2D"."""
 
     backbone: str
     channels: int = 1
@@ -35,7 +24,7 @@ class Encoder:
 
     @property
     def architecture(self) -> Architecture:
-        """What tells it from others."""
+        """Its blocks and widths."""
         return check_backbone(self.backbone, self.dimension, self.norm)
 
     @property
@@ -45,7 +34,7 @@ class Encoder:
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """Its stages from the image on, with the place of their cells.
+        """Its stages from the image on, with the voxels that their cells lie over.
 
         The first convolution and the pooling behind it step over 4 voxels (2 with ``stride=1``), and each stage halves
         the map of the one before it: by a strided convolution, which leaves cell 0 where it is, or in a dense network
@@ -63,7 +52,7 @@ class Encoder:
         stages = self.stages
         return stages[-1] if name is None else next(s for s in stages if s.name == name)
 
-    def build(self) -> Any:
+    def build(self) -> Trunk:
         """Return the trunk with random weights from torch's generator; see `DrawingFrom`."""
         return build_network(
             self.backbone,

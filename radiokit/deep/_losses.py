@@ -29,25 +29,10 @@ def cross_entropy(score: torch.Tensor, y: torch.Tensor, weight: torch.Tensor) ->
 
 
 def risk_weights(time: NDArray[Any], event: NDArray[np.bool_], ties: str = "efron") -> NDArray[np.float64]:
-    r"""How much each case counts in the risk set of each event.
+    """Return how much each case counts in the risk set of each event, (n_events, n); 0 outside of it.
 
-    Parameters
-    ----------
-    time, event : ndarray of shape (n,)
-        Right-censored times.
-    ties : {"efron", "breslow"}
-        Breslow leaves all tied deaths in the risk set; Efron takes from it, at the k-th of d tied deaths (from 0), the
-        share k/d of each (doi:10.1080/01621459.1977.10480613).
-
-    Returns
-    -------
-    ndarray of shape (n_events, n)
-        Rows in the order of the events among the cases; 0 outside of the risk set.
-
-    Raises
-    ------
-    OutcomeError
-        If there is no event.
+    Breslow's ties leave all tied deaths in the risk set; Efron's take from it, at the k-th of d tied deaths (from 0),
+    the share k/d of each (doi:10.1080/01621459.1977.10480613). OutcomeError where there is no event.
     """
     require_choice("ties", ties, TIES)
     deaths = np.flatnonzero(event)

@@ -1,4 +1,4 @@
-"""scikit-learn's names of nested parameters for settings that are frozen value objects: `training__epochs`."""
+"""Nested parameters as scikit-learn names them, for settings that are frozen value objects: ``training__epochs``."""
 
 from __future__ import annotations
 
@@ -49,18 +49,13 @@ class NestedSettings(BaseEstimator):
             If there is no such parameter or field.
         """
         own = super().get_params(deep=False)
-        plain = {k: v for k, v in params.items() if "__" not in k}
-        unknown = [k for k in params if k.partition("__")[0] not in own]
+        whole, parts = _divided(params)
+        unknown = [name for name in (*whole, *parts) if name not in own]
         if unknown:
             raise ParameterError(f"{type(self).__name__} has no parameter {unknown[0]!r}; known: {', '.join(own)}.")
-        nested: dict[str, dict[str, Any]] = defaultdict(dict)
-        for name, value in params.items():
-            first, divided, rest = name.partition("__")
-            if divided:
-                nested[first][rest] = value
-        for name, value in plain.items():
+        for name, value in whole.items():
             setattr(self, name, value)
-        for name, values in nested.items():
+        for name, values in parts.items():
             setattr(self, name, _changed(name, self._as_setting(name, getattr(self, name)), values))
         return self
 
@@ -78,15 +73,28 @@ def _fields(values: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _divided(params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Return values by name, and those of fields by the name of their setting: ``training__epochs`` is of training."""
+    whole: dict[str, Any] = {}
+    parts: dict[str, dict[str, Any]] = defaultdict(dict)
+    for name, value in params.items():
+        first, divided, rest = name.partition("__")
+        if divided:
+            parts[first][rest] = value
+        else:
+            whole[name] = value
+    return whole, parts
+
+
 def _changed(name: str, setting: Any, values: dict[str, Any]) -> Any:
+    """Return a setting with other values of its fields."""
     if not is_dataclass(setting) or isinstance(setting, type):
         raise ParameterError(f"{name} is {setting!r}, which has no {', '.join(map(repr, values))} to set.")
+    whole, parts = _divided(values)
     known = [f.name for f in fields(setting)]
-    now: dict[str, Any] = {}
-    for key, value in values.items():
-        first, divided, rest = key.partition("__")
-        if first not in known:
-            raise ParameterError(f"{name} has no {first!r}; known: {', '.join(known)}.")
-        before = now.get(first, getattr(setting, first))
-        now[first] = _changed(f"{name}__{first}", before, {rest: value}) if divided else value
-    return replace(setting, **now)
+    unknown = [key for key in (*whole, *parts) if key not in known]
+    if unknown:
+        raise ParameterError(f"{name} has no {unknown[0]!r}; known: {', '.join(known)}.")
+    for key, inner in parts.items():
+        whole[key] = _changed(f"{name}__{key}", whole.get(key, getattr(setting, key)), inner)
+    return replace(setting, **whole)

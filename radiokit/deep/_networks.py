@@ -6,12 +6,17 @@ Only what needs torch is imported inside of functions: names and column counts a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from radiokit.deep._checks import require_choice, require_whole
 from radiokit.deep._frames import DIMENSIONS
 from radiokit.deep._torch import require_monai, require_torch
 from radiokit.exceptions import ParameterError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from radiokit.deep._trunk import Trunk
 
 NORMS = ("batch", "group")
 # Groups of a GroupNorm: every width of the networks below is a multiple of it.
@@ -20,7 +25,7 @@ GROUPS = 8
 
 @dataclass(frozen=True)
 class Architecture:
-    """What tells one backbone from another.
+    """The structure of a backbone.
 
     `blocks` are the units of the four stages, `planes` their widths (residual networks); `widen` multiplies these.
     """
@@ -41,7 +46,7 @@ class Architecture:
 
     @property
     def smallest(self) -> int:
-        """Voxels that a crop needs along each axis: a dense network halves 8 cells thrice, after a quarter."""
+        """Voxels that a crop needs along each axis: a dense network takes a quarter, and halves it three times."""
         return 29 if self.family == "densenet" else 1
 
     @property
@@ -94,7 +99,7 @@ def build_network(
     widen: int = 1,
     stride: int = 2,
     norm: str = "batch",
-) -> Any:
+) -> Trunk:
     """Build a backbone without its classifier, randomly initialised from torch's generator.
 
     Parameters
@@ -173,10 +178,10 @@ def build_network(
     return Trunk(net, layer_names(backbone), architecture.n_features * widen)
 
 
-def _with_group_norm(net: Any) -> None:
+def _with_group_norm(net: nn.Module) -> None:
     """Put a GroupNorm where a BatchNorm is. MONAI's own `norm=` reaches the first one of a ResNet only."""
-    nn = require_torch().nn
+    layers = require_torch().nn
     for parent in list(net.modules()):
         for name, child in list(parent.named_children()):
-            if isinstance(child, nn.BatchNorm2d | nn.BatchNorm3d):
-                setattr(parent, name, nn.GroupNorm(GROUPS, child.num_features))
+            if isinstance(child, layers.BatchNorm2d | layers.BatchNorm3d):
+                setattr(parent, name, layers.GroupNorm(GROUPS, child.num_features))

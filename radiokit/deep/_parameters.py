@@ -1,4 +1,4 @@
-"""Parameters of an estimator in JSON's own types and back; loading makes nothing but known value objects."""
+"""Parameters of an estimator in JSON's own types and back; loading builds nothing but known value objects."""
 
 from __future__ import annotations
 

@@ -28,31 +28,15 @@ class DeepSurvival(DeepModel):
 
     Parameters
     ----------
-    backbone : str or Network
-        Name of the network, as `build_network`, or a `Network`, which also says dimension, stride and normalisation.
-    crop : Crop
-        The box around the region, windows, and what happens where a sequence is missing.
-    sequences : sequence of str, optional
-        Names of the images, ``"ct"`` for the column ``image_ct``; all of the case table if absent.
-    clinical : sequence of str
-        Clinical columns of X. Text becomes indicators; gaps are filled with the median or most frequent level.
+    backbone, crop, sequences, clinical, cv, training, random_state
+        As in `DeepClassifier`.
     fusion : {"late", "concat", "film"}
         How clinical columns enter, as in `DeepClassifier`; ``"late"`` ends in a Cox model.
-    cv : int or scikit-learn splitter
-        Folds of the cross-fitting.
-    training : Training
-        Epochs, batches, augmentation, early stopping, checkpoints, device.
-    random_state : int, RandomState or None
-        Seed of everything. Equal seeds give equal weights, bit for bit, on the CPU.
 
     Attributes
     ----------
-    history_ : DataFrame
-        Columns `epoch, learning_rate, loss, stopping_loss` of the network fitted to all cases.
-    cross_fitted_ : ndarray of shape (n,) or None
-        Late fusion: score of each training case by a network fitted without it.
-    coef_ : Series
-        Late fusion: weights of the score (``deep``) and of the clinical columns.
+    history_, cross_fitted_, coef_
+        As in `DeepClassifier`.
 
     See Also
     --------
@@ -61,9 +45,9 @@ class DeepSurvival(DeepModel):
     Notes
     -----
     The loss is Cox's negative log partial likelihood (doi:10.1111/j.2517-6161.1972.tb00899.x) with the ties of
-    `Training.ties`. The risk set of an event is made of its step: events are dealt evenly to steps, so that each
-    has one; a step takes several batches where it needs to. With ``batch_size`` the number of cases, or more, it is the
-    full risk set.
+    `Training.ties`. The risk set of an event consists of the cases of its training step. Events are dealt evenly, so
+    that each step has one, and a step takes several batches where events are rare. With a ``batch_size`` of the number
+    of cases or more it is the full risk set.
 
     *How to read it.* `predict` is a log relative hazard, 0 on average in training; larger means earlier events. Without
     late fusion the baseline hazard of `predict_survival` comes from training cases, whose risks the network has seen:

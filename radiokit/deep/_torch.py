@@ -1,4 +1,4 @@
-"""The gate to torch and MONAI: imported when a network is needed, never before; device and determinism."""
+"""Torch and MONAI, imported when a network is needed and never before; devices, precision, reproducible results."""
 
 from __future__ import annotations
 
@@ -6,85 +6,37 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from threading import Lock, RLock, local
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from radiokit.exceptions import ParameterError
 from radiokit.utils import import_optional
 
+if TYPE_CHECKING:
+    import torch
+
 INSTALL = "pip install 'radiokit[deep]'"
-# cuBLAS repeats a result only with a workspace of fixed size, which it reads from here when it starts.
+# cuBLAS is reproducible only with a workspace of fixed size, which it reads from here when it starts.
 WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 HALF = ("bfloat16", "float16")
 GPU = RLock()
 
 
 def require_torch(needed_for: str = "radiokit.deep") -> Any:
-    """Return the module torch.
-
-    Parameters
-    ----------
-    needed_for : str
-        What the user asked for, for the message.
-
-    Returns
-    -------
-    module
-        torch.
-
-    Raises
-    ------
-    MissingDependencyError
-        If torch is not installed, with the line that installs it.
-
-    Examples
-    --------
-    >>> float(require_torch().ones(3).sum())
-    3.0
-    """
+    """Return the module torch; `needed_for` is what the user asked for, for the message where it is not installed."""
     return import_optional("torch", needed_for=needed_for, install=INSTALL)
 
 
-def require_monai(module: str, needed_for: str = "radiokit.deep") -> Any:
-    """Return a module of MONAI's networks.
-
-    Parameters
-    ----------
-    module : str
-        Below ``monai.networks``: ``"nets.resnet"``.
-    needed_for : str
-        What the user asked for, for the message.
-
-    Returns
-    -------
-    module
-        The module.
-
-    Raises
-    ------
-    MissingDependencyError
-        If torch or MONAI is not installed.
-    """
+def require_monai(module: str, needed_for: str = "radiokit.deep") -> ModuleType:
+    """Return a module of MONAI's networks, such as ``"nets.resnet"``; see `require_torch`."""
     require_torch(needed_for)
     return import_optional(f"monai.networks.{module}", needed_for=needed_for, install=INSTALL)
 
 
-def resolve_device(device: str = "auto") -> Any:
-    """Return the device that a network runs on.
+def resolve_device(device: str = "auto") -> torch.device:
+    """Return a device: ``"auto"`` is the GPU where there is one, else the CPU; other names are torch's.
 
-    Parameters
-    ----------
-    device : str
-        ``"auto"``: the GPU where there is one, else the CPU; or a name of torch, as ``"cpu"`` or ``"cuda:1"``.
-
-    Returns
-    -------
-    torch.device
-        The device.
-
-    Raises
-    ------
-    ParameterError
-        If torch does not know the device, or the machine lacks it.
+    Raises ParameterError where torch does not know the device, or the machine lacks it.
     """
     torch = require_torch()
     if device == "auto":
@@ -101,25 +53,13 @@ def resolve_device(device: str = "auto") -> Any:
 
 
 @contextmanager
-def repeatable(device: Any, *, threads: int | None = None, strict: bool = True) -> Iterator[None]:
-    """Let torch repeat itself to the bit inside of the block, and leave its settings as they were.
+def repeatable(device: torch.device, *, threads: int | None = None, strict: bool = True) -> Iterator[None]:
+    """Give the same bits in every run of the block, and leave torch's settings as they were.
 
-    Parameters
-    ----------
-    device : torch.device
-        Where the block computes. On a CPU with a fixed number of threads our networks repeat themselves by themselves:
-        nothing that belongs to the whole process is touched, and blocks run side by side. Settings of a GPU belong to
-        the process: there one block waits for the other.
-    threads : int, optional
-        CPU threads of torch: how a sum is split among threads may change its last bit.
-    strict : bool
-        On a GPU raise where torch has only an algorithm that does not repeat itself (the backward pass of 3D max
-        pooling); otherwise it is used, with torch's warning.
-
-    Yields
-    ------
-    None
-        Nothing.
+    On a CPU our networks are reproducible once the number of threads is fixed (how a sum is split among threads may
+    change its last bit): no setting of the whole process changes, and blocks run side by side. Settings of a GPU belong
+    to the process: there one block waits for the other. `strict` raises on a GPU where torch has no reproducible
+    algorithm (the backward pass of 3D max pooling); otherwise it is used, with torch's warning.
 
     Examples
     --------
@@ -153,8 +93,8 @@ def _on_gpu(strict: bool) -> Iterator[None]:
                 os.environ.pop(WORKSPACE, None)
 
 
-class _Held:
-    """Blocks that hold a number of CPU threads now: how many, which number, and what a new thread would have had."""
+class _Running:
+    """The blocks of `_threads` that run now: how many, the number they set, and what a new thread would have had."""
 
     lock = Lock()
     blocks = 0
@@ -167,44 +107,34 @@ class _Held:
 def _threads(count: int | None) -> Iterator[None]:
     """Compute with a number of CPU threads.
 
-    torch keeps it for each thread of the program, and gives a thread that is new the number that was set last: one that
-    is born while another thread is in such a block would keep that block's number for ever.
+    torch keeps the number for each thread of the program, and gives a new thread the number that was set last. A thread
+    that starts while another one is in such a block would keep the number of that block after it has ended.
     """
     if count is None:
         yield
         return
     torch = require_torch()
-    with _Held.lock:
-        own, depth = torch.get_num_threads(), getattr(_Held.depth, "value", 0)
-        if _Held.blocks == 0:
-            _Held.default = own
-        elif depth == 0 and own == _Held.imposed:
-            own = _Held.default
-        _Held.blocks, _Held.imposed, _Held.depth.value = _Held.blocks + 1, count, depth + 1
+    with _Running.lock:
+        own, depth = torch.get_num_threads(), getattr(_Running.depth, "value", 0)
+        if _Running.blocks == 0:
+            _Running.default = own
+        elif depth == 0 and own == _Running.imposed:
+            own = _Running.default
+        _Running.blocks, _Running.imposed, _Running.depth.value = _Running.blocks + 1, count, depth + 1
         torch.set_num_threads(count)
     try:
         yield
     finally:
-        with _Held.lock:
-            _Held.blocks, _Held.depth.value = _Held.blocks - 1, depth
+        with _Running.lock:
+            _Running.blocks, _Running.depth.value = _Running.blocks - 1, depth
             torch.set_num_threads(own)
 
 
 @contextmanager
-def computing_in(precision: str, device: Any) -> Iterator[None]:
+def computing_in(precision: str, device: torch.device) -> Iterator[None]:
     """Let the networks inside of the block compute in a precision; their weights stay float32.
 
-    Parameters
-    ----------
-    precision : {"float32", "tf32", "bfloat16", "float16"}
-        torch's own default on a GPU is ``"tf32"`` for convolutions, without a word; here ``"float32"`` is float32.
-    device : torch.device
-        Where the networks are.
-
-    Yields
-    ------
-    None
-        Nothing.
+    On a GPU torch computes convolutions in ``"tf32"`` by default; here ``"float32"`` is float32.
 
     Examples
     --------

@@ -34,7 +34,7 @@ class Trunk(nn.Module):
         return self.net.get_submodule(name)
 
     def feature_map(self, x: Tensor, layer: str) -> Tensor:
-        """Return what a stage gives for a batch, shape (n, channels, ...); the rest of the network does not run."""
+        """Return the map of a stage for a batch, shape (n, channels, ...); the rest of the network does not run."""
         kept: list[Tensor] = []
 
         def keep(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -58,11 +58,11 @@ SHALLOW = 8
 
 
 class ShallowStem(nn.Conv3d):
-    """The first convolution, which adds slices of zeros where a crop has few, and takes theirs off the map again.
+    """The first convolution, which adds slices of zeros where a crop has few, and removes their part of the map again.
 
     In torch 2.13.0 (on an AMD EPYC with AVX-512) oneDNN's gradient of the weights of a 7 x 7 x 7 convolution of step 2
-    over 5, 6 or 7 slices is noise from beside the array, or ends the process; of 8 and more it is right. The values are
-    the same: beyond the crop a convolution sees zeros in any case.
+    over 5, 6 or 7 slices reads beside the array and is noise, or ends the process; from 8 slices on it is right. The
+    values are the same, because a convolution sees zeros beyond the crop in any case.
     """
 
     def forward(self, input: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The images of a case and its region, as every network here gets them: one reader, one check of the grid."""
+"""The images of a case and its region: read in one way, and on one grid, for every network."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from radiokit.exceptions import CaseTableError, GeometryError
@@ -15,6 +14,7 @@ from radiokit.io.arrays import as_mask, as_volume
 from radiokit.io.case_rows import HOW
 from radiokit.io.reading import ImageLike, MaskLike, Reading
 from radiokit.io.sequences import sequences_of
+from radiokit.utils.levels import is_absent
 
 
 @dataclass(frozen=True)
@@ -34,22 +34,15 @@ def read_on_one_grid(image: ImageLike, mask: MaskLike, how: Reading, case_id: st
 def open_case(row: Mapping[str, pd.Series]) -> Case:
     """Read the images of a case, and its region.
 
-    Of several masks the first one counts whose own image is there; it has to lie on the grid of that image. A mask that
-    serves several sequences has to lie on the grid of one of them. Only where the image that a mask was drawn on is
-    absent nothing can be compared, and the region has to lie inside of the images.
-
-    Raises
-    ------
-    CaseTableError
-        If there is no mask, or no image.
-    GeometryError
-        If the region lies on another grid than its image.
+    Of several masks the first is taken whose own image is present; it has to lie on the grid of that image, and one
+    that serves several sequences on the grid of one of them (GeometryError). Where the image that a mask was drawn on
+    is absent, no grids are compared, and the region has to lie inside of the images.
     """
     how = {name: Reading.of_row(columns) for name, columns in row.items()}
     images = {name: _image(columns, how[name]) for name, columns in row.items()}
     if all(image is None for image in images.values()):
         raise CaseTableError("no image; required: one sequence at least.")
-    drawn = [name for name, columns in row.items() if not is_empty(columns.get("mask"))]
+    drawn = [name for name, columns in row.items() if not is_absent(columns.get("mask"))]
     if not drawn:
         raise CaseTableError("no mask; required: the region, in one of its mask columns.")
     name = next((n for n in drawn if images[n] is not None), drawn[0])
@@ -65,11 +58,11 @@ def open_case(row: Mapping[str, pd.Series]) -> Case:
 
 def _image(columns: pd.Series, how: Reading) -> Volume | None:
     cell = columns.get("image")
-    return None if is_empty(cell) else as_volume(cell, series=how.series, suv=how.suv)
+    return None if is_absent(cell) else as_volume(cell, series=how.series, suv=how.suv)
 
 
 def _on_a_grid_of(mask: Mask, images: Sequence[Volume | None]) -> Mask:
-    """Return the mask on the grid of the image it was drawn on, the first of those it may belong to that fits."""
+    """Return the mask on the grid of the first image that it fits, of those that it may have been drawn on."""
     errors = []
     for image in images:
         if image is None:
@@ -88,7 +81,7 @@ def _is_same(a: Any, b: Any) -> bool:
 
 
 def rows_of(X: Any, sequences: Sequence[str]) -> Iterator[Mapping[str, pd.Series]]:
-    """Yield of each case the columns of each of these sequences."""
+    """Return, for each case in turn, the columns of each of these sequences."""
     found = image_columns(X) if isinstance(X, pd.DataFrame) else {}
     absent = [s for s in sequences if s not in found]
     if absent:
@@ -100,7 +93,7 @@ def rows_of(X: Any, sequences: Sequence[str]) -> Iterator[Mapping[str, pd.Series
 
 
 def image_columns(X: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Columns of each sequence, also of one whose mask is that of another (one `mask` serves all)."""
+    """Return the columns of each sequence; one without a mask of its own takes the first mask of the table."""
     names = [str(c) for c in X.columns if str(c) == "image" or str(c).startswith("image_")]
     shared = [c for c in X.columns if str(c) == "mask" or str(c).startswith("mask_")]
     lone = {n.replace("image", "mask", 1): X[shared[0]] for n in names if shared}
@@ -108,19 +101,12 @@ def image_columns(X: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def columns_read(X: pd.DataFrame, sequences: Sequence[str]) -> tuple[str, ...]:
-    """Names of the columns of a case table that are read: images, masks, and those that say how, where they do."""
+    """Return the columns of a case table that are read: images, masks, and how to read them where a cell says it."""
     names = []
     for sequence in sequences:
         suffix = f"_{sequence}" if sequence else ""
         for part in ("image", "mask", *HOW):
             found = next((c for c in (part + suffix, part) if c in X.columns), None)
-            if found is not None and (part in ("image", "mask") or not X[found].map(is_empty).all()):
+            if found is not None and (part in ("image", "mask") or not X[found].map(is_absent).all()):
                 names.append(found)
     return tuple(dict.fromkeys(names))
-
-
-def is_empty(cell: Any) -> bool:
-    """Whether a cell holds nothing."""
-    if cell is None or (isinstance(cell, str) and not cell.strip()):
-        return True
-    return bool(np.ndim(cell) == 0 and not isinstance(cell, Volume | Mask) and pd.isna(cell))

@@ -19,10 +19,11 @@ from radiokit.deep._frames import TOLERANCE, Frame
 from radiokit.deep._inputs import Patches
 from radiokit.deep._patches import cut_image, cut_shares, require_volume
 from radiokit.deep._store import CropStore
-from radiokit.deep.case import Case, image_columns, is_empty, open_case, rows_of
+from radiokit.deep.case import Case, image_columns, open_case, rows_of
 from radiokit.exceptions import CaseTableError, DataWarning, InputError, RadiokitError
 from radiokit.io.case_rows import HOW
 from radiokit.utils import content_hash, track
+from radiokit.utils.levels import is_absent
 
 Array = NDArray[np.float32]
 Cases: TypeAlias = pd.DataFrame | NDArray[Any]
@@ -86,7 +87,7 @@ class Reader:
 
     @property
     def size(self) -> tuple[int, ...]:
-        """Voxels of a crop, (z, y, x); the reader of slices takes three or one."""
+        """Voxels of a crop, (z, y, x); networks of slices take three or one."""
         return (DEPTHS.get(self.dimension, self.crop.size[0]), *self.crop.size[1:])
 
     def store(self, X: Cases, *, progress: bool = False, larger: list[str] | None = None) -> CropStore:
@@ -110,18 +111,13 @@ class Reader:
             warn_larger(found, len(ids))
         return self._checked(store)
 
-    def read(self, X: Cases) -> tuple[Array, Array]:
-        """Return patches (n, channels, z, y, x), and which channels are there (n, channels)."""
-        store = self.store(X)
-        return store.batch(), store.present
-
     def _checked(self, store: CropStore) -> CropStore:
         names = [*self.sequences, "mask"] if self.sequences else [f"channel {c}" for c in range(self.channels)]
         store.require(complete=self.crop.missing == "raise", names=names, are_images=self.are_images)
         return store
 
     def _crop_of(self, case_id: str, row: Mapping[str, pd.Series], larger: list[str]) -> Array:
-        """Return the crop of a case; its id goes to `larger` where the region does not fit (seen when it is cut)."""
+        """Return the crop of a case; its id is added to `larger` where the crop is made and the region does not fit."""
         cache = crop_cache(self.crop.cache)
         try:
             key = self._key(row)
@@ -138,7 +134,7 @@ class Reader:
         return found if key is None else cache.put(key, found)
 
     def cut(self, case: Case, frames: Sequence[Frame]) -> Array:
-        """Channels of one case; NaN throughout where a sequence is absent."""
+        """Return the channels of one case; NaN throughout where a sequence is absent."""
         parts = []
         for name, image in zip(self.sequences, case.images, strict=True):
             if image is None:
@@ -151,23 +147,20 @@ class Reader:
         return np.stack(parts)
 
     def frames(self, case: Case) -> list[Frame]:
-        """Where the crop of a case lies in the patient."""
+        """Return where the crop of a case lies in the patient."""
         return shape_of(self.crop, self.dimension).frames(case.mask)
 
     def _key(self, row: Mapping[str, pd.Series]) -> str | None:
-        """Name of a crop: settings, and the content of each file, voxels of their own file included.
-
-        Images in memory have none: they are cut again.
-        """
+        """Return the name of a crop, a digest of its settings and of all its files; None for images in memory."""
         parts = [__version__, repr(replace(self.crop, cache=None)), self.dimension, repr(self.sequences)]
         paths: list[str | os.PathLike[str]] = []
         for name in self.sequences:
             for part in ("image", "mask"):
                 cell = row[name].get(part)
-                if isinstance(cell, str | os.PathLike) and not is_empty(cell):
+                if isinstance(cell, str | os.PathLike) and not is_absent(cell):
                     parts.append(f"file {len(paths)}")
                     paths.append(cell)
-                elif is_empty(cell):
+                elif is_absent(cell):
                     parts.append("absent")
                 else:
                     return None
@@ -176,7 +169,7 @@ class Reader:
 
 
 def warn_larger(case_ids: Sequence[str], n_cases: int) -> None:
-    """Warn that of some regions only the middle is seen."""
+    """Warn that the network sees only the middle of some regions."""
     some = ", ".join(case_ids[:SOME]) + (", ..." if len(case_ids) > SOME else "")
     warnings.warn(
         f"The region is larger than the crop, of which only the middle is seen, in {len(case_ids)} of {n_cases} cases: "
@@ -191,7 +184,7 @@ def _ids(X: Cases) -> list[str]:
 
 
 def _patches(X: Cases) -> list[Array]:
-    """Patches (channels, z, y, x), one a case; slices (channels, y, x) get one z. Those that fit are not copied."""
+    """Return patches (channels, z, y, x), one for each case; slices (channels, y, x) get one z."""
     values = X[PATCH].to_numpy() if isinstance(X, pd.DataFrame) else np.asarray(X)
     if values.dtype == object:
         values = [np.asarray(v) for v in values.ravel()]

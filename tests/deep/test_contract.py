@@ -72,10 +72,10 @@ def test_a_mask_that_serves_two_sequences_lies_on_the_grid_of_one() -> None:
     table = pairs(depth=5.0).rename(columns={"image": "image_ct"})
     table["image_mr"] = [Volume(np.zeros((20, 10, 10)), (3.0, 3.0, 3.0)) for _ in range(4)]
     crop = Crop(size=(3, 8, 8), spacing=(5.0, 1.0, 1.0))
-    assert Reader.learn(table, crop, "3D", None).read(table)[0].shape == (4, 2, 3, 8, 8)
+    assert Reader.learn(table, crop, "3D", None).store(table).batch().shape == (4, 2, 3, 8, 8)
     table["mask"] = pairs()["mask"]
     with pytest.raises(GeometryError, match="case P0"):
-        Reader.learn(table, crop, "3D", None).read(table)
+        Reader.learn(table, crop, "3D", None).store(table)
 
 
 def test_threads_change_neither_weights_nor_the_state_of_torch() -> None:

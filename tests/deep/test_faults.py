@@ -65,8 +65,8 @@ def test_regions_larger_than_the_crop_are_named_and_one_at_the_border_is_not() -
     table = pd.concat([cases(2), cases(1, edge=0).rename(index={"P0": "large"})])
     settings = {"size": (8, 16, 16), "spacing": (3.0, 1.0, 1.0)}
     with pytest.warns(DataWarning, match=r"in 1 of 3 cases: large\. Use a larger size"):
-        Reader.learn(table, Crop(**settings), "3D", None).read(table)
-    zoomed, _ = Reader.learn(table, Crop(**settings, too_large="zoom"), "3D", None).read(table)
+        Reader.learn(table, Crop(**settings), "3D", None).store(table)
+    zoomed = Reader.learn(table, Crop(**settings, too_large="zoom"), "3D", None).store(table).batch()
     assert np.isfinite(zoomed).all()
     border = cases(1, edge=0)
     at_border = np.zeros((8, 24, 24), dtype=bool)
@@ -74,7 +74,7 @@ def test_regions_larger_than_the_crop_are_named_and_one_at_the_border_is_not() -
     border.at["P0", "mask"] = Mask(at_border, spacing=(3.0, 1.0, 1.0))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found, _ = Reader.learn(border, Crop(**settings, window=(-1, 1)), "3D", None).read(border)
+        found = Reader.learn(border, Crop(**settings, window=(-1, 1)), "3D", None).store(border).batch()
     assert (found == 0).any(), "beyond the image lies the lower end of the window"
 
 
@@ -87,10 +87,10 @@ def test_a_foreign_file_among_the_crops_is_not_taken(tmp_path: Path) -> None:
             write_volume(table.at[case_id, part], tmp_path / f"{case_id}{part}.nii")
             table.at[case_id, part] = str(tmp_path / f"{case_id}{part}.nii")
     crop = Crop(size=(4, 8, 8), spacing=(3.0, 2.0, 2.0), too_large="zoom", cache=tmp_path / "crops")
-    first, _ = Reader.learn(table, crop, "3D", None).read(table)
+    first = Reader.learn(table, crop, "3D", None).store(table).batch()
     for entry in (tmp_path / "crops").glob("*.crop"):
         entry.write_bytes(b"radiokit crop 1\n" + bytes(32 + 4 * 4 * 8 * 8))
-    again, _ = Reader.learn(table, crop, "3D", None).read(table)
+    again = Reader.learn(table, crop, "3D", None).store(table).batch()
     assert (first == again).all()
 
 

@@ -30,6 +30,12 @@ def region(center: float = 24.0) -> Mask:
     return Mask(inside, (3.0, 1.0, 1.0), (1.0, 0.0, 0.0))
 
 
+def read(reader: Reader, table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return patches (n, channels, z, y, x), and which channels are present (n, channels)."""
+    store = reader.store(table)
+    return store.batch(), store.present
+
+
 def cases() -> pd.DataFrame:
     rows = [
         {"image_ct": volume(1.0, (3.0, 1.0, 1.0)), "image_mr": volume(10.0, (2.0, 2.0, 2.0)), "mask_ct": region()},
@@ -44,7 +50,7 @@ CROP = Crop(size=(4, 8, 8), spacing=(3.0, 2.0, 2.0), missing="zero")
 def test_sequences_are_sampled_at_the_same_points_of_the_patient() -> None:
     reader = Reader.learn(cases(), CROP, "3D", None)
     assert reader.sequences == ("ct", "mr") and reader.channels == reader.flags == 2
-    images, present = reader.read(cases())
+    images, present = read(reader, cases())
     assert images.shape == (2, 2, 4, 8, 8)
     np.testing.assert_allclose(images[0, 1], 10 * images[0, 0], rtol=1e-5)
     assert present.tolist() == [[1.0, 1.0], [1.0, 0.0]]
@@ -56,26 +62,26 @@ def test_sequences_are_sampled_at_the_same_points_of_the_patient() -> None:
 def test_the_region_as_a_channel() -> None:
     crop = Crop(size=(8, 12, 12), spacing=(3.0, 2.0, 2.0), mask_channel=True, window={"ct": (0, 96)})
     reader = Reader.learn(cases(), crop, "3D", ["ct"])
-    images, _ = reader.read(cases())
+    images, _ = read(reader, cases())
     assert reader.channels == 2 and reader.are_images == (True, False)
     assert set(np.unique(images[:, 1])) == {0.0, 1.0}
     assert images[:, 0].min() >= 0 and images[:, 0].max() <= 1
-    flat, _ = Reader.learn(cases(), crop, "2.5D", ["ct"]).read(cases())
+    flat, _ = read(Reader.learn(cases(), crop, "2.5D", ["ct"]), cases())
     assert flat.shape == (2, 2, 3, 12, 12)
 
 
 def test_a_missing_sequence_is_an_error_by_default() -> None:
     crop = Crop(size=(4, 8, 8), spacing=(3.0, 2.0, 2.0))
     with pytest.raises(InputError, match=r"case b lacks mr \(1 of 2 cases"):
-        Reader.learn(cases(), crop, "3D", None).read(cases())
+        read(Reader.learn(cases(), crop, "3D", None), cases())
     with pytest.raises(CaseTableError, match=r"sequences names \['pet'\]"):
         Reader.learn(cases(), crop, "3D", ["pet"])
     with pytest.raises(ParameterError, match="a window of 'mr' too"):
         Reader.learn(cases(), Crop(window={"ct": (0, 1)}), "3D", None)
     with pytest.raises(CaseTableError, match="X lacks images of 'mr'"):
-        Reader.learn(cases(), CROP, "3D", None).read(cases().drop(columns="image_mr"))
+        read(Reader.learn(cases(), CROP, "3D", None), cases().drop(columns="image_mr"))
     with pytest.raises(CaseTableError, match="case b: no image"):
-        Reader.learn(cases(), CROP, "3D", None).read(cases().assign(image_ct=[cases()["image_ct"].iloc[0], None]))
+        read(Reader.learn(cases(), CROP, "3D", None), cases().assign(image_ct=[cases()["image_ct"].iloc[0], None]))
     with pytest.raises(CaseTableError, match="X has the columns age"):
         Reader.learn(pd.DataFrame({"age": [1]}), CROP, "3D", None)
 
@@ -100,30 +106,30 @@ def test_files_are_read_once(on_disk: pd.DataFrame, tmp_path: Path, folder: bool
     MEMORY.kept.clear()
     crop = Crop(size=(4, 8, 8), spacing=(3.0, 2.0, 2.0), cache=tmp_path / "crops" if folder else None)
     reader = Reader.learn(on_disk, crop, "3D", None)
-    first, _ = reader.read(on_disk)
-    again, _ = reader.read(on_disk[::-1])
+    first, _ = read(reader, on_disk)
+    again, _ = read(reader, on_disk[::-1])
     assert len(calls) == 2 and (first == again[::-1]).all()
     # A file that changes is read again; a damaged entry too.
     write_volume(volume(5.0, (3.0, 1.0, 1.0)), on_disk.loc["a", "image"])
-    changed, _ = reader.read(on_disk)
+    changed, _ = read(reader, on_disk)
     assert len(calls) == 3 and (changed[0] != first[0]).any() and (changed[1] == first[1]).all()
     if folder:
         for entry in (tmp_path / "crops").glob("*.crop"):
             entry.write_bytes(b"no crop")
-        assert (reader.read(on_disk)[0] == changed).all() and len(calls) == 5
+        assert (read(reader, on_disk)[0] == changed).all() and len(calls) == 5
 
 
 def test_an_error_names_the_case(on_disk: pd.DataFrame) -> None:
     MEMORY.kept.clear()
     Path(on_disk.loc["b", "image"]).write_bytes(b"nothing")
     with pytest.raises(InputError, match="case b: "):
-        Reader.learn(on_disk, CROP, "3D", None).read(on_disk)
+        read(Reader.learn(on_disk, CROP, "3D", None), on_disk)
     broken = cases()
     array = broken.loc["a", "image_ct"].array.copy()
     array[8, 24, 24] = np.nan
     broken.at["a", "image_ct"] = broken.loc["a", "image_ct"].with_array(array)
     with pytest.raises(InputError, match=r"case a: .* NaN"):
-        Reader.learn(broken, CROP, "3D", None).read(broken)
+        read(Reader.learn(broken, CROP, "3D", None), broken)
 
 
 def test_memory_keeps_to_its_limit() -> None:
