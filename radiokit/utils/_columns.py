@@ -60,7 +60,7 @@ def _normal_objects(cells: pd.Series) -> pd.Series:
 
 def _normal_categories(values: pd.Series) -> pd.Series:
     levels = normal_column(pd.Series(values.cat.categories))
-    if levels.dtype != object:
+    if levels.dtype.kind != "O":
         return normal_column(values.astype(levels.dtype) if not values.isna().any() else values.astype(object))
     names = [cell_text(level) for level in values.cat.categories]
     return (

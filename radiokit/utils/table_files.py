@@ -141,7 +141,7 @@ def _read_decimal_commas(
     """Read 3,5 as three and a half, in place, if it can mean nothing else; otherwise refuse it."""
     found = {}
     for k in table.columns.difference(texts):
-        cells = table[k].dropna() if table[k].dtype == object else pd.Series(dtype=object)
+        cells = table[k].dropna() if table[k].dtype.kind == "O" else pd.Series(dtype=object)
         if len(cells) and cells.map(lambda c: isinstance(c, str)).all():
             cells = cells.str.strip()
             if cells.str.fullmatch(NUMBER_WITH_COMMA).all() and cells.str.contains(",").any():
@@ -168,7 +168,7 @@ def _read_decimal_commas(
 def _named(path: Path, table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Leave out rows and nameless columns that hold nothing, and name the others; values without a name are refused."""
     empty = table.isna()
-    for k in table.columns[table.dtypes == "object"]:
+    for k in [k for k in table.columns if table[k].dtype.kind == "O"]:  # objects, or text of pandas 3
         empty[k] |= table[k] == ""
     keep = [k for k in range(len(names)) if names[k] or not empty.iloc[:, k].all()]
     nameless = [k for k in keep if not names[k] and k > 0]

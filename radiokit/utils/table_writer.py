@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-from pandas.api.types import is_object_dtype
 
 from radiokit.exceptions import DataWarning, FileError
 from radiokit.utils._printed import PRINTED
@@ -93,11 +92,13 @@ def _writable(table: pd.DataFrame) -> pd.DataFrame:
     table = table.copy(deep=False)
     for k in _text_columns(table):
         table.isetitem(k, table.iloc[:, k].map(_escaped))
-    return table.set_axis(table.index.map(_escaped), axis="index") if is_object_dtype(table.index) else table
+    return table.set_axis(table.index.map(_escaped), axis="index") if table.index.dtype.kind == "O" else table
 
 
 def _text_columns(table: pd.DataFrame) -> list[int]:
-    return [k for k, dtype in enumerate(table.dtypes) if is_object_dtype(dtype)]
+    return [
+        k for k, dtype in enumerate(table.dtypes) if dtype.kind == "O" and not isinstance(dtype, pd.CategoricalDtype)
+    ]
 
 
 def _escaped(value: object) -> object:
