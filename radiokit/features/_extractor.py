@@ -1,4 +1,4 @@
-"""From images and masks to one table of features: the transformer that users meet."""
+"""From images and masks to one table of features."""
 
 from __future__ import annotations
 
@@ -46,49 +46,44 @@ class RadiomicsExtractor(CaseTransformer):
     Parameters
     ----------
     standard : {"pyradiomics", "ibsi"}
-        Whose names, definitions and processing chain: pyradiomics 3.0.1 (``original_glcm_Contrast``) or the IBSI
-        reference manual.
+        Whose names, definitions and order of processing: those of pyradiomics 3.0.1 (``original_glcm_Contrast``), for
+        results that others can compare or have published with it; or those of the IBSI reference manual, for
+        standardised definitions and features that pyradiomics lacks.
     filters : sequence of str, Filter or Measured
-        Images that are measured: names (``"original"``, ``"wavelet"``), filters of `radiokit.filters`, or `Measured`,
+        Which images are measured: names (``"original"``, ``"wavelet"``), filters of `radiokit.filters`, or `Measured`,
         a filter with its own discretisation.
     families : "all", sequence of str, or dict
-        Feature families (classes); a dict gives chosen features of each, None is all of them. ``"all"`` leaves out
-        pyradiomics' shape2D.
+        Feature families (classes); a dict lists the features of each family, None stands for all of them. ``"all"``
+        leaves out pyradiomics' shape2D.
     resampling : Resampling, optional
         New grid.
     discretization : FixedBinWidth, FixedBinCount or dict by family
-        Grey levels; a dict has the key ``"default"``. The intensity-volume histogram (IBSI) has a key of its own,
-        ``"ivh"``: a bin width gives intensities in steps of it, a number of bins gives grey levels, None whole numbers
-        (a CT); without the key the range is divided in 1,000 steps (in 1 where ``round_intensities``).
+        Grey levels. A fixed bin width keeps the unit, and suits calibrated images (CT, SUV of PET); a fixed number of
+        bins suits images of arbitrary unit (most MR). A dict has the key ``"default"``. The intensity-volume histogram
+        (IBSI) has a key of its own, ``"ivh"``: a bin width gives intensities in steps of it, a number of bins gives
+        grey levels, None gives whole numbers (a CT); without the key the range is divided into 1,000 steps (steps of 1
+        with ``round_intensities``).
     resegmentation : Resegmentation, optional
-        Which intensities stay in the region.
+        Which intensities stay in the region, such as those of soft tissue.
     normalization : Normalization, optional
-        Z-scores of the whole image.
+        Z-scores of the whole image, for images of arbitrary unit (MR).
     aggregation : {"2D_avg", "2D_merge", "2.5D_avg", "2.5D_merge", "3D_avg", "3D_merge"}, optional
-        How IBSI texture matrices are combined.
+        How IBSI texture matrices of slices and directions are combined. Take ``"3D_merge"`` where voxels are about as
+        deep as wide, and a 2D or 2.5D form where slices are much thicker than pixels.
     engine : {"radiokit", "pyradiomics"}
-        ``"pyradiomics"`` runs the reference package, where it is installed.
-    n_jobs : int, optional
-        joblib workers over cases; never changes a value.
-    on_error : {"raise", "nan"}
-        Stop with the first case that fails, or keep its row as NaN and record it in `Extraction.failures`.
-    cache : path, optional
-        Folder of finished cases: a run that was killed goes on where it was, and a second run computes what changed.
-    limits : Limits, optional
-        Seconds and memory for each case; one that takes more, or crashes, fails alone.
-    progress : bool
-        Show a bar on standard error.
+        ``"pyradiomics"`` runs pyradiomics itself, where it is installed, to compare results.
+    {n_jobs} {on_error} {cache} {limits} {progress}
     texture : TextureOptions, optional
         Neighbourhoods of the pyradiomics standard: distances, force2D, weighting.
     region : RegionRules, optional
-        Label, padding, and what a region has to be before it is measured.
+        Label, padding, and the least size of a region.
     voxel_array_shift : float
         Added to intensities before Energy, TotalEnergy and RootMeanSquared (pyradiomics standard).
 
     Notes
     -----
-    The extractor learns nothing from the cases: `fit` only returns it. A label of the case table counts before that of
-    `region`; without either the mask has to hold one label.
+    The extractor learns nothing from the cases: `fit` only checks the settings. A label in the case table overrides that
+    of `region`; without either the mask has to hold one label only.
 
     Examples
     --------
@@ -147,7 +142,7 @@ class RadiomicsExtractor(CaseTransformer):
         path : path or mapping
             YAML or JSON file, or its content. Nothing in it is executed.
         **kwargs : object
-            Further arguments of `RadiomicsExtractor`, such as ``n_jobs``; they count before the file.
+            Further arguments of `RadiomicsExtractor`, such as ``n_jobs``; they override the file.
 
         Returns
         -------
@@ -227,10 +222,7 @@ class RadiomicsExtractor(CaseTransformer):
 
         Parameters
         ----------
-        X : DataFrame, optional
-            Case table; not looked at.
-        y : object, optional
-            Not looked at.
+        {X_unused} {y_unused}
 
         Returns
         -------
@@ -245,13 +237,12 @@ class RadiomicsExtractor(CaseTransformer):
 
         Parameters
         ----------
-        input_features : object, optional
-            Not looked at; scikit-learn passes it.
+        {input_features}
 
         Returns
         -------
         ndarray of str
-            One name a column.
+            One name for each column.
 
         Examples
         --------
@@ -261,14 +252,12 @@ class RadiomicsExtractor(CaseTransformer):
         return np.array(self.case_task().names, dtype=object)
 
     def extract(self, cases: Any) -> Extraction:
-        """Extract the features of each case, with what failed and where every row comes from.
+        """Extract the features of each case, with the failures and the origin of each row.
 
         Parameters
         ----------
-        cases : DataFrame or path
-            A row a case: columns ``image`` and ``mask`` (paths, volumes or SimpleITK images) and, where masks hold
-            several labels, ``label``; the index is the case id. A path, and any other table, goes through
-            `radiokit.io.read_cases`.
+        {cases}
+            Images and masks may also be volumes or SimpleITK images.
 
         Returns
         -------
@@ -295,7 +284,8 @@ class RadiomicsExtractor(CaseTransformer):
     def extract_to(self, cases: Any, path: str | os.PathLike[str]) -> ExtractionFile:
         """Extract the features of each case to a Parquet file, in memory that does not grow with their number.
 
-        Rows go to disk as they are done, in parts beside the file; a run that was killed goes on after the last part.
+        Rows are written as they are finished, in parts beside the file; a run that was stopped continues after the last
+        part. Take this form for cohorts whose table would fill the memory; `extract` otherwise.
 
         Parameters
         ----------
@@ -355,19 +345,12 @@ class RadiomicsExtractor(CaseTransformer):
 
         Parameters
         ----------
-        image : path, Volume, SimpleITK.Image or ndarray
-            The image; arrays are (z, y, x), or (y, x) for one slice.
-        mask : path, Mask, SimpleITK.Image or ndarray
-            The region, or a label map, on the grid of the image.
-        label : int, optional
-            Label of the region in a label map.
-        spacing : sequence of float, optional
-            For arrays: mm between voxel centres in the order of the axes.
+        {any_image} {any_mask} {label} {array_spacing}
 
         Returns
         -------
         Series
-            One value a feature.
+            One value for each feature.
 
         Raises
         ------
@@ -396,14 +379,7 @@ class RadiomicsExtractor(CaseTransformer):
 
         Parameters
         ----------
-        image : path, Volume, SimpleITK.Image or ndarray
-            As in `extract_case`.
-        mask : path, Mask, SimpleITK.Image or ndarray
-            As in `extract_case`.
-        label : int, optional
-            As in `extract_case`.
-        spacing : sequence of float, optional
-            As in `extract_case`.
+        {any_image} {any_mask} {label} {array_spacing}
 
         Returns
         -------
