@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from radiokit.exceptions import DataWarning, InputError, MaskError
+from radiokit.exceptions import DataWarning, InputError, MaskError, ParameterError
 from radiokit.io import Mask, Volume
 from radiokit.preprocessing import bounding_box
 from radiokit.preprocessing.boxes import Box
@@ -108,6 +109,15 @@ def defined(name: str, values: np.ndarray) -> bool:
             stacklevel=4,
         )
     return not lost
+
+
+@contextmanager
+def naming_image(name: str) -> Iterator[None]:
+    """Say in an error of settings which image it concerns."""
+    try:
+        yield
+    except ParameterError as error:
+        raise ParameterError(f"{name}: {error}") from error
 
 
 def without_infinite(found: Mapping[str, float]) -> dict[str, float]:

@@ -82,8 +82,8 @@ class RadiomicsExtractor(CaseTransformer):
 
     Notes
     -----
-    The extractor learns nothing from the cases: `fit` only checks the settings. A label in the case table overrides that
-    of `region`; without either the mask has to hold one label only.
+    The extractor learns nothing from the cases: `fit` only checks the settings. A label in the case table overrides
+    that of `region`; without either the mask has to hold one label only.
 
     Examples
     --------

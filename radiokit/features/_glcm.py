@@ -14,8 +14,7 @@ import numpy as np
 
 from radiokit.features._emphasis import EPS, entropy_of
 from radiokit.features._matrices._counts import CountMatrix, marginal
-
-DENSE_LEVELS = 400  # beyond, singular values are found without filling a table
+from radiokit.features._matrices._pairs import DENSE_LEVELS
 
 
 class JointProbability:

@@ -12,7 +12,7 @@ import numpy as np
 
 from radiokit.exceptions import DataWarning, ParameterError
 from radiokit.features import _histogram, _ibsi_texture, _ivh, _local_intensity, _morphology, _statistics
-from radiokit.features._admissible import Prepared, defined, provenance, without_infinite
+from radiokit.features._admissible import Prepared, defined, naming_image, provenance, without_infinite
 from radiokit.features._checked import Measured, features_of, require_choice
 from radiokit.features._histogram import Histogram
 from radiokit.features._ibsi_levels import Bounds, grey_levels, intensity_volume
@@ -87,7 +87,8 @@ class IbsiPipeline(StandardPipeline):
             for measured in self.filters:
                 for name, volume in measured.filter.images_in(ready.image, widen(ready.box, LOCAL_MM, ready.image)):
                     if defined(name, region.pick(volume.array)):
-                        row = self._measure_image(region, volume.array, measured, border, aggregation)
+                        with naming_image(name):
+                            row = self._measure_image(region, volume.array, measured, border, aggregation)
                         found |= {f"{name}_{feature}": value for feature, value in row.items()}
         return CaseResult(dict.fromkeys(self.names, np.nan) | without_infinite(found), provenance(image, mask, ready))
 

@@ -33,7 +33,7 @@ from radiokit.features._glcm import JointProbability
 from radiokit.features._matrices._counts import CountMatrix
 from radiokit.features._matrices._lattice import directions, require_visits
 from radiokit.features._matrices._neighbours import count_dependent, sum_neighbours
-from radiokit.features._matrices._pairs import cooccurrence
+from radiokit.features._matrices._pairs import cooccurrence, require_pairs
 from radiokit.features._matrices._runs import run_lengths
 from radiokit.features._matrices._zones import label_zones
 from radiokit.features._ngtdm import ToneDifference
@@ -197,7 +197,9 @@ class IbsiTexture:
     def glcm(self) -> Iterator[JointProbability]:
         """Symmetrical co-occurrence."""
         steps = self.lattice.steps(self.pair_offsets)
+        n_present = len(self.levels.histogram[0])
         for part in self.parts:
+            require_pairs(part.stop - part.start, len(steps), self.levels.n_levels, n_present)
             pairs = cooccurrence(self.field, self.lattice.index[part], steps, self.levels.n_levels).symmetrical()
             yield JointProbability(pairs.merged() if self.merge else pairs, self.levels.n_levels)
 

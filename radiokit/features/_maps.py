@@ -23,7 +23,7 @@ from radiokit.features._pyradiomics_params import arguments_of, load_params, vox
 from radiokit.filters import Filter, LoG, Scene, Wavelet, as_filter, pyradiomics_images, pyradiomics_names
 from radiokit.io.reading import ImageLike, MaskLike, Reading
 from radiokit.preprocessing.boxes import grown
-from radiokit.preprocessing.budget import by, require
+from radiokit.preprocessing.budget import MOST_SECONDS_OF_MAPS, by, require
 from radiokit.utils import parallel_map
 
 CHUNKS = 64  # of a map; enough to share out evenly, and to show progress
@@ -163,7 +163,8 @@ def _require(n_voxels: int, reach: tuple[int, int, int], pipeline: PyradiomicsPi
     require(
         f"Maps with neighbourhoods of {by(window)} voxels (radius, kernelRadius) around {n_voxels:,} voxels",
         memory=BATCH * size * (16 + 24 * n_offsets) + 16.0 * n_voxels * n_features,
-        operations=2 * n_voxels * size * n_offsets,
+        seconds=n_voxels * (5e-6 * n_features + 8e-8 * size * n_offsets),
+        most_seconds=MOST_SECONDS_OF_MAPS,
         instead="Use a smaller radius, shorter distances, or a coarser grid.",
     )
 

@@ -114,6 +114,7 @@ def measure_image(
     x = region.pick(values)
     levels = bin_values(x, binning)
     texture = Texture(region, levels, options or TextureOptions())
+    texture.require(classes)
     row: dict[str, float] = {}
     for name, names in classes.items():
         if name.startswith("shape"):

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from radiokit.preprocessing.budget import require
+from radiokit.preprocessing.budget import MOST_SECONDS_OF_A_TEXTURE, require
 from radiokit.utils.jit import compiled
 
 
@@ -61,12 +61,23 @@ class ToneDifference:
     @cached_property
     def pairs(self) -> tuple[float, float, float, float]:
         """Sums over pairs of levels, see `_sum_over_pairs`."""
-        require(
-            f"The NGTDM of {len(self.i):,} grey levels",
-            operations=10.0 * len(self.i) ** 2,
-            instead="Use wider bins, or fewer.",
-        )
+        require_tones(len(self.i))
         return _sum_over_pairs(self.i, self.p, self.s)
+
+
+def seconds_of_tones(n_present: float) -> float:
+    """Return about how long it takes to compare all pairs of grey levels."""
+    return 2e-9 * n_present**2
+
+
+def require_tones(n_present: int) -> None:
+    """Refuse more grey levels than can be compared in pairs."""
+    require(
+        f"The NGTDM of {n_present:,} grey levels",
+        seconds=seconds_of_tones(n_present),
+        most_seconds=MOST_SECONDS_OF_A_TEXTURE,
+        instead="Use wider bins (FixedBinWidth, binWidth), or fewer (FixedBinCount, binCount).",
+    )
 
 
 @compiled

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from radiokit.exceptions import ParameterError
-from radiokit.features._admissible import Prepared, defined, provenance, without_infinite
+from radiokit.features._admissible import Prepared, defined, naming_image, provenance, without_infinite
 from radiokit.features._binning import MAX_LEVELS
 from radiokit.features._checked import Discretization, Measured, Names, features_of
 from radiokit.features._measure import measure_image, measure_shape
@@ -17,12 +17,15 @@ from radiokit.features._names import ALL_FEATURES, DEPRECATED_FEATURES
 from radiokit.features._pipeline import StandardPipeline, binning_of
 from radiokit.features._region import Region
 from radiokit.features._settings import FixedBinWidth, Resampling
+from radiokit.features._texture import seconds_of
 from radiokit.filters import Scene, Wavelet, pyradiomics_images, pyradiomics_names
 from radiokit.io import Mask, Volume
 from radiokit.preprocessing import bounding_box, crop, resample_around
+from radiokit.preprocessing.budget import MOST_SECONDS_OF_A_WAVELET, require
 from radiokit.utils import CaseResult
 
 SHAPES = ("shape", "shape2D")
+MANY_LEVELS = 2000  # fewer are always measured in time
 
 
 @dataclass(frozen=True)
@@ -71,34 +74,49 @@ class PyradiomicsPipeline(StandardPipeline):
                 self._require_levels(measured, scene, region)
                 for name, values in pyradiomics_images(measured.filter, scene):
                     if defined(name, region.pick(values)):
-                        row = self._measure_image(region, values, measured)
+                        with naming_image(name):
+                            row = self._measure_image(region, values, measured)
                         found.update({f"{name}_{feature}": value for feature, value in row.items()})
         # An image that could not be made or is not defined has said so; its columns are NaN.
         return CaseResult(dict.fromkeys(self.names, np.nan) | without_infinite(found), provenance(image, mask, ready))
 
     def _require_levels(self, measured: Measured, scene: Scene, region: Region) -> None:
-        """Refuse a wavelet whose smoothest image has too many grey levels, before its other images are measured.
+        """Refuse a wavelet with too many grey levels before its images are measured: the smoothest has the most.
 
         Each level multiplies intensities by up to the square root of 2 along each axis.
         """
         kind = measured.filter
         if not isinstance(kind, Wavelet):
             return
-        widths = [b.width for b in self.bins(measured).values() if isinstance(b, FixedBinWidth)]
         smooth = "L" * (3 if self.flat_axis is None else 2)
-        depth = kind.level + kind.start_level
-        gain = 2.0 ** (len(smooth) * depth / 2)
-        peak = float(np.abs(scene.image.array[scene.box].astype(float)).max())
-        if not widths or kind.subband not in (None, smooth) or peak * gain / min(widths) <= MAX_LEVELS:
+        depth, step = kind.level + kind.start_level, 2.0 ** (len(smooth) / 2)
+        peak = float(np.abs(scene.image.array[scene.box].astype(float)).max()) * step**depth
+        narrow = [
+            (binning.width, classes)
+            for binning, classes in _by_binning(self.classes, self.bins(measured))
+            if isinstance(binning, FixedBinWidth) and not peak / binning.width <= MANY_LEVELS
+        ]
+        if not narrow or kind.subband not in (None, smooth):
             return
-        deepest = replace(kind, level=1, start_level=depth - 1, subband=smooth)
-        ((_, values),) = pyradiomics_images(deepest, scene)
+        ((_, values),) = pyradiomics_images(replace(kind, level=1, start_level=depth - 1, subband=smooth), scene)
         spread = float(np.ptp(region.pick(values).astype(float)))
-        if not spread / min(widths) <= MAX_LEVELS:
-            raise ParameterError(
-                f"{depth} levels of {kind.wavelet} wavelets multiply intensities by up to {gain:.2g}: bins of width "
-                f"{min(widths):g} make {spread / min(widths):.3g} grey levels of wavelet-{smooth}; required: at most "
-                f"{MAX_LEVELS:,}. Use fewer levels, or FixedBinCount (binCount)."
+        n_others = 0 if kind.subband else 2 ** len(smooth) - 1
+        options = measured.texture or self.texture
+        for width, classes in narrow:
+            # Details of a level have about as many grey levels as the approximation of the level before.
+            others = [seconds_of(classes, region, options, spread / width / step**k) for k in range(1, kind.level + 1)]
+            what = (
+                f"{depth} levels of {kind.wavelet} wavelets multiply intensities by up to {step**depth:.2g}: bins of "
+                f"width {width:g} make {spread / width:.3g} grey levels of wavelet-{smooth}"
+            )
+            instead = "Use wider bins, fewer levels of the wavelet, or FixedBinCount (binCount)."
+            if not spread / width <= MAX_LEVELS:
+                raise ParameterError(f"{what}; required: at most {MAX_LEVELS:,}. {instead}")
+            require(
+                f"{what}. Their texture",
+                seconds=seconds_of(classes, region, options, spread / width) + n_others * sum(others),
+                most_seconds=MOST_SECONDS_OF_A_WAVELET,
+                instead=instead,
             )
 
     def _measure_image(self, region: Region, values: np.ndarray, measured: Measured) -> dict[str, float]:

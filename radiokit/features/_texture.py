@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cached_property
 
 import numpy as np
@@ -11,10 +12,10 @@ from radiokit.features._glcm import JointProbability
 from radiokit.features._matrices._counts import CountMatrix
 from radiokit.features._matrices._lattice import require_visits
 from radiokit.features._matrices._neighbours import count_dependent, sum_neighbours
-from radiokit.features._matrices._pairs import cooccurrence
+from radiokit.features._matrices._pairs import cooccurrence, require_pairs, seconds_of_pairs
 from radiokit.features._matrices._runs import run_lengths
 from radiokit.features._matrices._zones import label_zones
-from radiokit.features._ngtdm import ToneDifference
+from radiokit.features._ngtdm import ToneDifference, require_tones, seconds_of_tones
 from radiokit.features._options import TextureOptions
 from radiokit.features._region import Region
 
@@ -50,6 +51,14 @@ class Texture:
     def near_offsets(self) -> np.ndarray:
         """Offsets of distance 1, for runs and zones, which know no other."""
         return self.region.directions((1,), self.flat_axis)
+
+    def require(self, families: Collection[str]) -> None:
+        """Refuse families whose matrices would take too long, before one is counted."""
+        n_present = len(self.levels.histogram[0])
+        if "glcm" in families:
+            require_pairs(self.region.n_voxels, len(self.offsets), self.levels.n_levels, n_present)
+        if "ngtdm" in families:
+            require_tones(n_present)
 
     @cached_property
     def glcm(self) -> JointProbability:
@@ -90,6 +99,14 @@ class Texture:
         around = sum_neighbours(self.field, self.lattice.rows, self.steps)
         neighbours = self.region.neighbours(self.options.distances, self.flat_axis)
         return ToneDifference.count(self.levels.level, around, neighbours)
+
+
+def seconds_of(families: Collection[str], region: Region, options: TextureOptions, n_levels: float) -> float:
+    """Return about how long the matrices take whose time grows faster than the number of grey levels."""
+    n_levels = min(n_levels, region.n_voxels)
+    n_steps = len(region.directions(options.distances, options.force2d_dimension if options.force2d else None))
+    pairs = seconds_of_pairs(region.n_voxels, n_steps, n_levels, n_levels) if "glcm" in families else 0.0
+    return pairs + (seconds_of_tones(n_levels) if "ngtdm" in families else 0.0)
 
 
 def pair_weights(offsets: np.ndarray, spacing: np.ndarray, norm: str) -> np.ndarray:

@@ -154,7 +154,7 @@ def require_taps(kind: Filter, shape: Sequence[int], taps: Sequence[float], *, p
     require(
         f"{kind!r}, a kernel of {by(taps)} voxels on an image of {by(shape)},",
         memory=8 * (3 * voxels + 4 * sum(taps)),
-        operations=2 * voxels * sum(taps) * passes,
+        seconds=1e-9 * voxels * sum(taps) * passes,
         instead="Use a smaller kernel, or a coarser grid.",
     )
 

@@ -119,7 +119,7 @@ class Gabor(Filter):
         require(
             f"{self!r}, slices of {by(padded)} voxels with their padding,",
             memory=16 * 3 * pixels,
-            operations=50 * pixels * len(self.orientations),
+            seconds=5e-8 * pixels * len(self.orientations),
             instead="Use a smaller sigma, or a coarser grid.",
         )
 

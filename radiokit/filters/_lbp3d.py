@@ -81,7 +81,7 @@ class LBP3D(Filter):
         require(
             f"{self!r}: harmonics of {self.levels} degrees at {len(vertices)} samples around {len(voxels):,} voxels",
             memory=8.0 * (2 * array.size + len(voxels) * (self.levels + 4)),
-            operations=8.0 * len(voxels) * len(vertices) * self.levels**2,
+            seconds=len(voxels) * len(vertices) * (1e-7 + 4e-9 * self.levels**2),
             instead="Use fewer levels, or a smaller subdivision.",
         )
         out = np.empty((len(voxels), self.levels + 1))

@@ -12,7 +12,7 @@ from radiokit.io.sitk import indices_at, positions
 from radiokit.preprocessing._bspline import can_interpolate, interpolate_cubic
 from radiokit.preprocessing._grids import Grid, nearest, resampler
 from radiokit.preprocessing.boxes import Box, bounding_box, crop
-from radiokit.preprocessing.budget import by, require
+from radiokit.preprocessing.budget import BYTES_OF_A_VOXEL, MOST_SECONDS_OF_A_GRID, SECONDS_OF_A_VOXEL, by, require
 
 INTERPOLATORS = {
     "nearest": "sitkNearestNeighbor",
@@ -99,8 +99,9 @@ def resample_around(
     n_voxels = float(np.prod(last - first + 1))
     require(
         f"Resampling to {by(new)} mm, {by(last - first + 1)} voxels around the region,",
-        memory=16 * n_voxels,
-        operations=100 * n_voxels,
+        memory=BYTES_OF_A_VOXEL * n_voxels,
+        seconds=SECONDS_OF_A_VOXEL * n_voxels,
+        most_seconds=MOST_SECONDS_OF_A_GRID,
         instead="Use a coarser spacing, or a smaller padding.",
     )
     corner = 0.5 * (new - old) / old + first / ratio

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from radiokit.exceptions import MaskError
 from radiokit.io import Mask, Volume
-from radiokit.preprocessing.budget import by, require
+from radiokit.preprocessing.budget import BYTES_OF_A_VOXEL, MOST_SECONDS_OF_A_GRID, SECONDS_OF_A_VOXEL, by, require
 
 ORDERS = {"nearest": 0, "linear": 1, "cubic": 3, "bspline": 3}
 
@@ -96,12 +96,13 @@ def resample_centred(
 
 
 def _require(old: NDArray[np.float64], new: NDArray[np.float64], spacing: NDArray[np.float64]) -> None:
-    """Refuse a grid that does not fit: image, mask and one step between, and the weights of each axis, in double."""
+    """Refuse a grid that is too large, for the weights of each axis too."""
     voxels = float(np.prod(new))
     require(
         f"Resampling to {by(spacing)} mm, a grid of {by(new)} voxels,",
-        memory=8 * (3 * voxels + float(np.prod(old)) + float((old * new).sum())),
-        operations=2 * voxels * float(old.max()),
+        memory=BYTES_OF_A_VOXEL * voxels + 8 * (float(np.prod(old)) + float((old * new).sum())),
+        seconds=voxels * (SECONDS_OF_A_VOXEL + 1e-9 * float(old.max())),
+        most_seconds=MOST_SECONDS_OF_A_GRID,
         instead="Use a coarser spacing.",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import tracemalloc
 from typing import Any
@@ -19,7 +20,11 @@ from radiokit.features import (
     TextureOptions,
     feature_maps,
 )
+from radiokit.features._matrices._lattice import require_visits
+from radiokit.features._matrices._pairs import require_pairs
+from radiokit.features._ngtdm import require_tones
 from radiokit.filters import LBP3D, Filter, Gabor, Laws, LoG, Mean, NonSeparableWavelet, Wavelet
+from radiokit.filters._base import require_taps
 from radiokit.io import Volume
 from radiokit.preprocessing import budget as _budget
 from radiokit.preprocessing import resample
@@ -164,9 +169,57 @@ def test_the_limit_of_a_case_counts() -> None:
 
 def test_what_fits_is_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_budget, "memory_there_is", lambda: 1e9)
-    require("A grid", memory=1e9, operations=1e13, instead="")
-    with pytest.raises(ParameterError, match="2e\\+13 operations, which takes about 6 hours"):
-        require("A grid", operations=2e13, instead="")
+    require("A grid", memory=1e9, seconds=900, instead="")
+    with pytest.raises(ParameterError, match=r"about 5\.56 hours of one core; allowed are 15 minutes\. Coarser"):
+        require("A grid", seconds=2e4, instead="Coarser.")
+    for seconds, words in ((90.4, "90 seconds"), (1e6, "11.6 days"), (1e12, "3.17e+04 years")):
+        with pytest.raises(ParameterError, match=f"about {re.escape(words)} of one core"):
+            require("A grid", seconds=seconds, most_seconds=10, instead="")
+
+
+@pytest.mark.parametrize(
+    ("edge", "settings", "match"),
+    [
+        (
+            40,
+            {"families": ["glcm"], "texture": TextureOptions(distances=tuple(range(1, 31)))},
+            r"original: The GLCM of .* grey levels, 64,000 voxels and 113,\d{3} directions needs about .* of one core",
+        ),
+        (96, {"families": ["glcm"], "discretization": FixedBinCount(200_000)}, r"The GLCM of .* grey levels.*binCount"),
+        (64, {"families": ["ngtdm"], "discretization": FixedBinCount(10**7)}, r"The NGTDM of 2\d{2},\d{3} grey levels"),
+        (
+            40,
+            {"families": ["glcm"], "filters": [Wavelet("coif1", level=12)]},
+            r"12 levels of coif1 .* width 25 .*wavelet-LLL. Their texture needs about .* minutes.*binCount",
+        ),
+        (40, {"families": ["firstorder"], "resampling": Resampling((1, 1, 1e-5))}, r"1 x 1 x 1e-05 mm, 40 x 40 x 3.95001e\+06 voxels.*GB"),
+    ],
+    ids=["distances", "bins", "tones", "wavelet", "grid"],
+)
+def test_what_would_take_longer_than_minutes_is_refused(edge: int, settings: dict[str, Any], match: str) -> None:
+    image = np.random.default_rng(0).normal(0, 200, (edge,) * 3).astype("float32")
+    extractor = RadiomicsExtractor(**settings)
+    with pytest.raises(ParameterError, match=match):
+        extractor.extract_case(image, np.ones(image.shape, bool), spacing=(1, 1, 1))
+
+
+def test_large_images_with_the_settings_of_papers_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A CT of 512 x 512 x 600 voxels with a region of a million, 25 HU, 1 mm, wavelets and LoG; estimates only."""
+    monkeypatch.setattr(_budget, "memory_there_is", lambda: 16e9)
+    n_voxels, ct = 10**6, (600, 512, 512)
+    for n_levels in (32, 256, 400, 1000, 2000):
+        require_pairs(n_voxels, 13, n_levels, n_levels)  # a wavelet of a CT has some 400 levels of 25
+        require_tones(n_levels)
+    require_pairs(n_voxels, 13 + 109 + 301, 128, 128)  # distances 1, 3 and 5
+    require_visits(n_voxels, 4630, tuple(range(1, 11)))
+    for sigma in (1.0, 3.0, 5.0):
+        edge = int(4 * sigma / 0.7 + 0.5)
+        require_taps(LoG(sigma), ct, [2 * edge + 1] * 3, passes=3)
+    require_taps(Wavelet("coif1", level=2), ct, [18.0] * 3, passes=8)
+    require_taps(Wavelet("coif1", level=2, rotation_invariant=True), (300,) * 3, [18.0] * 3, passes=24 * 8)
+    # a box of 30 cm around the region, at 1 mm
+    memory, seconds = _budget.BYTES_OF_A_VOXEL * 300**3, _budget.SECONDS_OF_A_VOXEL * 300**3
+    require("", memory=memory, seconds=seconds, most_seconds=_budget.MOST_SECONDS_OF_A_GRID, instead="")
 
 
 @pytest.mark.parametrize("standard", ["pyradiomics", "ibsi"])

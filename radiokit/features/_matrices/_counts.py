@@ -15,7 +15,7 @@ from radiokit.utils.jit import compiled
 TABLE_BYTES = 32 * 2**20
 MOST_TABLE_BYTES = 2**30
 TIMES_HELD = 4  # counts, probabilities, and what a formula makes of them
-ADVICE = "Use wider bins, fewer bins, or fewer and shorter distances."
+ADVICE = "Use wider bins (binWidth), fewer bins (binCount), or fewer and shorter distances."
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from radiokit.preprocessing.budget import require
+from radiokit.preprocessing.budget import MOST_SECONDS_OF_A_TEXTURE, require
 from radiokit.utils.jit import compiled
 
 
@@ -30,8 +30,14 @@ def directions(shape: tuple[int, ...], distances: Sequence[int] = (1,), *, flat_
     """
     reach = max(distances)
     cube = float(np.prod([2 * min(size - 1, reach) + 1 for size in shape]))
-    require(f"distances={tuple(distances)}, {cube:.3g} offsets,", memory=100 * cube, instead="Use shorter distances.")
+    require(f"distances={short(distances)}, {cube:.3g} offsets,", memory=100 * cube, instead="Use shorter distances.")
     return _directions(tuple(min(size, reach + 1) for size in shape), tuple(distances), flat_axis)
+
+
+def short(distances: Sequence[int]) -> str:
+    """Spell distances: ``(1, 2, ..., 30)``."""
+    listed = [str(d) for d in distances]
+    return f"({', '.join(listed if len(listed) < 5 else [*listed[:2], '...', listed[-1]])})"
 
 
 @lru_cache(maxsize=32)
@@ -48,8 +54,9 @@ def _directions(shape: tuple[int, ...], distances: tuple[int, ...], flat_axis: i
 def require_visits(n_voxels: int, n_offsets: int, distances: Sequence[int]) -> None:
     """Refuse neighbourhoods that are too large to be visited from every voxel, in GLCM, GLDM (NGLDM) and NGTDM."""
     require(
-        f"distances={tuple(distances)}: {n_offsets:,} neighbours of {n_voxels:,} voxels",
-        operations=4.0 * n_offsets * n_voxels,
+        f"distances={short(distances)}: visiting {2 * n_offsets:,} neighbours of each of {n_voxels:,} voxels",
+        seconds=1e-9 * n_offsets * n_voxels,
+        most_seconds=MOST_SECONDS_OF_A_TEXTURE,
         instead="Use shorter distances, or a coarser grid.",
     )
 
