@@ -192,7 +192,7 @@ def test_what_fits_is_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
             {"families": ["glcm"], "filters": [Wavelet("coif1", level=12)]},
             r"12 levels of coif1 .* width 25 .*wavelet-LLL. Their texture needs about .* minutes.*binCount",
         ),
-        (40, {"families": ["firstorder"], "resampling": Resampling((1, 1, 1e-5))}, r"1 x 1 x 1e-05 mm, 40 x 40 x 3.95001e\+06 voxels.*GB"),
+        (40, {"resampling": Resampling((1, 1, 1e-5))}, r"1 x 1 x 1e-05 mm, 40 x 40 x 3.95001e\+06 voxels.*GB"),
     ],
     ids=["distances", "bins", "tones", "wavelet", "grid"],
 )
