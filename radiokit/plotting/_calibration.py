@@ -15,6 +15,7 @@ from radiokit.plotting._scores import Scores, named_scores, positive_probability
 from radiokit.plotting._style import plain
 from radiokit.plotting.palette import GREY
 from radiokit.stats import calibration_curve, calibration_table
+from radiokit.utils.estimators import Cases
 
 STRIP = 0.16  # height of the histogram's strip, in units of the probability axis
 
@@ -147,7 +148,7 @@ class CalibrationDisplay(ClassifierDisplay):
         return display
 
     @staticmethod
-    def _score(estimator: Any, X: ArrayLike | pd.DataFrame) -> NDArray[np.float64]:
+    def _score(estimator: object, X: Cases) -> NDArray[np.float64]:
         return positive_probability(estimator, X)
 
     def _size(self) -> tuple[float, float]:

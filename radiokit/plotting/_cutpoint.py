@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,6 +10,9 @@ from matplotlib.axes import Axes
 from radiokit.plotting._display import Display, check_columns
 from radiokit.plotting._style import number_text, p_text
 from radiokit.plotting.palette import COLORS, GREY
+
+if TYPE_CHECKING:  # drawing loads no survival model
+    from radiokit.survival import Cutpoint
 
 
 class CutpointDisplay(Display):
@@ -36,7 +39,7 @@ class CutpointDisplay(Display):
         self.p_value = p_value
 
     @classmethod
-    def from_cutpoint(cls, cutpoint: Any) -> Self:
+    def from_cutpoint(cls, cutpoint: Cutpoint) -> Self:
         """Take what `radiokit.survival.optimal_cutpoint` found.
 
         Parameters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from radiokit.plotting._display import ClassifierDisplay, check_columns
 from radiokit.plotting._scores import Scores, named_scores, positive_probability
 from radiokit.plotting._style import draw_band, plain
 from radiokit.plotting.palette import FAINT, INK
+from radiokit.utils.estimators import Cases
 
 # Thin and solid: dots and dashes belong to models.
 REFERENCES = {"all": ("Treat all", INK), "none": ("Treat none", FAINT)}
@@ -74,7 +75,7 @@ class DecisionCurveDisplay(ClassifierDisplay):
         return cls(stats.decision_curve(y_true, named_scores(y_true, probabilities), thresholds=thresholds, time=time))
 
     @staticmethod
-    def _score(estimator: Any, X: ArrayLike | pd.DataFrame) -> NDArray[np.float64]:
+    def _score(estimator: object, X: Cases) -> NDArray[np.float64]:
         return positive_probability(estimator, X)
 
     def _size(self) -> tuple[float, float]:

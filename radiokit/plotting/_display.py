@@ -19,6 +19,7 @@ from radiokit.exceptions import InputError
 from radiokit.plotting._scores import positive_score
 from radiokit.plotting._style import Look, look_of, style
 from radiokit.utils import atomic_write, same_rows
+from radiokit.utils.estimators import Cases
 
 
 class Display:
@@ -208,7 +209,7 @@ class ClassifierDisplay(ModelDisplay):
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, X: ArrayLike | pd.DataFrame, y: ArrayLike, *, name: str | None = None, **options: Any
+        cls, estimator: object, X: Cases, y: ArrayLike, *, name: str | None = None, **options: Any
     ) -> Self:
         """Compute the curve of a fitted classifier.
 
@@ -242,7 +243,7 @@ class ClassifierDisplay(ModelDisplay):
         return cls.from_predictions(y, {name or type(estimator).__name__: cls._score(estimator, X)}, **options)
 
     @staticmethod
-    def _score(estimator: Any, X: ArrayLike | pd.DataFrame) -> NDArray[np.float64]:
+    def _score(estimator: object, X: Cases) -> NDArray[np.float64]:
         return positive_score(estimator, X)
 
 

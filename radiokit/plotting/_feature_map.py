@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 from radiokit.exceptions import InputError
 from radiokit.plotting._display import Display
 from radiokit.plotting._style import plain, style
+
+if TYPE_CHECKING:  # drawing loads no image reader
+    from radiokit.io import Mask, Volume
 
 AXES = ("z", "y", "x")
 
@@ -57,7 +61,7 @@ class FeatureMapDisplay(Display):
         self.label = label
 
     @classmethod
-    def from_volumes(cls, image: Any, feature_map: Any, mask: Any = None, *, label: str = "") -> Self:
+    def from_volumes(cls, image: Volume, feature_map: Volume, mask: Mask | None = None, *, label: str = "") -> Self:
         """Take volumes as `radiokit.io` reads them and `radiokit.features.feature_maps` gives them.
 
         Parameters
@@ -192,7 +196,7 @@ class FeatureMapDisplay(Display):
 
     def _draw_slice(
         self, ax: Axes, axis: int, index: int, window: tuple[float, float] | None, limits: tuple[float, float] | None
-    ) -> Any:
+    ) -> AxesImage:
         rows, columns = (s for k, s in enumerate(self.spacing) if k != axis)
         grey = np.take(self.image, index, axis)
         low, high = window or np.percentile(grey, [1, 99])
@@ -208,7 +212,7 @@ class FeatureMapDisplay(Display):
         ax.set_xlabel(f"{AXES[axis]} = {index}")
         return image
 
-    def _bar(self, image: Any, axes: list[Axes]) -> None:
+    def _bar(self, image: AxesImage, axes: list[Axes]) -> None:
         bar = self.figure_.colorbar(image, ax=axes, shrink=0.8, aspect=20)
         bar.outline.set_visible(False)
         bar.set_label(plain(self.label))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass, field
 from numbers import Number
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.text import Text
 
 from radiokit.exceptions import InputError
+from radiokit.nomogram import Nomogram
 from radiokit.plotting._display import TableDisplay, check_columns
 from radiokit.plotting._style import plain, style
 from radiokit.plotting.palette import FAINT, INK
@@ -68,7 +69,7 @@ class NomogramDisplay(TableDisplay):
             raise InputError("The scale has only total_points; required: a column of probabilities beside it.")
 
     @classmethod
-    def from_nomogram(cls, nomogram: Any) -> Self:
+    def from_nomogram(cls, nomogram: Nomogram) -> Self:
         """Take a `radiokit.nomogram.Nomogram`.
 
         Parameters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from radiokit.plotting._scores import positive_score
 from radiokit.plotting._style import plain
 from radiokit.plotting.palette import COLORS, GREY
 from radiokit.utils import check_binary_target, same_rows
+from radiokit.utils.estimators import Cases
 
 
 class ScoreDisplay(Display):
@@ -24,7 +25,7 @@ class ScoreDisplay(Display):
     Parameters
     ----------
     cases : DataFrame
-        ``y_true`` (boolean) and ``score``, a row a case.
+        ``y_true`` (boolean) and ``score``, one row for each case.
     threshold : float
         The frozen threshold: bars above it are predicted positive.
     labels : tuple of str
@@ -77,11 +78,11 @@ class ScoreDisplay(Display):
         y = check_binary_target(y_true, both_classes=False)
         values = np.asarray(score, dtype=float)
         if values.shape != y.shape or not np.isfinite(values).all():
-            raise InputError(f"score has shape {values.shape}; required: {y.size} finite numbers, one a case.")
+            raise InputError(f"score has shape {values.shape}; required: {y.size} finite numbers, one for each case.")
         return cls(pd.DataFrame({"y_true": y, "score": values}), threshold, labels)
 
     @classmethod
-    def from_estimator(cls, estimator: Any, X: Any, y: ArrayLike, *, threshold: float = 0.5) -> Self:
+    def from_estimator(cls, estimator: object, X: Cases, y: ArrayLike, *, threshold: float = 0.5) -> Self:
         """Score cases with a fitted classifier.
 
         Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -11,11 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from radiokit.exceptions import InputError
 from radiokit.utils import same_rows
+from radiokit.utils.estimators import Cases, Outcome, WithDecision, WithProbabilities
 
 Scores: TypeAlias = ArrayLike | Mapping[str, ArrayLike] | pd.DataFrame
 
 
-def named_scores(outcome: ArrayLike | pd.DataFrame, scores: Scores) -> dict[str, NDArray[np.float64]]:
+def named_scores(outcome: Outcome, scores: Scores) -> dict[str, NDArray[np.float64]]:
     """Return scores by model, of the cases of the outcome; a single array is called ``model``."""
     given = dict(scores.items()) if isinstance(scores, Mapping | pd.DataFrame) else {"model": scores}
     if not given:
@@ -25,19 +26,19 @@ def named_scores(outcome: ArrayLike | pd.DataFrame, scores: Scores) -> dict[str,
     return {str(name): np.asarray(score, dtype=float) for name, score in given.items()}
 
 
-def positive_score(estimator: Any, X: ArrayLike | pd.DataFrame) -> NDArray[np.float64]:
+def positive_score(estimator: object, X: Cases) -> NDArray[np.float64]:
     """Return the probability of the second class, or the decision function where there is none."""
-    if hasattr(estimator, "predict_proba"):
+    if isinstance(estimator, WithProbabilities):
         return np.asarray(estimator.predict_proba(X))[:, 1]
-    if hasattr(estimator, "decision_function"):
+    if isinstance(estimator, WithDecision):
         return np.asarray(estimator.decision_function(X))
     raise InputError(
         f"{type(estimator).__name__} has neither predict_proba nor decision_function; required: a fitted classifier."
     )
 
 
-def positive_probability(estimator: Any, X: ArrayLike | pd.DataFrame) -> NDArray[np.float64]:
+def positive_probability(estimator: object, X: Cases) -> NDArray[np.float64]:
     """Return the probability of the second class; a score is no probability."""
-    if not hasattr(estimator, "predict_proba"):
+    if not isinstance(estimator, WithProbabilities):
         raise InputError(f"{type(estimator).__name__} has no predict_proba; required: a classifier with probabilities.")
     return np.asarray(estimator.predict_proba(X))[:, 1]

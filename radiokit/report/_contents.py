@@ -1,4 +1,4 @@
-"""The contents of the page: which table stands under which heading, said once for the page and for the checklists."""
+"""The contents of the page: which table stands under which heading. The page and the checklists both use it."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ DIFFERENCE = "Difference: A minus B, paired test on the same patients; p adjuste
 RATIO = "Intervals: Wald; profile likelihood where Firth's correction was needed (few events)."
 SCORES = (
     "Scores of signatures are cross-fitted: alone they have no interval and no p-value, since none is known to hold "
-    "over several fits; beside other predictors both are approximate. What a signature adds is told by the "
+    "over several fits; beside other predictors both are approximate. What a signature adds is shown by the "
     "comparisons of models in patients of the test or external cohort."
 )
 OPTIMISM = "Intervals: of the .632+ estimate, from the variance of one model's AUC or C-index."

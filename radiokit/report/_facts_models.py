@@ -21,9 +21,9 @@ def pipelines(result: Reportable) -> list[tuple[str, PipelineFacts]]:
     return [(s.name, s.pipeline) for s in result.facts.signatures if not s.pipeline.network]
 
 
-def _each(found: Iterable[tuple[str, PipelineFacts]], say: Callable[[PipelineFacts], str]) -> str:
-    """Say something of each signature; what is the same for two outcomes once."""
-    return "; ".join(dict.fromkeys(f"{name}: {say(pipeline)}" for name, pipeline in found))
+def _each(found: Iterable[tuple[str, PipelineFacts]], text: Callable[[PipelineFacts], str]) -> str:
+    """Describe each signature; what is the same for two outcomes is written once."""
+    return "; ".join(dict.fromkeys(f"{name}: {text(pipeline)}" for name, pipeline in found))
 
 
 def steps(result: Reportable) -> Fact:
@@ -60,11 +60,11 @@ def reduction(result: Reportable) -> Fact:
     if not pipelines(result):
         return out("no table of features")
 
-    def said(p: PipelineFacts) -> str:
+    def text(p: PipelineFacts) -> str:
         last = f"{p.model} leaves features out" if p.selects else f"all others in {p.model}"
         return "; ".join([*p.reduces, last])
 
-    return met(f"{_each(pipelines(result), said)}; learnt in each training part", places(result, "funnel"))
+    return met(f"{_each(pipelines(result), text)}; learnt in each training part", places(result, "funnel"))
 
 
 def redundancy(result: Reportable) -> Fact:
@@ -83,12 +83,12 @@ def tuning(result: Reportable) -> Fact:
     if not result.facts.signatures:
         return met("a regression without penalty: nothing is tuned", METHODS)
 
-    def said(p: PipelineFacts) -> str:
+    def text(p: PipelineFacts) -> str:
         if p.network:
             return f"{p.model}; settings are fixed beforehand"
         return f"{p.training} in each training part" if p.tuning else p.training
 
-    return met(_each([(s.name, s.pipeline) for s in result.facts.signatures], said), METHODS)
+    return met(_each([(s.name, s.pipeline) for s in result.facts.signatures], text), METHODS)
 
 
 def algorithm(result: Reportable) -> Fact:
@@ -230,13 +230,15 @@ def frozen(what: str) -> FactOf:
 
 def output(result: Reportable) -> Fact:
     """Say what the models give, and the threshold by which it is read."""
-    said, where = [], places(result, "performance")
+    outputs, where = [], places(result, "performance")
     for endpoint in endpoints(result):
         if not endpoint.survival and evidence(result, model=endpoint.main, metric="sensitivity"):
-            said.append(f"{endpoint.name}: a probability, with a threshold learnt in training and frozen")
+            outputs.append(f"{endpoint.name}: a probability, with a threshold learnt in training and frozen")
         if endpoint.survival and places(result, "logrank"):
-            said.append(f"{endpoint.name}: a log relative hazard, with a cut-off of the risk groups learnt in training")
+            outputs.append(
+                f"{endpoint.name}: a log relative hazard, with a cut-off of the risk groups learnt in training"
+            )
             where = (*where, *places(result, "logrank"))
-    if len(said) < len(endpoints(result)) or not said:
-        return partly("; ".join(said) or "a probability or a relative hazard", where)
-    return met("; ".join(said), where)
+    if len(outputs) < len(endpoints(result)) or not outputs:
+        return partly("; ".join(outputs) or "a probability or a relative hazard", where)
+    return met("; ".join(outputs), where)

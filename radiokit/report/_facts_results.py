@@ -111,12 +111,12 @@ def clinical_comparison(result: Reportable) -> Fact:
     """Clinical and combined models side by side, and decision curves."""
     where, without = _useful(result)
     base = clinical_baseline(result)
-    said = [base.evidence, *(["decision curves"] if where else [])]
+    shown = [base.evidence, *(["decision curves"] if where else [])]
     if base.where and where and not without:
-        return met("; ".join(said), (*base.where, *where))
+        return met("; ".join(shown), (*base.where, *where))
     if base.where or where:
         missing = [f"no decision curve of {', '.join(without)}"] if without else []
-        return partly("; ".join([*said, *missing]), (*base.where, *where))
+        return partly("; ".join([*shown, *missing]), (*base.where, *where))
     return unmet(f"{base.evidence}; no decision curve")
 
 
@@ -125,15 +125,14 @@ def comparison(result: Reportable) -> Fact:
     where, without = _useful(result)
     confusion = all(e.survival or set(CONFUSION) <= set(_measures(result, e)) for e in endpoints(result))
     there = {"paired tests": bool(tests_of(result)), "confusion matrix": confusion, "net benefit": not without}
-    said = [name for name, known in there.items() if known]
     if any(e.survival for e in endpoints(result)) and not any(not e.survival for e in endpoints(result)):
         there.pop("confusion matrix")  # a time has none
-        said = [name for name in said if name in there]
+    shown = [name for name, known in there.items() if known]
     where = (*places(result, "delong", "concordance_comparison", "performance"), *where)
     if all(there.values()):
-        return met(", ".join(said), where)
+        return met(", ".join(shown), where)
     absent = [name for name, known in there.items() if not known]
-    return partly(f"{', '.join(said) or 'performance'}; not in this report: {', '.join(absent)}", where)
+    return partly(f"{', '.join(shown) or 'performance'}; not in this report: {', '.join(absent)}", where)
 
 
 def performance(result: Reportable) -> Fact:

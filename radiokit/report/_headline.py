@@ -129,7 +129,7 @@ def _cautions(result: Reportable, endpoint: StudyEndpoint) -> list[str]:
 
 
 def _apart(found: list[Evidence]) -> list[str]:
-    """Say where cohorts tell different stories, so that nobody quotes the best of them alone."""
+    """Say where estimates differ between cohorts, so that the best is not quoted alone."""
     known = sorted((e for e in found if np.isfinite(e.estimate)), key=lambda e: e.estimate)
     if len(known) < 2 or known[-1].estimate - known[0].estimate < APART:
         return []

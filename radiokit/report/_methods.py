@@ -157,7 +157,7 @@ def _models(result: Reportable) -> str:
 
 
 def _pipelines(result: Reportable) -> list[str]:
-    """Return what each signature does with its features; what is the same for several outcomes is said once."""
+    """Return what each signature does with its features; what is the same for several outcomes is written once."""
     found: dict[tuple[str, str], dict[str, list[str]]] = {}
     for signature in result.facts.signatures:
         if not signature.pipeline.network:
@@ -166,8 +166,8 @@ def _pipelines(result: Reportable) -> list[str]:
     sentences = []
     for (name, before), entries in found.items():
         several = len(entries) > 1
-        said = [f"{entry} (for {_join(outcomes)})" if several else entry for entry, outcomes in entries.items()]
-        sentences.append(f"For the signature {name}, {before + ', and ' if before else ''}{'; '.join(said)}.")
+        steps = [f"{entry} (for {_join(outcomes)})" if several else entry for entry, outcomes in entries.items()]
+        sentences.append(f"For the signature {name}, {before + ', and ' if before else ''}{'; '.join(steps)}.")
     return sentences
 
 

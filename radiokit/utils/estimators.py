@@ -54,6 +54,22 @@ class Estimator(Protocol):
         """Change parameters of the constructor."""
 
 
+@runtime_checkable
+class WithProbabilities(Protocol):
+    """A fitted classifier that predicts the probability of each class."""
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Return an array of shape (n, 2)."""
+
+
+@runtime_checkable
+class WithDecision(Protocol):
+    """A fitted classifier that predicts a score on the scale of its linear predictor."""
+
+    def decision_function(self, X: Any) -> NDArray[np.float64]:
+        """Return an array of shape (n,)."""
+
+
 Folds = int | Splitter | Sequence[tuple[ArrayLike, ArrayLike]] | None  # or the rows of each fold
 
 

@@ -112,7 +112,7 @@ def nested_cv(
     and average over repeats.
 
     A cross-validated result describes the way of building the model at this sample size, in patients like these. It
-    says nothing about another centre.
+    does not describe another centre.
 
     References
     ----------

@@ -49,7 +49,7 @@ def evaluate(
         `training_centers`.
     training_ids : array-like, optional
         Ids (or, with `groups`, patients) of the training cases: a case that was trained on is refused. Without them
-        nobody can know, and there is a warning.
+        this cannot be checked, and there is a warning.
     centers : array-like of shape (n,), optional
         Centre of each row.
     training_centers : array-like, optional
@@ -104,8 +104,8 @@ def evaluate(
         _require_external(centers, training_centers, len(frame))
     if training_ids is None and source == "test":
         warnings.warn(
-            "Nobody checked that these cases are new to the models; give `training_ids`, the ids of those they were "
-            "fitted to, and a case that was trained on is refused.",
+            "It was not checked that these cases are new to the models; give `training_ids`, the ids of the cases they "
+            "were fitted to, and a case that was trained on is refused.",
             DataWarning,
             stacklevel=2,
         )

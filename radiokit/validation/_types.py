@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
+from typing import Any, Protocol, Self, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -22,19 +22,3 @@ class Fittable(Protocol):
 
     def fit(self, X: pd.DataFrame, y: Target) -> Self:
         """Learn from cases and their outcome."""
-
-
-@runtime_checkable
-class Classifier(Protocol):
-    """What predicts the probability of each class."""
-
-    def predict_proba(self, X: pd.DataFrame) -> NDArray[np.float64]:
-        """Return an array of shape (n, 2)."""
-
-
-@runtime_checkable
-class WithDecision(Protocol):
-    """What predicts a score on the scale of the linear predictor."""
-
-    def decision_function(self, X: pd.DataFrame) -> NDArray[np.float64]:
-        """Return an array of shape (n,)."""

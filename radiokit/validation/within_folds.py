@@ -1,11 +1,11 @@
-r"""What out-of-fold predictions may be asked: within folds, where one model has scored all cases.
+r"""Statistics of out-of-fold predictions within folds, where one model has scored all cases.
 
 Scores of two folds come from two models. Pooled, they are compared with each other; and the models of different folds
 share training cases, so that even within folds the statistics of the folds are not independent. In simulated cohorts
 without any signal (60 to 150 cases, 2 to 500 features) the log-rank test of pooled out-of-fold groups rejected at 0.05
 in 13 to 18 %, the test stratified by fold in 12 to 16 %. With Nadeau and Bengio's factor
-:math:`1 + k n_{test}/n_{train}` on its variance (doi:10.1023/A:1024068626366) it rejected in 2 to 4 %: it holds, and is
-somewhat careful.
+:math:`1 + k n_{test}/n_{train}` on its variance (doi:10.1023/A:1024068626366) it rejected in 2 to 4 %: it holds its
+level, and is somewhat conservative.
 """
 
 from __future__ import annotations
@@ -106,8 +106,8 @@ def time_auc_within_folds(
     Returns
     -------
     DataFrame
-        A row a time: ``time, auc, ci_low, ci_high, n_folds``, the last the folds (of all repeats) with cases and
-        controls. NaN where there is none, and without limits where a fold has no standard error.
+        One row for each time: ``time, auc, ci_low, ci_high, n_folds``, the last the folds (of all repeats) with cases
+        and controls. NaN where there is none, and without limits where a fold has no standard error.
 
     Raises
     ------
@@ -225,7 +225,7 @@ def _cox_slope(p: Predictions, codes: NDArray[np.intp]) -> float:
 
 def _logistic_slope(p: Predictions, codes: NDArray[np.intp]) -> float:
     share = pd.Series(p.y_true.astype(float)).groupby(codes).transform("mean").to_numpy()
-    both = (share > 0) & (share < 1)  # a fold of one class says nothing of a slope
+    both = (share > 0) & (share < 1)  # a fold of one class has no slope
     y, group = p.y_true[both], pd.factorize(codes[both])[0]
     lp = logit(np.clip(p.probability[both], 1e-12, 1 - 1e-12))
     if not y.size or np.ptp(lp) == 0:
@@ -240,6 +240,6 @@ def _logistic_slope(p: Predictions, codes: NDArray[np.intp]) -> float:
 
 
 def separated(y: NDArray[np.bool_], score: NDArray[np.float64]) -> bool:
-    """Whether a cut of the score tells all events from all others: the slope is then without end."""
+    """Whether a threshold of the score separates all events from all others: the slope is then infinite."""
     a, b = score[y], score[~y]
     return bool(a.size and b.size and (a.min() >= b.max() or a.max() <= b.min()))

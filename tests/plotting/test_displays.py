@@ -389,7 +389,7 @@ def test_flow_counts_what_was_left_out() -> None:
             "probabilities",
         ),
         (lambda: CorrelationDisplay.from_frame(TABLE.X[["feature_00"]]), "two features"),
-        (lambda: ScoreDisplay.from_predictions(Y, [0.1]), "one a case"),
+        (lambda: ScoreDisplay.from_predictions(Y, [0.1]), "one for each case"),
         (lambda: RocDisplay.from_predictions(Y, {}), "at least one model"),
     ],
 )

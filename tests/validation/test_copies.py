@@ -130,7 +130,7 @@ def test_a_part_that_keeps_its_fit_is_refused() -> None:
 def test_cases_that_nobody_called_new() -> None:
     X, y = noise()
     model = LogisticRegression().fit(X, y)
-    with pytest.warns(DataWarning, match="Nobody checked that these cases are new"):
+    with pytest.warns(DataWarning, match="not checked that these cases are new"):
         evaluate(model, X, y)
     with pytest.raises(LeakageError, match="60 of 60 cases were in training"):
         evaluate(model, X, y, training_ids=[f"{case} " for case in X.index])
