@@ -130,8 +130,7 @@ class ComBat(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ComBat
-            Itself.
+        {itself}
 
         Raises
         ------

@@ -168,13 +168,13 @@ class BoostedClassifier(Classifier, _Boosted):
 
         Returns
         -------
-        BoostedClassifier
-            Itself.
+        {itself}
 
         Raises
         ------
-        ValueError
-            If values are missing, a parameter is out of range, or there is one class only.
+        {bad_fit}
+        OutcomeError
+            If there is one class only.
         """
         same_rows(X=X, y=y)
         check_parameters(self)
@@ -273,13 +273,11 @@ class BoostedSurvival(OutcomeRequired, _Boosted):
 
         Returns
         -------
-        BoostedSurvival
-            Itself.
+        {itself}
 
         Raises
         ------
-        ValueError
-            If values are missing, or a parameter is out of range.
+        {bad_fit}
         """
         same_rows(X=X, y=y)
         check_parameters(self)

@@ -215,8 +215,7 @@ class FusionClassifier(Classifier, _Fusion):
 
         Returns
         -------
-        FusionClassifier
-            Itself.
+        {itself}
 
         Raises
         ------
@@ -321,8 +320,7 @@ class FusionSurvival(OutcomeRequired, _Fusion):
 
         Returns
         -------
-        FusionSurvival
-            Itself.
+        {itself}
 
         Raises
         ------

@@ -145,13 +145,13 @@ class LogisticModel(FormulaModel, Classifier, BaseEstimator):
 
         Returns
         -------
-        LogisticModel
-            Itself.
+        {itself}
 
         Raises
         ------
-        ValueError
-            If values are missing, or `y` has not two classes.
+        {bad_fit}
+        OutcomeError
+            If `y` has not two classes.
         InputError
             If the table lacks a column of the formula.
         ParameterError

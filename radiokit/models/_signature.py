@@ -143,15 +143,7 @@ class RadiomicsSignature(Classifier, _Signature):
         Folds; an int is stratified by the outcome and shuffled. ``"loo"``, for ridge only, leaves out one case at a
         time (equal rows together) by an approximation that needs no further fit: several times as fast, and on average
         as good as folds (`default_pipeline`). Where a patient has several rows that differ, take a splitter by group.
-    rule : {"min", "1se"}
-        The penalty of the smallest cross-validated deviance, or the largest one within one standard error of it.
-    lambdas : array-like, optional
-        Penalties on glmnet's scale. Absent: glmnet's path.
-    n_lambdas : int
-        Length of that path.
-    l1_ratio : float in [0, 1]
-        1 is the LASSO, below an elastic net, 0 ridge.
-    {random_state}
+    {penalty_rule} {n_lambdas} {l1_ratio} {random_state}
 
     Attributes
     ----------
@@ -165,13 +157,7 @@ class RadiomicsSignature(Classifier, _Signature):
         Coefficients of all features, on their scale.
     intercept_ : ndarray of shape (1,)
         Intercept.
-    lambda_ : float
-        The chosen penalty.
-    path_ : DataFrame
-        ``lambda, cv_mean, cv_se, n_features, deviance_ratio, chosen``, a row a penalty, falling. `cv_mean` is the
-        binomial deviance (twice the log-loss).
-    coef_path_ : ndarray of shape (n_lambdas, n_features)
-        Coefficients along the path.
+    {lambda_} {penalty_path_}
     center_, scale_ : ndarray of shape (n_features,)
         Mean and standard deviation of every feature.
     {classes_} {features_in_}
@@ -215,13 +201,13 @@ class RadiomicsSignature(Classifier, _Signature):
 
         Returns
         -------
-        RadiomicsSignature
-            Itself.
+        {itself}
 
         Raises
         ------
-        ValueError
-            If values are missing, a parameter is out of range, or a class has fewer than two cases.
+        {bad_fit}
+        OutcomeError
+            If a class has fewer than two cases.
 
         Warns
         -----
@@ -256,16 +242,7 @@ class SurvivalSignature(OutcomeRequired, _Signature):
 
     Parameters
     ----------
-    {cv}
-    rule : {"min", "1se"}
-        The penalty of the smallest cross-validated deviance, or the largest one within one standard error of it.
-    lambdas : array-like, optional
-        Penalties on glmnet's scale. Absent: glmnet's path.
-    n_lambdas : int
-        Length of that path.
-    l1_ratio : float in [0, 1]
-        1 is the LASSO, below an elastic net, 0 ridge.
-    {random_state}
+    {cv} {penalty_rule} {n_lambdas} {l1_ratio} {random_state}
 
     Attributes
     ----------
@@ -277,8 +254,9 @@ class SurvivalSignature(OutcomeRequired, _Signature):
         Log hazard ratios of all features, on their scale.
     intercept_ : ndarray of shape (1,)
         Makes the mean rad-score of the training cases 0.
-    lambda_, path_, coef_path_, center_, scale_
-        As `RadiomicsSignature`; `cv_mean` is the deviance of the partial likelihood for an event.
+    {lambda_} {penalty_path_}
+    center_, scale_ : ndarray of shape (n_features,)
+        Mean and standard deviation of every feature.
     {features_in_}
 
     See Also
@@ -313,13 +291,13 @@ class SurvivalSignature(OutcomeRequired, _Signature):
 
         Returns
         -------
-        SurvivalSignature
-            Itself.
+        {itself}
 
         Raises
         ------
-        ValueError
-            If values are missing, a parameter is out of range, or there are fewer than two events.
+        {bad_fit}
+        OutcomeError
+            If there are fewer than two events.
         """
         same_rows(X=X, y=y)
         check_parameters(self)

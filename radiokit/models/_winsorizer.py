@@ -59,8 +59,7 @@ class Winsorizer(GapsAllowed, OneToOneFeatureMixin, TransformerMixin, BaseEstima
 
         Returns
         -------
-        Winsorizer
-            Itself.
+        {itself}
 
         Raises
         ------

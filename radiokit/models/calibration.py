@@ -170,13 +170,13 @@ class CalibratedModel(Classifier, BaseEstimator):
 
         Returns
         -------
-        CalibratedModel
-            Itself.
+        {itself}
 
         Raises
         ------
-        ValueError
-            If the method is unknown, or a class has fewer than two cases.
+        {bad_fit}
+        OutcomeError
+            If a class has fewer than two cases.
 
         Warns
         -----

@@ -90,13 +90,11 @@ class BorutaSelector(Selector):
 
         Returns
         -------
-        BorutaSelector
-            Itself.
+        {itself}
 
         Raises
         ------
-        ValueError
-            If values are missing, or a parameter is out of range.
+        {bad_fit}
         """
         values, target = self._check(X, y)
         rng = as_random_state(self.random_state)

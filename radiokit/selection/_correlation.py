@@ -74,13 +74,11 @@ class CorrelationSelector(Selector):
 
         Returns
         -------
-        CorrelationSelector
-            Itself.
+        {itself}
 
         Raises
         ------
-        ValueError
-            If values are missing, or a parameter is out of range.
+        {bad_fit}
         """
         if self.keep == "first":
             check_parameters(self)

@@ -22,12 +22,8 @@ class LassoSelector(TunedPenalty, Selector):
     ----------
     cv : int or scikit-learn splitter
         Folds; an int is stratified by the outcome and shuffled.
-    rule : {"min", "1se"}
-        The penalty of the smallest cross-validated deviance, or the largest one within one standard error of it.
-    lambdas : array-like, optional
-        Penalties on glmnet's scale. Absent: glmnet's path.
-    l1_ratio : float in (0, 1]
-        1 is the LASSO; below, an elastic net, which keeps groups of correlated features together.
+    {penalty_rule} {l1_ratio}
+        Ridge (0) selects nothing and is refused.
     min_features : int
         At least so many features stay; where the LASSO keeps fewer, those most associated with the outcome fill up.
     {random_state}
@@ -37,14 +33,9 @@ class LassoSelector(TunedPenalty, Selector):
     scores_ : DataFrame
         Index ``feature``: ``coef`` at the chosen penalty, on the scale of the features, and ``coef_standardized``
         (for a standard deviation).
-    lambda_ : float
-        The chosen penalty.
+    {lambda_} {penalty_path_}
     intercept_ : float
         Of the logistic model; 0 for Cox.
-    path_ : DataFrame
-        ``lambda, cv_mean, cv_se, n_features, deviance_ratio, chosen``, a row a penalty, falling.
-    coef_path_ : ndarray of shape (n_lambdas, n_features)
-        Coefficients along the path.
     {support_} {features_in_}
 
     Notes
@@ -91,13 +82,13 @@ class LassoSelector(TunedPenalty, Selector):
 
         Returns
         -------
-        LassoSelector
-            Itself.
+        {itself}
 
         Raises
         ------
-        ValueError
-            If values are missing, a parameter is out of range, or the outcome is too rare for cross-validation.
+        {bad_fit}
+        OutcomeError
+            If the outcome is too rare for cross-validation.
 
         Warns
         -----

@@ -63,13 +63,11 @@ class MRMRSelector(Selector):
 
         Returns
         -------
-        MRMRSelector
-            Itself.
+        {itself}
 
         Raises
         ------
-        ValueError
-            If values are missing, or `n_features` is below 1.
+        {bad_fit}
         """
         values, target = self._check(X, y)
         unit = unit_columns(values)

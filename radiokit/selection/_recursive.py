@@ -92,13 +92,11 @@ class RecursiveSelector(Selector):
 
         Returns
         -------
-        RecursiveSelector
-            Itself.
+        {itself}
 
         Raises
         ------
-        ValueError
-            If values are missing, or a parameter is out of range.
+        {bad_fit}
         """
         values, target = self._check(X, y)
         sizes = self._sizes(values.shape[1])

@@ -93,13 +93,11 @@ class StabilitySelector(Selector):
 
         Returns
         -------
-        StabilitySelector
-            Itself.
+        {itself}
 
         Raises
         ------
-        ValueError
-            If values are missing, or a parameter is out of range.
+        {bad_fit}
         """
         values, target = self._check(X, y)
         self.n_first_ = _first(self.threshold, values.shape[1]) if self.estimator is None else None

@@ -86,13 +86,13 @@ class UnivariateSelector(Selector):
 
         Returns
         -------
-        UnivariateSelector
-            Itself.
+        {itself}
 
         Raises
         ------
-        ValueError
-            If values are missing, a parameter is unknown, or the test does not fit the outcome.
+        {bad_fit}
+        ParameterError
+            If the test does not fit the outcome.
         """
         values, target = self._check(X, y)
         statistic, p_value = univariate_tests(values, target, self.test)

@@ -59,8 +59,7 @@ class VarianceSelector(Selector):
 
         Returns
         -------
-        VarianceSelector
-            Itself.
+        {itself}
 
         Raises
         ------

@@ -87,8 +87,7 @@ class RepeatabilitySelector(Selector):
 
         Returns
         -------
-        RepeatabilitySelector
-            Itself.
+        {itself}
 
         Raises
         ------

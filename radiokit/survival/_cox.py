@@ -151,8 +151,7 @@ class CoxModel(FormulaModel, OutcomeRequired, BaseEstimator):
 
         Returns
         -------
-        CoxModel
-            Itself.
+        {itself}
 
         Raises
         ------

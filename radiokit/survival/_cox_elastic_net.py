@@ -31,28 +31,13 @@ class CoxElasticNet(TunedPenalty, OutcomeRequired, BaseEstimator):
 
     Parameters
     ----------
-    l1_ratio : float
-        Share of the LASSO in the penalty: 1 selects features, 0 is ridge (glmnet's alpha).
-    cv : int or splitter
-        Folds of the cross-validation; an int is shuffled and stratified by the event.
-    rule : {"min", "1se"}
-        The penalty with the smallest deviance, or the largest one within one standard error of it.
-    lambdas : array-like, optional
-        Penalties on glmnet's scale; without them glmnet's default path.
-    n_lambdas : int
-        Length of the default path.
-    {random_state}
+    {l1_ratio} {cv} {penalty_rule} {n_lambdas} {random_state}
 
     Attributes
     ----------
     coef_ : ndarray of shape (p,)
         Log hazard ratios on the original scale, 0 where a feature is left out.
-    lambda_ : float
-        The chosen penalty.
-    path_ : DataFrame
-        A row a penalty, falling: ``lambda, cv_mean, cv_se, n_features, deviance_ratio, chosen``.
-    coef_path_ : ndarray of shape (n_lambdas, p)
-        Coefficients along the path.
+    {lambda_} {penalty_path_}
     selected_ : list of str
         Names of the features whose coefficient is not 0.
     baseline_ : DataFrame
@@ -115,8 +100,7 @@ class CoxElasticNet(TunedPenalty, OutcomeRequired, BaseEstimator):
 
         Returns
         -------
-        CoxElasticNet
-            Itself.
+        {itself}
         """
         same_rows(X=X, y=y, groups=groups)
         check_parameters(self)

@@ -92,8 +92,7 @@ class RiskStratifier(MetaEstimatorMixin, OutcomeRequired, BaseEstimator):
 
         Returns
         -------
-        RiskStratifier
-            Itself.
+        {itself}
         """
         same_rows(X=X, y=y)
         check_parameters(self)

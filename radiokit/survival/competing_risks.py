@@ -103,8 +103,7 @@ class FineGray(FormulaModel, OutcomeRequired, BaseEstimator):
 
         Returns
         -------
-        FineGray
-            Itself.
+        {itself}
 
         Raises
         ------

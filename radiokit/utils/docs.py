@@ -152,6 +152,22 @@ SHARED = {
         cv : int or scikit-learn splitter
             Folds; an int is stratified by the outcome (for survival, by the event) and shuffled.
         """,
+    "penalty_rule": """
+        rule : {"min", "1se"}
+            The penalty of the smallest deviance of cases left out, or the largest penalty within one standard error of
+            it: fewer features, a little less accurate.
+        lambdas : array-like, optional
+            Penalties on glmnet's scale. Without them: glmnet's path.
+        """,
+    "n_lambdas": """
+        n_lambdas : int
+            Length of glmnet's path, 2 or more.
+        """,
+    "l1_ratio": """
+        l1_ratio : float in [0, 1]
+            Share of the LASSO in the penalty (glmnet's alpha): 1 is the LASSO, which leaves features out; 0 is ridge,
+            which keeps all; between them is the elastic net, which keeps correlated features together.
+        """,
     "n_jobs": """
         n_jobs : int or None
             Number of parallel workers, as in joblib: None is 1 (unless a ``joblib.parallel_config`` says otherwise),
@@ -250,6 +266,22 @@ SHARED = {
         support_ : ndarray of bool, shape (n_features,)
             True for the features that are kept.
         """,
+    "lambda_": """
+        lambda_ : float
+            The chosen penalty.
+        """,
+    "penalty_path_": """
+        path_ : DataFrame
+            One row for each penalty, from the largest: ``lambda, cv_mean, cv_se, n_features, deviance_ratio, chosen``.
+            `cv_mean` is the deviance of cases left out: twice the log-loss, or for survival that of the partial
+            likelihood for an event.
+        coef_path_ : ndarray of shape (n_lambdas, n_features)
+            Coefficients along the path.
+        """,
+    "itself": """
+        Self
+            This estimator, fitted.
+        """,
     # what a result holds
     "n": """
         n : int
@@ -282,6 +314,10 @@ SHARED = {
             Two-sided unless another alternative was chosen; NaN where there is no statistic.
         """,
     # when it fails
+    "bad_fit": """
+        InputError
+            If values are missing, lengths differ, or a parameter is of another type or out of range.
+        """,
     "one_class": """
         OutcomeError
             If the outcome has one class only, missing values, or more than two values.
