@@ -19,12 +19,11 @@ def binary_classes(y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         classes = np.unique(y)
         if classes.size == 2:
             return classes, y == classes[1]
-    gaps = ~np.isfinite(y) if y.dtype.kind == "f" else pd.isna(y)
-    if gaps.any():
-        raise OutcomeError(
-            f"y has {int(gaps.sum())} missing or infinite values (NaN, inf) of {y.size}; required: a class for each "
-            "case."
-        )
+    missing = int(pd.isna(y).sum())
+    if missing:
+        raise OutcomeError(f"y has {missing} missing values of {y.size} (NaN); required: a class for each case.")
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
+        raise OutcomeError(f"y has infinite values among {y.size} (inf); required: a class for each case.")
     check_classification_targets(y)
     kind = type_of_target(y, input_name="y", raise_unknown=True)
     classes = np.unique(y)

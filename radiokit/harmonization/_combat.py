@@ -28,7 +28,7 @@ from radiokit.utils.estimators import Cases, Outcome, check_parameters
 from radiokit.utils.feature_checks import check_features, refuse_repeats
 from radiokit.utils.predictors import predictors
 
-LEFT = 0.1  # share of the differences between batches that may be left without a word
+LEFT = 0.1  # share of the differences between batches that may be left without a warning
 
 
 class ComBat(TransformerMixin, BaseEstimator):
@@ -50,7 +50,7 @@ class ComBat(TransformerMixin, BaseEstimator):
     mean_only : bool or "with_n"
         Correct the location only, for batches of few cases or of truly different spread. True is sva's ``mean.only``:
         its shrinkage takes a batch for a single case, however many it has, and so leaves much of the difference
-        between the batches (`left_`; a warning says it). "with_n" shrinks by the number of cases, as the full ComBat
+        between the batches (`left_`; there is a warning). "with_n" shrinks by the number of cases, as the full ComBat
         does, and takes nearly all of it out.
     reference : str or int, optional
         The batch that stays as it is, and to which the others are brought.
@@ -63,14 +63,14 @@ class ComBat(TransformerMixin, BaseEstimator):
     batches_ : ndarray
         The batches of training. Spellings of one batch are one: `Lyon` is `LYON`.
     gamma_, delta2_ : DataFrame
-        Index batch, a column a feature: location and variance on the standardised scale.
+        Index batch, one column for each feature: location and variance on the standardised scale.
     left_ : Series
         Index batch: the share of the batch's distance from the others that its features keep (root mean square over
         the features).
     pooled_sd_ : Series
         Residual SD of each feature (divisor n; of the reference batch if there is one).
     coef_ : DataFrame
-        Effects of the covariates, a column a feature.
+        Effects of the covariates, one column for each feature.
     adjusted_ : ndarray of bool
         Features that are harmonised; those without variance in any batch of several cases are left as they are.
     {features_in_}
@@ -82,7 +82,7 @@ class ComBat(TransformerMixin, BaseEstimator):
     doi 10.2967/jnumed.117.199935. The output holds the features; the batch and covariate columns are left out. With
     one batch in training nothing can be learnt: features pass unchanged, with a warning.
 
-    *How to read it.* `gamma_` says how far a centre's feature lies from the others, in residual SDs; `delta2_` how much
+    *How to read it.* `gamma_` is how far a centre's feature lies from the others, in residual SDs; `delta2_` how much
     wider it spreads; `left_` what harmonisation did not take out: where it is not near 0, a model can still learn the
     centre. With ``mean_only=True`` 41 to 94 % were left in simulated cohorts, at any number of cases. Fit it inside the
     cross-validation, on training cases only: fitted on all data it leaks.
@@ -158,7 +158,7 @@ class ComBat(TransformerMixin, BaseEstimator):
         refuse_outcome(table, self.batch, self.covariates, y)
         batch, values = self._split(table)
         self.levels_ = {c: learn_factor(table[c], c) for c in self.covariates}
-        self._batches = Levels.learn(batch, said_as=f"batch {self.batch!r}")
+        self._batches = Levels.learn(batch, name=f"batch {self.batch!r}")
         self.batches_ = self._batches.labels
         self._reference = None if self.reference is None else int(self._batches.codes([self.reference])[0])
         if self._reference == -1:
@@ -185,10 +185,10 @@ class ComBat(TransformerMixin, BaseEstimator):
                 DataWarning,
                 stacklevel=2,
             )
-        self._say_what_is_left(z, groups)
+        self._warn_of_what_is_left(z, groups)
         return self
 
-    def _say_what_is_left(self, z: FloatArray, groups: list[NDArray[np.bool_]]) -> None:
+    def _warn_of_what_is_left(self, z: FloatArray, groups: list[NDArray[np.bool_]]) -> None:
         found = np.array([z[g].mean(axis=0) for g in groups])[:, self.adjusted_]
         away = (found - self.gamma_.to_numpy()[:, self.adjusted_]) / np.sqrt(self.delta2_.to_numpy()[:, self.adjusted_])
         if self._reference is not None:
@@ -282,7 +282,7 @@ class ComBat(TransformerMixin, BaseEstimator):
             self.feature_columns_ = list(features.columns)
             if not self.feature_columns_:
                 raise InputError(
-                    f"X has n_features={len(special)}, none beside batch and covariates; required: one at least."
+                    f"X has n_features={len(special)}, none besides batch and covariates; required: at least one."
                 )
         return table
 
@@ -322,8 +322,8 @@ class ComBat(TransformerMixin, BaseEstimator):
         design = np.column_stack([*groups, covariates]).astype(float)
         if np.linalg.matrix_rank(design) < design.shape[1]:
             raise InputError(
-                "the covariates are confounded with the batch or with each other; ComBat cannot tell their effects "
-                "apart. Drop a covariate."
+                "the covariates are confounded with the batch or with each other; their effects cannot be "
+                "separated. Drop a covariate."
             )
         q, r = np.linalg.qr(design)  # of full rank; LAPACK's least squares is slow for thousands of features
         beta = np.linalg.solve(r, q.T @ values)
@@ -373,7 +373,7 @@ class ComBat(TransformerMixin, BaseEstimator):
         for k in np.unique(codes[codes >= 0]):
             yield int(k), codes == k
         if (codes < 0).any():
-            others = Levels.learn(batch[codes < 0], said_as="an unseen batch")
+            others = Levels.learn(batch[codes < 0], name="an unseen batch")
             place = np.where(codes < 0, others.codes(batch), -1)
             for k, label in enumerate(others.labels):
                 yield str(label), place == k

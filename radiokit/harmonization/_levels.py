@@ -22,11 +22,11 @@ class Levels:
     labels: NDArray[Any]
 
     @classmethod
-    def learn(cls, values: Any, *, said_as: str) -> Self:
-        """From training cases; spellings of one level are said and become one."""
+    def learn(cls, values: Any, *, name: str) -> Self:
+        """Learn them from training cases; several spellings of one level become one, with a warning."""
         column = pd.Series(values)
         if not pd.api.types.is_numeric_dtype(column):
-            column = one_spelling(column, said_as=said_as)
+            column = one_spelling(column, said_as=name)
         return cls(np.unique(column.to_numpy()))
 
     def codes(self, values: Any) -> NDArray[np.intp]:
@@ -57,4 +57,4 @@ def learn_factor(column: pd.Series, name: str | int) -> Levels | None:
     column = as_column(column)
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         return None
-    return Levels.learn(column.astype(object).map(cell_text), said_as=f"covariate {name!r}")
+    return Levels.learn(column.astype(object).map(cell_text), name=f"covariate {name!r}")

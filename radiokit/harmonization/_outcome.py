@@ -1,4 +1,4 @@
-"""ComBat never learns from the outcome, however it is spelt."""
+"""ComBat never learns from the outcome, in whatever spelling."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def refuse_outcome(table: pd.DataFrame, batch: str | int, covariates: Sequence[s
         return
     if spells_outcome(table[batch], y):
         raise LeakageError(
-            f"batch {batch!r} is the outcome in another spelling, each of its values goes with one class only: what "
-            "ComBat takes out of the features would be the outcome. Where each centre has one class, nothing can tell "
-            "centre and outcome apart."
+            f"batch {batch!r} is the outcome in another spelling: each of its values has one class only, so that "
+            "ComBat would remove the outcome from the features. Where each centre has one class, centre and outcome "
+            "cannot be separated."
         )
     copies = [c for c in covariates if spells_outcome(table[c], y)]
     if copies:
         raise LeakageError(
             f"covariate {copies[0]!r} is the outcome, or another spelling of it. Harmonising with the outcome as a "
-            "covariate plants it in the features; drop it."
+            "covariate puts it into the features; drop it."
         )

@@ -26,8 +26,8 @@ def anova(model: FormulaModel) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index ``term``: a row a variable (its interactions included), ``<variable>, nonlinear`` for the curved part of a
-        spline (without them), a row an interaction, and ``TOTAL``; columns ``statistic`` (chi-squared), ``df`` and
+        Index ``term``: one row for each variable (with its interactions), ``<variable>, nonlinear`` for the curved part
+        of a spline (without them), for each interaction, and ``TOTAL``; columns ``statistic`` (chi-squared), ``df`` and
         ``p_value``.
 
     Raises
@@ -104,8 +104,8 @@ def shrinkage(model: FormulaModel) -> float:
     Returns
     -------
     float
-        :math:`(\chi^2 - df) / \chi^2` with the likelihood ratio of all coefficients; below 0 where the model says no
-        more than chance.
+        :math:`(\chi^2 - df) / \chi^2` with the likelihood ratio of all coefficients; below 0 where the model
+        predicts no better than chance.
 
     Raises
     ------
@@ -116,8 +116,8 @@ def shrinkage(model: FormulaModel) -> float:
     -----
     van Houwelingen and Le Cessie 1990, doi:10.1002/sim.4780091109.
 
-    *How to read it.* 0.85 says: differences between predictions are too large by about 15 % for new patients. Only the
-    candidates that were in the model count: after a selection it is too favourable. `radiokit.validation.validate`
+    *How to read it.* 0.85 means that differences between predictions are too large by about 15 % for new patients. Only
+    the candidates that were in the model count: after a selection it is too favourable. `radiokit.validation.validate`
     estimates the slope by bootstrap.
 
     Examples

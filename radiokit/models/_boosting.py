@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 Settings = dict[str, str | float]
 
-# Some of the cases and a fifth of the features (ten at least) for each tree: what keeps trees honest on small tables.
+# Some of the cases and a fifth of the features (ten at least) for each tree: this limits overfitting on small tables.
 SHARE_OF_FEATURES = 0.2
 FEWEST_FEATURES = 10
 FIXED: Settings = {
@@ -234,8 +234,8 @@ class BoostedSurvival(OutcomeRequired, _Boosted):
     XGBoost's ``survival:cox`` (Breslow's ties) or ``survival:aft``; the score of the latter is minus the log time, so
     that in both larger means earlier events. Otherwise as `BoostedClassifier`.
 
-    *How to read it.* `predict` ranks. As a log relative hazard it is too bold or too timid as a rule; a fusion, or the
-    calibration of a study, learns the slope.
+    *How to read it.* `predict` ranks. As a log relative hazard it is usually too extreme or too moderate; a fusion, or
+    the calibration of a study, learns the slope.
 
     Examples
     --------

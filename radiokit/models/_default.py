@@ -52,7 +52,7 @@ def default_pipeline(task: str = "classification", *, random_state: Seed = None)
     The penalty by approximate leave-one-out instead of 5 folds: mean AUC 0.6577 against 0.6579 on the same folds, a
     difference of 0.000 (standard error 0.002), at a third of the time.
 
-    Every step learns inside `fit`, so that cross-validation of the pipeline is honest.
+    Every step learns inside `fit`, so that cross-validating the pipeline gives an unbiased result.
 
     *How to read it.* A starting point that is hard to beat on small tables, not a claim about yours. It uses all
     features; where a short written score is wanted, `RadiomicsSignature` after a `CorrelationSelector` gives one,

@@ -127,7 +127,7 @@ def _parts(signatures: Any, X: pd.DataFrame, clinical: list[Any], default: Any) 
     if signatures is None:
         signatures = {"radscore": default}
     if not isinstance(signatures, Mapping) or not (signatures or clinical):
-        raise InputError("signatures is no mapping; required: name -> estimator, or name -> (estimator, columns).")
+        raise InputError("signatures is not a mapping; required: name -> estimator, or name -> (estimator, columns).")
     parts = {}
     for name, value in signatures.items():
         estimator, columns = value if isinstance(value, tuple | list) else (value, rest)
@@ -149,7 +149,7 @@ class FusionClassifier(Classifier, _Fusion):
     ----------
     signatures : dict of str to estimator or (estimator, columns)
         Unfitted classifiers (pipelines as a rule), and the columns each may use; without columns all that are not
-        clinical. Absent: one `RadiomicsSignature` named ``radscore``.
+        clinical. Default: one `RadiomicsSignature` named ``radscore``.
     clinical : sequence of column names
         Columns that enter the final model themselves. Text columns become indicators; gaps are filled with the median
         or the most frequent level of the training cases; a column with one value is left out with a warning.
@@ -157,7 +157,7 @@ class FusionClassifier(Classifier, _Fusion):
         Folds in which the scores are cross-fitted; every case must be in one test fold. Where patients repeat
         (`groups`), or with a `PredefinedSplit`, the signatures tune themselves in these folds too.
     final_estimator : estimator, optional
-        Combines the scores. Absent: `LogisticModel`, by Firth's likelihood with less than 10 cases of the rarer class
+        Combines the scores. Default: `LogisticModel`, by Firth's likelihood with less than 10 cases of the rarer class
         for each column.
     random_state : int, RandomState or None
         Seed of the folds, and of all estimators that leave theirs free.
@@ -188,9 +188,9 @@ class FusionClassifier(Classifier, _Fusion):
     too much weight and the clinical columns too little. Here the score of each training case comes from a signature
     that was fitted without it (stacked generalisation; Wolpert 1992, doi:10.1016/S0893-6080(05)80023-1).
 
-    *How to read it.* The weights in ``final_estimator_.summary_`` tell what each part adds beside the others; a
-    signature that adds nothing to the clinical columns gets an odds ratio near 1. They are no validation:
-    cross-validate the whole.
+    *How to read it.* The weights in ``final_estimator_.summary_`` show what each part adds to the others; a
+    signature that adds nothing to the clinical columns gets an odds ratio near 1. They are not a validation:
+    cross-validate the whole model.
 
     Examples
     --------
@@ -267,7 +267,7 @@ class FusionSurvival(OutcomeRequired, _Fusion):
     Parameters
     ----------
     signatures : dict of str to estimator or (estimator, columns)
-        Unfitted survival estimators, and the columns each may use; without columns all that are not clinical. Absent:
+        Unfitted survival estimators, and the columns each may use; without columns all that are not clinical. Default:
         one `SurvivalSignature` named ``radscore``.
     clinical : sequence of column names
         Columns that enter the final model themselves. Text columns become indicators; gaps are filled with the median
@@ -276,7 +276,7 @@ class FusionSurvival(OutcomeRequired, _Fusion):
         Folds in which the scores are cross-fitted; every case must be in one test fold. Where patients repeat
         (`groups`), or with a `PredefinedSplit`, the signatures tune themselves in these folds too.
     final_estimator : estimator, optional
-        Combines the scores, for example `radiokit.survival.CoxModel()`. Absent: weights by Cox's partial likelihood.
+        Combines the scores, for example `radiokit.survival.CoxModel()`. Default: weights by Cox's partial likelihood.
     random_state : int, RandomState or None
         Seed of the folds, and of all estimators that leave theirs free.
 

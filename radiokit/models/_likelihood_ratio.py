@@ -49,7 +49,7 @@ def likelihood_ratio(small: FormulaModel, large: FormulaModel) -> Test:
     column of the large model leaves a case out of that model alone, and the difference of the likelihoods would then be
     that of the cases: R's ``anova`` refuses it too.
 
-    *How to read it.* A small p-value says that the added terms improve the fit more than chance would.
+    *How to read it.* A small p-value means that the added terms improve the fit more than chance would.
 
     Examples
     --------

@@ -46,12 +46,12 @@ class LogisticModel(FormulaModel, Classifier, BaseEstimator):
     formula : str, optional
         ``"y ~ age + C(stage) + rcs(cea, 4)"``: numbers as they are; factors against their first level, or
         ``C(stage, reference='II')``; restricted cubic splines with rms' knots, or ``rcs(cea, [2, 5, 9])``; ``.`` for
-        all other columns. Text columns are factors anyway; names with blanks go in backticks. Absent: the columns of X
-        as they are. ``a * b`` stands for both and their interaction ``a:b``; ``weight < 2500 ~`` compares. Levels and
+        all other columns. Text columns are factors anyway; names with blanks go in backticks. Default: the columns of
+        X as they are. ``a * b`` means both and their interaction ``a:b``; ``weight < 2500 ~`` compares. Levels and
         knots are learnt in each fit, so that cross-validation and bootstrap validate them too.
     penalty : float, optional
         Ridge penalty on standardised coefficients, on glmnet's scale: the fit maximises
-        :math:`\ell / n - \frac{\lambda}{2} \sum_j (s_j b_j)^2`. Standard errors are then not defined. Absent: none.
+        :math:`\ell / n - \frac{\lambda}{2} \sum_j (s_j b_j)^2`. Standard errors are then not defined. Default: none.
     firth : bool
         Maximise Firth's penalised likelihood, which stays finite under separation and has less small-sample bias.
     {confidence_level}
@@ -98,8 +98,9 @@ class LogisticModel(FormulaModel, Classifier, BaseEstimator):
     doi:10.1002/sim.1047), and `se` is from the Fisher information at the estimate.
 
     *How to read it.* An odds ratio of 2 means: the odds of the event double with each unit of the predictor, the others
-    held. A Wald p-value near 1 beside an enormous coefficient is no evidence of absence but a sign of separation, which
-    is warned about. With less than 10 events for each parameter (`events_per_parameter_`) all of it is fragile.
+    held constant. A Wald p-value near 1 beside an enormous coefficient does not show that there is no effect; it is a
+    sign of separation, which is warned about. With less than 10 events for each parameter (`events_per_parameter_`) all
+    of it is fragile.
 
     Examples
     --------
@@ -134,8 +135,8 @@ class LogisticModel(FormulaModel, Classifier, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n, p), or DataFrame
-            Numbers without missing values. With a formula a table of raw columns, in any order and with others beside
-            them; rows with missing values in the columns that the formula names are left out, with a warning.
+            Numbers without missing values. With a formula a table of raw columns, in any order, other columns
+            allowed; rows with missing values in the columns that the formula names are left out, with a warning.
         y : array-like of shape (n,), optional
             Two classes; the larger (or last in the alphabet) is the positive one. With a formula it may be absent: the
             outcome is then the column of X on the left of the formula. A y that is given counts, and not that column.

@@ -174,9 +174,9 @@ class RadiomicsSignature(Classifier, _Signature):
     :math:`a + \sum_j b_j x_j`, its inverse logit the probability. The penalised coefficients are shrunken on purpose:
     they are used as they are, not refitted, and have no p-values.
 
-    *How to read it.* The score is in log-odds: 0 is a probability of one half. Score and outcome of the cases it was
-    fitted to are no evidence: cross-validate the whole pipeline. If the chosen penalty leaves no feature, the signature
-    is the intercept alone, and that is the finding.
+    *How to read it.* The score is in log-odds: 0 is a probability of one half. How well it fits its training cases
+    shows nothing: cross-validate the whole pipeline. If the chosen penalty leaves no feature, the signature is the
+    intercept alone, and that is the result.
 
     Examples
     --------

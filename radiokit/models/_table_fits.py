@@ -121,6 +121,6 @@ def table_outcome(X: pd.DataFrame, y: Outcome, *, confidence_level: float, firth
     else:
         outcome = Binary(check_binary_target(y, name="y"), confidence_level, firth)
     if len(outcome.y) != len(X):
-        raise InputError(f"X has {len(X)} rows and y {len(outcome.y)} values; required: one outcome a row.")
+        raise InputError(f"X has {len(X)} rows and y {len(outcome.y)} values; required: one outcome for each row.")
     outcome.check()
     return outcome

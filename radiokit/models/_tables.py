@@ -36,15 +36,15 @@ def univariable_table(
     Returns
     -------
     DataFrame
-        A row a coefficient (index ``feature``, no intercepts): ``coef, se, statistic, p_value, odds_ratio, ci_low,
-        ci_high, variable, level, reference, n, n_events`` (``hazard_ratio`` for a survival outcome); ``level`` and
-        ``reference`` are empty but for factors. Columns that are constant give NaN. `radiokit.stats.format_model_table`
-        makes the printed table of it.
+        One row for each coefficient (index ``feature``, no intercepts): ``coef, se, statistic, p_value, odds_ratio,
+        ci_low, ci_high, variable, level, reference, n, n_events`` (``hazard_ratio`` for a survival outcome); ``level``
+        and ``reference`` are empty but for factors. Columns that are constant give NaN.
+        `radiokit.stats.format_model_table` makes the printed table of it.
 
     Raises
     ------
     InputError
-        If `X` is no table or lengths differ.
+        If `X` is not a table or lengths differ.
     OutcomeError
         If `y` is neither binary nor a survival outcome.
 
@@ -52,9 +52,9 @@ def univariable_table(
     -----
     The p-values are not adjusted for the number of columns; `radiokit.stats.adjust_pvalues` does that.
 
-    *How to read it.* Each row asks whether the predictor alone tells the classes apart. A predictor that matters only
-    beside another one, or only because of another one, is judged wrongly here: read it beside `multivariable_table`,
-    and choose the predictors of that one by knowledge rather than by these p-values.
+    *How to read it.* Each row asks whether the predictor alone separates the classes. A predictor that matters only
+    together with another one, or only because of another one, is judged wrongly here: read it with
+    `multivariable_table`, and choose the predictors of that one by knowledge rather than by these p-values.
 
     Examples
     --------
@@ -105,7 +105,7 @@ def multivariable_table(
     {y}
     stepwise : {"backward", "forward", "both"}, optional
         Search by Akaike's criterion as ``MASS::stepAIC``: from the full model down, from the empty one up, or up with
-        the option to drop again. Absent: all columns stay.
+        the option to drop again. Default: all columns stay.
     {confidence_level}
     firth : bool
         Fit the final model by Firth's penalised likelihood; for a binary outcome.
@@ -113,13 +113,13 @@ def multivariable_table(
     Returns
     -------
     DataFrame
-        A row a coefficient (index ``feature``, ``Intercept`` first): ``coef, se, statistic, p_value, odds_ratio,
-        ci_low, ci_high, variable, level, reference, n, n_events``.
+        One row for each coefficient (index ``feature``, ``Intercept`` first): ``coef, se, statistic, p_value,
+        odds_ratio, ci_low, ci_high, variable, level, reference, n, n_events``.
 
     Raises
     ------
     InputError
-        If `X` is no table, or no row is complete.
+        If `X` is not a table, or no row is complete.
     OutcomeError
         If `y` is neither binary nor a survival outcome.
 
@@ -167,8 +167,8 @@ def multivariable_table(
         check_choice(stepwise, ("backward", "forward", "both"), name="stepwise")
         chosen = _stepwise(part, outcome, stepwise)
         warnings.warn(
-            f"Stepwise selection kept {len(chosen)} of {X.shape[1]} variables: p-values and intervals do not know of "
-            "the search and are too good. Validate the whole search, by cross-validation or bootstrap.",
+            f"Stepwise selection kept {len(chosen)} of {X.shape[1]} variables: p-values and intervals ignore the "
+            "search and are too good. Validate the whole search, by cross-validation or bootstrap.",
             DataWarning,
             stacklevel=2,
         )

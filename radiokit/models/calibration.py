@@ -78,7 +78,7 @@ def learn_calibration(method: str, score: FloatArray, y: NDArray[np.bool_]) -> C
 
 
 def _not_falling(columns: FloatArray, y: NDArray[np.bool_]) -> list[float]:
-    """Fit Firth's logistic model; columns whose weight is negative are left out, so that no order is turned round."""
+    """Fit Firth's logistic model without columns of negative weight, so that the order of cases is never reversed."""
     weights = np.zeros(columns.shape[1])
     used = np.ones(weights.size, dtype=bool)
     while True:
@@ -99,15 +99,15 @@ def _isotonic(score: FloatArray, y: NDArray[np.bool_]) -> Calibration:
 
 
 class CalibratedModel(Classifier, BaseEstimator):
-    r"""A classifier whose score is turned into an honest probability.
+    r"""A classifier whose score is turned into a calibrated probability.
 
     Parameters
     ----------
     estimator : estimator
         Unfitted classifier; a pipeline as a rule.
     method : {"platt", "intercept", "beta", "isotonic"}
-        What is learnt: intercept and slope; the intercept alone (after class weights); the beta map, which bends; or
-        steps, for hundreds of cases.
+        What is learnt: intercept and slope; the intercept alone (after class weights); the beta map, which is curved;
+        or steps, for hundreds of cases.
     cv : int or scikit-learn splitter
         Folds in which the scores are cross-fitted; every case must be in one test fold.
     random_state : int, RandomState or None
@@ -129,12 +129,13 @@ class CalibratedModel(Classifier, BaseEstimator):
     -----
     Platt: :math:`a + b s` (by Firth's likelihood, which plays the part of Platt's softened targets); beta:
     :math:`c + a \log p - b \log(1-p)` (Kull et al. 2017, doi:10.1214/17-EJS1338SI); isotonic: pooled adjacent violators
-    (doi:10.1145/775047.775151), bounded by 1/(n + 2). No map turns the order of cases round: a slope below 0 becomes a
+    (doi:10.1145/775047.775151), bounded by 1/(n + 2). No map reverses the order of cases: a slope below 0 becomes a
     constant probability, which is what such a score deserves. The map is learnt from scores of training cases by models
     fitted without them; test cases have no part in it.
 
-    *How to read it.* A support vector machine gives no probability, a forest a timid one, class weights one of another
-    population. Calibration mends that, on average, in patients like those of training; it adds no discrimination.
+    *How to read it.* A support vector machine gives no probability, a forest one too near the mean, class weights one
+    of another population. Calibration corrects that, on average, in patients like those of training; it adds no
+    discrimination.
 
     Examples
     --------

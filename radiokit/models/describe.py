@@ -77,7 +77,7 @@ class PipelineFacts:
     network : bool
         Whether it is a network that reads images itself.
     unknown : tuple of str
-        Classes of which radiokit knows only the name: what they do, the author has to say.
+        Classes of which radiokit knows only the name: the author has to describe them.
     """
 
     model: str = ""
@@ -137,7 +137,7 @@ class PipelineFacts:
 
 @runtime_checkable
 class SelfDescribing(Protocol):
-    """A step or a model that says itself what it does; a step leaves `PipelineFacts.model` empty."""
+    """A step or a model with a method that describes it; a step leaves `PipelineFacts.model` empty."""
 
     def describe(self) -> PipelineFacts:
         """Return the facts."""
@@ -284,7 +284,7 @@ def _with_article(name: str) -> str:
 def _logistic(final: LogisticRegression) -> PipelineFacts:
     if final.penalty is None or np.isinf(final.C):
         return PipelineFacts("a logistic regression", fixed="without a penalty")
-    # scikit-learn 1.8 and later say l1_ratio alone; before, `penalty` counts.
+    # From scikit-learn 1.8 on l1_ratio alone counts; before that, `penalty` does.
     ratio = {"l1": 1.0, "l2": 0.0}.get(final.penalty, final.l1_ratio or 0.0)
     penalty, share = _penalty(ratio)
     name = f"{_with_article(penalty)} logistic regression{share}"

@@ -47,7 +47,7 @@ def signature_pipeline(
     task : {"classification", "survival"}
         Kind of outcome.
     class_weight : {"balanced"} or None
-        Let both classes weigh the same in training; for logistic, svm_linear, svm_rbf, forest and xgboost.
+        Give both classes the same weight in training; for logistic, svm_linear, svm_rbf, forest and xgboost.
     {random_state}
 
     Returns
@@ -57,7 +57,7 @@ def signature_pipeline(
 
         - ``ridge``: `default_pipeline`; ``elastic_net``: the same, half LASSO, penalty chosen in 5 folds.
         - ``logistic``: ridge logistic regression with a fixed penalty (C = 0.01), calibrated by Platt's method, since
-          so strong a penalty makes probabilities timid.
+          so strong a penalty draws probabilities towards the mean.
         - ``svm_linear``, ``svm_rbf``: support vector machines (C = 0.1; C = 1, scaled width), always with balanced
           weights, without which they ignore a rare class, and calibrated by Platt's method.
         - ``forest``: 300 trees with 5 cases a leaf or more, calibrated by Platt's method.
@@ -72,7 +72,7 @@ def signature_pipeline(
     -----
     A model trained with class weights, or on a cohort that was balanced by resampling, gives the probabilities of a
     population that does not exist: too high for the rarer class (van den Goorbergh et al. 2022,
-    doi:10.1093/jamia/ocac093). Here the intercept (and the slope, where Platt's method is used anyway) is learnt anew
+    doi:10.1093/jamia/ocac093). Here the intercept (and the slope, where Platt's method is used anyway) is learnt again
     from cross-fitted scores of the training cases as they are (`CalibratedModel`), so that the mean probability is the
     share of events again. Weights seldom help discrimination; they are there since reviewers ask.
 

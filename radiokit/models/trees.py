@@ -19,9 +19,9 @@ from radiokit.engine.inputs import FloatArray
 class TreeEnsemble:
     """A sum of trees: ``base + sum over trees of the value of the leaf a case falls into``.
 
-    The nodes of all trees lie one after the other; `roots` tells where each begins. A case goes left where its value,
-    in single precision, is below `threshold`; `feature` is -1 in a leaf. `cover` is the weight of the training cases
-    that came by.
+    The nodes of all trees are stored one after the other; `roots` holds where each tree begins. A case goes left where
+    its value, in single precision, is below `threshold`; `feature` is -1 in a leaf. `cover` is the weight of the
+    training cases that reached the node.
     """
 
     roots: NDArray[np.intp]
@@ -72,7 +72,7 @@ class TreeEnsemble:
             yield from self._descend(int(child), {**met, j: (lower, upper, share * part)})
 
     def expectation(self) -> float:
-        """Mean over the training cases as the covers remember them: what a case nothing is known of gets."""
+        """Mean over the training cases, by the covers: the score of a case of which no feature is known."""
         return math.fsum([self.base, *(p.value * float(np.prod(p.share)) for p in self.paths)])
 
     def attributions(self, X: FloatArray) -> FloatArray:

@@ -50,7 +50,7 @@ class BorutaSelector(Selector):
     weighted to balance. For a survival target the forest predicts the martingale residual of the null model.
 
     *How to read it.* Boruta looks for all relevant features, twins included; it does not make a small set. Features
-    confirmed here can still be useless beside each other.
+    confirmed here can still be useless together.
 
     Examples
     --------

@@ -24,7 +24,7 @@ class CorrelationSelector(Selector):
     method : {"spearman", "pearson"}
         The correlation.
     keep : {"relevance", "first"}
-        Which of two correlated features stays: the one that alone tells more about the outcome, or the one that comes
+        Which of two correlated features stays: the one that alone predicts the outcome better, or the one that comes
         first in the table (then no outcome is needed).
 
     Attributes
@@ -42,7 +42,7 @@ class CorrelationSelector(Selector):
     ``findCorrelation`` do not promise. Cost O(p k n) for k features kept; no p x p matrix is built.
 
     *How to read it.* Correlated features carry one piece of information. Which of them is kept is partly
-    chance: `displaced_by` tells which feature stands for which, and another sample might have kept the other.
+    chance: `displaced_by` names the feature that was kept instead, and another sample might have kept the other.
 
     Examples
     --------

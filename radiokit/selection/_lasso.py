@@ -44,7 +44,7 @@ class LassoSelector(TunedPenalty, Selector):
     (doi:10.18637/jss.v033.i01, for Cox doi:10.18637/jss.v039.i05); see `radiokit.models.RadiomicsSignature`.
 
     *How to read it.* The LASSO picks one of several correlated features almost by chance: another sample would give
-    other names at the same performance. `StabilitySelector` tells how much the names can be trusted.
+    other names at the same performance. `StabilitySelector` shows how much the names can be trusted.
 
     Examples
     --------

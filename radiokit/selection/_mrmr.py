@@ -38,7 +38,7 @@ class MRMRSelector(Selector):
     variables, :math:`I = -\frac12 \log(1 - r^2)` with Pearson's r, as ``mRMRe::mRMR.classic``
     (doi:10.1093/bioinformatics/btt383). For a survival target y is the martingale residual of the null model.
 
-    *How to read it.* The ranks order a set that works together, they are no measure of single features: a good feature
+    *How to read it.* The ranks order a set that works together, they do not measure single features: a good feature
     can rank low because its twin is in the set.
 
     Examples

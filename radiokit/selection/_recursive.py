@@ -25,11 +25,11 @@ class RecursiveSelector(Selector):
     Parameters
     ----------
     estimator : estimator, optional
-        Fitted again after each elimination; must have ``coef_`` or ``feature_importances_``. Absent: a ridge model
+        Fitted again after each elimination; must have ``coef_`` or ``feature_importances_``. Default: a ridge model
         (logistic or Cox) with `penalty`.
     n_features : int, optional
-        How many stay. Absent: as many as rank test cases best in cross-validation (the fewest within one standard error
-        of the best).
+        How many stay. Default: as many as rank test cases best in cross-validation (the fewest within one standard
+        error of the best).
     step : float in (0, 1)
         Share of the remaining features that goes at a time (at least one).
     penalty : float
@@ -51,7 +51,7 @@ class RecursiveSelector(Selector):
     -----
     Importance is the absolute coefficient of the standardised feature, or `feature_importances_` (Guyon et al. 2002,
     doi:10.1023/A:1012487302797). In each fold the elimination is repeated on the training cases, so that the curve
-    knows of the elimination.
+    includes the elimination.
 
     *How to read it.* The curve is usually flat over a wide range of sizes: the chosen one is one of many that do as
     well.

@@ -1,4 +1,4 @@
-"""How much each feature alone tells about the outcome, quickly, for thousands of features."""
+"""How strongly each feature alone is associated with the outcome, for thousands of features at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from radiokit.utils import is_survival_target
 
 
 def relevance(X: FloatArray, y: NDArray[Any]) -> FloatArray:
-    """Distance of the AUC from 0.5 (binary), or the absolute log-rank z of the ranks (survival), one a feature."""
+    """Distance of the AUC from 0.5 (binary), or the absolute log-rank z of the ranks (survival), for each feature."""
     ranks = rankdata(X, axis=0)
     if is_survival_target(y):
         return np.abs(score_z(ranks, y))

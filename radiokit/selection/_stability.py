@@ -22,8 +22,8 @@ class StabilitySelector(Selector):
     Parameters
     ----------
     estimator : selector, optional
-        Anything with ``get_support``. Absent: the first features on the LASSO path, as many as keep `false_bound_` at 1
-        (their number is in `n_first_`).
+        Anything with ``get_support``. Default: the first features on the LASSO path, as many as keep `false_bound_` at
+        1 (their number is in `n_first_`).
     n_subsamples : int
         How many subsamples.
     fraction : float in (0, 1)
@@ -52,8 +52,8 @@ class StabilitySelector(Selector):
     which has no bound, :math:`\sqrt{p}`. The bound holds for halves and under exchangeability of the features without
     effect, which correlated radiomic features only approximate.
 
-    *How to read it.* A frequency of 0.9 says: nearly any half of these patients would have named this feature. Two
-    twins share their frequency; thin correlated features before.
+    *How to read it.* A frequency of 0.9 means that nearly any half of these patients would have chosen this feature.
+    Two features that are nearly the same share their frequency; remove correlated features first.
 
     Examples
     --------
@@ -120,7 +120,7 @@ def _first(threshold: float, p: int) -> int:
 
 def first_on_path(X: FloatArray, y: NDArray[Any], count: int) -> NDArray[np.bool_]:
     """Mark the features that have a coefficient at the smallest penalty with at most `count` of them."""
-    # The end of a path is its dear part, and seldom needed.
+    # The end of a path costs most, and is seldom needed.
     path = elastic_net_path(X, y, n_lambdas=50, lambda_min_ratio=0.1)
     if path.n_features[-1] < count:
         path = elastic_net_path(X, y)

@@ -34,8 +34,8 @@ class VarianceSelector(Selector):
     -----
     A feature that is constant but for rounding (range below 1e-12 of its largest absolute value) counts as constant.
 
-    *How to read it.* A feature that is the same in all training cases can tell nothing; a feature of hardly any
-    variation is often a setting, not a biology.
+    *How to read it.* A feature that is the same in all training cases predicts nothing; a feature that hardly
+    varies often reflects a setting of the scanner, not biology.
 
     Examples
     --------

@@ -26,7 +26,7 @@ class RepeatabilitySelector(Selector):
     ----------
     repeat : DataFrame, sequence of DataFrame, or dict of DataFrame
         The features of some cases measured again (a second reader, a second scan): the case id as index or in a column
-        ``case_id``, the columns of X. Each table is one more rater beside X itself.
+        ``case_id``, the columns of X. Each table is one more rater; X itself is the first.
     form : {"ICC(1,1)", "ICC(2,1)", "ICC(3,1)", "ICC(1,k)", "ICC(2,k)", "ICC(3,k)"}
         As `radiokit.stats.icc`.
     threshold : float
@@ -102,7 +102,7 @@ class RepeatabilitySelector(Selector):
         if not isinstance(X, pd.DataFrame):
             raise InputError(f"X is a {type(X).__name__}; required: a DataFrame whose index holds the case ids.")
         feature_values(self, X, ensure_all_finite="allow-nan")
-        # A bootstrap draws cases several times; each says as much once.
+        # A bootstrap draws cases several times; each counts once.
         named = X.set_axis(row_ids(X, "X"), axis="index")
         tables = [named[~named.index.duplicated()], *_tables(self.repeat)]
         shared = tables[0].index
@@ -153,6 +153,6 @@ def _tables(repeat: Any) -> list[pd.DataFrame]:
 
 
 def _with_ids(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a repeat with its case ids as index; one that came through the door before, as a study's has, stays."""
+    """Return a repeat with its case ids as index; a table that was already checked, as that of a study, stays."""
     entered = table.index.name == "case_id" and table.index.inferred_type == "string"
     return table if entered else as_table(table, "repeat", keep=table.columns, repeated=True).frame

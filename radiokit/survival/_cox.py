@@ -35,12 +35,13 @@ class CoxModel(FormulaModel, OutcomeRequired, BaseEstimator):
     formula : str, optional
         ``"Surv(time, event) ~ age + C(stage) + rcs(cea, 4)"``: numbers as they are; factors against their first level,
         or ``C(stage, reference='II')``; restricted cubic splines with rms' knots, or ``rcs(cea, [2, 5, 9])``; ``.`` for
-        all other columns. Text columns are factors anyway; names with blanks go in backticks. Absent: the columns of X
-        as they are. ``a * b`` stands for both and their interaction ``a:b``; ``strata(site)`` stands for the parameter
+        all other columns. Text columns are factors anyway; names with blanks go in backticks. Default: the columns of
+        X as they are. ``a * b`` means both and their interaction ``a:b``; ``strata(site)`` is the same as the parameter
         `strata`; ``Surv(time, status == 2)`` compares. Levels and knots are learnt in each fit, so that
         cross-validation and bootstrap validate them too.
     ties : {"efron", "breslow"}
-        Treatment of tied deaths; Efron's is R's default and the better one.
+        How tied event times are treated. Efron's method is R's default and the more accurate one with many ties; take
+        Breslow's to compare with software that has no other.
     strata : str or sequence of str, optional
         Column(s) of X (a DataFrame) whose values get a baseline hazard each instead of a coefficient.
     robust : bool
@@ -51,8 +52,8 @@ class CoxModel(FormulaModel, OutcomeRequired, BaseEstimator):
     Attributes
     ----------
     summary_ : DataFrame
-        A row a covariate (index ``feature``): ``coef, se, statistic, p_value, hazard_ratio, ci_low, ci_high`` (Wald;
-        interval of the hazard ratio). NaN for a covariate that is constant or linear in those before it.
+        One row for each covariate (index ``feature``): ``coef, se, statistic, p_value, hazard_ratio, ci_low, ci_high``
+        (Wald; interval of the hazard ratio). NaN for a covariate that is constant or linear in those before it.
     coef_ : ndarray of shape (p,)
         Log hazard ratios; 0 for a covariate that could not be estimated.
     covariance_ : ndarray of shape (p, p)
@@ -90,10 +91,10 @@ class CoxModel(FormulaModel, OutcomeRequired, BaseEstimator):
     likelihood (Newton's method, until the log-likelihood gains less than 1e-10), survival is
     :math:`S(t \mid x) = \exp\{-H_0(t)\,e^{\beta^\top (x - \bar x)}\}`. As R's survival::coxph and survfit.
 
-    How to read it: a hazard ratio of 1.5 multiplies the rate of the event by 1.5, at every time, for each unit of the
-    covariate with the others fixed; it is neither a ratio of risks nor one of survival times. It says nothing if
+    *How to read it.* A hazard ratio of 1.5 multiplies the rate of the event by 1.5, at every time, for each unit of the
+    covariate with the others fixed; it is neither a ratio of risks nor one of survival times. It has no meaning if
     hazards are not proportional. With fewer than about 10 events a coefficient the estimates are fragile. Where a
-    covariate orders the events perfectly the coefficient is infinite: a SeparationWarning says so, and its interval
+    covariate orders the events perfectly the coefficient is infinite: a SeparationWarning tells you, and its interval
     and p-value mean nothing.
 
     Sources: Cox 1972, doi:10.1111/j.2517-6161.1972.tb00899.x; Efron 1977, doi:10.1080/01621459.1977.10480613; Lin and
@@ -140,7 +141,7 @@ class CoxModel(FormulaModel, OutcomeRequired, BaseEstimator):
         Parameters
         ----------
         X : DataFrame or array of shape (n, p)
-            Covariates, finite. With a formula a table of raw columns, in any order and with others beside them; rows
+            Covariates, finite. With a formula a table of raw columns, in any order, other columns allowed; rows
             with missing values in the columns that the formula names are left out, with a warning.
         y : structured array or DataFrame with `event` and `time`, optional
             The survival outcome. With a formula it may be absent: the outcome is then what ``Surv(time, event)`` names.

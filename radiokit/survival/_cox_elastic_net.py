@@ -55,7 +55,7 @@ class CoxElasticNet(TunedPenalty, OutcomeRequired, BaseEstimator):
     cross-validated deviance is that of van Houwelingen et al.: likelihood of all cases minus that of the training
     cases (glmnet's ``grouped = TRUE``). As R's glmnet and cv.glmnet with ``family = "cox"``.
 
-    How to read it: a coefficient of 0 says that the feature adds nothing to the others at this penalty, not that it
+    *How to read it.* A coefficient of 0 means that the feature adds nothing to the others at this penalty, not that it
     is unrelated. Coefficients are shrunk, so they have no ordinary standard errors; predicted survival is shrunk
     towards the mean. Which of several correlated features is kept is partly chance (see StabilitySelector).
 

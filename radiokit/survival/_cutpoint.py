@@ -1,4 +1,4 @@
-"""The cut of a score that separates survival most, with a p-value that knows of the search."""
+"""The cut of a score that separates survival most, with a p-value that allows for the search."""
 
 from __future__ import annotations
 

@@ -42,9 +42,9 @@ def proportional_hazards_test(
     Returns
     -------
     DataFrame
-        Index ``feature``, a row a term and a last one ``GLOBAL``: ``statistic`` (chi-square), ``df``, ``p_value``.
-        A factor or spline of a model from a formula is one term with a degree of freedom for each coefficient; a model
-        fitted to columns has one term a column.
+        Index ``feature``: one row for each term and a last row ``GLOBAL``: ``statistic`` (chi-square), ``df``,
+        ``p_value``. A factor or spline of a model from a formula is one term with a degree of freedom for each
+        coefficient; a model fitted to columns has one term a column.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def proportional_hazards_test(
     :math:`(\beta, \gamma)`. As ``cox.zph`` of R's survival from version 3 on; older versions and lifelines use an
     approximation by the correlation of scaled Schoenfeld residuals, with other numbers.
 
-    How to read it: a small p-value says that the effect changes with time: the hazard ratio is an average over
+    *How to read it.* A small p-value means that the effect changes with time: the hazard ratio is an average over
     follow-up. Look at how it changes (a plot of scaled residuals), and consider strata or a split of the time. A
     large p-value in a small study proves nothing.
 
@@ -108,7 +108,7 @@ def schoenfeld_residuals(
     Returns
     -------
     DataFrame
-        A row an event and coefficient, by stratum and time: ``feature, time, residual, scaled_residual``.
+        One row for each event and coefficient, by stratum and time: ``feature, time, residual, scaled_residual``.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def schoenfeld_residuals(
     the estimate of the coefficient around that time, :math:`\hat\beta + d\,\hat I^{-1} r`, with d events and the
     information I; the ``y`` of R's cox.zph.
 
-    How to read it: smooth ``scaled_residual`` over ``time``; a level curve at the coefficient is proportional
+    *How to read it.* Smooth ``scaled_residual`` over ``time``; a level curve at the coefficient is proportional
     hazards, a falling one is an effect that wears off. Single points are noise.
 
     Source: Grambsch and Therneau 1994, doi:10.1093/biomet/81.3.515.

@@ -41,7 +41,7 @@ class RiskStratifier(MetaEstimatorMixin, OutcomeRequired, BaseEstimator):
     estimator_ : estimator
         The fitted model.
     thresholds_ : ndarray of shape (1,) or (2,)
-        The cuts, learnt in `fit` and never after: a case at a threshold belongs below it.
+        The cuts, learnt in `fit` only. A case exactly at a threshold belongs to the lower group.
     cutpoint_ : Cutpoint or None
         The search, for "maxstat" (its p-value by "lausen94").
     labels_ : tuple of str
@@ -55,7 +55,7 @@ class RiskStratifier(MetaEstimatorMixin, OutcomeRequired, BaseEstimator):
 
     Notes
     -----
-    How to read it: groups are for communication, the risk itself carries more. A threshold moved to the median of
+    *How to read it.* Groups are for communication, the risk itself carries more. A threshold moved to the median of
     each new cohort would hide that a cohort is of higher risk altogether, so it stays where training put it. A log-rank
     test between groups in the training set is too favourable; more so after "maxstat". Judge them in other patients.
 

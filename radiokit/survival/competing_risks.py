@@ -33,7 +33,7 @@ class FineGray(FormulaModel, OutcomeRequired, BaseEstimator):
     ----------
     formula : str, optional
         ``"Surv(time, cause) ~ age + C(stage) + rcs(cea, 4)"``, as in `CoxModel`; `cause` is 0 where censored, 1, 2, ...
-        for the kinds of event. Absent: the columns of X as they are.
+        for the kinds of event. Default: the columns of X as they are.
     cause : int
         The event of interest, as numbered in the outcome.
     {confidence_level}
@@ -41,7 +41,7 @@ class FineGray(FormulaModel, OutcomeRequired, BaseEstimator):
     Attributes
     ----------
     summary_ : DataFrame
-        A row a covariate (index ``feature``): ``coef, se, statistic, p_value, hazard_ratio, ci_low, ci_high``;
+        One row for each covariate (index ``feature``): ``coef, se, statistic, p_value, hazard_ratio, ci_low, ci_high``;
         ``hazard_ratio`` is that of the subdistribution.
     coef_, covariance_ : ndarray of shape (p,), (p, p)
         Coefficients and their sandwich covariance.
@@ -66,8 +66,8 @@ class FineGray(FormulaModel, OutcomeRequired, BaseEstimator):
     cumulative incidence F of the cause. Cases whom a competing event took stay in the risk set, weighted by
     :math:`\hat G(t-)/\hat G(T_i-)`; standard errors allow for the estimated G. As cmprsk::crr (Breslow's ties).
 
-    How to read it: a subdistribution hazard ratio above 1 means that more patients will have had the event by any
-    time. It is no rate ratio: a covariate that only protects from the competing event has one above 1 too. For
+    *How to read it.* A subdistribution hazard ratio above 1 means that more patients will have had the event by any
+    time. It is not a rate ratio: a covariate that only protects from the competing event has one above 1 too. For
     questions of cause look at the cause-specific hazards (`CoxModel` with the other events censored).
 
     Source: Fine and Gray 1999, doi:10.1080/01621459.1999.10474144.
@@ -198,7 +198,7 @@ def _outcome(y: Outcome, n: int) -> tuple[FloatArray, NDArray[np.int_]]:
         )
     time, cause = check_causes(y["time"], y["cause"])
     if time.size != n:
-        raise InputError(f"X has {n} cases and y has {time.size}; required: one outcome a case.")
+        raise InputError(f"X has {n} cases and y has {time.size}; required: one outcome for each case.")
     return time, cause
 
 
