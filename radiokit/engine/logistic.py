@@ -13,6 +13,7 @@ from scipy.special import xlogy
 from scipy.stats import chi2
 
 from radiokit.engine.cox import independent_columns, quadratic_form
+from radiokit.engine.elastic_net import elastic_net_path
 from radiokit.engine.inputs import FloatArray
 from radiokit.engine.newton import inverse, maximise
 from radiokit.exceptions import InputError
@@ -267,8 +268,6 @@ def fit_ridge(X: FloatArray, y: NDArray[np.bool_], penalty: float, weight: Float
 
     With weights n is their sum.
     """
-    from radiokit.engine.elastic_net import elastic_net_path
-
     if not isinstance(penalty, Real) or not 0 < penalty < math.inf:
         raise InputError(f"penalty is {penalty!r}; required: a number above 0, or None for maximum likelihood.")
     cases = _Cases.of(y, weight)

@@ -41,7 +41,8 @@ def calibration_table(
     bins : int
         Number of groups.
     strategy : {"quantile", "uniform"}
-        Groups of about equal size (quantiles of type 7, duplicates merged), or of equal width over [0, 1].
+        Groups of about equal size (quantiles of type 7, duplicates merged), as most papers show, or of equal width over
+        [0, 1], to look at high risks that few cases have.
     confidence_level : float
         Level of the Wilson interval of the observed risk.
 
@@ -109,8 +110,9 @@ def calibration_curve(
     ----------
     {y_true} {probability}
     method : {"loess", "lowess", "spline"}
-        R's ``loess`` (span 0.75, local quadratics), R's ``lowess`` (local lines; no band), or logistic regression on a
-        restricted cubic spline of the logit with five knots (fewer where probabilities repeat).
+        R's ``loess`` (span 0.75, local quadratics), for most cohorts; R's ``lowess`` (local lines; no band), to draw
+        what rms ``val.prob`` draws; or logistic regression on a restricted cubic spline of the logit with five knots
+        (fewer where probabilities repeat), which is smoother in small cohorts.
     grid : array-like, optional
         Where to evaluate, within the range of the probabilities; default 200 points over it.
     {confidence_level}

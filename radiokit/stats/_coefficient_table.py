@@ -39,6 +39,11 @@ class _LifelinesModel(Protocol):
     standard_errors_: pd.Series
 
 
+@runtime_checkable
+class _LifelinesCox(Protocol):
+    baseline_cumulative_hazard_: pd.DataFrame
+
+
 class _StatsmodelsModel(Protocol):
     exog_names: list[str]
 
@@ -98,7 +103,7 @@ def coefficient_table(model: object, *, confidence_level: float = 0.95) -> pd.Da
             return table.drop(index="Intercept", errors="ignore").assign(**labels)
         return table.assign(variable=table.index.map(str), level="", reference="")
     if isinstance(model, _LifelinesModel):
-        if not hasattr(model, "baseline_cumulative_hazard_"):
+        if not isinstance(model, _LifelinesCox):
             raise InputError(f"A table cannot be made from lifelines' {type(model).__name__}; required: CoxPHFitter.")
         return _wald(model.params_, model.standard_errors_, model.params_.index, "hazard_ratio", confidence_level)
     if isinstance(model, _StatsmodelsResult) and _statsmodels_kind(model) in STATSMODELS:

@@ -39,7 +39,8 @@ def cox_univariable(X: pd.DataFrame | ArrayLike, y: SurvivalOutcome, *, ties: st
         Finite features.
     {y_survival}
     ties : {"efron", "breslow"}
-        Treatment of tied deaths.
+        How deaths at the same time are counted. Efron's is closer to the truth where ties are many, Breslow's agrees
+        with software that knows only it (scikit-survival's default, XGBoost); without ties both are equal.
 
     Returns
     -------

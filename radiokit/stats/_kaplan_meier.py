@@ -32,7 +32,9 @@ def kaplan_meier(
     groups : array-like of shape (n,), optional
         Group of each case; a curve is estimated in each. A Categorical keeps its order, else groups are sorted.
     ci : {"log", "log-log", "plain"}
-        Scale on which the interval is symmetric. ``"log"`` is R's default.
+        Scale on which the interval is symmetric. ``"log"`` is R's default; ``"log-log"`` keeps to [0, 1] without
+        clipping and is the better one in small groups and where survival is near 0 or 1; ``"plain"`` is for comparison
+        with older papers.
     {confidence_level}
     sample_weight : array-like of shape (n,), optional
         Positive case weights; the counts of the table are then sums of weights.

@@ -118,8 +118,8 @@ def cohen_kappa(
     a, b : array-like of shape (n,)
         Categories given by the two raters to the same subjects: numbers or text.
     weights : {None, "linear", "quadratic"}
-        None counts exact agreement only; the others give part marks :math:`1 - |i-j|/(K-1)` or
-        :math:`1 - (i-j)^2/(K-1)^2` for neighbouring categories.
+        None, for categories without an order, counts exact agreement only; the others, for ordered ones, give part
+        marks :math:`1 - |i-j|/(K-1)` or :math:`1 - (i-j)^2/(K-1)^2` for neighbouring categories.
     levels : sequence, optional
         The categories in their order, which matters for weights; default the sorted categories that occur.
     {confidence_level}

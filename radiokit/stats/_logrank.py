@@ -29,7 +29,7 @@ def logrank_test(
         Group of each case: two or more. A Categorical keeps its order, else groups are sorted.
     trend : bool
         Test for a trend over the groups in their order (scores 1, 2, ..., k; one degree of freedom) instead of any
-        difference.
+        difference: more powerful where the groups are ordered, such as stages.
     strata : array-like of shape (n,), optional
         Observed and expected events are counted within each stratum.
 

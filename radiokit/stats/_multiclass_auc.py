@@ -56,7 +56,8 @@ def multiclass_auc(
     probabilities : DataFrame of shape (n, k)
         Predicted probability of each class, one column per class, named after the class.
     method : {"hand-till", "ovr"}
-        Mean over pairs of classes, or each class against all others.
+        Mean over pairs of classes, one number for the whole; or each class against all others, to see which is
+        recognised.
     confidence_level : float
         Level of the intervals of ``"ovr"``.
 

@@ -87,7 +87,8 @@ def mcnemar_test(
     metric : {"sensitivity", "specificity", "accuracy"}
         Compare the calls among the positive cases, among the negative ones, or among all.
     method : {"asymptotic", "exact", "continuity"}
-        Chi-square, binomial, or chi-square with continuity correction.
+        Chi-square; binomial, where the two disagree on few cases (below 25); or chi-square with continuity correction,
+        as R's default.
     {confidence_level}
 
     Returns
@@ -110,8 +111,8 @@ def mcnemar_test(
     respects the pairs and holds in small samples
     (doi:10.1002/(SICI)1097-0258(19980430)17:8<891::AID-SIM780>3.0.CO;2-B).
 
-    *How to read it.* Only cases on which the two disagree carry information. Use ``"exact"`` where these are few (below
-    25). A large p-value does not say that the two are equal: read the interval.
+    *How to read it.* Only cases on which the two disagree carry information. A large p-value does not say that the two
+    are equal: read the interval.
 
     Examples
     --------
@@ -165,8 +166,8 @@ def predictive_value_test(
     call_a, call_b : array-like of shape (n,)
         The two calls, 0/1 or boolean.
     method : {"score", "weighted-score", "relative"}
-        Generalised score test (Leisenring), weighted generalised score test (Kosinski), or the ratio of the two values
-        (Moskowitz and Pepe).
+        Generalised score test (Leisenring), the usual one; weighted generalised score test (Kosinski), which keeps its
+        level better in small samples; or the ratio of the two values with an interval (Moskowitz and Pepe).
     confidence_level : float
         Level of the interval of the ratio.
 

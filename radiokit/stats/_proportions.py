@@ -23,7 +23,8 @@ def proportion_ci(
         Numbers of trials.
     {confidence_level}
     method : {"wilson", "clopper-pearson"}
-        Score interval without continuity correction, or the exact one from beta quantiles.
+        Score interval without continuity correction, for most purposes; or the exact one from beta quantiles, where
+        the level must be guaranteed.
 
     Returns
     -------

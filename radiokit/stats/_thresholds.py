@@ -63,7 +63,8 @@ def optimal_threshold(
     ----------
     {y_true} {score}
     criterion : {"youden", "closest_topleft"}
-        Maximise :math:`\mathrm{se} + r\,\mathrm{sp}`, or minimise :math:`(1-\mathrm{se})^2 + r (1-\mathrm{sp})^2`.
+        Maximise :math:`\mathrm{se} + r\,\mathrm{sp}`, which weighs errors by their cost; or minimise
+        :math:`(1-\mathrm{se})^2 + r (1-\mathrm{sp})^2`, where neither of the two may be low.
     cost : float
         Cost of a false negative relative to a false positive.
     prevalence : float
