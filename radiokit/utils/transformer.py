@@ -57,11 +57,10 @@ class CaseTransformer:
         Parameters
         ----------
         X : DataFrame or path
-            Case table.
-        y : object, optional
-            Not looked at.
+            Case table, as for `extract`.
+        {y_unused}
         **kwargs : object
-            Not looked at; scikit-learn's pipelines may pass metadata.
+            Not used; scikit-learn's pipelines may pass metadata.
 
         Returns
         -------
@@ -80,7 +79,7 @@ class CaseTransformer:
         Parameters
         ----------
         deep : bool
-            Not looked at: no parameter is an estimator.
+            Not used: no parameter is an estimator.
 
         Returns
         -------

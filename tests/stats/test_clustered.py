@@ -133,7 +133,7 @@ def test_ratios_by_patient_are_those_of_a_jackknife_of_patients() -> None:
     values = np.array(left)
     values[:, 1:] = np.log(values[:, 1:])
     se = np.sqrt(299 / 300 * ((values - values.mean(axis=0)) ** 2).sum(axis=0))
-    limits = table.loc[names, ["ci_low", "ci_high"]].to_numpy()
+    limits = table.loc[names, ["ci_low", "ci_high"]].to_numpy(copy=True)
     limits[1:] = np.log(limits[1:])
     np.testing.assert_allclose(np.diff(limits)[:, 0] / (2 * 1.959963984540054), se, rtol=0.02)
 
