@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from radiokit.engine._distinct_cases import distinct_cases
 from radiokit.engine._elastic_net_kernel import Binomial, Loss, cox_loss, fit_path, plain
 from radiokit.engine._ridge_path import ridge_path
 from radiokit.engine.inputs import FloatArray, as_floats, check_choice, check_magnitude
@@ -119,7 +120,9 @@ def elastic_net_path(
     nothing more is gained. `penalty_factor` of shape (p,) multiplies the penalty and is rescaled to sum to p; 0 leaves
     a feature unpenalised, inf keeps it out. `sample_weight` of shape (n,) is rescaled to sum to 1.
     """
-    problem = problem_of(X, y, sample_weight, penalty_factor)
+    weight = None if sample_weight is None else np.asarray(sample_weight, dtype=float)
+    cases = distinct_cases(X, np.asarray(y), weight)
+    problem = problem_of(cases.X, cases.y, cases.weight, penalty_factor, n_cases=cases.n_cases)
     return path_of(problem, l1_ratio, lambdas, n_lambdas, lambda_min_ratio)
 
 
@@ -190,13 +193,17 @@ def curve_of(path: ElasticNetPath, cv: FloatArray, w: FloatArray) -> CrossValida
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Standardised features by rows (the last is ones for an intercept), sorted by time for Cox, penalty factors."""
+    """Standardised features by rows (the last is ones for an intercept), sorted by time for Cox, penalty factors.
+
+    `n_cases` counts equal cases that were merged to one column as often as they were there.
+    """
 
     loss: Loss
     Z: FloatArray
     factor: FloatArray
     center: FloatArray
     scale: FloatArray
+    n_cases: int
 
     @cached_property
     def by_cases(self) -> FloatArray:
@@ -205,7 +212,14 @@ class Problem:
         return Z.T @ Z
 
 
-def problem_of(X: FloatArray, y: Target, sample_weight: ArrayLike | None, penalty_factor: ArrayLike | None) -> Problem:
+def problem_of(
+    X: FloatArray,
+    y: Target,
+    sample_weight: ArrayLike | None,
+    penalty_factor: ArrayLike | None,
+    *,
+    n_cases: int | None = None,
+) -> Problem:
     """Check the inputs of a penalised fit: weights sum to 1, the loss is that of the target, penalties are relative."""
     n, p = X.shape
     weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=float)
@@ -216,7 +230,7 @@ def problem_of(X: FloatArray, y: Target, sample_weight: ArrayLike | None, penalt
         order = np.argsort(target["time"], kind="stable")
         X, weight = X[order], weight[order]
         if not target["event"].any():
-            raise OutcomeError(f"No event among {n} cases; required: one event or more.")
+            raise OutcomeError(f"No event among {n_cases or n} cases; required: one event or more.")
         loss = cox_loss(target["time"][order], target["event"][order].astype(float), weight)
     else:
         loss = Binomial(check_binary_target(y).astype(float), weight)
@@ -236,13 +250,13 @@ def problem_of(X: FloatArray, y: Target, sample_weight: ArrayLike | None, penalt
     Z = np.where(constant, 0.0, centred / scale).T
     if isinstance(loss, Binomial):
         Z, factor = np.vstack([Z, np.ones(n)]), np.append(factor, 0.0)
-    return Problem(loss, plain(Z), factor, center, scale)
+    return Problem(loss, plain(Z), factor, center, scale, n_cases or n)
 
 
 def _cheaper_by_cases(problem: Problem) -> bool:
     """Whether ridge is cheaper in the space of the cases: all features penalised alike, and enough of them."""
     allowed = problem.factor[np.isfinite(problem.factor) & (problem.factor > 0)]
-    return 2 * allowed.size > problem.Z.shape[1] and _only_intercept_is_free(problem) and bool(np.ptp(allowed) < 1e-12)
+    return 2 * allowed.size > problem.n_cases and _only_intercept_is_free(problem) and bool(np.ptp(allowed) < 1e-12)
 
 
 def _only_intercept_is_free(problem: Problem) -> bool:
@@ -271,7 +285,7 @@ def _check_lambdas(lambdas: ArrayLike) -> FloatArray:
 
 def _default_lambdas(problem: Problem, l1_ratio: float, n_lambdas: int, ratio: float | None) -> FloatArray:
     p, n = problem.center.size, problem.Z.shape[1]
-    ratio = (0.01 if n < p else 1e-4) if ratio is None else ratio
+    ratio = (0.01 if problem.n_cases < p else 1e-4) if ratio is None else ratio
     free = problem.factor == 0
     # The gradient at the model of the unpenalised columns.
     if _only_intercept_is_free(problem):

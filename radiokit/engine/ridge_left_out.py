@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg.lapack import dpotrf, dpotrs, dtrtri
 
+from radiokit.engine._distinct_cases import distinct_cases
 from radiokit.engine._elastic_net_kernel import Binomial, Local
 from radiokit.engine.elastic_net import CrossValidatedPath, Problem, binomial_deviance, curve_of, path_of, problem_of
 from radiokit.engine.inputs import FloatArray
@@ -33,30 +34,24 @@ def ridge_left_out(
     X of shape (n, p) is finite; equal rows are left out together. The curve is twice the log-loss, its standard error
     that of a mean over groups of equal rows.
     """
-    problem = problem_of(X, y, None, None)
+    cases = distinct_cases(X, y)
+    problem = problem_of(cases.X, cases.y, cases.weight, None, n_cases=cases.n_cases)
     if not isinstance(problem.loss, Binomial):
         raise OutcomeError("leave-one-out needs a binary outcome; required for survival: folds.")
     path = path_of(problem, 0.0, lambdas, n_lambdas)
     if path.lambdas[-1] <= 0:
         raise ParameterError("lambdas holds 0; required for leave-one-out: penalties above 0.")
-    group = _equal_rows(X)
     with one_thread():
         eta = np.column_stack(
             [
-                _left_out(problem, eta, float(penalty), group)
-                for eta, penalty in zip(path.linear_predictor(X).T, path.lambdas, strict=True)
+                _left_out(problem, eta, float(penalty), cases.row)
+                for eta, penalty in zip(path.linear_predictor(cases.X).T, path.lambdas, strict=True)
             ]
         )
-    size = np.bincount(group).astype(float)
-    deviance = binomial_deviance(eta, y)
-    means = np.array([np.bincount(group, loss) for loss in deviance.T]).T / size[:, None]
+    size = np.bincount(cases.row, cases.weight).astype(float)
+    deviance = cases.weight[:, None] * binomial_deviance(eta, cases.y)
+    means = np.array([np.bincount(cases.row, loss) for loss in deviance.T]).T / size[:, None]
     return curve_of(path, means, size)
-
-
-def _equal_rows(X: FloatArray) -> NDArray[np.intp]:
-    """Return for each row the number of its group of equal rows."""
-    seen: dict[bytes, int] = {}
-    return np.array([seen.setdefault(row.tobytes(), len(seen)) for row in np.ascontiguousarray(X)], dtype=np.intp)
 
 
 def _left_out(problem: Problem, eta: FloatArray, penalty: float, group: NDArray[np.intp]) -> FloatArray:
