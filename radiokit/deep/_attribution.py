@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -20,8 +20,13 @@ from radiokit.deep.reader import Cases, Reader
 from radiokit.exceptions import InputError
 from radiokit.io import Volume, from_sitk, to_sitk
 
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from radiokit.deep._scorer import Scorer
+
 METHODS = ("gradcam", "hirescam", "occlusion")
-# A map of fewer cells along an axis says nothing about where.
+# A map of fewer cells along an axis does not show where.
 FEWEST_CELLS = 6
 # A cube that hides a part of the crop measures this part of it, and moves by half of itself.
 CUBE = 4
@@ -111,18 +116,17 @@ def _one_case(case: pd.DataFrame | pd.Series | NDArray[Any]) -> Cases:
 
 
 def _activation_map(
-    network: Any, parts: list[Any], layer: str | None, *, average: bool
+    network: Scorer, parts: list[Tensor], layer: str | None, *, average: bool
 ) -> tuple[NDArray[np.float64], str]:
-    """Features of a stage times their gradients, summed over channels, where positive; (z, y, x) of its cells."""
-    import torch
-
+    """Return features of a stage times their gradients, summed over channels, where positive; and the stage."""
+    torch = require_torch()
     names = list(network.trunk.layers)
     require_choice("layer", layer, (None, *names))
-    kept: dict[str, Any] = {}
+    kept: dict[str, Tensor] = {}
     hooks = []
     for name in [layer] if layer else names:
 
-        def keep(module: Any, inputs: Any, output: Any, name: str = name) -> None:
+        def keep(module: nn.Module, inputs: object, output: Tensor, name: str = name) -> None:
             kept[name] = output
 
         hooks.append(network.trunk.layer(name).register_forward_hook(keep))
@@ -142,7 +146,8 @@ def _activation_map(
     return (cells[0] if features.ndim == 5 else cells), chosen
 
 
-def _deepest(kept: dict[str, Any], names: list[str], size: Any) -> str:
+def _deepest(kept: dict[str, Tensor], names: Sequence[str], size: Sequence[int]) -> str:
+    """Return the deepest stage whose map still has enough cells along every axis."""
     for name in reversed(names):
         cells = kept[name].shape[2:]
         if all(c >= min(FEWEST_CELLS, n) for c, n in zip(cells, size[-len(cells) :], strict=True)):
@@ -150,10 +155,9 @@ def _deepest(kept: dict[str, Any], names: list[str], size: Any) -> str:
     return names[0]
 
 
-def _occlusion(network: Any, parts: list[Any], are_images: tuple[bool, ...]) -> NDArray[np.float64]:
-    """Mean fall of the score over the cubes that hide a voxel."""
-    import torch
-
+def _occlusion(network: Scorer, parts: list[Tensor], are_images: tuple[bool, ...]) -> NDArray[np.float64]:
+    """Return for each voxel the mean fall of the score over the cubes that hide it."""
+    torch = require_torch()
     images, present, clinical = parts
     hide = torch.as_tensor(are_images, device=images.device)
     total, count = np.zeros(tuple(images.shape[2:])), np.zeros(tuple(images.shape[2:]))

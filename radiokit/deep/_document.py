@@ -19,7 +19,7 @@ from radiokit.deep._inputs import Scaling
 from radiokit.deep._learnt import Learnt, LinearScore
 from radiokit.deep._parameters import from_plain, plain
 from radiokit.deep.reader import Reader
-from radiokit.deep.settings import Augmentation, Training
+from radiokit.deep.settings import training_of
 from radiokit.engine.baseline import Baseline
 from radiokit.engine.clinical import ClinicalColumns
 from radiokit.engine.design import Design, Factor, Linear
@@ -104,15 +104,14 @@ def model_from_dict(raw: Mapping[str, Any]) -> tuple[dict[str, Any], Learnt]:
     network = FittedNetwork.from_dict(raw["network"])
     crop = Crop.from_mapping(raw["crop"])
     sequences, shape = tuple(map(str, raw["sequences"])), tuple(map(int, raw["shape"]))
-    augmentation, final = raw["training"]["augmentation"], raw["weights"]
-    training = {**raw["training"], "augmentation": None if augmentation is None else Augmentation(**augmentation)}
+    final = raw["weights"]
     parameters = {
         "backbone": network.plan.network,
         "crop": crop,
         "sequences": sequences or None,
         "clinical": tuple(raw["clinical_columns"]),
         "fusion": raw["fusion"],
-        "training": Training(**training),
+        "training": training_of(raw["training"]),
     }
     own = raw.get("parameters", {})  # older files lack them
     parameters |= {k: from_plain(k, own[k], 5 if k == "cv" else parameters.get(k)) for k in PARAMETERS if k in own}

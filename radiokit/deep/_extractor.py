@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
-from functools import partial
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -21,19 +20,17 @@ from radiokit.deep._patches import check_intensities
 from radiokit.deep._torch import require_torch
 from radiokit.deep._weights import WeightsLike, as_weights
 from radiokit.deep.case import read_on_one_grid
-from radiokit.exceptions import DataWarning, FileError, ParameterError
-from radiokit.io.case_rows import case_key, case_table, table_of_files
+from radiokit.exceptions import DataWarning, ParameterError
+from radiokit.io.case_extractor import CaseExtractor, Job
 from radiokit.io.reading import ImageLike, MaskLike, Reading
-from radiokit.utils import Extraction, ExtractionFile, Limits, run_cases, run_cases_to
-from radiokit.utils.transformer import CaseTransformer
+from radiokit.utils import Limits
 
-CaseTable: TypeAlias = pd.DataFrame | str | os.PathLike[str]
 POOLINGS = ("global", "masked")
 CELLS = "cells over their voxels"  # how masked pooling weighs; part of what names a result
 NEEDED_FOR = "DeepFeatureExtractor"
 
 
-class DeepFeatureExtractor(CaseTransformer):
+class DeepFeatureExtractor(CaseExtractor):
     """Features of segmented images from a frozen network, as a scikit-learn transformer of case tables.
 
     Parameters
@@ -178,88 +175,11 @@ class DeepFeatureExtractor(CaseTransformer):
         """
         return np.array(self._step().names, dtype=object)
 
-    def extract(self, cases: CaseTable) -> Extraction:
-        """Extract the features of each case, with what failed and where every row comes from.
-
-        Parameters
-        ----------
-        {cases}
-
-        Returns
-        -------
-        Extraction
-            Features, failures and provenance: ``crop_fill`` is the extent of the region in the crop, above 1 where the
-            region is larger.
-
-        Raises
-        ------
-        MissingDependencyError
-            If torch or MONAI is not installed, with the line that installs them.
-        CaseTableError
-            If the table lacks columns or repeats ids.
-        RadiokitError
-            With ``on_error="raise"``: the error of the first case that fails, with its id.
-
-        Examples
-        --------
-        >>> import warnings
-        >>> from radiokit.io import Mask, Volume
-        >>> image = Volume(np.arange(32.0**3).reshape(32, 32, 32))
-        >>> cases = pd.DataFrame({"image": [image], "mask": [Mask(image.array > 31000)]}, index=["P01"])
-        >>> extractor = DeepFeatureExtractor(backbone="resnet_small", patch_size=(16, 16, 16))
-        >>> with warnings.catch_warnings():
-        ...     warnings.simplefilter("ignore")  # random weights
-        ...     extractor.extract(cases)
-        Extraction(1 cases, 128 features, 0 failures)
-        """
-        _, how = self._run()
-        return run_cases(case_table(cases, on_error=self.on_error), **how)
-
-    def extract_to(self, cases: CaseTable, path: str | os.PathLike[str]) -> ExtractionFile:
-        """Extract the features of each case to a Parquet file, in memory that does not grow with their number.
-
-        Parameters
-        ----------
-        cases : DataFrame or path
-            As for `extract`, with paths of files.
-        {path}
-            Its name ends in ``.parquet``.
-
-        Returns
-        -------
-        ExtractionFile
-            Where the rows are, and what failed.
-
-        Raises
-        ------
-        FileError
-            If the file cannot be written, or another run is writing it.
-        RadiokitError
-            As for `extract`.
-        """
-        if os.path.splitext(path)[1].lower() != ".parquet":
-            raise FileError(f"{path}: rows can be written as they come to .parquet only.")
-        settings, how = self._run()
-        return run_cases_to(table_of_files(cases, on_error=self.on_error), path=path, settings=settings, **how)
-
-    def _run(self) -> tuple[str, dict[str, Any]]:
-        """Return what decides a value, and how and what to run for each case."""
+    def _job(self) -> Job:
         step = self._step()
         require_torch(NEEDED_FOR)
         self._warn_if_random()
-        settings = self._settings(step)
-        return settings, {
-            "compute": self._task(),
-            "columns": step.names,
-            "key": partial(case_key, settings=settings),
-            "finish": step,
-            "n_jobs": self.n_jobs,
-            "on_error": self.on_error,
-            "cache": self.cache,
-            "limits": self.limits,
-            "progress": self.progress,
-            "description": "Deep features",
-        }
+        return Job(self._task(), step.names, self._settings(step), finish=step, description="Deep features")
 
     def extract_case(
         self, image: ImageLike, mask: MaskLike, *, label: int | None = None, spacing: Sequence[float] | None = None

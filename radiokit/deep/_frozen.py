@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,11 @@ from radiokit.deep._encoder import Encoder
 from radiokit.deep._torch import computing_in, repeatable, require_torch, resolve_device
 from radiokit.deep._weights import Weights
 from radiokit.exceptions import ExtractionError, ParameterError
+
+if TYPE_CHECKING:
+    import torch
+
+    from radiokit.deep._trunk import Trunk
 
 PRECISIONS = ("float32", "tf32", "bfloat16", "float16")
 
@@ -37,7 +42,7 @@ class Backbone:
     weights: Weights | None
     seed: int
 
-    def build(self) -> Any:
+    def build(self) -> Trunk:
         """Return the trunk with its weights, on the CPU."""
         from radiokit.deep._drawing import DrawingFrom
 
@@ -64,7 +69,7 @@ class FrozenStep:
     sd: tuple[float, ...] | None = None
 
     @cached_property
-    def place(self) -> Any:
+    def place(self) -> torch.device:
         """The device."""
         place = resolve_device(self.device)
         if self.precision == "float16" and place.type == "cpu":
@@ -72,14 +77,14 @@ class FrozenStep:
         return place
 
     @cached_property
-    def trunk(self) -> Any:
+    def trunk(self) -> Trunk:
         """The network on its device, built when it is first needed: a cohort out of the cache needs none."""
         trunk = self.backbone.build().to(self.place)
-        return trunk.to(memory_format=self._layout) if self._layout is not None else trunk
+        return trunk if self._layout is None else trunk.to(memory_format=self._layout)  # type: ignore[call-overload]
 
     @property
-    def _layout(self) -> Any:
-        """Order of the axes in memory that half precision of a GPU wants."""
+    def _layout(self) -> torch.memory_format | None:
+        """Order of the axes in memory that is fastest for half precision on a GPU."""
         if self.place.type != "cuda" or self.precision == "float32":
             return None
         torch = require_torch()
@@ -93,7 +98,7 @@ class FrozenStep:
             with self._mode():
                 maps = self.trunk.feature_map(images, self.backbone.layer).float()
                 stage = self.backbone.encoder.stage(self.backbone.layer)
-                pooled = _pooled(maps, [ready.region for ready in payloads], stage)
+                pooled = _pooled(maps, [r.region for r in payloads if r.region is not None], stage)
         except torch.OutOfMemoryError as error:
             raise ExtractionError(
                 f"{len(payloads)} crops of {payloads[0].image.shape} do not fit into the memory of {self.place}. "
@@ -101,7 +106,7 @@ class FrozenStep:
             ) from error
         return [self._named(row) for row in pooled.cpu().numpy().astype(float)]
 
-    def _images(self, crops: list[NDArray[np.float32]]) -> Any:
+    def _images(self, crops: list[NDArray[np.float32]]) -> torch.Tensor:
         """Stack crops to (n, channels, ...) on the device."""
         torch = require_torch()
         images = torch.from_numpy(np.stack(crops)).to(self.place)
@@ -117,7 +122,7 @@ class FrozenStep:
         return images if self._layout is None else images.contiguous(memory_format=self._layout)
 
     def _mode(self) -> ExitStack:
-        """No gradients, algorithms that repeat themselves, and the precision that was asked for."""
+        """No gradients, reproducible algorithms, and the precision that was asked for."""
         torch = require_torch()
         stack = ExitStack()
         stack.enter_context(torch.inference_mode())
@@ -134,16 +139,15 @@ class FrozenStep:
         )
 
 
-def _pooled(maps: Any, regions: list[NDArray[np.float32] | None], stage: Stage) -> Any:
-    """Mean of each channel over the map, or over the region: each cell weighs by how much of it is region."""
+def _pooled(maps: torch.Tensor, regions: list[NDArray[np.float32]], stage: Stage) -> torch.Tensor:
+    """Return the mean of each channel over the map, or over the regions: each cell weighs by its share of region."""
     torch = require_torch()
     flat = maps.flatten(2)
-    if any(region is None for region in regions):
+    if not regions:
         return flat.mean(dim=2)
-    cells, weights = maps.shape[2:], []
-    for region in regions:
-        # Slices that are channels share one map.
-        shares = region if len(cells) == 3 else region.mean(axis=0)  # type: ignore[union-attr]
-        weights.append(share_in_cells(stage, shares, cells))  # type: ignore[arg-type]
+    cells = maps.shape[2:]
+    # Slices that are channels share one map.
+    shares = regions if len(cells) == 3 else [region.mean(axis=0) for region in regions]
+    weights = [share_in_cells(stage, share, cells) for share in shares]
     weight = torch.from_numpy(np.stack(weights)).to(maps.device, maps.dtype).flatten(1)[:, None]
     return (flat * weight).sum(dim=2) / weight.sum(dim=2)

@@ -95,8 +95,8 @@ class Weights:
     Notes
     -----
     Every tensor of the backbone has to be in the file, and every tensor of the file in the backbone, classifiers aside:
-    weights that fit in part would leave the rest random without a word. Steps of convolutions and the preprocessing of
-    images are not stored with weights: set `stride`, `spacing` and `window` as the network was trained.
+    weights that fit in part would leave the rest random, and nothing would show it. The steps of convolutions and the
+    preprocessing of images are not stored with weights: set `stride`, `spacing` and `window` as in its training.
 
     Examples
     --------
@@ -214,7 +214,7 @@ def _read(path: Path) -> object:
     else:
         reader = partial(require_torch().load, map_location="cpu", weights_only=True)
     try:
-        with drop_warnings():  # remarks on what the file would rather execute
+        with drop_warnings():  # about entries that it does not load
             return reader(path)
     except pickle.UnpicklingError as error:
         raise FileError(
@@ -252,17 +252,16 @@ def _fitting(found: dict[str, Tensor], wanted: Mapping[str, Tensor], name: str) 
 
 
 def _require_sound(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], name: str) -> None:
-    """Raise FileError for tensors that hold no plain numbers of the kind that the network has, or impossible ones."""
-    torch = require_torch()
+    """Raise FileError for tensors of another kind than those of the network, and for impossible numbers."""
+    strided = require_torch().strided
     odd = [
         f"{key} ({'quantised' if value.is_quantized else 'no values' if value.is_meta else value.layout})"
         for key, value in found.items()
-        if value.is_quantized or value.is_meta or value.layout is not torch.strided
+        if value.is_quantized or value.is_meta or value.layout is not strided
     ]
     if odd:
         raise FileError(
-            f"The weights {name} are not stored as plain numbers: {_some(odd)}. Save them dense, on the CPU and in "
-            "float32."
+            f"The weights {name} are not stored as plain numbers: {_some(odd)}. Save them dense, as float32 on the CPU."
         )
     other = [
         f"{key}: {str(value.dtype).removeprefix('torch.')}"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
 
-from radiokit.deep._checks import require_choice, require_whole
+from radiokit.deep._checks import require_choice, require_known, require_whole
 from radiokit.deep._networks import check_backbone
 from radiokit.exceptions import ParameterError
 
@@ -188,3 +190,13 @@ class Training:
         require_choice("class_weight", self.class_weight, ("balanced", None))
         require_choice("ties", self.ties, ("efron", "breslow"))
         require_choice("precision", self.precision, PRECISIONS)
+
+
+def training_of(values: Mapping[str, Any]) -> Training:
+    """Return the training of a mapping, as a file holds it; keys that are not known are refused."""
+    require_known("training", values, [f.name for f in fields(Training)])
+    augmentation = values.get("augmentation", Augmentation())
+    if isinstance(augmentation, Mapping):
+        require_known("augmentation", augmentation, [f.name for f in fields(Augmentation)])
+        augmentation = Augmentation(**augmentation)
+    return Training(**{**values, "augmentation": augmentation})

@@ -12,7 +12,7 @@ from radiokit.deep._crops import DeepOptions
 from radiokit.deep._extractor import CELLS, DeepFeatureExtractor
 from radiokit.deep._state import load_state, state_to_bytes, weights_from_dict, weights_to_dict
 from radiokit.deep._torch import require_torch
-from radiokit.deep.settings import Augmentation, Network, Training
+from radiokit.deep.settings import Network, training_of
 from radiokit.exceptions import FileError
 
 NETWORK = tuple(f.name for f in fields(Network))
@@ -38,17 +38,6 @@ def model_arguments(values: Mapping[str, Any]) -> dict[str, Any]:
     arguments["crop"] = Crop.from_mapping(values.get("crop"))
     arguments["training"] = training_of(values.get("training") or {})
     return arguments
-
-
-def training_of(values: Mapping[str, Any]) -> Training:
-    """Return the training of a mapping."""
-    require_known("training", values, [f.name for f in fields(Training)])
-    values = dict(values)
-    own = values.get("augmentation", Augmentation())
-    if isinstance(own, Mapping):
-        require_known("augmentation", own, [f.name for f in fields(Augmentation)])
-        own = Augmentation(**own)
-    return Training(**{**values, "augmentation": own})
 
 
 def extractor_of(values: Mapping[str, Any]) -> DeepFeatureExtractor:

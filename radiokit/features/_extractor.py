@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
-from radiokit.exceptions import FileError
 from radiokit.features._cases import CaseTask
 from radiokit.features._checked import (
     Discretizations,
@@ -31,16 +29,15 @@ from radiokit.features._pyradiomics_written import params_of
 from radiokit.features._reference import ReferencePipeline
 from radiokit.features._settings import FixedBinWidth, Normalization, RegionRules, Resampling, Resegmentation
 from radiokit.io import Mask, Volume
-from radiokit.io.case_rows import case_key, case_table, table_of_files
+from radiokit.io.case_extractor import CaseExtractor, Job
 from radiokit.io.reading import ImageLike, MaskLike, Reading
-from radiokit.utils import Extraction, ExtractionFile, Limits, run_cases, run_cases_to
-from radiokit.utils.transformer import CaseTransformer
+from radiokit.utils import Limits
 
 STANDARDS = ("pyradiomics", "ibsi")
 ENGINES = ("radiokit", "pyradiomics")
 
 
-class RadiomicsExtractor(CaseTransformer):
+class RadiomicsExtractor(CaseExtractor):
     """Radiomics features of segmented images, as a scikit-learn transformer of case tables.
 
     Parameters
@@ -251,92 +248,9 @@ class RadiomicsExtractor(CaseTransformer):
         """
         return np.array(self.case_task().names, dtype=object)
 
-    def extract(self, cases: Any) -> Extraction:
-        """Extract the features of each case, with the failures and the origin of each row.
-
-        Parameters
-        ----------
-        {cases}
-            Images and masks may also be volumes or SimpleITK images.
-
-        Returns
-        -------
-        Extraction
-            Features, failures and provenance.
-
-        Raises
-        ------
-        CaseTableError
-            If the table lacks columns or repeats ids.
-        RadiokitError
-            With ``on_error="raise"``: the error of the first case that fails, with its id.
-
-        Examples
-        --------
-        >>> from radiokit.io import Mask, Volume
-        >>> image = Volume(np.arange(64.0).reshape(4, 4, 4))
-        >>> cases = pd.DataFrame({"image": [image], "mask": [Mask(image.array > 31)]}, index=["P01"])
-        >>> RadiomicsExtractor(families=["firstorder"]).extract(cases)
-        Extraction(1 cases, 18 features, 0 failures)
-        """
-        return run_cases(case_table(cases, on_error=self.on_error), **self._run(self.case_task()))
-
-    def extract_to(self, cases: Any, path: str | os.PathLike[str]) -> ExtractionFile:
-        """Extract the features of each case to a Parquet file, in memory that does not grow with their number.
-
-        Rows are written as they are finished, in parts beside the file; a run that was stopped continues after the last
-        part. Take this form for cohorts whose table would fill the memory; `extract` otherwise.
-
-        Parameters
-        ----------
-        cases : DataFrame or path
-            As for `extract`, with paths of files.
-        path : path
-            File to write, ``.parquet``.
-
-        Returns
-        -------
-        ExtractionFile
-            Where the rows are, and what failed.
-
-        Raises
-        ------
-        FileError
-            If the file cannot be written, or another run is writing it.
-        RadiokitError
-            As for `extract`.
-
-        Examples
-        --------
-        >>> import tempfile
-        >>> from radiokit.io import Mask, Volume, write_volume
-        >>> values = np.arange(64.0).reshape(4, 4, 4)
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     write_volume(Volume(values), f"{folder}/image.nii.gz")
-        ...     write_volume(Mask(values > 31), f"{folder}/mask.nii.gz")
-        ...     cases = pd.DataFrame({"image": [f"{folder}/image.nii.gz"], "mask": f"{folder}/mask.nii.gz"}, ["P01"])
-        ...     done = RadiomicsExtractor(families=["firstorder"]).extract_to(cases, f"{folder}/features.parquet")
-        ...     float(pd.read_parquet(done.path).loc["P01", "original_firstorder_Mean"])
-        47.5
-        """
-        if os.path.splitext(path)[1].lower() != ".parquet":
-            raise FileError(f"{path}: rows can be written as they come to .parquet only.")
-        table, task = table_of_files(cases, on_error=self.on_error), self.case_task()
-        return run_cases_to(table, path=path, settings=task.settings, **self._run(task))
-
-    def _run(self, task: CaseTask) -> dict[str, Any]:
-        """How and what to run for each case."""
-        return {
-            "compute": task,
-            "columns": task.names,
-            "key": partial(case_key, settings=task.settings, label=task.rules.label),
-            "n_jobs": self.n_jobs,
-            "on_error": self.on_error,
-            "cache": self.cache,
-            "limits": as_optional("limits", self.limits, Limits),
-            "progress": self.progress,
-            "description": "Features",
-        }
+    def _job(self) -> Job:
+        task = self.case_task()
+        return Job(task, task.names, task.settings, label=task.rules.label)
 
     def extract_case(
         self, image: ImageLike, mask: MaskLike, *, label: int | None = None, spacing: Sequence[float] | None = None
