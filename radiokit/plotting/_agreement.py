@@ -45,10 +45,7 @@ class BlandAltmanDisplay(Display):
             The measurements.
         {confidence_level}
 
-        Returns
-        -------
-        BlandAltmanDisplay
-            Not yet drawn: call ``plot``.
+        {undrawn}
 
         Examples
         --------
@@ -59,8 +56,7 @@ class BlandAltmanDisplay(Display):
         first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
         return cls((first + second) / 2, first - second, agreement)
 
-    def _size(self) -> tuple[float, float]:
-        return 4.4, 3.2
+    _inches = (4.4, 3.2)
 
     def _draw(self, ax: Axes) -> None:
         found = self.agreement

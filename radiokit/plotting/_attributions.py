@@ -58,10 +58,7 @@ class AttributionDisplay(TableDisplay):
         label : str
             Of the horizontal axis.
 
-        Returns
-        -------
-        AttributionDisplay
-            Itself, with ``ax_`` and ``figure_``.
+        {drawn}
 
         Examples
         --------

@@ -69,10 +69,7 @@ class CalibrationDisplay(ClassifierDisplay):
         confidence_level : float
             Level of the groups' intervals (Wilson).
 
-        Returns
-        -------
-        CalibrationDisplay
-            Not yet drawn: call ``plot``.
+        {undrawn}
 
         Examples
         --------
@@ -99,10 +96,7 @@ class CalibrationDisplay(ClassifierDisplay):
         curve : DataFrame
             ``predicted, apparent, corrected``.
 
-        Returns
-        -------
-        CalibrationDisplay
-            Not yet drawn: call ``plot``.
+        {undrawn}
 
         Examples
         --------
@@ -130,10 +124,7 @@ class CalibrationDisplay(ClassifierDisplay):
         outcome : {"proportion", "survival"}
             What was predicted, for the labels of the axes.
 
-        Returns
-        -------
-        CalibrationDisplay
-            Not yet drawn: call ``plot``.
+        {undrawn}
 
         Examples
         --------

@@ -43,10 +43,7 @@ class CoefficientDisplay(Display):
         table : DataFrame
             ``feature, coef``, or a Series-like frame indexed by feature.
 
-        Returns
-        -------
-        CoefficientDisplay
-            Not yet drawn: call ``plot``.
+        {undrawn}
 
         Examples
         --------

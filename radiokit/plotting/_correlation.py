@@ -50,10 +50,7 @@ class CorrelationDisplay(Display):
         method : {"spearman", "pearson", "kendall"}
             Kind of correlation.
 
-        Returns
-        -------
-        CorrelationDisplay
-            Not yet drawn: call ``plot``.
+        {undrawn}
 
         Notes
         -----
@@ -77,10 +74,7 @@ class CorrelationDisplay(Display):
         matrix : DataFrame of shape (p, p)
             Correlations, the same names in rows and columns.
 
-        Returns
-        -------
-        CorrelationDisplay
-            Not yet drawn: call ``plot``.
+        {undrawn}
 
         Examples
         --------
@@ -106,10 +100,7 @@ class CorrelationDisplay(Display):
         max_labels : int
             Features are named only up to this many.
 
-        Returns
-        -------
-        CorrelationDisplay
-            Itself, with ``ax_`` and ``figure_``.
+        {drawn}
 
         Examples
         --------

@@ -52,10 +52,7 @@ class CumulativeIncidenceDisplay(TableDisplay):
             Group of each case.
         {time_unit}
 
-        Returns
-        -------
-        CumulativeIncidenceDisplay
-            Not yet drawn: call ``plot``.
+        {undrawn}
 
         Examples
         --------
@@ -65,8 +62,7 @@ class CumulativeIncidenceDisplay(TableDisplay):
         """
         return cls(stats.cumulative_incidence(time, cause, groups=groups), time_unit=time_unit)
 
-    def _size(self) -> tuple[float, float]:
-        return 4.6, 3.2
+    _inches = (4.6, 3.2)
 
     def _draw(self, ax: Axes) -> None:
         """One step function for each cause and group: colour for the group, dash for the cause."""

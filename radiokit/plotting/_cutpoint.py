@@ -47,10 +47,7 @@ class CutpointDisplay(Display):
         cutpoint : Cutpoint
             With ``curve``, ``value`` and ``p_value``.
 
-        Returns
-        -------
-        CutpointDisplay
-            Not yet drawn: call ``plot``.
+        {undrawn}
 
         Examples
         --------
@@ -61,8 +58,7 @@ class CutpointDisplay(Display):
         """
         return cls(cutpoint.curve, float(cutpoint.value), float(cutpoint.p_value))
 
-    def _size(self) -> tuple[float, float]:
-        return 4.4, 3.0
+    _inches = (4.4, 3.0)
 
     def _draw(self, ax: Axes) -> None:
         ax.plot(self.curve["threshold"], self.curve["statistic"].abs(), color=COLORS[0], drawstyle="steps-post")

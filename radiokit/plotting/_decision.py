@@ -61,10 +61,7 @@ class DecisionCurveDisplay(ClassifierDisplay):
         time : float, optional
             Horizon, for a survival outcome.
 
-        Returns
-        -------
-        DecisionCurveDisplay
-            Not yet drawn: call ``plot``.
+        {undrawn}
 
         Examples
         --------
@@ -78,8 +75,7 @@ class DecisionCurveDisplay(ClassifierDisplay):
     def _score(estimator: object, X: Cases) -> NDArray[np.float64]:
         return positive_probability(estimator, X)
 
-    def _size(self) -> tuple[float, float]:
-        return 4.6, 3.8
+    _inches = (4.6, 3.8)
 
     def _draw(self, ax: Axes) -> None:
         curves = {str(name): part for name, part in self.curve.groupby("model", sort=False)}

@@ -42,6 +42,7 @@ class Display:
 
     ax_: Axes
     figure_: Figure
+    _inches: tuple[float, float]
 
     def plot(self, *, ax: Axes | None = None) -> Self:
         """Draw the figure.
@@ -50,10 +51,7 @@ class Display:
         ----------
         {ax}
 
-        Returns
-        -------
-        Display
-            Itself, with ``ax_`` and ``figure_``.
+        {drawn}
 
         Examples
         --------
@@ -67,7 +65,7 @@ class Display:
 
     def _size(self) -> tuple[float, float]:
         """Width and height of a new figure, in inches."""
-        raise NotImplementedError
+        return self._inches
 
     def _draw(self, ax: Axes) -> None:
         raise NotImplementedError
@@ -152,10 +150,7 @@ class TableDisplay(Display):
         **options : object
             Its other parameters.
 
-        Returns
-        -------
-        Display
-            Not yet drawn: call ``plot``.
+        {undrawn}
 
         Raises
         ------
@@ -183,10 +178,7 @@ class ModelDisplay(TableDisplay):
         ----------
         {ax} {colors}
 
-        Returns
-        -------
-        Display
-            Itself, with ``ax_`` and ``figure_``.
+        {drawn}
 
         Examples
         --------
@@ -226,10 +218,7 @@ class ClassifierDisplay(ModelDisplay):
         **options : object
             As `from_predictions`.
 
-        Returns
-        -------
-        Display
-            Not yet drawn: call ``plot``.
+        {undrawn}
 
         Examples
         --------

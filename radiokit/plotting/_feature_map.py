@@ -73,10 +73,7 @@ class FeatureMapDisplay(Display):
         label : str
             What the map shows.
 
-        Returns
-        -------
-        FeatureMapDisplay
-            Not yet drawn: call ``plot``.
+        {undrawn}
 
         Examples
         --------
@@ -112,10 +109,7 @@ class FeatureMapDisplay(Display):
         window : tuple of 2 float, optional
             Grey range of the image; its 1st to 99th percentile if absent.
 
-        Returns
-        -------
-        FeatureMapDisplay
-            Itself, with ``ax_`` and ``figure_``.
+        {drawn}
 
         Examples
         --------

@@ -55,10 +55,7 @@ class ForestDisplay(Display):
         confidence_level : float, optional
             Of the intervals, for the label of the axis.
 
-        Returns
-        -------
-        ForestDisplay
-            Not yet drawn: call ``plot``.
+        {undrawn}
 
         Examples
         --------
@@ -79,10 +76,7 @@ class ForestDisplay(Display):
         color : str
             Colour of the markers.
 
-        Returns
-        -------
-        ForestDisplay
-            Itself, with ``ax_`` and ``figure_``.
+        {drawn}
 
         Examples
         --------

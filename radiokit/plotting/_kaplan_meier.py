@@ -56,10 +56,7 @@ class KaplanMeierDisplay(TableDisplay):
             Risk group of each case, assigned without looking at this outcome.
         {time_unit}
 
-        Returns
-        -------
-        KaplanMeierDisplay
-            Not yet drawn: call ``plot``.
+        {undrawn}
 
         Examples
         --------
@@ -84,10 +81,7 @@ class KaplanMeierDisplay(TableDisplay):
         band : bool
             Draw the confidence bands.
 
-        Returns
-        -------
-        KaplanMeierDisplay
-            Itself, with ``ax_`` and ``figure_``.
+        {drawn}
 
         Examples
         --------

@@ -77,10 +77,7 @@ class NomogramDisplay(TableDisplay):
         nomogram : Nomogram
             With ``table`` and ``scale``.
 
-        Returns
-        -------
-        NomogramDisplay
-            Not yet drawn: call ``plot``.
+        {undrawn}
 
         Examples
         --------
@@ -96,10 +93,7 @@ class NomogramDisplay(TableDisplay):
         ax : Axes, optional
             Where to draw, with room for the names on its left; a new figure if absent.
 
-        Returns
-        -------
-        NomogramDisplay
-            Itself, with ``ax_`` and ``figure_``.
+        {drawn}
 
         Examples
         --------

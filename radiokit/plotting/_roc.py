@@ -62,10 +62,7 @@ class RocDisplay(ClassifierDisplay):
             A frozen threshold by model, marked on its curve.
         {confidence_level}
 
-        Returns
-        -------
-        RocDisplay
-            Not yet drawn: call ``plot``.
+        {undrawn}
 
         Examples
         --------
@@ -91,10 +88,7 @@ class RocDisplay(ClassifierDisplay):
             The column that holds the score.
         {confidence_level}
 
-        Returns
-        -------
-        RocDisplay
-            Not yet drawn: call ``plot``.
+        {undrawn}
 
         Examples
         --------

@@ -64,10 +64,7 @@ class ScoreDisplay(Display):
         labels : tuple of str
             Names of the negative and the positive outcome.
 
-        Returns
-        -------
-        ScoreDisplay
-            Not yet drawn: call ``plot``.
+        {undrawn}
 
         Examples
         --------
@@ -96,10 +93,7 @@ class ScoreDisplay(Display):
         threshold : float
             Frozen threshold.
 
-        Returns
-        -------
-        ScoreDisplay
-            Not yet drawn: call ``plot``.
+        {undrawn}
 
         Examples
         --------
@@ -111,8 +105,7 @@ class ScoreDisplay(Display):
         same_rows(X=X, y=y)
         return cls.from_predictions(y, positive_score(estimator, X), threshold=threshold)
 
-    def _size(self) -> tuple[float, float]:
-        return 4.7, 2.6
+    _inches = (4.7, 2.6)
 
     def _draw(self, ax: Axes) -> None:
         height = self.cases["score"].to_numpy() - self.threshold

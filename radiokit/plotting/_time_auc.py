@@ -56,10 +56,7 @@ class TimeAucDisplay(ModelDisplay):
         {confidence_level}
         {time_unit}
 
-        Returns
-        -------
-        TimeAucDisplay
-            Not yet drawn: call ``plot``.
+        {undrawn}
 
         Examples
         --------
@@ -73,8 +70,7 @@ class TimeAucDisplay(ModelDisplay):
         ]
         return cls(pd.concat(parts, ignore_index=True), time_unit=time_unit)
 
-    def _size(self) -> tuple[float, float]:
-        return 4.4, 3.0
+    _inches = (4.4, 3.0)
 
     def _draw(self, ax: Axes) -> None:
         models = {str(name): part.sort_values("time") for name, part in self.table.groupby("model", sort=False)}

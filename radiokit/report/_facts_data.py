@@ -123,7 +123,7 @@ def predictors(result: Reportable) -> Fact:
     return partly(f"{steps.evidence}; definitions of clinical predictors: for the author", steps.where)
 
 
-def settings_known(result: Reportable) -> Fact:
+def defaults(result: Reportable) -> Fact:
     """Say whether all settings are written down, those that were left as they are too."""
     steps = extraction("definitions")(result)
     if steps.where:

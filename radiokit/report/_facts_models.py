@@ -26,14 +26,14 @@ def _each(found: Iterable[tuple[str, PipelineFacts]], text: Callable[[PipelineFa
     return "; ".join(dict.fromkeys(f"{name}: {text(pipeline)}" for name, pipeline in found))
 
 
-def steps(result: Reportable) -> Fact:
+def pipeline(result: Reportable) -> Fact:
     """Show the steps: number of features after each."""
     if not pipelines(result):
         return author("no table of features: the steps are for the author")
     return met("number of features after each step of each signature", places(result, "funnel"), "no steps are known")
 
 
-def repeatable(result: Reportable) -> Fact:
+def reliability(result: Reportable) -> Fact:
     """Say whether features had to repeat in patients who were measured again."""
     frame = table(result, "repeatability")
     if frame is None:

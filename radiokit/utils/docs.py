@@ -241,6 +241,18 @@ SHARED = {
         ax : Axes, optional
             Where to draw; a new figure if absent.
         """,
+    "undrawn": """
+        Returns
+        -------
+        Display
+            Not yet drawn: call ``plot``.
+        """,
+    "drawn": """
+        Returns
+        -------
+        Display
+            Itself, with ``ax_`` and ``figure_``.
+        """,
     "time_unit": """
         time_unit : str
             Unit of the times (``"months"``), for the label of the axis.
