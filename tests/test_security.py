@@ -28,8 +28,8 @@ from radiokit.models.calibration import Calibration
 from radiokit.study import Study, load_signature
 from radiokit.study._domain import learn_distribution
 from radiokit.study._frozen import Clinical, Feature, Frozen
+from radiokit.study._frozen_file import FrozenSignature
 from radiokit.study._scores import Score
-from radiokit.study._signature_file import FrozenSignature
 from radiokit.utils import parse_yaml, read_yaml, run_cases, yaml_text
 from radiokit.utils._sealed import MAGIC
 

@@ -1,9 +1,9 @@
 """The whole study as one object: it owns the split, the signatures, the guards and the result."""
 
 from radiokit.study._demo import run_demo
+from radiokit.study._frozen_file import FrozenSignature, load_signature
 from radiokit.study._options import Options
 from radiokit.study._result import StudyResult
-from radiokit.study._signature_file import FrozenSignature, load_signature
 from radiokit.study._study import Study
 from radiokit.utils.docs import fill_docstrings
 

@@ -14,9 +14,9 @@ from radiokit.study._assessment import Assessment
 from radiokit.study._domain import learn_distribution, learn_imaging
 from radiokit.study._endpoint import Data, Modelled
 from radiokit.study._frozen import Feature, Frozen
+from radiokit.study._frozen_file import FrozenSignature
 from radiokit.study._performance import PERFORMANCE
 from radiokit.study._repeatability import repeatability_card
-from radiokit.study._signature_file import FrozenSignature
 from radiokit.study._sources import Measured, Source
 from radiokit.validation.evidence import select
 

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from radiokit.exceptions import InputError
 from radiokit.models.calibration import Calibration
-from radiokit.study._scores import CaseScore, Feature, Score, as_numbers
+from radiokit.study._scores import CaseScore, Feature, Score, as_numbers, number, score_from_plain
 
 __all__ = ["CaseScore", "Clinical", "Feature", "Frozen", "Score", "as_level", "is_missing"]
 
@@ -55,6 +55,11 @@ class Clinical:
             return {self.name: float(self.impute if missing else value)}
         level = self.impute if missing else as_level(value)
         return {f"{self.name}={k}": float(level == k) for k in self.levels[1:]}
+
+    @classmethod
+    def from_plain(cls, raw: dict[str, Any]) -> Clinical:
+        """Return the column of a file."""
+        return cls(raw["name"], tuple(raw["levels"]), raw["impute"], number(raw["low"]), number(raw["high"]))
 
 
 @dataclass(frozen=True)
@@ -143,6 +148,24 @@ class Frozen:
             design.update(column.design(clinical[column.name]))
         return math.fsum([self.intercept, *(w * design[name] for name, w in self.weights)])
 
+    def plain(self) -> dict[str, Any]:
+        """Return itself as JSON's own types; NaN is allowed."""
+        return asdict(replace(self, scores=())) | {"scores": [score.plain() for score in self.scores]}
+
+    @classmethod
+    def from_plain(cls, raw: dict[str, Any]) -> Frozen:
+        """Return the model of a file, where None stands for NaN."""
+        calibration = raw.get("calibration")
+        return cls(
+            **{name: raw[name] for name in ("name", "kind")},
+            **{name: number(raw[name]) for name in ("intercept", "threshold", "cut")},
+            **{name: tuple(map(number, raw[name])) for name in ("horizon", "baseline")},
+            weights=tuple((name, number(weight)) for name, weight in raw["weights"]),
+            scores=tuple(map(score_from_plain, raw["scores"])),
+            clinical=tuple(map(Clinical.from_plain, raw["clinical"])),
+            calibration=None if calibration is None else _calibration(calibration),
+        )
+
     def _output(self, scores: Mapping[str, float], clinical: Mapping[str, Any]) -> float:
         """Probability or risk of a case."""
         lp = self.linear_predictor(scores, clinical)
@@ -182,6 +205,11 @@ class Frozen:
                     unknown[i].append(c.name)
         names = ("imputed", "out_of_range", "unknown_level")
         return {k: ["; ".join(own) for own in v] for k, v in zip(names, found, strict=True)}
+
+
+def _calibration(raw: dict[str, Any]) -> Calibration:
+    knots = tuple((number(x), number(y)) for x, y in raw["knots"])
+    return Calibration(raw["kind"], tuple(map(number, raw["coef"])), knots)
 
 
 def _cases(

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from radiokit.exceptions import FileError
-from radiokit.study._signature_file import FrozenSignature
+from radiokit.study._frozen_file import FrozenSignature
 from radiokit.study._spec import StudySpec
 from radiokit.utils import atomic_write, write_text
 from radiokit.utils.json import plain

@@ -120,7 +120,7 @@ def test_a_survival_study_of_a_network_alone(cohort, tmp_path: Path) -> None:
 
 
 def test_a_frozen_network_that_was_changed_is_refused(cohort, result, tmp_path: Path) -> None:
-    from radiokit.study import _signature_file as file
+    from radiokit.study import _frozen_file as file
 
     path = tmp_path / "network.rk"
     result.models["network"].save(path)

@@ -7,8 +7,8 @@ import pandas as pd
 
 from radiokit.models import default_pipeline
 from radiokit.study._frozen import Frozen
+from radiokit.study._frozen_file import FrozenSignature, load_signature
 from radiokit.study._linear import score_of
-from radiokit.study._signature_file import FrozenSignature, load_signature
 
 
 def test_the_frozen_score_is_the_score_of_the_pipeline(tmp_path) -> None:

@@ -17,7 +17,7 @@ from radiokit.io import Mask, Volume, write_volume
 from radiokit.study import Options, Study, load_signature
 from radiokit.study._domain import check_imaging, learn_distribution, learn_imaging, resampled_axes, typicality
 from radiokit.study._frozen import Clinical, Feature, Frozen, Score
-from radiokit.study._signature_file import FrozenSignature, _digest
+from radiokit.study._frozen_file import FrozenSignature, _digest
 
 
 def correlated(n: int, p: int = 12, seed: int = 0) -> pd.DataFrame:
@@ -229,7 +229,7 @@ def test_hostile_files_do_nothing(tmp_path: Path, monkeypatch: Any) -> None:
             load_signature(path)
     with pytest.raises(FileError, match="is a folder"):
         load_signature(tmp_path)
-    monkeypatch.setattr("radiokit.study._signature_file.MOST_BYTES", 100)
+    monkeypatch.setattr("radiokit.study._frozen_file.MOST_BYTES", 100)
     signature().save(path)
     with pytest.raises(FileError, match="MiB, which no file of its kind has"):
         load_signature(path)

@@ -154,7 +154,7 @@ def test_a_frozen_forest_is_the_fitted_one(tmp_path: Path) -> None:
 
 
 def written(path: Path, content: dict[str, Any], version: int) -> None:
-    from radiokit.study._signature_file import _digest
+    from radiokit.study._frozen_file import _digest
 
     document = {"format": "radiokit signature", "version": version, "sha256": _digest(content), "content": content}
     path.write_text(json.dumps(document))

@@ -6,16 +6,14 @@ import hashlib
 import json
 import math
 import os
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from radiokit import __version__
 from radiokit.exceptions import FileError, InputError
-from radiokit.models.calibration import Calibration
 from radiokit.study._domain import (
     check_imaging,
     flag_unlike,
@@ -23,10 +21,10 @@ from radiokit.study._domain import (
     resampled_axes,
     say_several_rows,
 )
-from radiokit.study._frozen import Clinical, Frozen
-from radiokit.study._scores import number, score_from_plain
-from radiokit.study._signature_schema import check_content
+from radiokit.study._file_schema import check_content
+from radiokit.study._frozen import Frozen
 from radiokit.utils import Table, as_table, cell_text, level_key, read_bytes, write_text
+from radiokit.utils.json import plain
 
 FORMAT = "radiokit signature"
 VERSION = 2
@@ -140,8 +138,8 @@ class FrozenSignature:
         table = given.frame
         say_several_rows(table, self.card)
         present = [f for f in self.model.feature_names if f in table.columns]
-        plain = [c.name for c in self.model.clinical if not c.levels and c.name in table.columns]
-        numbers = given.numbers(dict.fromkeys([*present, *plain])).frame
+        clinical = [c.name for c in self.model.clinical if not c.levels and c.name in table.columns]
+        numbers = given.numbers(dict.fromkeys([*present, *clinical])).frame
         levels = {}
         for c in self.model.clinical:
             if c.levels and c.name in table.columns:
@@ -204,15 +202,8 @@ class FrozenSignature:
         ...     load_signature(f"{folder}/clinical.rk").name
         'clinical'
         """
-        content = {
-            "model": asdict(replace(self.model, scores=())) | {"scores": [s.plain() for s in self.model.scores]},
-            "extraction": self.extraction,
-            "card": self.card,
-            "nomogram": self.nomogram,
-            "domain": self.domain,
-            "radiokit": __version__,
-        }
-        content = _plain(content)
+        parts = {name: getattr(self, name) for name in ("extraction", "card", "nomogram", "domain")}
+        content = plain({"model": self.model.plain(), **parts, "radiokit": __version__})
         document = {"format": FORMAT, "version": VERSION, "sha256": _digest(content), "content": content}
         write_text(path, json.dumps(document, indent=1, ensure_ascii=False))
 
@@ -267,7 +258,7 @@ def load_signature(path: str | os.PathLike[str]) -> FrozenSignature:
         )
     try:
         check_content(content)
-        model = _model(content["model"])
+        model = Frozen.from_plain(content["model"])
         _require_usable(model)
         parts = (content["extraction"], content["card"], content["nomogram"], content.get("domain", {}))
         return FrozenSignature(model, *parts)
@@ -292,42 +283,9 @@ def _digest(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 
-def _plain(value: Any) -> Any:
-    """JSON's own types; NaN is null, which strict readers accept."""
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if hasattr(value, "item"):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if isinstance(value, str | int | float | bool) or value is None else str(value)
-
-
-def _model(raw: dict[str, Any]) -> Frozen:
-    clinical = tuple(
-        Clinical(c["name"], tuple(c["levels"]), c["impute"], number(c["low"]), number(c["high"]))
-        for c in raw["clinical"]
-    )
-    return Frozen(
-        raw["name"],
-        raw["kind"],
-        number(raw["intercept"]),
-        tuple((name, number(weight)) for name, weight in raw["weights"]),
-        tuple(map(score_from_plain, raw["scores"])),
-        clinical,
-        number(raw["threshold"]),
-        number(raw["cut"]),
-        tuple(map(number, raw["horizon"])),
-        tuple(map(number, raw["baseline"])),
-        _calibration(raw.get("calibration")),
-    )
-
-
 def _require_usable(model: Frozen) -> None:
     """Raise ValueError where numbers of a model from a file are not finite, or its names do not match."""
-    numbers = {"intercept": model.intercept, **{f"weight of {name}": w for name, w in model.weights}}
+    numbers = {}
     for score in model.scores:
         for f in score.features if score.kind == "linear" else ():
             if f.scale == 0:
@@ -337,22 +295,13 @@ def _require_usable(model: Frozen) -> None:
                 f"scale of {f.name}": f.scale,
                 f"mean of {f.name}": f.center,
             }
-    wrong = [name for name, value in numbers.items() if not np.isfinite(value)]
+    wrong = [name for name, value in numbers.items() if not math.isfinite(value)]
     if wrong:
         raise ValueError(f"the {wrong[0]} is not a finite number")
-    if model.kind not in ("logistic", "cox"):
-        raise ValueError(f"kind {model.kind!r} is unknown")
     columns = [name for c in model.clinical for name in c.design(None)]
     unknown = {name for name, _ in model.weights} - {s.name for s in model.scores} - set(columns)
     if unknown:
         raise ValueError(f"weights are given for {', '.join(sorted(unknown))}, which the model does not hold")
-
-
-def _calibration(raw: dict[str, Any] | None) -> Calibration | None:
-    if raw is None:
-        return None
-    knots = tuple((number(x), number(y)) for x, y in raw["knots"])
-    return Calibration(str(raw["kind"]), tuple(map(number, raw["coef"])), knots)
 
 
 def _is_file(column: str) -> bool:
