@@ -13,7 +13,7 @@ import pytest
 from radiokit.cli import main as radiokit
 from radiokit.plotting import Display
 from radiokit.study import Options, Study
-from radiokit.study._sources import as_source
+from radiokit.study._as_source import as_source
 
 FOLDER = Path(__file__).parents[1] / "examples" / "recipes"
 RECIPES = sorted(FOLDER.glob("*.yaml"))

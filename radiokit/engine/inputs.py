@@ -20,6 +20,9 @@ Seed = int | np.random.RandomState | np.random.Generator | None
 TINY = 1e-120  # smallest, and its inverse largest, magnitude of a covariate
 
 
+ICC_FORMS = ("ICC(1,1)", "ICC(2,1)", "ICC(3,1)", "ICC(1,k)", "ICC(2,k)", "ICC(3,k)")
+
+
 def as_floats(values: ArrayLike, *, name: str) -> FloatArray:
     """Return numbers as a float array of any shape."""
     try:

@@ -10,10 +10,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import fdtrc, fdtri
 
-from radiokit.engine.inputs import TINY, FloatArray, as_floats, check_choice, check_level
+from radiokit.engine.inputs import ICC_FORMS, TINY, FloatArray, as_floats, check_choice, check_level
 from radiokit.exceptions import InputError
-
-FORMS = ("ICC(1,1)", "ICC(2,1)", "ICC(3,1)", "ICC(1,k)", "ICC(2,k)", "ICC(3,k)")
 
 
 def icc(ratings: ArrayLike | Mapping[str, pd.DataFrame], *, form: str, confidence_level: float = 0.95) -> pd.DataFrame:
@@ -62,7 +60,7 @@ def icc(ratings: ArrayLike | Mapping[str, pd.DataFrame], *, form: str, confidenc
     >>> icc(ratings, form="ICC(2,1)")[["icc", "ci_low", "ci_high"]].round(3).values.tolist()
     [[0.29, 0.019, 0.761]]
     """
-    check_choice(form, FORMS, name="form")
+    check_choice(form, ICC_FORMS, name="form")
     alpha = 1 - check_level(confidence_level)
     cube, names = _cube(ratings)
     n, k, _ = cube.shape

@@ -14,7 +14,7 @@ from radiokit.study._calibration import calibration_table, calibrations
 from radiokit.study._centers import center_table
 from radiokit.study._effects import cox_table, effect_tables, hazards_table
 from radiokit.study._endpoint import Data, Endpoint
-from radiokit.study._formula import formula_table
+from radiokit.study._formula import formula_table, formulas
 from radiokit.study._options import Options
 from radiokit.study._repeatability import repeatability_table
 from radiokit.study._run import Run
@@ -32,6 +32,7 @@ def assess(endpoint: Endpoint, data: Data, options: Options, run: Run) -> Assess
     evidence = tuple(judge.performance_evidence(endpoint, options, run.random_state, calibrated))
     features = tuple(explain.used_features(endpoint, data, options.subsamples, run))
     confounding = tuple(explain.confounding_of(endpoint, data))
+    equations = formulas(endpoint, options.time_unit)
     compared = judge.comparison_table(endpoint, options)
     tables = {
         "performance": table_of(evidence, judge.PERFORMANCE),
@@ -39,7 +40,7 @@ def assess(endpoint: Endpoint, data: Data, options: Options, run: Run) -> Assess
         "selected": table_of(features, explain.SELECTED),
         "funnel": explain.funnel_table(endpoint, data),
         "repeatability": repeatability_table(endpoint),
-        "formula": formula_table(endpoint, options.time_unit),
+        "formula": formula_table(equations),
         "optimism": judge.optimism_table(endpoint),
         "correlation": explain.correlation_table(endpoint, data),
         "attributions": attribution_table(endpoint, data),
@@ -72,6 +73,7 @@ def assess(endpoint: Endpoint, data: Data, options: Options, run: Run) -> Assess
         tuple(judge.comparisons_of(compared)),
         features,
         confounding,
+        tuple(equations),
         {name: table for name, table in tables.items() if len(table)},
     )
 

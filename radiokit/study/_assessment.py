@@ -10,7 +10,7 @@ from radiokit.study._endpoint import Data, Endpoint, Modelled
 from radiokit.study._explain import Confounding, UsedFeature
 from radiokit.study._split import SOURCE_OF
 from radiokit.study._within_centers import CenterEffect
-from radiokit.validation.evidence import CalibrationEvidence, Comparison, Evidence, SampleSize, select
+from radiokit.validation.evidence import CalibrationEvidence, Comparison, Evidence, FormulaFacts, SampleSize, select
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +30,7 @@ class Assessment:
     comparisons: tuple[Comparison, ...] = ()
     features: tuple[UsedFeature, ...] = ()
     confounding: tuple[Confounding, ...] = ()
+    formulas: tuple[FormulaFacts, ...] = ()
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     @property

@@ -11,24 +11,15 @@ import pandas as pd
 
 from radiokit.exceptions import CaseTableError, DataWarning, InputError, OutcomeError, ParameterError
 from radiokit.study._options import Options
-from radiokit.study._sources import Measured
+from radiokit.study._sources import FAILURES, Measured
+from radiokit.study._tables import joined
 from radiokit.utils import Table
 from radiokit.validation.copies import one_patient
+from radiokit.validation.evidence import FlowKind, FlowStep
 
 COHORTS = ("training", "test", "external")
-EXCLUDED = "excluded"
 FLOW = ("step", "n_patients", "n_cases", "reason")
 VOLUME = re.compile(r"(^|_)(shape_(meshvolume|voxelvolume|volume)|morph_volume\w*|volume)$", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class FlowStep:
-    """How many patients and cases there are at a step of the study, or, with a reason, how many leave it."""
-
-    step: str
-    n_patients: int
-    n_cases: int
-    reason: str = ""
 
 
 @dataclass(eq=False)
@@ -37,9 +28,13 @@ class Flow:
 
     steps: list[FlowStep] = field(default_factory=list)
 
-    def add(self, step: str, patients: pd.Series, reason: str = "") -> None:
+    def add(self, step: str, patients: pd.Series, reason: str = "", kind: FlowKind = "stage") -> None:
         """Record a step; `patients` holds the patient of each case."""
-        self.steps.append(FlowStep(step, patients.nunique(), len(patients), reason))
+        self.steps.append(FlowStep(step, kind, patients.nunique(), len(patients), reason))
+
+    def exclude(self, patients: pd.Series, reason: str) -> None:
+        """Record cases that leave the study."""
+        self.add("excluded", patients, reason, "excluded")
 
     @property
     def came_in(self) -> int:
@@ -49,12 +44,12 @@ class Flow:
     @property
     def in_cohorts(self) -> int:
         """Patients in a cohort."""
-        return sum(s.n_patients for s in self.steps if s.step in COHORTS)
+        return sum(s.n_patients for s in self.steps if s.kind == "cohort")
 
     @property
     def left(self) -> int:
         """Patients who left with a reason."""
-        return sum(s.n_patients for s in self.steps if s.step == EXCLUDED)
+        return sum(s.n_patients for s in self.steps if s.kind == "excluded")
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +97,7 @@ def outcome_known(cases: pd.DataFrame, roles: Roles, flow: Flow) -> pd.DataFrame
     needed = [c for c in (roles.outcome, roles.event, roles.time) if c is not None]
     missing = cases[needed].isna().any(axis="columns") | (cases[needed] == "").any(axis="columns")
     if missing.any():
-        flow.add(EXCLUDED, patients[missing], "outcome missing")
+        flow.exclude(patients[missing], "outcome missing")
         warnings.warn(
             f"{int(missing.sum())} of {len(cases)} cases have no outcome and are left out.", DataWarning, stacklevel=4
         )
@@ -124,7 +119,7 @@ def complete(
 ) -> tuple[pd.DataFrame, dict[str, pd.DataFrame], pd.DataFrame]:
     """Leave out cases whose features could not be had; return them in a table of failures."""
     failed = [m.failures.assign(signature=name) for name, m in measured.items() if len(m.failures)]
-    failures = pd.concat(failed, ignore_index=True) if failed else _no_failures()
+    failures = joined(failed, *FAILURES, "signature")
     empty = pd.Series(False, index=cases.index)
     for name, m in measured.items():
         blank = m.features.isna().all(axis="columns")
@@ -134,7 +129,7 @@ def complete(
             failures = pd.concat([failures, rows.assign(signature=name)], ignore_index=True)
         empty |= blank | blank.index.isin(failures["case_id"])
     if empty.any():
-        flow.add(EXCLUDED, patient_of(cases, roles)[empty], "features could not be computed")
+        flow.exclude(patient_of(cases, roles)[empty], "features could not be computed")
         warnings.warn(
             f"{int(empty.sum())} of {len(cases)} cases have no features and are left out; see the failures table.",
             DataWarning,
@@ -144,10 +139,6 @@ def complete(
         first = failures.iloc[0]
         raise InputError(f"no case has features; the first failure: {first['case_id']}: {first['message']}")
     return cases[~empty], {name: m.features[~empty] for name, m in measured.items()}, failures
-
-
-def _no_failures() -> pd.DataFrame:
-    return pd.DataFrame(columns=["case_id", "error", "message", "signature"], dtype=object)
 
 
 def find_volume(cases: pd.DataFrame, features: dict[str, pd.DataFrame], wanted: str | None) -> pd.Series | None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Literal
 
-from radiokit.features import RadiomicsExtractor
+import numpy as np
+
 from radiokit.models.describe import PipelineFacts
 from radiokit.study._assessment import Assessment
-from radiokit.study._cohort import COHORTS
+from radiokit.study._cohort import COHORTS, Flow
 from radiokit.study._endpoint import Data, Endpoint
 from radiokit.study._missing import Gaps
 from radiokit.study._options import Options
 from radiokit.study._over_repeats import RULE
 from radiokit.study._pipelines import describe
+from radiokit.study._repeatability import filters_of
 from radiokit.study._sources import Source
 from radiokit.study._split import Split
 from radiokit.validation.evidence import (
@@ -39,6 +41,7 @@ def study_endpoint(endpoint: Endpoint) -> StudyEndpoint:
 def study_facts(
     found: Sequence[Assessment],
     gaps: Sequence[Gaps],
+    flow: Flow,
     sources: Mapping[str, Source],
     split: Split,
     options: Options,
@@ -58,7 +61,24 @@ def study_facts(
         several_cases=several_cases,
         rules=(RULE,) if options.repeats > 1 and not split.by_center else (),
         frozen=tuple(m.name for own in found for m in own.endpoint.models),
+        flow=tuple(flow.steps),
+        formulas=tuple(f for own in found for f in own.formulas),
+        confounders=tuple(_confounders(found)),
+        repeatable=_repeatable(found),
     )
+
+
+def _confounders(found: Sequence[Assessment]) -> Iterator[Literal["volume", "centre"]]:
+    known = [c for own in found for c in own.confounding]
+    if np.isfinite([c.volume_correlation for c in known]).any():
+        yield "volume"
+    if np.isfinite([c.center_p_value for c in known]).any():
+        yield "centre"
+
+
+def _repeatable(found: Sequence[Assessment]) -> tuple[int, int] | None:
+    filters = [step for own in found for m in own.endpoint.models if m.kind == "signature" for _, step in filters_of(m)]
+    return (sum(int(f.support_.sum()) for f in filters), sum(len(f.support_) for f in filters)) if filters else None
 
 
 def _cohorts(data: Data) -> tuple[CohortFacts, ...]:
@@ -77,40 +97,9 @@ def _signatures(endpoint: Endpoint, data: Data, sources: Mapping[str, Source]) -
         for name, (estimator, _) in model.signatures.items():
             known.setdefault(name, describe(estimator))
     for name, pipeline in known.items():
-        yield _signature(name, endpoint.name, sources[name], len(data.features[name]), pipeline)
-
-
-def _signature(name: str, outcome: str, source: Source, count: int, pipeline: PipelineFacts) -> SignatureFacts:
-    again = "" if source.repeat is None else source.repeat.measured
-    if source.deep is not None:
-        return SignatureFacts(name, outcome, "network", count, pipeline)
-    if source.extractor is None:
-        return SignatureFacts(name, outcome, "table", count, pipeline, measured_again=again)
-    if hasattr(source.extractor, "backbone"):
-        return SignatureFacts(
-            name, outcome, "deep features", count, pipeline, {"network": _words(source.extractor)}, again
+        source = sources[name]
+        again = "" if source.repeat is None else source.repeat.measured
+        size = len(data.features[name])
+        yield SignatureFacts(
+            name, endpoint.name, source.origin, size, pipeline, source.steps(), again, source.network()
         )
-    return SignatureFacts(name, outcome, "images", count, pipeline, _extraction(source.extractor), again)
-
-
-def _extraction(extractor: RadiomicsExtractor) -> dict[str, str]:
-    """Return the settings of an extraction by step, defaults too."""
-    return {
-        "definitions": extractor.standard,
-        "image types": _words(extractor.filters),
-        "feature classes": _words(extractor.families),
-        "resampling": _words(extractor.resampling),
-        "discretisation": _words(extractor.discretization),
-        "normalisation": _words(extractor.normalization),
-        "resegmentation": _words(extractor.resegmentation),
-    }
-
-
-def _words(value: Any) -> str:
-    if value is None:
-        return "none"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{k}: {_words(v)}" for k, v in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(map(_words, value))
-    return " ".join(str(value).split())

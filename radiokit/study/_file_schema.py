@@ -100,8 +100,8 @@ COMMON = {"name": TEXT, "features": [FEATURE]}
 SCORES: dict[str, Shape] = {
     "linear": {**COMMON, "intercept": NUMBER},
     "trees": {
-        **COMMON, "base": NUMBER, **dict.fromkeys(("roots", "feature", "left", "right"), [WHOLE]),
-        **dict.fromkeys(("threshold", "value", "cover"), [GAP]),
+        **COMMON, "base": NUMBER, **{key: [WHOLE] for key in ("roots", "feature", "left", "right")},
+        **{key: [GAP] for key in ("threshold", "value", "cover")},
     },
     "kernel": {**COMMON, "intercept": NUMBER, "gamma": NUMBER, "vectors": [[NUMBER]], "weights": [NUMBER]},
     "deep": {"name": TEXT, "columns": [TEXT], "model": MAPPING},

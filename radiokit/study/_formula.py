@@ -9,16 +9,21 @@ import pandas as pd
 
 from radiokit.study._endpoint import Endpoint
 from radiokit.study._frozen import CaseScore, Frozen, Score
+from radiokit.validation.evidence import FormulaFacts
 
 
-def formula_table(endpoint: Endpoint, time_unit: str = "") -> pd.DataFrame:
-    """Each model as the equation a reader can compute by hand."""
-    rows = [{"model": m.name, "formula": formula(m.frozen, time_unit)} for m in endpoint.models]
-    return pd.DataFrame(rows, columns=["model", "formula"])
+def formulas(endpoint: Endpoint, time_unit: str = "") -> list[FormulaFacts]:
+    """Return each model as equations."""
+    return [FormulaFacts(m.name, tuple(formula(m.frozen, time_unit))) for m in endpoint.models]
 
 
-def formula(frozen: Frozen, time_unit: str = "") -> str:
-    """Text of the scores, of the model that weights them, and of what becomes of the sum."""
+def formula_table(found: Sequence[FormulaFacts]) -> pd.DataFrame:
+    """Return one row for each model, its equations in one line."""
+    return pd.DataFrame([(f.model, "; ".join(f.lines)) for f in found], columns=["model", "formula"])
+
+
+def formula(frozen: Frozen, time_unit: str = "") -> list[str]:
+    """Return the lines of the scores, of the model that weights them, and of what becomes of the sum."""
     lines = [_score_formula(score) for score in frozen.scores]
     total = _sum(frozen.intercept, [(weight, name) for name, weight in frozen.weights])
     if frozen.kind == "logistic":
@@ -27,14 +32,14 @@ def formula(frozen: Frozen, time_unit: str = "") -> str:
             lines.append("probability = 1 / (1 + exp(-log-odds))")
         else:
             lines.append(f"probability: the log-odds bent by the {frozen.calibration.kind} map in the frozen file")
-        return "; ".join(lines)
+        return lines
     lines.append(f"log relative hazard = {total}")
     for time, survival in zip(frozen.horizon, frozen.baseline, strict=True):
         at = f"{time:g} {time_unit}".strip()
         lines.append(f"survival at {at} = {survival:.6g} ^ exp(log relative hazard)")
     if frozen.horizon:
         lines.append("for other times S0(t) of the table baseline_survival stands before the ^")
-    return "; ".join(lines)
+    return lines
 
 
 def _score_formula(score: CaseScore) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from radiokit import features as imaging
-from radiokit.features.params_file import params_to_text
 from radiokit.study._assessment import Assessment
 from radiokit.study._domain import learn_distribution, learn_imaging
 from radiokit.study._endpoint import Data, Modelled
@@ -45,16 +44,9 @@ def freeze_all(
 
 
 def _extraction(name: str, source: Source, count: int) -> dict[str, Any]:
-    prefix = f"{name}_" if count > 1 else ""
-    if source.deep is not None:
-        return {}
-    if not source.from_images:
-        return {"prefix": prefix}
-    if hasattr(source.extractor, "backbone"):
-        from radiokit.deep.spec import extractor_to_dict
-
-        return {"prefix": prefix, "sequence": source.sequence, "deep": extractor_to_dict(source.extractor)}
-    return {"prefix": prefix, "sequence": source.sequence, "params": params_to_text(source.extractor)}
+    """Return the prefix of a signature's columns, and what its features are computed with; empty for a network."""
+    prefix = {"prefix": f"{name}_" if count > 1 else ""}
+    return {} if source.origin == "network" else prefix | (source.settings() or {})
 
 
 def _catalogue() -> dict[str, tuple[str, str]]:

@@ -157,12 +157,16 @@ class Frozen:
         """Return the model of a file, where None stands for NaN."""
         calibration = raw.get("calibration")
         return cls(
-            **{name: raw[name] for name in ("name", "kind")},
-            **{name: number(raw[name]) for name in ("intercept", "threshold", "cut")},
-            **{name: tuple(map(number, raw[name])) for name in ("horizon", "baseline")},
+            name=raw["name"],
+            kind=raw["kind"],
+            intercept=number(raw["intercept"]),
             weights=tuple((name, number(weight)) for name, weight in raw["weights"]),
             scores=tuple(map(score_from_plain, raw["scores"])),
             clinical=tuple(map(Clinical.from_plain, raw["clinical"])),
+            threshold=number(raw["threshold"]),
+            cut=number(raw["cut"]),
+            horizon=tuple(map(number, raw["horizon"])),
+            baseline=tuple(map(number, raw["baseline"])),
             calibration=None if calibration is None else _calibration(calibration),
         )
 

@@ -285,7 +285,7 @@ def _digest(content: Any) -> str:
 
 def _require_usable(model: Frozen) -> None:
     """Raise ValueError where numbers of a model from a file are not finite, or its names do not match."""
-    numbers = {}
+    numbers: dict[str, float] = {}
     for score in model.scores:
         for f in score.features if score.kind == "linear" else ():
             if f.scale == 0:

@@ -254,7 +254,7 @@ def _settings(sources: Mapping[str, Source]) -> Line:
     guard = "settings not reported"
     if not sources:
         return guard, "nothing was measured in images", NOT_NEEDED
-    known = [name for name, s in sources.items() if s.from_images or s.deep is not None]
+    known = [name for name, s in sources.items() if s.settings() is not None]
     how = f"settings of {len(known)} of {len(sources)} signatures stand in the frozen files"
     if len(known) < len(sources):
         return guard, f"{how}; the others are tables that were computed elsewhere", NOT_POSSIBLE

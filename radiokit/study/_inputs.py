@@ -12,7 +12,7 @@ import pandas as pd
 
 from radiokit.exceptions import CaseTableError
 from radiokit.study._cohort import Roles
-from radiokit.study._sources import Source
+from radiokit.study._sources import ColumnSource, TableSource
 from radiokit.study._split import Split
 from radiokit.study.deep import optional_sequences
 from radiokit.utils import Table, as_table
@@ -83,4 +83,4 @@ def _refuse_odd(values: pd.Series) -> None:
 def _is_table(value: Any) -> bool:
     if isinstance(value, Mapping):
         return "features" in value or "columns" in value
-    return isinstance(value, pd.DataFrame | str | os.PathLike) or (isinstance(value, Source) and not value.from_images)
+    return isinstance(value, pd.DataFrame | str | os.PathLike | TableSource | ColumnSource)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
+from radiokit.engine.inputs import check_choice
 from radiokit.exceptions import ParameterError
 from radiokit.models.kinds import KINDS
+from radiokit.utils.estimators import Count, CountOrZero, Range, ShareAboveZero, ShareBetween, check_parameters
 
-AGGREGATES = ("largest", "mean")
-THRESHOLDS = ("youden", "closest_topleft")
 PIPELINES = ("default", "lasso", *dict.fromkeys(kind for kinds in KINDS.values() for kind in kinds))
-CALIBRATIONS = ("none", "platt", "beta", "isotonic")
+Calibration = Literal["none", "platt", "beta", "isotonic"]
+CALIBRATIONS = get_args(Calibration)
+Folds = Annotated[int, Range(2)]
 
 
 @dataclass(frozen=True)
@@ -70,50 +73,30 @@ class Options:
     5
     """
 
-    aggregate: str = "largest"
-    folds: int = 5
-    repeats: int = 5
-    bootstraps: int = 100
-    subsamples: int = 20
-    threshold: str = "youden"
+    aggregate: Literal["largest", "mean"] = "largest"
+    folds: Folds = 5
+    repeats: Count = 5
+    bootstraps: CountOrZero = 100
+    subsamples: Count = 20
+    threshold: Literal["youden", "closest_topleft"] = "youden"
     pipeline: str = "default"
     class_weight: Literal["balanced"] | None = None
-    calibration: str = "none"
-    correlation: float = 0.9
-    alpha: float = 0.05
-    penalty_folds: int = 10
+    calibration: Calibration = "none"
+    correlation: ShareAboveZero = 0.9
+    alpha: ShareAboveZero = 0.05
+    penalty_folds: Folds = 10
     rule: Literal["min", "1se"] = "min"
     volume: str | None = None
-    confidence_level: float = 0.95
+    confidence_level: ShareBetween = 0.95
     title: str = "Radiomics study"
     time_unit: str = ""
 
     def __post_init__(self) -> None:
-        for name, known in (
-            ("aggregate", AGGREGATES),
-            ("threshold", THRESHOLDS),
-            ("rule", ("min", "1se")),
-            ("pipeline", PIPELINES),
-            ("class_weight", (None, "balanced")),
-            ("calibration", CALIBRATIONS),
-        ):
-            if getattr(self, name) not in known:
-                raise ParameterError(
-                    f"{name} is {getattr(self, name)!r}; required: one of {', '.join(map(str, known))}."
-                )
-        for name, least in (("folds", 2), ("penalty_folds", 2), ("repeats", 1), ("subsamples", 1), ("bootstraps", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise ParameterError(f"{name} is {value!r}; required: a whole number of at least {least}.")
-        for name in ("correlation", "alpha", "confidence_level"):
-            value = getattr(self, name)
-            if not isinstance(value, int | float) or not 0 < value <= 1:
-                raise ParameterError(f"{name} is {value!r}; required: a number above 0 and at most 1.")
-        if self.confidence_level == 1:
-            raise ParameterError("confidence_level is 1, whose intervals hold everything; required: below 1, as 0.95.")
+        check_parameters(self)
+        check_choice(self.pipeline, PIPELINES, name="pipeline")
 
     @classmethod
-    def from_mapping(cls, values: Any) -> Options:
+    def from_mapping(cls, values: Mapping[str, Any] | None) -> Options:
         """Build from a mapping and refuse keys that are not known.
 
         Parameters

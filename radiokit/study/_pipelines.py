@@ -15,7 +15,7 @@ from radiokit.selection import CorrelationSelector, UnivariateSelector, Variance
 from radiokit.study._options import Options
 from radiokit.study._repeatability import TrainingRepeats, with_repeatability
 from radiokit.study._run import Run
-from radiokit.study._sources import Source
+from radiokit.study._sources import NetworkSource, Source
 from radiokit.study.deep import deep_estimator, is_deep
 
 
@@ -29,12 +29,10 @@ def make_signature(
     run: Run,
 ) -> BaseEstimator:
     """Return the unfitted estimator of a signature: a pipeline of features, or a deep model."""
-    deep = sources[name].deep
-    if deep is None:
-        return with_repeatability(
-            signature_pipeline(survival, options=options), sources[name].repeat, repeats.get(name)
-        )
-    return deep_estimator(deep, survival=survival, seed=run.random_state, cache=run.fits)
+    source = sources[name]
+    if isinstance(source, NetworkSource):
+        return deep_estimator(source.arguments, survival=survival, seed=run.random_state, cache=run.fits)
+    return with_repeatability(signature_pipeline(survival, options=options), source.repeat, repeats.get(name))
 
 
 def describe(estimator: Any) -> PipelineFacts:

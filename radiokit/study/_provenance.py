@@ -7,22 +7,24 @@ import hashlib
 import importlib.metadata
 import platform
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
 
 from radiokit import __version__
 from radiokit.study._sources import Source
+from radiokit.validation.evidence import StudySpec
 
+BOOSTED = ("xgboost", "xgboost_aft")
 ALWAYS = ("numpy", "scipy", "pandas", "scikit-learn", "numba")
 
 
 def provenance(
-    spec: dict[str, Any],
+    spec: StudySpec,
     X: pd.DataFrame,
     cohort: pd.Series,
     outcomes: pd.DataFrame,
-    seed: int,
     sources: Mapping[str, Source],
 ) -> dict[str, Any]:
     """All that is needed to say how a number came about."""
@@ -30,10 +32,10 @@ def provenance(
         "radiokit": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {name: _version(name) for name in packages_used(spec, sources)},
+        "packages": {name: _version(name) for name in packages_used(spec.options["pipeline"], sources)},
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "random_state": seed,
-        "settings": spec,
+        "random_state": spec.random_state,
+        "settings": asdict(spec),
         "hashes": {
             "predictors": table_hash(X),
             "cohort": table_hash(cohort.to_frame()),
@@ -42,16 +44,10 @@ def provenance(
     }
 
 
-def packages_used(spec: Mapping[str, Any], sources: Mapping[str, Source]) -> list[str]:
+def packages_used(pipeline: str, sources: Mapping[str, Source]) -> list[str]:
     """Return the packages that took part in this run: those that are only installed had no part in its numbers."""
-    used = list(ALWAYS)
-    if any(s.from_images for s in sources.values()):
-        used.append("SimpleITK")
-    if "xgboost" in str(spec.get("options", {}).get("pipeline")):
-        used.append("xgboost")
-    if any(s.deep is not None or hasattr(s.extractor, "backbone") for s in sources.values()):
-        used += ["torch", "monai"]
-    return used
+    boosted = ("xgboost",) if pipeline in BOOSTED else ()
+    return list(dict.fromkeys([*ALWAYS, *boosted, *(name for s in sources.values() for name in s.packages)]))
 
 
 def _version(name: str) -> str:

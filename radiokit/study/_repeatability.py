@@ -13,9 +13,9 @@ from radiokit.exceptions import InputError
 from radiokit.selection import RepeatabilitySelector
 from radiokit.selection.repeatability import MIN_SUBJECTS
 from radiokit.study._endpoint import Data, Endpoint, Modelled
-from radiokit.study._repeat_spec import RepeatSpec
+from radiokit.study._repeatability_rule import RepeatabilityRule
 from radiokit.study._run import Run
-from radiokit.study._sources import Source, measure_again
+from radiokit.study._sources import ImageSource, Source
 from radiokit.study._tables import joined
 from radiokit.utils import Table, as_table, drop_warnings
 
@@ -64,11 +64,11 @@ def training_repeats(
             )
         prefix = f"{name}_" if len(sources) > 1 else ""
         training = data.X.index[data.training]
-        if source.repeat.perturbations is None:
+        if source.repeat.perturbations is None or not isinstance(source, ImageSource):
             given = _given(name, source.repeat, training)
         else:
             with drop_warnings(match=r"\d+ measurements of"):  # failed_repeats gives it, with the cases
-                measured = measure_again(source, cases.loc[training], source.repeat.perturbations, run)
+                measured = source.measure_again(cases.loc[training], source.repeat.perturbations, run)
             failures = measured.failures.assign(signature=name)[list(FAILED)]
             given = TrainingRepeats(dict(measured), failures=failures)
         columns = [c.removeprefix(prefix) for c in data.features[name]]
@@ -78,7 +78,7 @@ def training_repeats(
     return found
 
 
-def _given(name: str, spec: RepeatSpec, training: pd.Index) -> TrainingRepeats:
+def _given(name: str, spec: RepeatabilityRule, training: pd.Index) -> TrainingRepeats:
     """Return the rows of training patients, and how many other cases the tables hold."""
     given = [as_table(table, f"repeat {k} of signature {name!r}").frame for k, table in enumerate(spec.tables, start=1)]
     everyone = {case for table in given for case in table.index}
@@ -109,7 +109,7 @@ def _require_enough(name: str, repeats: TrainingRepeats, n: int) -> None:
         )
 
 
-def with_repeatability(pipeline: Pipeline, spec: RepeatSpec | None, repeats: TrainingRepeats | None) -> Pipeline:
+def with_repeatability(pipeline: Pipeline, spec: RepeatabilityRule | None, repeats: TrainingRepeats | None) -> Pipeline:
     """Return the pipeline behind the filter; as it is where nothing was measured again."""
     if spec is None or repeats is None:
         return pipeline

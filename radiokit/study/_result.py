@@ -14,7 +14,6 @@ import pandas as pd
 
 from radiokit.exceptions import FileError
 from radiokit.study._frozen_file import FrozenSignature
-from radiokit.study._spec import StudySpec
 from radiokit.utils import atomic_write, write_text
 from radiokit.utils.json import plain
 from radiokit.validation.evidence import (
@@ -24,6 +23,7 @@ from radiokit.validation.evidence import (
     Evidence,
     StudyEndpoint,
     StudyFacts,
+    StudySpec,
     Verdict,
     select,
 )

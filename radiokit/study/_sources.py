@@ -1,178 +1,214 @@
-"""Where the features of a signature come from: a table, columns of the case table, or images."""
+"""Where the features of a signature come from: a table, columns of the case table, images, or a network."""
 
 from __future__ import annotations
 
-import os
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import pandas as pd
 
-from radiokit.exceptions import CaseTableError, DataWarning, InputError, ParameterError
-from radiokit.features import FixedBinCount, FixedBinWidth, RadiomicsExtractor, Repeats, Resampling, remeasure
+from radiokit.exceptions import CaseTableError, DataWarning, InputError
+from radiokit.features import RadiomicsExtractor, Repeats, remeasure
+from radiokit.features.params_file import params_to_text
 from radiokit.io.sequences import sequences_of
 from radiokit.study._domain import refuse_mixed_units
-from radiokit.study._repeat_spec import REPEAT_KEYS, RepeatSpec, as_repeat_spec
+from radiokit.study._repeatability_rule import RepeatabilityRule
 from radiokit.study._run import Run
-from radiokit.study.deep import deep_arguments, deep_extractor, is_deep, read_crops
+from radiokit.study.deep import network_facts, read_crops
 from radiokit.utils import Table, as_table
 from radiokit.utils.marks import refuse_chosen
+from radiokit.utils.transformer import CaseTransformer
+from radiokit.validation.evidence import NetworkFacts, Origin
 
-SOURCE_KEYS = ("features", "columns", "image", "params", "extractor", "deep", "deep_features", *REPEAT_KEYS)
+if TYPE_CHECKING:
+    from radiokit.deep import DeepFeatureExtractor
+
 MANY_GAPS = 0.2  # share of cases without a value from which a feature is pointed out
-EXTRACTOR_KEYS = ("filters", "families", "spacing", "bin_width", "bin_count")
+E = TypeVar("E", bound=CaseTransformer)
+FAILURES = ("case_id", "error", "message")
 
 
-@dataclass(frozen=True, eq=False)
-class Source:
-    """Features of one signature: a table, column names, an extractor with the sequence it reads, or a deep model's.
-
-    A deep model (the arguments of its estimator) reads images itself; its features are the columns of their paths.
-    """
-
-    table: pd.DataFrame | Path | None = None
-    columns: tuple[str, ...] = ()
-    extractor: Any = None
-    sequence: str = ""
-    deep: Mapping[str, Any] | None = None
-    repeat: RepeatSpec | None = None
-
-    @property
-    def from_images(self) -> bool:
-        """Whether images have to be read."""
-        return self.extractor is not None or self.deep is not None
+def no_failures() -> pd.DataFrame:
+    """Return a table of failures without rows."""
+    return pd.DataFrame(columns=list(FAILURES), dtype=object)
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """A feature table of all cases, and the cases that have none."""
+    """A feature table of all cases, the cases that have none, and what their images are like."""
 
     features: pd.DataFrame
-    failures: pd.DataFrame
+    failures: pd.DataFrame = field(default_factory=no_failures)
     provenance: pd.DataFrame | None = None
 
 
-def as_source(name: str, value: Any, cases: pd.DataFrame, base: Path) -> Source:
-    """Understand what the user wrote for a signature."""
-    if isinstance(value, Source):
-        return value
-    if isinstance(value, pd.DataFrame):
-        return Source(table=value)
-    if isinstance(value, str | os.PathLike):
-        return Source(table=_path(value, base))
-    if is_deep(value):
-        return Source(deep=deep_arguments(name, value, base))
-    if hasattr(value, "extract"):
-        return Source(extractor=value, sequence=_sequence(name, None, cases))
-    if not isinstance(value, Mapping):
-        raise ParameterError(
-            f"signature {name!r} is a {type(value).__name__}; required: a DataFrame, a path of a table, a "
-            f"RadiomicsExtractor, a DeepFeatureExtractor, a deep model, or a mapping with {', '.join(SOURCE_KEYS)}."
-        )
-    unknown = sorted(set(map(str, value)) - set(SOURCE_KEYS))
-    if unknown:
-        raise ParameterError(f"signature {name!r} holds {', '.join(unknown)}; known: {', '.join(SOURCE_KEYS)}.")
-    repeat = as_repeat_spec(name, value, base)
-    if "features" in value:
-        source = as_source(name, value["features"], cases, base)
-    elif "columns" in value:
-        source = Source(columns=tuple(map(str, value["columns"])))
-    else:
-        source = Source(extractor=_extractor(name, value, base), sequence=_sequence(name, value.get("image"), cases))
-    if repeat is not None and repeat.perturbations is not None and not isinstance(source.extractor, RadiomicsExtractor):
-        raise ParameterError(
-            f"signature {name!r} has perturb, but no images that a RadiomicsExtractor measures; required: image with "
-            "extractor or params, or repeat with tables of cases measured again."
-        )
-    return replace(source, repeat=repeat)
+@dataclass(frozen=True, eq=False)
+class Source(ABC):
+    """Where the features of one signature come from; `repeat` asks for features that come out the same again."""
+
+    origin: ClassVar[Origin] = "table"
+    from_images: ClassVar[bool] = False
+    packages: ClassVar[tuple[str, ...]] = ()
+    repeat: RepeatabilityRule | None = field(default=None, kw_only=True)
+
+    @abstractmethod
+    def measure(self, name: str, cases: pd.DataFrame, run: Run) -> Measured:
+        """Return the features of signature `name`, one row for each case, in the order of the case table."""
+
+    def settings(self) -> dict[str, Any] | None:
+        """Return what another centre computes the features with, as JSON's own types; None where they are given."""
+        return None
+
+    def steps(self) -> dict[str, str]:
+        """Return the settings of the extraction by step, in words."""
+        return {}
+
+    def network(self) -> NetworkFacts | None:
+        """Return what the network is that reads the images, where one does."""
+        return None
 
 
-def _path(value: str | os.PathLike[str], base: Path) -> Path:
-    return base / os.path.expandvars(os.fspath(value))
+@dataclass(frozen=True, eq=False)
+class TableSource(Source):
+    """A feature table, or the path of one."""
+
+    table: pd.DataFrame | Path
+
+    def measure(self, name: str, cases: pd.DataFrame, run: Run) -> Measured:
+        """Take the rows of the cases; a case without a row is a failure."""
+        table = as_table(self.table, f"the feature table of signature {name!r}")
+        refuse_chosen(table.frame, "a study")
+        lost = table.lacking(cases.index)
+        if len(lost) == len(cases):
+            raise CaseTableError(
+                f"the feature table of signature {name!r} shares no case id with the case table (table: "
+                f"{', '.join(table.ids[:3])}; cases: {', '.join(cases.index[:3])})."
+            )
+        failures = pd.DataFrame({"case_id": lost, "error": "CaseTableError", "message": "no row in the feature table"})
+        return Measured(_with_gaps_named(name, table.numbers().rows(cases.index)), failures)
 
 
-def _extractor(name: str, value: Mapping[str, Any], base: Path) -> Any:
-    if "deep_features" in value:
-        return deep_extractor(value["deep_features"] or {}, base)
-    if "params" in value:
-        return RadiomicsExtractor.from_params(_path(value["params"], base))
-    if isinstance(value.get("extractor"), RadiomicsExtractor):
-        return value["extractor"]
-    given = dict(value.get("extractor") or {})
-    unknown = sorted(set(given) - set(EXTRACTOR_KEYS))
-    if unknown:
-        raise ParameterError(
-            f"the extractor of signature {name!r} holds {', '.join(unknown)}; known: {', '.join(EXTRACTOR_KEYS)}. "
-            "For every other setting name a parameter file: params: params.yaml."
-        )
-    settings: dict[str, Any] = {key: given[key] for key in ("families",) if key in given}
-    if "filters" in given:
-        settings["filters"] = tuple(given["filters"])
-    if "spacing" in given:
-        settings["resampling"] = Resampling(spacing=tuple(given["spacing"]))
-    if "bin_count" in given:
-        settings["discretization"] = FixedBinCount(given["bin_count"])
-    elif "bin_width" in given:
-        settings["discretization"] = FixedBinWidth(given["bin_width"])
-    return RadiomicsExtractor(**settings)
+@dataclass(frozen=True, eq=False)
+class ColumnSource(Source):
+    """Columns of the case table."""
 
+    columns: tuple[str, ...]
 
-def _sequence(name: str, image: Any, cases: pd.DataFrame) -> str:
-    """Name of the sequence: "" for the columns `image`, `mask`, else that of `image_<name>`."""
-    sequences = [c.removeprefix("image_") for c in cases.columns if c.startswith("image_")]
-    if image is None:
-        image = name if name in sequences else ("image" if "image" in cases else None)
-    wanted = str(image).removeprefix("image_")
-    if wanted == "image" and "image" in cases:
-        return ""
-    if wanted in sequences:
-        return wanted
-    raise CaseTableError(
-        f"signature {name!r} reads images of {image!r}; the case table has "
-        f"{', '.join(c for c in cases.columns if c.startswith('image')) or 'no images'}. Name it: image: <column>."
-    )
-
-
-def measure(name: str, source: Source, cases: pd.DataFrame, run: Run) -> Measured:
-    """Return the feature table of a signature, one row for each case, in the order of the case table."""
-    if source.deep is not None:
-        return Measured(*read_crops(name, source.deep, cases, progress=run.progress))
-    if source.from_images:
-        return _extract(name, source, cases, run)
-    if source.columns:
+    def measure(self, name: str, cases: pd.DataFrame, run: Run) -> Measured:
+        """Take the columns."""
         given = Table(cases, f"signature {name!r}")
-        given.require(source.columns)
-        return Measured(_features(name, given.numbers(source.columns).frame), _no_failures())
-    table = as_table(source.table, f"the feature table of signature {name!r}")
-    refuse_chosen(table.frame, "a study")
-    lost = table.lacking(cases.index)
-    if len(lost) == len(cases):
-        raise CaseTableError(
-            f"the feature table of signature {name!r} shares no case id with the case table (table: "
-            f"{', '.join(table.ids[:3])}; cases: {', '.join(cases.index[:3])})."
-        )
-    failures = pd.DataFrame({"case_id": lost, "error": "CaseTableError", "message": "no row in the feature table"})
-    return Measured(_features(name, table.numbers().rows(cases.index)), failures)
+        given.require(self.columns)
+        return Measured(_with_gaps_named(name, given.numbers(self.columns).frame))
 
 
-def _features(name: str, table: pd.DataFrame) -> pd.DataFrame:
-    """Say which features are missing in many cases, which imputation would hide."""
+def _with_gaps_named(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the features, with a warning that names those missing in many cases, which imputation would hide."""
     if not table.shape[1]:
         raise InputError(f"the features of signature {name!r} hold no column of numbers.")
     share = table.isna()[table.notna().any(axis="columns")].mean()
     gaps = share[(share >= MANY_GAPS) & (share < 1)].sort_values(ascending=False, kind="stable")
     if len(gaps):
-        said = ", ".join(f"{c} ({s:.0%})" for c, s in gaps.head(5).items())
+        listed = ", ".join(f"{c} ({s:.0%})" for c, s in gaps.head(5).items())
         warnings.warn(
             f"{len(gaps)} features of signature {name!r} are missing in {MANY_GAPS:.0%} or more of the cases, and are "
-            f"imputed there: {said}{', ...' if len(gaps) > 5 else ''}.",
+            f"imputed there: {listed}{', ...' if len(gaps) > 5 else ''}.",
             DataWarning,
             stacklevel=2,
         )
     return table
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSource(Source):
+    """Features that an extractor measures in the images of one sequence ("" where the table has one only)."""
+
+    origin: ClassVar[Origin] = "images"
+    from_images: ClassVar[bool] = True
+    packages: ClassVar[tuple[str, ...]] = ("SimpleITK",)
+    extractor: RadiomicsExtractor
+    sequence: str = ""
+
+    def measure(self, name: str, cases: pd.DataFrame, run: Run) -> Measured:
+        """Extract; a case that fails is a gap, not the end."""
+        return _extract(name, running(self.extractor, run), cases, self.sequence)
+
+    def measure_again(self, cases: pd.DataFrame, perturbations: Mapping[str, Any], run: Run) -> Repeats:
+        """Return the features after each perturbation of the images, and the measurements that failed."""
+        images = image_columns(cases, self.sequence)
+        return remeasure(running(self.extractor, run), images, perturbations, random_state=run.random_state)
+
+    def settings(self) -> dict[str, Any]:
+        """Return the sequence, and the text of a parameter file."""
+        return {"sequence": self.sequence, "params": params_to_text(self.extractor)}
+
+    def steps(self) -> dict[str, str]:
+        """Return all settings, those that were left as they are too."""
+        extractor = self.extractor
+        steps = {
+            "definitions": extractor.standard,
+            "image types": extractor.filters,
+            "feature classes": extractor.families,
+            "resampling": extractor.resampling,
+            "discretisation": extractor.discretization,
+            "normalisation": extractor.normalization,
+            "resegmentation": extractor.resegmentation,
+        }
+        return {step: in_words(setting) for step, setting in steps.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class DeepFeatureSource(Source):
+    """Features of a pretrained network, read from the images of one sequence."""
+
+    origin: ClassVar[Origin] = "deep features"
+    from_images: ClassVar[bool] = True
+    packages: ClassVar[tuple[str, ...]] = ("SimpleITK", "torch", "monai")
+    extractor: DeepFeatureExtractor
+    sequence: str = ""
+
+    def measure(self, name: str, cases: pd.DataFrame, run: Run) -> Measured:
+        """Extract one case at a time, on the CPU.
+
+        The other cases of a batch, or a GPU, change the last bits of a case: another centre has to find the same.
+        """
+        extractor = running(self.extractor, run).set_params(batch_size=1, device="cpu")
+        return _extract(name, extractor, cases, self.sequence)
+
+    def settings(self) -> dict[str, Any]:
+        """Return the sequence, and the extractor with its weights."""
+        from radiokit.deep.spec import extractor_to_dict
+
+        return {"sequence": self.sequence, "deep": extractor_to_dict(self.extractor)}
+
+    def steps(self) -> dict[str, str]:
+        """Return the extractor with its parameters."""
+        return {"network": in_words(self.extractor)}
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkSource(Source):
+    """A network that reads images itself, as the arguments of its estimator; its features are columns of paths."""
+
+    origin: ClassVar[Origin] = "network"
+    from_images: ClassVar[bool] = True
+    packages: ClassVar[tuple[str, ...]] = DeepFeatureSource.packages
+    arguments: Mapping[str, Any]
+
+    def measure(self, name: str, cases: pd.DataFrame, run: Run) -> Measured:
+        """Read every crop once."""
+        return Measured(*read_crops(name, self.arguments, cases, progress=run.progress))
+
+    def settings(self) -> dict[str, Any]:
+        """Return nothing: the score itself holds the weights and how images are read."""
+        return {}
+
+    def network(self) -> NetworkFacts:
+        """Return what the network is and how it is trained."""
+        return network_facts(self.arguments)
 
 
 def image_columns(cases: pd.DataFrame, sequence: str) -> pd.DataFrame:
@@ -181,28 +217,26 @@ def image_columns(cases: pd.DataFrame, sequence: str) -> pd.DataFrame:
     return found.get(sequence, found.get("", pd.DataFrame(index=cases.index)))
 
 
-def _extract(name: str, source: Source, cases: pd.DataFrame, run: Run) -> Measured:
-    done = _running(source.extractor, run).extract(image_columns(cases, source.sequence))
-    refuse_mixed_units(name, done.provenance)
-    return Measured(done.features, done.failures[["case_id", "error", "message"]], done.provenance)
-
-
-def _running(extractor: Any, run: Run) -> Any:
-    """Return the extractor as the study runs it: a case that fails is a gap, not the end."""
-    settings = {"on_error": "nan", "n_jobs": run.n_jobs, "cache": run.cases, "progress": run.progress}
+def running(extractor: E, run: Run) -> E:
+    """Return the extractor as the study runs it: a case that fails is a gap; what the study leaves open stays."""
     known = extractor.get_params(deep=False)
-    chosen = {k: v for k, v in settings.items() if v is not None or known.get(k) is None}
-    if "batch_size" in known:
-        # The other cases of a batch, or a GPU, change the last bits of a case: another centre has to find the same.
-        chosen |= {"batch_size": 1, "device": "cpu"}
-    return type(extractor)(**{**known, **chosen})
+    wanted = {"n_jobs": run.n_jobs, "cache": run.cases, "progress": run.progress}
+    chosen = {k: v for k, v in wanted.items() if v is not None or known.get(k) is None}
+    return type(extractor)(**{**known, **chosen, "on_error": "nan"})
 
 
-def measure_again(source: Source, cases: pd.DataFrame, perturbations: Mapping[str, Any], run: Run) -> Repeats:
-    """Return the features of these cases after each perturbation, and the measurements that failed."""
-    images = image_columns(cases, source.sequence)
-    return remeasure(_running(source.extractor, run), images, perturbations, random_state=run.random_state)
+def _extract(name: str, extractor: CaseTransformer, cases: pd.DataFrame, sequence: str) -> Measured:
+    done = extractor.extract(image_columns(cases, sequence))
+    refuse_mixed_units(name, done.provenance)
+    return Measured(done.features, done.failures[list(FAILURES)], done.provenance)
 
 
-def _no_failures() -> pd.DataFrame:
-    return pd.DataFrame(columns=["case_id", "error", "message"], dtype=object)
+def in_words(value: Any) -> str:
+    """Return a setting as one line of text."""
+    if value is None:
+        return "none"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k}: {in_words(v)}" for k, v in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(in_words, value))
+    return " ".join(str(value).split())

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from radiokit.exceptions import InputError, ParameterError, RadiokitWarning, SeparationWarning
+from radiokit.study._as_source import as_source
 from radiokit.study._assess import assess, joined_tables
 from radiokit.study._cohort import (
     COHORTS,
@@ -45,17 +46,17 @@ from radiokit.study._provenance import provenance
 from radiokit.study._repeatability import failed_repeats, repeat_failures, training_repeats
 from radiokit.study._result import StudyResult
 from radiokit.study._run import Run
-from radiokit.study._sources import Source, as_source, measure
-from radiokit.study._spec import StudySpec
+from radiokit.study._sources import NetworkSource, Source
 from radiokit.study._split import as_split, divide, warn_of_torn_patients
 from radiokit.study._table_one import patient_tables
 from radiokit.study._tables import table_of
 from radiokit.study._warnings import study_warnings
 from radiokit.study._yaml import read_study
-from radiokit.study.deep import describe_deep, is_deep
+from radiokit.study.deep import deep_arguments, describe_deep
 from radiokit.utils import as_survival_target, collect_warnings
 from radiokit.utils.predictors import asked_for
 from radiokit.utils.warned import give_again
+from radiokit.validation.evidence import StudySpec
 
 
 class Study:
@@ -226,7 +227,7 @@ class Study:
         cases = spelled(cases, roles, split)
         sources = self._sources(cases)
         run = Run(self.random_state, split.by_center, n_jobs, cache, progress)
-        measured = {name: measure(name, source, cases, run) for name, source in sources.items()}
+        measured = {name: source.measure(name, cases, run) for name, source in sources.items()}
         cases, features, failures = complete(cases, measured, roles, flow)
         features = _prefixed(features, roles, cases)
         patients = copies_as_one(aggregate(cases, features, roles, options, flow))
@@ -234,7 +235,7 @@ class Study:
         cohort = divide(patients, split, self.random_state)
         for name in COHORTS:
             if (cohort == name).any():
-                flow.add(name, patients.group[cohort == name])
+                flow.add(name, patients.group[cohort == name], kind="cohort")
         data = _data(patients, cohort, roles)
         refuse_outcome_copies(data.X, patients)
         several_cases = len(cases) > len(patients.group)
@@ -247,7 +248,7 @@ class Study:
         warned = failed_repeats(repeats)
         warned += [text for own in found for text in study_warnings(own, patients, roles, gaps)]
         spec = self._spec(options, sources)
-        origin = provenance(asdict(spec), data.X, cohort, _outcomes(patients), self.random_state, sources)
+        origin = provenance(spec, data.X, cohort, _outcomes(patients), sources)
         claims = tuple(verdict for own in found for verdict in verdicts(own))
         tables = {
             **joined_tables(found),
@@ -271,7 +272,7 @@ class Study:
             comparisons=tuple(c for own in found for c in own.comparisons),
             calibrations=tuple(c for own in found for c in own.calibrations),
             verdicts=claims,
-            facts=study_facts(found, gaps, sources, split, options, several_cases=several_cases),
+            facts=study_facts(found, gaps, flow, sources, split, options, several_cases=several_cases),
         )
 
     def _roles(self) -> Roles:
@@ -336,8 +337,8 @@ def _refuse_weights(options: Options, roles: Roles) -> None:
 
 
 def _describe(value: Any, source: Source) -> Any:
-    if is_deep(value):
-        return describe_deep(value)
+    if isinstance(source, NetworkSource):
+        return describe_deep(deep_arguments("", value, Path()))
     return _in_words(value) | source.repeat.plain() if source.repeat is not None else _in_words(value)
 
 

@@ -6,12 +6,16 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from radiokit.exceptions import ParameterError, RadiokitError
 from radiokit.utils import track
+from radiokit.validation.evidence import NetworkFacts
+
+if TYPE_CHECKING:
+    from radiokit.deep.settings import Network
 
 
 def is_deep(value: Any) -> bool:
@@ -65,15 +69,27 @@ def optional_sequences(signatures: Mapping[str, Any]) -> list[str] | None:
     return names
 
 
-def describe_deep(value: Any) -> dict[str, Any]:
-    """Return all settings of a deep model as plain text and numbers, for the report."""
+def network_facts(arguments: Mapping[str, Any]) -> NetworkFacts:
+    """Return what a network is and how it is trained, from the arguments of its estimator."""
+    network, crop, training = _network(arguments), arguments["crop"], arguments["training"]
+    return NetworkFacts(
+        network.backbone, network.dimension, tuple(arguments.get("sequences") or ()), tuple(crop.size),
+        tuple(crop.spacing), training.epochs, training.patience, training.validation, training.learning_rate,
+        training.batch_size,
+    )  # fmt: skip
+
+
+def _network(arguments: Mapping[str, Any]) -> Network:
     from radiokit.deep.settings import Network
 
-    arguments = deep_arguments("", value, Path())
     backbone = arguments["backbone"]
-    network = backbone if isinstance(backbone, Network) else Network(backbone)
+    return backbone if isinstance(backbone, Network) else Network(backbone)
+
+
+def describe_deep(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all settings of a deep model as plain text and numbers, for the record."""
     own = {"sequences": list(arguments.get("sequences") or []), "crop": asdict(arguments["crop"])}
-    return {"deep": {**asdict(network), **own, "training": asdict(arguments["training"])}}
+    return {"deep": {**asdict(_network(arguments)), **own, "training": asdict(arguments["training"])}}
 
 
 def deep_estimator(arguments: Mapping[str, Any], *, survival: bool, seed: int, cache: Any) -> Any:
@@ -103,11 +119,9 @@ def read_crops(
     """Read every crop once, and return the columns that the network reads, and the cases whose images cannot be."""
     from radiokit.deep.case import columns_read
     from radiokit.deep.reader import Reader, warn_larger
-    from radiokit.deep.settings import Network
 
-    backbone = arguments["backbone"]
-    network = backbone if isinstance(backbone, Network) else Network(backbone)
-    reader = Reader.learn(cases, arguments["crop"], network.dimension, arguments.get("sequences"))
+    dimension = _network(arguments).dimension
+    reader = Reader.learn(cases, arguments["crop"], dimension, arguments.get("sequences"))
     if not reader.sequences:
         raise ParameterError(f"signature {name!r} needs images in the case table; a study takes no patches.")
     failed = []

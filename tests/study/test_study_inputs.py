@@ -17,7 +17,7 @@ from radiokit.study._cohort import Flow, Roles, aggregate, outcome_known
 from radiokit.study._frozen import Clinical, Frozen
 from radiokit.study._inputs import case_table, spelled
 from radiokit.study._run import Run
-from radiokit.study._sources import Source, measure
+from radiokit.study._sources import TableSource
 from radiokit.study._split import as_split, divide
 from radiokit.utils import as_table
 from radiokit.utils.marks import mark
@@ -76,10 +76,10 @@ def test_the_order_and_the_labels_of_the_rows_change_nothing() -> None:
 @pytest.mark.parametrize("change", SPOILT)
 def test_features_stay_with_their_case(change) -> None:
     cases, features = cohort()
-    got = measure("r", Source(table=change(features)), cases, RUN)
+    got = TableSource(change(features)).measure("r", cases, RUN)
     pd.testing.assert_frame_equal(got.features, features)
     kept = features[features["f1"] > 0]
-    got = measure("r", Source(table=change(kept)), cases, RUN)
+    got = TableSource(change(kept)).measure("r", cases, RUN)
     assert got.failures["case_id"].tolist() == features.index.difference(kept.index).tolist()
     pd.testing.assert_frame_equal(got.features.dropna(), kept)
 
@@ -87,19 +87,19 @@ def test_features_stay_with_their_case(change) -> None:
 def test_each_table_is_blamed_for_its_own_ids() -> None:
     cases, features = cohort()
     with pytest.raises(CaseTableError, match="the feature table of signature 'r' repeats 1 case ids: P000"):
-        measure("r", Source(table=pd.concat([features, features[:1]])), cases, RUN)
+        TableSource(pd.concat([features, features[:1]])).measure("r", cases, RUN)
     with pytest.raises(CaseTableError, match="the case table repeats 1 case ids: P000"):
         entered(pd.concat([cases, cases[:1]]))
     with pytest.raises(CaseTableError, match="repeats the column 'f0'"):
-        measure("r", Source(table=pd.concat([features, features[["f0"]]], axis=1)), cases, RUN)
+        TableSource(pd.concat([features, features[["f0"]]], axis=1)).measure("r", cases, RUN)
     with pytest.raises(InputError, match="dates in day"):
-        measure("r", Source(table=features.assign(day=pd.Timestamp("2024-01-01"))), cases, RUN)
+        TableSource(features.assign(day=pd.Timestamp("2024-01-01"))).measure("r", cases, RUN)
 
 
 def test_columns_named_by_numbers_and_by_levels() -> None:
     cases, features = cohort()
     for columns in (range(4), pd.MultiIndex.from_product([["ct"], ["a", "b", "c", "d"]])):
-        got = measure("r", Source(table=features.set_axis(columns, axis=1)), cases, RUN).features
+        got = TableSource(features.set_axis(columns, axis=1)).measure("r", cases, RUN).features
         np.testing.assert_array_equal(got.to_numpy(), features.to_numpy())
         assert all(isinstance(c, str) for c in got)
 
@@ -108,7 +108,7 @@ def test_what_is_missing_often_is_said() -> None:
     cases, features = cohort()
     gaps = features.assign(f0=features["f0"].where(np.arange(N) % 2 > 0))
     with pytest.warns(UserWarning, match=r"1 features of signature 'r' are missing in 20% .* f0 \(50%\)"):
-        measure("r", Source(table=gaps), cases, RUN)
+        TableSource(gaps).measure("r", cases, RUN)
 
 
 def test_a_selection_on_the_cases_is_seen_in_a_flat_table() -> None:
@@ -116,7 +116,7 @@ def test_a_selection_on_the_cases_is_seen_in_a_flat_table() -> None:
     mark(features, "a selector", features.index)
     for table in (features, features.reset_index()):
         with pytest.raises(LeakageError, match="chosen by a selector"):
-            measure("r", Source(table=table), cases, RUN)
+            TableSource(table).measure("r", cases, RUN)
 
 
 def test_centres_and_cohorts_are_known_and_spelled_once() -> None:
@@ -233,7 +233,7 @@ def test_one_rule_for_all_doors_refuses_with_our_errors() -> None:
         features.set_axis(["f"] * 4, axis=1),
     ):
         with pytest.raises(RadiokitError):
-            measure("r", Source(table=bad), cases, RUN)
+            TableSource(bad).measure("r", cases, RUN)
     with pytest.raises(InputError, match="is a int"):
         as_table(7)
 

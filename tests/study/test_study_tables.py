@@ -25,7 +25,7 @@ from radiokit.exceptions import (
 )
 from radiokit.study import Options, Study, load_signature
 from radiokit.study._run import Run
-from radiokit.study._sources import Source, measure
+from radiokit.study._sources import TableSource
 
 QUICK = Options(pipeline="lasso", folds=3, repeats=1, bootstraps=2, penalty_folds=3, subsamples=5)
 RUN = Run(0)
@@ -320,10 +320,10 @@ def test_a_number_of_the_case_is_no_feature() -> None:
     order = cases["outcome"].rank(method="first")
     for name, said in (("patient", "names cases and is no feature"), ("nr", "counts its rows")):
         with pytest.warns(DataWarning, match=said):
-            measured = measure("r", Source(table=features.assign(**{name: order})), cases, RUN)
+            measured = TableSource(features.assign(**{name: order})).measure("r", cases, RUN)
         assert list(measured.features) == list(features)
     with pytest.raises(CaseTableError, match="a column 'ID' and an index 'case_id'"):
-        measure("r", Source(table=features.assign(ID=order)), cases, RUN)
+        TableSource(features.assign(ID=order)).measure("r", cases, RUN)
 
 
 def test_unknown_settings_are_refused(tmp_path) -> None:

@@ -16,12 +16,13 @@ from scipy.stats import kruskal, spearmanr
 from radiokit.models import LogisticModel
 from radiokit.stats import auc
 from radiokit.study import Options, Study
-from radiokit.study._cohort import Flow, FlowStep
+from radiokit.study._cohort import Flow
 from radiokit.study._formula import formula
 from radiokit.study._frozen import Clinical, Feature, Frozen, Score
 from radiokit.study._guard_table import CHECKED, VIOLATED, _cohorts, _external, _lost
 from radiokit.study._missing import gaps_of, present
 from radiokit.study._split import as_split
+from radiokit.validation.evidence import FlowStep
 
 OPTIONS = Options(pipeline="lasso", penalty_folds=3, folds=3, repeats=2, bootstraps=0, subsamples=3)
 EXTERNAL = [f"C{k}" for k in range(2, 9)]
@@ -208,9 +209,9 @@ def test_a_guard_that_is_broken_says_so() -> None:
     roles: Any = SimpleNamespace(groups="patient")
     assert _cohorts(data, roles)[1:] == ("2 patients (by column 'patient'), 1 of them in two cohorts", VIOLATED)
     assert _external(data)[1:] == ("2 external centres, 1 of them with patients in training", VIOLATED)
-    steps = [FlowStep("in the case table", 10, 10), FlowStep("excluded", 2, 2, "outcome missing")]
+    steps = [FlowStep("in the case table", "stage", 10, 10), FlowStep("excluded", "excluded", 2, 2, "outcome missing")]
     for trained, status in ((7, VIOLATED), (8, CHECKED)):
-        assert _lost(Flow([*steps, FlowStep("training", trained, trained)]))[2] == status
+        assert _lost(Flow([*steps, FlowStep("training", "cohort", trained, trained)]))[2] == status
 
 
 # ------------------------------------------------------------------------------------------- cohorts without estimates
@@ -302,7 +303,7 @@ def test_a_formula_can_be_computed_by_hand() -> None:
                     cut=0.0, horizon=(24.0,), baseline=(0.625,))  # fmt: skip
     case = {"a": 7.0, "b": 2.0, "c": 5.0, "age": 50.0}
     own = frozen.predict(pd.DataFrame([case], index=["x"])).iloc[0]
-    lines = formula(frozen, "months").split("; ")
+    lines = formula(frozen, "months")
     assert lines[2] == "survival at 24 months = 0.625 ^ exp(log relative hazard)"
     assert lines[1] == "log relative hazard = 1.5 × ct - 0.02 × age"
 
@@ -317,8 +318,8 @@ def test_a_formula_can_be_computed_by_hand() -> None:
     assert names["lp"] == pytest.approx(own["risk"])
     assert 0.625 ** np.exp(names["lp"]) == pytest.approx(own["survival_24"])
     logistic = formula(replace(frozen, kind="logistic", intercept=-2e-17, weights=(("ct", 1.0),), clinical=()))
-    assert logistic.split("; ")[1:] == ["log-odds = ct", "probability = 1 / (1 + exp(-log-odds))"]
-    assert formula(Frozen("m", "logistic", 0.5, ())) == "log-odds = 0.5; probability = 1 / (1 + exp(-log-odds))"
+    assert logistic[1:] == ["log-odds = ct", "probability = 1 / (1 + exp(-log-odds))"]
+    assert formula(Frozen("m", "logistic", 0.5, ())) == ["log-odds = 0.5", "probability = 1 / (1 + exp(-log-odds))"]
 
 
 def test_missing_values_of_a_table_without_variables() -> None:

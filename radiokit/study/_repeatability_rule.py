@@ -6,26 +6,27 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pandas as pd
 
-from radiokit.engine.inputs import check_choice
+from radiokit.engine.inputs import ICC_FORMS, check_choice
 from radiokit.exceptions import ParameterError
-from radiokit.stats._icc import FORMS
 
 REPEAT_KEYS = ("repeat", "perturb", "icc", "icc_form", "icc_use")
+Use = Literal["ci_low", "estimate"]
+USES = get_args(Use)
 
 
 @dataclass(frozen=True, eq=False)
-class RepeatSpec:
+class RepeatabilityRule:
     """Tables of repeated measurements, or how images are perturbed; and the ICC that a feature has to reach."""
 
     tables: tuple[pd.DataFrame | Path, ...] = ()
     perturbations: Mapping[str, Any] | None = None
     form: str = "ICC(2,1)"
     threshold: float = 0.75
-    use: Literal["ci_low", "estimate"] = "ci_low"
+    use: Use = "ci_low"
 
     @property
     def measured(self) -> str:
@@ -39,7 +40,7 @@ class RepeatSpec:
         return {"icc": self.threshold, "icc_form": self.form, "icc_use": self.use}
 
 
-def as_repeat_spec(name: str, value: Mapping[str, Any], base: Path) -> RepeatSpec | None:
+def as_repeatability_rule(name: str, value: Mapping[str, Any], base: Path) -> RepeatabilityRule | None:
     """Understand the keys of a signature that are about repeated measurements."""
     given = {key: value[key] for key in REPEAT_KEYS if value.get(key) is not None}
     if not given:
@@ -52,14 +53,14 @@ def as_repeat_spec(name: str, value: Mapping[str, Any], base: Path) -> RepeatSpe
     perturbations = _perturbations(name, given["perturb"]) if "perturb" in given else None
     # Perturbations are no raters with habits of their own: the one-way form, as in Zwanenburg et al. 2019.
     form = given.get("icc_form", "ICC(2,1)" if perturbations is None else "ICC(1,1)")
-    check_choice(form, FORMS, name=f"icc_form of signature {name!r}")
+    check_choice(form, ICC_FORMS, name=f"icc_form of signature {name!r}")
     use = given.get("icc_use", "ci_low")
-    check_choice(use, ("ci_low", "estimate"), name=f"icc_use of signature {name!r}")
+    check_choice(use, USES, name=f"icc_use of signature {name!r}")
     threshold = given.get("icc", 0.75)
     if not isinstance(threshold, int | float) or not 0 < threshold < 1:
         raise ParameterError(f"icc of signature {name!r} is {threshold!r}; required: a number between 0 and 1.")
     tables = () if perturbations is not None else _tables(name, given["repeat"], base)
-    return RepeatSpec(tables, perturbations, form, float(threshold), use)
+    return RepeatabilityRule(tables, perturbations, form, float(threshold), use)
 
 
 def _tables(name: str, value: Any, base: Path) -> tuple[pd.DataFrame | Path, ...]:
