@@ -12,7 +12,7 @@ from radiokit.study._assessment import Assessment
 from radiokit.study._attributions import attribution_table
 from radiokit.study._calibration import calibration_table, calibrations
 from radiokit.study._centers import center_table
-from radiokit.study._effects import cox_table, effect_tables, hazards_table
+from radiokit.study._effects import effect_tables
 from radiokit.study._endpoint import Data, Endpoint
 from radiokit.study._formula import formula_table, formulas
 from radiokit.study._options import Options
@@ -52,8 +52,6 @@ def assess(endpoint: Endpoint, data: Data, options: Options, run: Run) -> Assess
     if endpoint.survival:
         more, levels = survival_tables(endpoint, options)
         tables |= more
-        tables["cox"] = cox_table(endpoint, data, level)
-        tables["proportional_hazards"] = hazards_table(endpoint, level)
         tables["concordance_comparison"] = compared
     else:
         tables["delong"] = compared

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,9 @@ import pandas as pd
 
 from radiokit.study._endpoint import Data, Endpoint, Modelled
 from radiokit.study._over_repeats import mean_over_repeats
-from radiokit.study._split import SOURCE_OF
 from radiokit.validation import Predictions
 from radiokit.validation.evaluation import concordance_with_interval
+from radiokit.validation.evidence import METRICS
 
 COLUMNS = (
     "model", "cohort", "source", "center", "n", "n_events", "metric", "estimate", "ci_low", "ci_high", "method",
@@ -19,7 +20,7 @@ COLUMNS = (
 
 
 def center_table(endpoint: Endpoint, data: Data, level: float) -> pd.DataFrame:
-    """Return a row a model, cohort, centre and metric: AUC or C-index, and observed over expected events.
+    """Return one row for each model, cohort, centre and metric: AUC or C-index, and observed over expected events.
 
     A centre without both outcomes (or without comparable pairs) has its numbers of patients and events, and no
     estimate.
@@ -27,23 +28,20 @@ def center_table(endpoint: Endpoint, data: Data, level: float) -> pd.DataFrame:
     if data.center is None:
         return pd.DataFrame(columns=list(COLUMNS))
     rows = []
-    for model in endpoint.models:
-        for cohort in endpoint.cohorts():
-            p = model.honest(cohort)
-            center = data.center.loc[p.ids].to_numpy()
-            labels = {"model": model.name, "cohort": cohort, "source": SOURCE_OF[cohort]}
-            for name in sorted(set(center)):
-                own = p.take(np.flatnonzero(center == name))
-                rows += [labels | {"center": name} | row for row in _of_center(model, own, level)]
+    for model, labels, p in endpoint.judged():
+        center = data.center.loc[p.ids].to_numpy()
+        for name in sorted(set(center)):
+            own = p.take(np.flatnonzero(center == name))
+            rows += [labels | {"center": name} | row for row in _of_center(model, own, level)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def _of_center(model: Modelled, p: Predictions, level: float) -> list[dict[str, Any]]:
     if model.by_center:
         # One model that never saw this centre predicted all of it: what holds for an external cohort holds here.
-        p = Predictions(p.y_true, p.probability, p.risk, ids=p.ids, groups=p.groups, source="external")
+        p = replace(p, source="external")
     size = {"n": p.n, "n_events": p.n_events}
-    metric = "c_index" if p.survival else "auc"
+    metric = METRICS[p.survival]
     unknown = {"estimate": np.nan, "ci_low": np.nan, "ci_high": np.nan}
     if not p.events.any() or (p.events.all() and not p.survival):
         found = size | {"metric": metric, **unknown, "method": "one outcome only: no estimate"}

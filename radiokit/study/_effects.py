@@ -13,23 +13,30 @@ from radiokit.models import LogisticModel
 from radiokit.nomogram.source import Source
 from radiokit.study._endpoint import Data, Endpoint, Modelled
 from radiokit.study._missing import present
+from radiokit.study._tables import joined
 from radiokit.survival import CoxModel, proportional_hazards_test
 
 INFERENCE = ("se", "statistic", "p_value", "ci_low", "ci_high")
 
 
 def effect_tables(endpoint: Endpoint, data: Data, level: float) -> dict[str, pd.DataFrame]:
-    """Return univariable and multivariable models of all predictors (scores cross-fitted), and their points."""
-    model = endpoint.main if endpoint.models else None
-    fitted = None if model is None else final_of(model, level)
-    if model is None or fitted is None:
-        return {}
-    tables = {
-        "univariable": univariable(model, fitted, data, level),
-        "multivariable": _counted(fitted.summary_.drop(index="Intercept", errors="ignore"), model, data),
-    }
-    labelled = {name: _labelled(table, model.name) for name, table in tables.items()}
-    return labelled | _points(model)
+    """Return univariable and multivariable models of all predictors (scores cross-fitted), and the points of each.
+
+    Of a survival outcome also the hazard ratios and the test of proportional hazards of every model.
+    """
+    final = {m: f for m in endpoint.models if (f := final_of(m, level)) is not None}
+    summaries = {m: _counted(f.summary_, m, data) for m, f in final.items()}
+    tables = {}
+    main = endpoint.main
+    if main in final:
+        tables["univariable"] = _labelled(univariable(main, final[main], data, level), main)
+        tables["multivariable"] = _labelled(summaries[main].drop(index="Intercept", errors="ignore"), main)
+        tables |= _points(main)
+    if endpoint.survival:
+        tables["cox"] = joined((_labelled(t, m) for m, t in summaries.items()), "model", "feature")
+        tests = {m: proportional_hazards_test(f, m.stack.design_, _outcome(m)) for m, f in final.items()}
+        tables["proportional_hazards"] = joined((_labelled(t, m) for m, t in tests.items()), "model")
+    return tables
 
 
 def univariable(model: Modelled, fitted: Any, data: Data, level: float) -> pd.DataFrame:
@@ -40,7 +47,7 @@ def univariable(model: Modelled, fitted: Any, data: Data, level: float) -> pd.Da
     no inference: its values come from several fits, each on most of the others' patients, and on noise a Wald test of
     them as if they were measured rejects in 15 % of the cohorts at 5 %.
     """
-    y = model.predictions["training", "train"].y_true
+    y = _outcome(model)
     design, terms = model.stack.design_, model.stack.terms_
     parts = []
     for term, columns in zip(terms.terms, terms.slices, strict=True):
@@ -81,9 +88,13 @@ def _counted(table: pd.DataFrame, model: Modelled, data: Data) -> pd.DataFrame:
     return table.assign(n=train.n, n_events=train.n_events, n_imputed=int((~complete).sum()))
 
 
-def final_of(model: Modelled, level: float) -> Any:
+def _outcome(model: Modelled) -> NDArray[Any]:
+    return model.predictions["training", "train"].y_true
+
+
+def final_of(model: Modelled, level: float) -> LogisticModel | CoxModel | None:
     """Return the final model of a model with its inference, or None."""
-    return model.stack.final_model(model.predictions["training", "train"].y_true, level)
+    return model.stack.final_model(_outcome(model), level)
 
 
 def _points(model: Modelled) -> dict[str, pd.DataFrame]:
@@ -98,33 +109,12 @@ def _points(model: Modelled) -> dict[str, pd.DataFrame]:
     coef = np.array([weights[name] for name in terms.names])
     source = Source(terms, coef, frozen.intercept, model.baseline)
     nomogram = points.Nomogram.from_model(source, times=list(frozen.horizon) or None)
-    tables = {"nomogram": nomogram.table.copy(), "nomogram_scale": nomogram.scale.copy()}
-    for table in tables.values():
-        table.insert(0, "model", model.name)
-    return tables
+    tables = {"nomogram": nomogram.table, "nomogram_scale": nomogram.scale}
+    return {name: joined([table.assign(model=model.name)], "model") for name, table in tables.items()}
 
 
-def _labelled(table: pd.DataFrame, model: str) -> pd.DataFrame:
-    table = table.copy()
+def _labelled(table: pd.DataFrame, model: Modelled) -> pd.DataFrame:
+    """Return a table with the model first, and a column of features where these were the index."""
     if "feature" not in table.columns:
         table = table.rename_axis("feature").reset_index()
-    table.insert(0, "model", model)
-    return table
-
-
-def cox_table(endpoint: Endpoint, data: Data, level: float) -> pd.DataFrame:
-    """Return hazard ratios of every final Cox model."""
-    fitted = {m: final_of(m, level) for m in endpoint.models}
-    parts = [_labelled(_counted(f.summary_, m, data), m.name) for m, f in fitted.items() if f is not None]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-
-
-def hazards_table(endpoint: Endpoint, level: float) -> pd.DataFrame:
-    """Return the test of proportional hazards of every final Cox model."""
-    parts = []
-    for m in endpoint.models:
-        fitted = final_of(m, level)
-        if fitted is not None:
-            y = m.predictions["training", "train"].y_true
-            parts.append(_labelled(proportional_hazards_test(fitted, m.stack.design_, y), m.name))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return joined([table.assign(model=model.name)], "model")

@@ -6,7 +6,6 @@ import json
 import os
 import re
 from dataclasses import asdict, dataclass, field
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from radiokit.exceptions import FileError
 from radiokit.study._frozen_file import FrozenSignature
 from radiokit.utils import atomic_write, write_text
 from radiokit.utils.json import plain
+from radiokit.utils.notebook import notebook_table
 from radiokit.validation.evidence import (
     HONEST,
     CalibrationEvidence,
@@ -36,9 +36,9 @@ class StudyResult:
     Parameters
     ----------
     tables : dict of str to DataFrame
-        One tidy table a topic, at full precision.
+        One tidy table for each topic, at full precision: a view of the objects below.
     predictions : DataFrame
-        A row a patient, model, cohort and source.
+        One row for each patient, model, cohort and source.
     models : dict of str to FrozenSignature
         The frozen models, ready for new cases.
     warnings : list of str
@@ -82,18 +82,25 @@ class StudyResult:
 
     def __repr__(self) -> str:
         names = ", ".join(self.models) or "none"
-        return f"StudyResult({self._patients()} patients, models: {names}, {len(self.warnings)} warnings)"
+        patients = self.predictions["case_id"].nunique() if "case_id" in self.predictions else 0
+        return f"StudyResult({patients} patients, models: {names}, {len(self.warnings)} warnings)"
 
     def _repr_html_(self) -> str:
-        """Discrimination of each model where nobody was trained on, and every warning, for a notebook."""
-        shown = pd.DataFrame([_row(e) for e in self.performance() if e.metric in {p.metric for p in self.endpoints}])
-        body = shown.to_html(index=False, border=0, escape=True) if len(shown) else ""
-        warnings = "".join(f"<li>{escape(text)}</li>" for text in self.warnings)
-        said = f"<details><summary>{len(self.warnings)} warnings</summary><ul>{warnings}</ul></details>"
-        return f"<p><b>{escape(self.spec.title)}</b>: {self._patients()} patients</p>{body}{said if warnings else ''}"
-
-    def _patients(self) -> int:
-        return int(self.predictions["case_id"].nunique()) if "case_id" in self.predictions else 0
+        """Return cohorts, discrimination with intervals, verdicts and warnings, for a notebook."""
+        judged = [e for e in self.performance() if e.metric in {p.metric for p in self.endpoints}]
+        interval = f"{self.facts.level} interval"
+        cohorts = [(c.name, c.n_patients, ", ".join(c.centers)) for c in self.facts.cohorts]
+        performance = [(e.model, e.cohort, e.source, e.metric, e.estimate, _limits(e), e.n, e.n_events) for e in judged]
+        verdicts = [(v.model, v.claim, v.verdict, v.reason) for v in self.verdicts]
+        outcomes = ", ".join(e.name for e in self.endpoints) or "no outcome"
+        columns = ("model", "cohort", "source", "metric", "estimate", interval, "patients", "events")
+        tables = (
+            (f"{self.spec.title}: {outcomes}", ("cohort", "patients", "centres"), cohorts),
+            ("Performance in patients whom the models were not trained on", columns, performance),
+            ("What these data can show, and what they cannot", ("model", "claim", "verdict", "reason"), verdicts),
+            (f"Warnings: {len(self.warnings)}", ("warning",), [(text,) for text in self.warnings]),
+        )
+        return "".join(notebook_table(title, names, rows) for title, names, rows in tables if rows) or repr(self)
 
     def performance(
         self,
@@ -140,13 +147,10 @@ class StudyResult:
         >>> json.loads(StudyResult({}, pd.DataFrame()).to_json())["warnings"]
         []
         """
+        lists = ("endpoints", "evidence", "comparisons", "calibrations", "verdicts")
         parts = {
             "spec": asdict(self.spec),
-            "endpoints": [asdict(e) for e in self.endpoints],
-            "evidence": [asdict(e) for e in self.evidence],
-            "comparisons": [asdict(c) for c in self.comparisons],
-            "calibrations": [asdict(c) for c in self.calibrations],
-            "verdicts": [asdict(v) for v in self.verdicts],
+            **{name: [asdict(one) for one in getattr(self, name)] for name in lists},
             "facts": asdict(self.facts),
             "tables": {name: frame.to_dict("records") for name, frame in self.tables.items()},
             "warnings": self.warnings,
@@ -188,8 +192,8 @@ class StudyResult:
             for name, table in self.tables.items():
                 _write_csv(table, folder / "tables" / f"{name}.csv")
             _write_csv(self.predictions, folder / "predictions.csv")
-            about = {"provenance": self.provenance, "study": asdict(self.spec)}
-            write_text(folder / "provenance.json", json.dumps(about, indent=1, default=str))
+            origin = {"provenance": self.provenance, "study": asdict(self.spec)}
+            write_text(folder / "provenance.json", json.dumps(origin, indent=1, default=str))
             write_text(folder / "warnings.txt", "".join(f"{w}\n" for w in self.warnings))
         except OSError as error:
             raise FileError(f"cannot write the study to {folder}: {error.strerror or error}.") from error
@@ -226,18 +230,8 @@ class StudyResult:
         return path
 
 
-def _row(evidence: Evidence) -> dict[str, Any]:
-    interval = f"{evidence.ci_low:.2f} to {evidence.ci_high:.2f}" if evidence.has_interval else ""
-    return {
-        "model": evidence.model,
-        "cohort": evidence.cohort,
-        "source": evidence.source,
-        "metric": evidence.metric,
-        "estimate": round(evidence.estimate, 3),
-        f"{100 * evidence.level:.10g}% interval": interval,
-        "n": evidence.n,
-        "events": evidence.n_events,
-    }
+def _limits(evidence: Evidence) -> str:
+    return f"{evidence.ci_low:.2f} to {evidence.ci_high:.2f}" if evidence.has_interval else ""
 
 
 def file_name(model: str) -> str:

@@ -36,10 +36,8 @@ def subgroup_table(endpoint: Endpoint, data: Data, confidence_level: float) -> p
     way round, so the concordance within folds stands alone. The test of interaction is Cochran's Q over the subgroups
     of a variable: with two, the unpaired test of DeLong.
     """
-    if not endpoint.models:
-        return pd.DataFrame(columns=list(COLUMNS))
     model = endpoint.main
-    cohort = next(c for c in ("external", "test", "training") if c in endpoint.cohorts())
+    cohort = endpoint.farthest
     predictions = model.honest(cohort)
     parts = [_overall(predictions, confidence_level)]
     parts += [_of_variable(predictions, levels, confidence_level) for levels in _levels(data)]
