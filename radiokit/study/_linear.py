@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -62,9 +63,14 @@ class Columns:
         return tuple(
             Feature(name, impute, center, scale, weight, low, high, clip_low=clip_low, clip_high=clip_high)
             for name, impute, center, scale, weight, low, high, clip_low, clip_high in zip(
-                self.name.tolist(), *(part.tolist() for part in parts), strict=True
+                self.name.tolist(), *map(_plain, parts), strict=True
             )
         )
+
+
+def _plain(values: FloatArray) -> list[float]:
+    """Return Python's floats, all NaN the same object: equal models then compare equal."""
+    return [math.nan if math.isnan(v) else v for v in values.tolist()]
 
 
 def score_of(name: str, model: Any, X: pd.DataFrame) -> CaseScore:

@@ -25,8 +25,8 @@ PERFORMANCE = (
     "model", "cohort", "source", "metric", "estimate", "ci_low", "ci_high", "method", "n", "n_events", "threshold",
 )  # fmt: skip
 AT_THRESHOLD = ("sensitivity", "specificity", "ppv", "npv", "accuracy", "f1", "mcc")
-AVERAGED = "wilson; mean score of a patient over the repeats; threshold chosen on these scores: optimistic"
-TRAINED = "wilson; threshold from training"
+AVERAGED = "Wilson's interval; mean score of a patient over the repeats; threshold chosen on these scores: optimistic"
+TRAINED = "Wilson's interval; threshold from training"
 # Methods of `nested_cv` and `leave_one_center_out` in the words of this study's tables.
 IN_FULL = {
     "pooled within repeat, no interval": POOLED,
