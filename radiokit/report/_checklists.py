@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,10 +14,24 @@ from radiokit.report._facts import AUTHOR, MET, OUT, PARTLY, UNMET, fact, frame_
 from radiokit.report._result import Reportable
 
 HERE = Path(__file__).parent
+
+
+class Title(NamedTuple):
+    """What a checklist is called, and where it is from."""
+
+    name: str
+    source: str
+
+    @property
+    def text(self) -> str:
+        """Both, for a caption."""
+        return f"{self.name} ({self.source})"
+
+
 TITLES = {
-    "clear": "CLEAR (58 items for radiomics studies; Kocak 2023, doi 10.1186/s13244-023-01415-8)",
-    "metrics": "METRICS (30 weighted items; Kocak 2024, doi 10.1186/s13244-023-01572-w)",
-    "tripod_ai": "TRIPOD+AI (52 items for prediction models; Collins 2024, doi 10.1136/bmj-2023-078378)",
+    "clear": Title("CLEAR", "58 items for radiomics studies; Kocak 2023, doi 10.1186/s13244-023-01415-8"),
+    "metrics": Title("METRICS", "30 weighted items; Kocak 2024, doi 10.1186/s13244-023-01572-w"),
+    "tripod_ai": Title("TRIPOD+AI", "52 items for prediction models; Collins 2024, doi 10.1136/bmj-2023-078378"),
 }
 BANDS = ((20, "very low"), (40, "low"), (60, "moderate"), (80, "good"), (101, "excellent"))
 

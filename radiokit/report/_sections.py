@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -13,7 +13,7 @@ from radiokit.report._contents import HEADINGS, TABLES, Entry
 from radiokit.report._facts import UNMET
 from radiokit.report._figure import Figure
 from radiokit.report._result import SOURCES, Reportable, endpoints, main_models, table, unit_of_time
-from radiokit.report._view import TableView, csv_uri, method_note, performance_view, view
+from radiokit.report._view import TableView, csv_uri, method_note, performance_view, view, with_index
 from radiokit.stats import format_table_one
 from radiokit.validation.evidence import HONEST, StudyEndpoint
 
@@ -114,12 +114,8 @@ def _not_shown_yet(result: Reportable, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _table_one(frame: pd.DataFrame, name: str, entry: Entry) -> TableView:
-    tidy = format_table_one(frame)
-    tidy["Characteristic"] = tidy["Characteristic"].str.replace(r"_(?=,| =|$)", "", regex=True)
-    tidy = tidy.replace("inf", "∞")
-    printed = view(tidy, name=name, caption=entry.caption, notes=entry.notes)
-    csv = view(frame, name=name, caption="").csv
-    return TableView(printed.header, printed.rows, entry.caption, csv, name, list(entry.notes))
+    printed = view(format_table_one(frame).replace("inf", "∞"), name=name, caption=entry.caption, notes=entry.notes)
+    return replace(printed, csv=csv_uri(with_index(frame)))
 
 
 def _formulas(result: Reportable, section: Section) -> None:
@@ -169,9 +165,9 @@ def _checklists(result: Reportable, section: Section) -> None:
         unmet = [
             f"{item} ({text})" for item, text in filled.loc[filled["status"] == UNMET, ["item", "text"]].to_numpy()
         ]
-        score = f"{title.split(' (')[0]}: {checklist_score(filled).text}"
+        score = f"{title.name}: {checklist_score(filled).text}"
         section.texts.append(score + (f" Not met: {'; '.join(unmet)}." if unmet else ""))
-        section.tables.append(view(filled, name=f"checklist_{name}", caption=title))
+        section.tables.append(view(filled, name=f"checklist_{name}", caption=title.text))
 
 
 def by_model(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
