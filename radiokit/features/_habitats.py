@@ -110,8 +110,7 @@ class Habitats(CaseTransformer):
         ----------
         X : DataFrame or path
             Case table with the columns of `images` and ``mask``.
-        y : object, optional
-            Not looked at.
+        {y_unused}
 
         Returns
         -------
@@ -166,12 +165,7 @@ class Habitats(CaseTransformer):
         ----------
         images : path, Volume, SimpleITK.Image, ndarray, or a list of these
             One image for each name of `images`, in this order.
-        mask : path, Mask, SimpleITK.Image or ndarray
-            The region.
-        label : int, optional
-            Label of the region in a label map.
-        spacing : sequence of float, optional
-            For arrays: mm between voxel centres in the order of the axes.
+        {any_mask} {label} {array_spacing}
 
         Returns
         -------
@@ -267,8 +261,7 @@ class Habitats(CaseTransformer):
 
         Parameters
         ----------
-        input_features : object, optional
-            Not looked at; scikit-learn passes it.
+        {input_features}
 
         Returns
         -------

@@ -49,10 +49,7 @@ def feature_maps(
 
     Parameters
     ----------
-    image : path, Volume, SimpleITK.Image or ndarray
-        As in `RadiomicsExtractor.extract_case`.
-    mask : path, Mask, SimpleITK.Image or ndarray
-        The region.
+    {any_image} {any_mask}
     features : sequence of str, optional
         Columns of the pyradiomics standard, such as ``"original_glcm_Contrast"``; any class but shape. None is all that
         `extractor` or `params` ask for.
@@ -69,14 +66,7 @@ def feature_maps(
         True.
     outside : float, optional
         Value of the maps outside of the region. None is ``initValue`` of `params`, or NaN.
-    label : int, optional
-        Label of the region in a label map.
-    spacing : sequence of float, optional
-        For arrays: mm between voxel centres in the order of the axes.
-    n_jobs : int, optional
-        joblib workers.
-    progress : bool
-        Show a bar on standard error.
+    {label} {array_spacing} {n_jobs} {progress}
 
     Returns
     -------

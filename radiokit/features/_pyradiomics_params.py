@@ -28,43 +28,24 @@ from radiokit.utils import read_yaml
 
 SECTIONS = ("setting", "imageType", "featureClass", "voxelSetting")
 SETTINGS = {  # name: what its value has to be
-    "minimumROIDimensions": "int",
-    "minimumROISize": "int",
-    "geometryTolerance": "number",
-    "correctMask": "bool",
-    "additionalInfo": "bool",
-    "label": "int",
-    "label_channel": "int",
-    "binWidth": "number",
-    "binCount": "int",
-    "normalize": "bool",
-    "normalizeScale": "number",
-    "removeOutliers": "number",
-    "resampledPixelSpacing": "list",
-    "interpolator": "any",
-    "padDistance": "int",
-    "distances": "list",
-    "force2D": "bool",
-    "force2Ddimension": "int",
-    "resegmentRange": "list",
-    "resegmentMode": "text",
-    "resegmentShape": "bool",
-    "preCrop": "bool",
-    "sigma": "list",
-    "start_level": "int",
-    "level": "int",
-    "wavelet": "text",
-    "gradientUseSpacing": "bool",
-    "lbp2DRadius": "number",
-    "lbp2DSamples": "int",
-    "lbp2DMethod": "text",
-    "lbp3DLevels": "int",
-    "lbp3DIcosphereRadius": "number",
-    "lbp3DIcosphereSubdivision": "int",
-    "voxelArrayShift": "number",
-    "symmetricalGLCM": "bool",
-    "weightingNorm": "text",
-    "gldm_a": "number",
+    name: kind
+    for kind, names in {
+        "int": (
+            "minimumROIDimensions minimumROISize label label_channel binCount padDistance "
+            "force2Ddimension start_level level lbp2DSamples lbp3DLevels lbp3DIcosphereSubdivision"
+        ),
+        "number": (
+            "geometryTolerance binWidth normalizeScale removeOutliers lbp2DRadius lbp3DIcosphereRadius "
+            "voxelArrayShift gldm_a"
+        ),
+        "bool": (
+            "correctMask additionalInfo normalize force2D resegmentShape preCrop gradientUseSpacing symmetricalGLCM"
+        ),
+        "list": "resampledPixelSpacing distances resegmentRange sigma",
+        "any": "interpolator",
+        "text": "resegmentMode wavelet lbp2DMethod weightingNorm",
+    }.items()
+    for name in names.split()
 }
 VOXEL_SETTINGS = {"kernelRadius": "int", "maskedKernel": "bool", "initValue": "number", "voxelBatch": "int"}
 IMAGE_TYPES = {

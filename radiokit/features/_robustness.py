@@ -82,8 +82,7 @@ def robustness(
         ``{"rotations": (-10, 10), "translations": (0.25, 0.75), "growth": (-0.1, 0.1)}`` is every combination.
     form : {"ICC(1,1)", "ICC(2,1)", "ICC(3,1)", "ICC(1,k)", "ICC(2,k)", "ICC(3,k)"}
         As `radiokit.stats.icc`. Zwanenburg et al. take the one-way form.
-    confidence_level : float
-        Of the interval.
+    {confidence_level}
     random_state : int
         Seed: one for each case and perturbation, whatever the other cases.
 

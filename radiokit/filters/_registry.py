@@ -20,23 +20,12 @@ from radiokit.filters._riesz import Riesz
 from radiokit.filters._simoncelli import NonSeparableWavelet
 from radiokit.filters._wavelet import Wavelet
 
+# fmt: off
 KINDS: tuple[type[Filter], ...] = (
-    Original,
-    Wavelet,
-    LoG,
-    Square,
-    SquareRoot,
-    Logarithm,
-    Exponential,
-    Gradient,
-    LBP2D,
-    LBP3D,
-    Mean,
-    Laws,
-    Gabor,
-    NonSeparableWavelet,
-    Riesz,
+    Original, Wavelet, LoG, Square, SquareRoot, Logarithm, Exponential, Gradient, LBP2D, LBP3D, Mean, Laws, Gabor,
+    NonSeparableWavelet, Riesz,
 )
+# fmt: on
 
 
 def as_filter(what: str | Filter) -> Filter:

@@ -110,12 +110,7 @@ def randomize_contour(image: Volume, mask: Mask, *, random_state: Seed = None) -
 
     Parameters
     ----------
-    image : Volume
-        The image.
-    mask : Mask
-        The region, on the grid of the image; it is not changed.
-    random_state : int, Generator or None
-        Seed.
+    {image} {mask} {random_state}
 
     Returns
     -------

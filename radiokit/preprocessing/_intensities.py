@@ -180,8 +180,7 @@ class NyulNormalizer:
 
         Parameters
         ----------
-        image : Volume
-            The image; it is not changed.
+        {image}
         mask : Mask, optional
             As in `fit`.
 

@@ -120,10 +120,7 @@ class Perturbation:
 
         Parameters
         ----------
-        image : Volume
-            The image; it is not changed.
-        mask : Mask
-            The region, on the grid of the image; it is not changed.
+        {image} {mask}
         random_state : int, Generator or None
             Seed of noise, outline and ties.
 
@@ -233,10 +230,7 @@ def perturb(
 
     Parameters
     ----------
-    image : Volume
-        The image; it is not changed.
-    mask : Mask
-        The region, on the grid of the image; it is not changed.
+    {image} {mask}
     rotations : float or sequence of float
         Degrees in the axial plane, about the middle of the region's box. Include 0 to keep the unturned image too.
     translations : float or sequence of (float or (z, y, x))
