@@ -8,8 +8,9 @@ from typing import TypeVar
 
 from radiokit.exceptions import ParameterError
 from radiokit.features._options import TextureOptions
-from radiokit.features._settings import LARGEST, FixedBinCount, FixedBinWidth
+from radiokit.features._settings import FixedBinCount, FixedBinWidth
 from radiokit.filters import Filter, as_filter
+from radiokit.preprocessing.choices import LARGEST
 
 Discretization = FixedBinWidth | FixedBinCount
 Discretizations = Discretization | Mapping[str, Discretization | None]
@@ -92,12 +93,6 @@ def as_optional(name: str, value: Value | None, kind: type[Value]) -> Value | No
     if value is not None and not isinstance(value, kind):
         raise ParameterError(f"{name}={value!r}; required: {kind.__name__}(...) or None.")
     return value
-
-
-def require_choice(name: str, value: object, known: Sequence[str]) -> None:
-    """Refuse a value that is none of those known."""
-    if value not in known:
-        raise ParameterError(f"{name}={value!r}; required: one of {', '.join(map(repr, known))}.")
 
 
 def as_families(families: Families) -> dict[str, tuple[str, ...] | None] | None:

@@ -19,7 +19,6 @@ from radiokit.features._checked import (
     as_measured,
     as_optional,
     as_shift,
-    require_choice,
 )
 from radiokit.features._options import TextureOptions
 from radiokit.features._pipeline import Preparation, StandardPipeline
@@ -31,6 +30,7 @@ from radiokit.features._settings import FixedBinWidth, Normalization, RegionRule
 from radiokit.io import Mask, Volume
 from radiokit.io.case_extractor import CaseExtractor, Job
 from radiokit.io.reading import ImageLike, MaskLike, Reading
+from radiokit.preprocessing.choices import check_choice
 from radiokit.utils import Limits
 
 STANDARDS = ("pyradiomics", "ibsi")
@@ -184,8 +184,8 @@ class RadiomicsExtractor(CaseExtractor):
 
     def _pipeline(self) -> StandardPipeline:
         """Return the pipeline of the standard: the place where settings are checked."""
-        require_choice("standard", self.standard, STANDARDS)
-        require_choice("engine", self.engine, ENGINES)
+        check_choice("", "standard", self.standard, STANDARDS)
+        check_choice("", "engine", self.engine, ENGINES)
         if self.standard == "pyradiomics":
             kind: type[StandardPipeline] = PyradiomicsPipeline
         else:

@@ -13,7 +13,7 @@ import numpy as np
 from radiokit.exceptions import DataWarning, ParameterError
 from radiokit.features import _histogram, _ibsi_texture, _ivh, _local_intensity, _morphology, _statistics
 from radiokit.features._admissible import Prepared, defined, naming_image, provenance, without_infinite
-from radiokit.features._checked import Measured, features_of, require_choice
+from radiokit.features._checked import Measured, features_of
 from radiokit.features._histogram import Histogram
 from radiokit.features._ibsi_levels import Bounds, grey_levels, intensity_volume
 from radiokit.features._ibsi_texture import AGGREGATIONS, IbsiTexture, border_distance
@@ -27,6 +27,7 @@ from radiokit.filters import Original
 from radiokit.io import Mask, Volume
 from radiokit.preprocessing import bounding_box
 from radiokit.preprocessing.boxes import widen
+from radiokit.preprocessing.choices import check_choice
 from radiokit.preprocessing.ibsi_grid import resample_centred
 from radiokit.utils import CaseResult
 
@@ -50,7 +51,7 @@ class IbsiPipeline(StandardPipeline):
 
     def __post_init__(self) -> None:
         if self.aggregation is not None:
-            require_choice("aggregation", self.aggregation, AGGREGATIONS)
+            check_choice("", "aggregation", self.aggregation, AGGREGATIONS)
         if self.texture.force2d or self.texture.weighting_norm or not self.texture.symmetrical_glcm:
             raise ParameterError(
                 "force2d, weighting_norm and symmetrical_glcm are settings of the pyradiomics standard; the IBSI "

@@ -15,7 +15,6 @@ from radiokit.features._checked import Measured
 from radiokit.features._names import ALL_FEATURES
 from radiokit.features._options import TextureOptions
 from radiokit.features._settings import (
-    INTERPOLATORS,
     FixedBinCount,
     FixedBinWidth,
     Normalization,
@@ -24,6 +23,7 @@ from radiokit.features._settings import (
     Resegmentation,
 )
 from radiokit.filters import LBP2D, LBP3D, Filter, Gradient, LoG, Wavelet, as_filter
+from radiokit.preprocessing.choices import SITK_NAMES
 from radiokit.utils import read_yaml
 
 SECTIONS = ("setting", "imageType", "featureClass", "voxelSetting")
@@ -84,18 +84,6 @@ REGION = {
 }
 # What may differ from image type to image type; everything else is decided before filtering.
 OWN_MEASURING = ("binWidth", "binCount", "voxelArrayShift", *TEXTURE)
-SITK_NAMES = {
-    "nearest": "sitkNearestNeighbor",
-    "linear": "sitkLinear",
-    "bspline": "sitkBSpline",
-    "gaussian": "sitkGaussian",
-    "label_gaussian": "sitkLabelGaussian",
-    "hamming_sinc": "sitkHammingWindowedSinc",
-    "cosine_sinc": "sitkCosineWindowedSinc",
-    "welch_sinc": "sitkWelchWindowedSinc",
-    "lanczos_sinc": "sitkLanczosWindowedSinc",
-    "blackman_sinc": "sitkBlackmanWindowedSinc",
-}
 
 
 def load_params(path: Any) -> dict[str, Any]:
@@ -264,7 +252,8 @@ def _resampling(setting: Mapping[str, Any], *, interpolated: bool) -> Resampling
 
 
 def _interpolator(value: Any) -> str:
-    by_name = {theirs: ours for ours, theirs in SITK_NAMES.items()} | {str(INTERPOLATORS[o]): o for o in SITK_NAMES}
+    by_name = {theirs: ours for ours, theirs in SITK_NAMES.items()}
+    by_name |= {str(number): ours for number, ours in enumerate(SITK_NAMES, start=1)}
     found = by_name.get(str(value))
     if found is None:
         raise ParameterError(f"interpolator: {value!r}; required: 1 to 10, or one of {', '.join(SITK_NAMES.values())}.")

@@ -9,9 +9,10 @@ from radiokit.exceptions import ParameterError
 from radiokit.features._options import TextureOptions
 from radiokit.features._pipeline import StandardPipeline
 from radiokit.features._pyradiomics import PyradiomicsPipeline
-from radiokit.features._pyradiomics_params import IMAGE_TYPES, REGION, SITK_NAMES, TEXTURE
+from radiokit.features._pyradiomics_params import IMAGE_TYPES, REGION, TEXTURE
 from radiokit.features._settings import FixedBinCount, RegionRules, Resampling, Resegmentation
 from radiokit.filters import LoG
+from radiokit.preprocessing.choices import sitk_name
 
 
 def params_of(pipeline: StandardPipeline) -> dict[str, Any]:
@@ -68,8 +69,7 @@ def _written_resampling(how: Resampling | None) -> dict[str, Any]:
     if how.round_intensities is not None:
         raise ParameterError("A pyradiomics parameter file cannot hold Resampling(round_intensities=...).")
     spacing = [v or 0 for v in reversed(how.spacing)]
-    name = "bspline" if how.interpolator == "cubic" else how.interpolator
-    return {"resampledPixelSpacing": spacing, "interpolator": SITK_NAMES[name]}
+    return {"resampledPixelSpacing": spacing, "interpolator": sitk_name(how.interpolator)}
 
 
 def _written_resegmentation(how: Resegmentation | None) -> dict[str, Any]:

@@ -5,41 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from radiokit.exceptions import ParameterError
+from radiokit.preprocessing.choices import SITK_NAMES, check_choice, check_positive
 
-# Names on the left are ours; the numbers are those of the pyradiomics parameter files (SimpleITK's enumeration).
-INTERPOLATORS = {
-    "nearest": 1,
-    "linear": 2,
-    "bspline": 3,
-    "gaussian": 4,
-    "label_gaussian": 5,
-    "hamming_sinc": 6,
-    "cosine_sinc": 7,
-    "welch_sinc": 8,
-    "lanczos_sinc": 9,
-    "blackman_sinc": 10,
-    "cubic": 3,
-}
+INTERPOLATORS = (*SITK_NAMES, "cubic")
 RESEGMENTATION_MODES = ("absolute", "relative", "sigma")
-
-
-# Beyond it squares and fourth powers leave the range of numbers, and features would be infinite.
-LARGEST = 1e30
-
-
-def _positive(owner: str, name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not (math.isfinite(value) and value > 0):
-        raise ParameterError(f"{owner}({name}={value!r}); required: a number above 0.")
-    if value > LARGEST:
-        raise ParameterError(f"{owner}({name}={value!r}); required: a number of at most {LARGEST:g}.")
-
-
-def _one_of(owner: str, name: str, value: Any, known: Sequence[str]) -> None:
-    if value not in known:
-        raise ParameterError(f"{owner}({name}={value!r}); required: one of {', '.join(map(repr, known))}.")
 
 
 @dataclass(frozen=True)
@@ -81,11 +52,11 @@ class Resampling:
             raise ParameterError(f"Resampling(spacing={self.spacing!r}); required: 3 numbers or None, (z, y, x) in mm.")
         for value in spacing:
             if value is not None:
-                _positive("Resampling", "spacing", value)
+                check_positive("Resampling", "spacing", value)
         object.__setattr__(self, "spacing", tuple(None if v is None else float(v) for v in spacing))
-        _one_of("Resampling", "interpolator", self.interpolator, tuple(INTERPOLATORS))
+        check_choice("Resampling", "interpolator", self.interpolator, INTERPOLATORS)
         if self.mask_interpolator is not None:
-            _one_of("Resampling", "mask_interpolator", self.mask_interpolator, ("linear", "nearest"))
+            check_choice("Resampling", "mask_interpolator", self.mask_interpolator, ("linear", "nearest"))
 
 
 @dataclass(frozen=True)
@@ -110,7 +81,7 @@ class FixedBinWidth:
     origin: float | None = None
 
     def __post_init__(self) -> None:
-        _positive("FixedBinWidth", "width", self.width)
+        check_positive("FixedBinWidth", "width", self.width)
 
 
 @dataclass(frozen=True)
@@ -131,7 +102,7 @@ class FixedBinCount:
     count: int
 
     def __post_init__(self) -> None:
-        _positive("FixedBinCount", "count", self.count)
+        check_positive("FixedBinCount", "count", self.count)
         if self.count != int(self.count):
             raise ParameterError(f"FixedBinCount(count={self.count!r}); required: a whole number.")
 
@@ -172,8 +143,8 @@ class Resegmentation:
                 )
             object.__setattr__(self, "range", bounds)
         if self.outlier_sigma is not None:
-            _positive("Resegmentation", "outlier_sigma", self.outlier_sigma)
-        _one_of("Resegmentation", "mode", self.mode, RESEGMENTATION_MODES)
+            check_positive("Resegmentation", "outlier_sigma", self.outlier_sigma)
+        check_choice("Resegmentation", "mode", self.mode, RESEGMENTATION_MODES)
 
 
 @dataclass(frozen=True)
@@ -197,9 +168,9 @@ class Normalization:
     outlier_sigma: float | None = None
 
     def __post_init__(self) -> None:
-        _positive("Normalization", "scale", self.scale)
+        check_positive("Normalization", "scale", self.scale)
         if self.outlier_sigma is not None:
-            _positive("Normalization", "outlier_sigma", self.outlier_sigma)
+            check_positive("Normalization", "outlier_sigma", self.outlier_sigma)
 
 
 @dataclass(frozen=True)
@@ -245,4 +216,4 @@ class RegionRules:
             raise ParameterError(f"RegionRules(minimum_dimensions={self.minimum_dimensions!r}); required: 1, 2 or 3.")
         if self.padding < 0:
             raise ParameterError(f"RegionRules(padding={self.padding!r}); required: 0 or more voxels.")
-        _positive("RegionRules", "geometry_tolerance", self.geometry_tolerance)
+        check_positive("RegionRules", "geometry_tolerance", self.geometry_tolerance)

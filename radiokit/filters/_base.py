@@ -16,7 +16,6 @@ from radiokit.preprocessing.budget import by, require
 
 BOUNDARIES = ("zero", "nearest", "periodic", "mirror")
 DIMENSIONS = ("2D", "3D")
-LARGEST = 1e30
 POOLINGS = ("max", "mean", "min")
 
 
@@ -129,20 +128,6 @@ class Filter(ABC):
             out = np.zeros(volume.shape)
             out[box] = response.array[inside(box, wide)]
             yield name, volume.with_array(out)
-
-
-def check_choice(owner: str, name: str, value: object, known: tuple[object, ...]) -> None:
-    """Raise ParameterError unless `value` is one of `known`."""
-    if value not in known:
-        raise ParameterError(f"{owner}({name}={value!r}); required: one of {', '.join(map(repr, known))}.")
-
-
-def check_positive(owner: str, name: str, value: float) -> None:
-    """Raise ParameterError unless `value` is a finite number above 0."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise ParameterError(f"{owner}({name}={value!r}); required: a number above 0.")
-    if value > LARGEST:
-        raise ParameterError(f"{owner}({name}={value!r}); required: a number of at most {LARGEST:g}.")
 
 
 def require_taps(kind: Filter, shape: Sequence[int], taps: Sequence[float], *, passes: int = 1) -> None:

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiokit.exceptions import ParameterError
-from radiokit.filters._base import BOUNDARIES, POOLINGS, Filter, check_choice, check_positive, tag
+from radiokit.filters._base import BOUNDARIES, POOLINGS, Filter, tag
 from radiokit.filters._fourier import continued
 from radiokit.filters._separable import Array, pool
 from radiokit.io import Volume
 from radiokit.preprocessing.budget import by, require
+from radiokit.preprocessing.choices import check_choice, check_positive
 
 REACH = 7.0  # the kernel ends where the envelope is below exp(-24)
 

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiokit.exceptions import ParameterError
-from radiokit.filters._base import BOUNDARIES, DIMENSIONS, POOLINGS, Filter, check_choice, require_taps
+from radiokit.filters._base import BOUNDARIES, DIMENSIONS, POOLINGS, Filter, require_taps
 from radiokit.filters._separable import SCIPY_MODES, convolve, distinct, pool, rotations, turned
 from radiokit.io import Volume
+from radiokit.preprocessing.choices import check_choice
 
 # Level, edge, spot, wave, ripple; each is divided by its Euclidean norm (IBSI 2, table of section JTXT).
 TAPS = {

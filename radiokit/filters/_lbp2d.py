@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiokit.exceptions import ParameterError
-from radiokit.filters._base import Filter, check_choice, check_positive
+from radiokit.filters._base import Filter
 from radiokit.io import Volume
 from radiokit.preprocessing.boxes import Box
+from radiokit.preprocessing.choices import check_choice, check_positive
 from radiokit.utils.jit import compiled
 
 METHODS = ("default", "ror", "uniform", "var")

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiokit.exceptions import ParameterError
-from radiokit.filters._base import Filter, check_positive
+from radiokit.filters._base import Filter
 from radiokit.io import Volume
 from radiokit.preprocessing.budget import require
+from radiokit.preprocessing.choices import check_positive
 
 MOST_DEGREES = 86  # scipy's and pyradiomics' harmonics have no value beyond
 BATCH = 4096  # voxels at a time: a sphere of 42 samples each

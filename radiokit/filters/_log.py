@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiokit.filters._base import BOUNDARIES, DIMENSIONS, Filter, check_choice, check_positive, require_taps, tag
+from radiokit.filters._base import BOUNDARIES, DIMENSIONS, Filter, require_taps, tag
 from radiokit.filters._separable import Array, convolve
 from radiokit.io import Volume
+from radiokit.preprocessing.choices import check_choice, check_positive
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiokit.exceptions import ParameterError
-from radiokit.filters._base import BOUNDARIES, DIMENSIONS, Filter, check_choice, check_positive, require_taps
+from radiokit.filters._base import BOUNDARIES, DIMENSIONS, Filter, require_taps
 from radiokit.filters._separable import SCIPY_MODES
 from radiokit.io import Volume
+from radiokit.preprocessing.choices import check_choice, check_positive
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiokit.exceptions import ParameterError
-from radiokit.filters._base import BOUNDARIES, DIMENSIONS, Filter, check_choice
+from radiokit.filters._base import BOUNDARIES, DIMENSIONS, Filter
 from radiokit.filters._fourier import Transfer, apply_transfer, radius
 from radiokit.filters._separable import Array
 from radiokit.io import Volume
+from radiokit.preprocessing.choices import check_choice
 
 MOST_LEVELS = 64
 FAMILIES = ("simoncelli",)

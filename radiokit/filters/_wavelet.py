@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from radiokit.exceptions import ParameterError
-from radiokit.filters._base import BOUNDARIES, DIMENSIONS, POOLINGS, Filter, check_choice, check_positive, require_taps
+from radiokit.filters._base import BOUNDARIES, DIMENSIONS, POOLINGS, Filter, require_taps
 from radiokit.filters._separable import Array, Rotation, centred, convolve, distinct, pool, rotations, turned
 from radiokit.filters._stationary import band_names
 from radiokit.io import Volume
+from radiokit.preprocessing.choices import check_choice, check_positive
 
 MOST_LEVELS = 64
 

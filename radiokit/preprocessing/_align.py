@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from radiokit.exceptions import DataWarning, GeometryError, MaskError, ParameterError
+from radiokit.exceptions import DataWarning, GeometryError, MaskError
 from radiokit.io import Grid, Mask, Volume, check_geometry, to_sitk
 from radiokit.io.geometry import on_grid_of as mask_on_grid_of
+from radiokit.preprocessing._grids import Grid as Places
+from radiokit.preprocessing._grids import resampler
+from radiokit.preprocessing.choices import check_choice, sitk_name
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
 AnyGrid = TypeVar("AnyGrid", Volume, Mask)
-# SimpleITK takes longer to load than most cases to extract: it is imported where it is needed.
-INTERPOLATORS = {"linear": "sitkLinear", "cubic": "sitkBSpline", "nearest": "sitkNearestNeighbor"}
+INTERPOLATORS = ("linear", "cubic", "nearest")
 STARTS = ("patient", "centre")
 BINS = 32
 SAMPLES = 100_000  # voxels that the mutual information looks at
@@ -194,8 +196,7 @@ def align(
     """
     import SimpleITK as sitk
 
-    if start not in STARTS:
-        raise ParameterError(f"start={start!r}; required: one of {', '.join(map(repr, STARTS))}.")
+    check_choice("", "start", start, STARTS)
     target, source = (sitk.Cast(to_sitk(image), sitk.sitkFloat32) for image in (fixed, moving))
     where = None if within is None else to_sitk(check_geometry(fixed, within))
     transform = _initial(target, source, start)
@@ -280,15 +281,10 @@ def _sampled(
 ) -> Volume:
     import SimpleITK as sitk
 
-    if interpolator not in INTERPOLATORS:
-        raise ParameterError(f"interpolator={interpolator!r}; required: one of {', '.join(map(repr, INTERPOLATORS))}.")
-    grid = sitk.ResampleImageFilter()
-    grid.SetSize([int(n) for n in reference.shape[::-1]])
-    grid.SetOutputSpacing(reference.spacing[::-1])
-    grid.SetOutputOrigin(reference.origin[::-1])
-    grid.SetOutputDirection(reference.direction[::-1])
+    check_choice("", "interpolator", interpolator, INTERPOLATORS)
+    grid = resampler(Places.of(reference))
     grid.SetTransform(transform)
-    grid.SetInterpolator(getattr(sitk, INTERPOLATORS[interpolator]))
+    grid.SetInterpolator(getattr(sitk, sitk_name(interpolator)))
     grid.SetDefaultPixelValue(beyond)
     grid.SetOutputPixelType(sitk.sitkFloat64)
     array = sitk.GetArrayFromImage(grid.Execute(to_sitk(moving)))

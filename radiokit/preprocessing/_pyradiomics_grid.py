@@ -13,20 +13,8 @@ from radiokit.preprocessing._bspline import can_interpolate, interpolate_cubic
 from radiokit.preprocessing._grids import Grid, nearest, resampler
 from radiokit.preprocessing.boxes import Box, bounding_box, crop
 from radiokit.preprocessing.budget import BYTES_OF_A_VOXEL, MOST_SECONDS_OF_A_GRID, SECONDS_OF_A_VOXEL, by, require
+from radiokit.preprocessing.choices import sitk_name
 
-INTERPOLATORS = {
-    "nearest": "sitkNearestNeighbor",
-    "linear": "sitkLinear",
-    "bspline": "sitkBSpline",
-    "cubic": "sitkBSpline",
-    "gaussian": "sitkGaussian",
-    "label_gaussian": "sitkLabelGaussian",
-    "hamming_sinc": "sitkHammingWindowedSinc",
-    "cosine_sinc": "sitkCosineWindowedSinc",
-    "welch_sinc": "sitkWelchWindowedSinc",
-    "lanczos_sinc": "sitkLanczosWindowedSinc",
-    "blackman_sinc": "sitkBlackmanWindowedSinc",
-}
 CORNER_TOLERANCE = 1e-3  # voxels
 
 
@@ -110,10 +98,10 @@ def resample_around(
     sx, sy, sz = new[::-1].tolist()
     target = Grid((nx, ny, nz), (sx, sy, sz), grid.point(corner[::-1]), grid.direction)
     moved = Mask(nearest(mask, target), (sz, sy, sx), target.origin[::-1], mask.direction, mask.metadata)
-    if INTERPOLATORS[interpolator] == "sitkBSpline" and can_interpolate(image):
+    if interpolator in ("bspline", "cubic") and can_interpolate(image):
         values = interpolate_cubic(image, target, keep_type=keep_type)
     else:
-        values = _interpolate(image, target, INTERPOLATORS[interpolator], keep_type=keep_type)
+        values = _interpolate(image, target, sitk_name(interpolator), keep_type=keep_type)
     return Volume(values, moved.spacing, moved.origin, moved.direction), moved
 
 
