@@ -72,6 +72,6 @@ def censoring_function(time: FloatArray, event: NDArray[np.bool_], weight: Float
     This is the convention of R's prodlim, and of survival::concordance for its weights.
     """
     table = life_table(time, event, weight)
-    # Where nobody is left to be censored nobody is: any number will do.
+    # Where no case is left nobody is censored, and any number will do.
     exposed = np.where(table.censored > 0, table.at_risk - table.events, 1)
     return StepFunction(table.time, kaplan_meier_product(table.censored, exposed))

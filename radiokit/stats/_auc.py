@@ -92,9 +92,10 @@ def auc(y_true: ArrayLike, score: ArrayLike, *, groups: ArrayLike | None = None,
     with I patients, :math:`I_1` of them with a positive and :math:`I_0` with a negative case (Obuchowski 1997,
     doi:10.2307/2533958). With one case per patient it is DeLong's.
 
-    *How to read it.* 0.5 is a coin, 1 is perfect ranking. The AUC says how well cases are ordered, not whether the
-    probabilities are right (see `calibration`) nor whether a decision gains from them (see `decision_curve`). An AUC of
-    exactly 0 or 1 has standard error 0: the interval then says nothing; it is no proof of certainty.
+    *How to read it.* 0.5 is no better than chance, 1 is a perfect ranking. The AUC says how well cases are ordered, not
+    whether the probabilities are right (see `calibration`) nor whether a decision gains from them (see
+    `decision_curve`). An AUC of exactly 0 or 1 has standard error 0: the interval then says nothing; it is no proof of
+    certainty.
 
     Examples
     --------

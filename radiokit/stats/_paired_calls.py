@@ -40,7 +40,7 @@ class PairedCalls(Result):
     p_value : float
         Two-sided.
     n, n_only_a, n_only_b : int
-        Cases concerned, and those that one of the two only called rightly.
+        Cases concerned, and those on which only one of the two was right.
     metric, method : str
         What was compared, and how.
     {confidence_level}
