@@ -264,7 +264,7 @@ def column_design(X: pd.DataFrame) -> Design:
 
 
 def _refuse_missing_margins(terms: tuple[Term, ...]) -> None:
-    """Refuse a product with a factor whose other parts are not terms of their own: its columns are differences from them."""
+    """Refuse a product with a factor without a term of its other parts: its columns are differences from that term."""
     products = [term for term in terms if isinstance(term, Product)]
     there = {frozenset([t.variable]) for t in terms} | {frozenset(p.variable for p in t.parts) for t in products}
     for term in products:
