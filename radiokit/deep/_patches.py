@@ -120,7 +120,9 @@ def patch_mask(
     ----------
     mask : Mask
         The region.
-    size, spacing, dimension, planes, too_large
+    size, spacing : sequence of 3 numbers
+        As in `patch`.
+    dimension, planes, too_large : str
         As in `patch`.
 
     Returns

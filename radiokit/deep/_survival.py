@@ -28,10 +28,22 @@ class DeepSurvival(DeepModel):
 
     Parameters
     ----------
-    backbone, crop, sequences, clinical, cv, training, random_state
-        As in `DeepClassifier`.
+    backbone : str or Network
+        The network; this and the other parameters are those of `DeepClassifier`.
+    crop : Crop
+        The box around the region, windows, and what happens where a sequence is missing.
+    sequences : sequence of str, optional
+        Names of the images; all of the case table if absent.
+    clinical : sequence of str
+        Clinical columns of X.
     fusion : {"late", "concat", "film"}
-        How clinical columns enter, as in `DeepClassifier`; ``"late"`` ends in a Cox model.
+        How clinical columns enter; ``"late"`` ends in a Cox model.
+    cv : int or scikit-learn splitter
+        Folds of the cross-fitting.
+    training : Training
+        Epochs, batches, augmentation, early stopping, checkpoints, device.
+    random_state : int, RandomState or None
+        Seed of everything.
 
     Attributes
     ----------
