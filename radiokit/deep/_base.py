@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -287,9 +286,9 @@ class DeepModel(NestedSettings):
             model._take_state(raw)
             if "record" in raw:
                 model.history_, model.cross_fitted_ = document.record_from_dict(raw["record"])
-        except (KeyError, TypeError, ValueError, AttributeError, json.JSONDecodeError) as error:
-            if isinstance(error, FileError):
-                raise
+        except FileError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise FileError(f"the model is damaged ({type(error).__name__}: {error}); get it anew.") from error
         return model
 

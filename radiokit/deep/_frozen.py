@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -95,7 +94,7 @@ class FrozenStep:
         torch = require_torch()
         images = self._images([ready.image for ready in payloads])
         try:
-            with self._mode():
+            with torch.inference_mode(), repeatable(self.place), computing_in(self.precision, self.place):
                 maps = self.trunk.feature_map(images, self.backbone.layer).float()
                 stage = self.backbone.encoder.stage(self.backbone.layer)
                 pooled = _pooled(maps, [r.region for r in payloads if r.region is not None], stage)
@@ -120,15 +119,6 @@ class FrozenStep:
             )
             images = (images - mean) / sd
         return images if self._layout is None else images.contiguous(memory_format=self._layout)
-
-    def _mode(self) -> ExitStack:
-        """No gradients, reproducible algorithms, and the precision that was asked for."""
-        torch = require_torch()
-        stack = ExitStack()
-        stack.enter_context(torch.inference_mode())
-        stack.enter_context(repeatable(self.place))
-        stack.enter_context(computing_in(self.precision, self.place))
-        return stack
 
     def _named(self, row: NDArray[np.float64]) -> dict[str, float] | Exception:
         if np.isfinite(row).all():

@@ -93,7 +93,7 @@ class Loss(Protocol):
 class BinaryLoss:
     """Cross-entropy of a binary outcome with a weight for each class (negative, positive)."""
 
-    y: NDArray[np.bool_]
+    events: NDArray[np.bool_]
     weights: tuple[float, float] = (1.0, 1.0)
 
     @classmethod
@@ -102,14 +102,9 @@ class BinaryLoss:
         share = float(y[rows].mean())
         return cls(y, (0.5 / (1 - share), 0.5 / share))
 
-    @property
-    def events(self) -> NDArray[np.bool_]:
-        """What batches and splits are stratified by."""
-        return self.y
-
     def usable(self, rows: Rows) -> bool:
         """Whether both classes are present."""
-        return bool(self.y[rows].any() and not self.y[rows].all())
+        return bool(self.events[rows].any() and not self.events[rows].all())
 
     def has_gradient(self, rows: Rows) -> bool:
         """Whether there is a row: each has a gradient of its own."""
@@ -122,7 +117,7 @@ class BinaryLoss:
     def __call__(self, score: torch.Tensor, rows: Rows) -> torch.Tensor:
         """Weighted cross-entropy of these rows."""
         torch = require_torch()
-        y = torch.as_tensor(self.y[rows], dtype=score.dtype, device=score.device)
+        y = torch.as_tensor(self.events[rows], dtype=score.dtype, device=score.device)
         weight = torch.as_tensor(self.weights, dtype=score.dtype, device=score.device)
         return cross_entropy(score, y, torch.where(y > 0, weight[1], weight[0]))
 
@@ -132,7 +127,7 @@ class BinaryLoss:
 
     def key(self) -> list[Any]:
         """Outcome and weights."""
-        return ["binary", self.y, self.weights]
+        return ["binary", self.events, self.weights]
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,17 +135,12 @@ class CoxLoss:
     """Partial likelihood of a survival outcome; the risk set of an event is made of the rows it is asked for."""
 
     time: NDArray[np.float64]
-    event: NDArray[np.bool_]
+    events: NDArray[np.bool_]
     ties: str = "efron"
-
-    @property
-    def events(self) -> NDArray[np.bool_]:
-        """What batches and splits are stratified by."""
-        return self.event
 
     def usable(self, rows: Rows) -> bool:
         """Whether at some event another case is at risk: else every risk is as likely as any other."""
-        time, event = self.time[rows], self.event[rows]
+        time, event = self.time[rows], self.events[rows]
         return bool(event.any() and (time >= time[event].min()).sum() > 1)
 
     def has_gradient(self, rows: Rows) -> bool:
@@ -159,13 +149,13 @@ class CoxLoss:
 
     def lack(self, rows: Rows) -> str:
         """Return that there is no event, or no case to compare it with."""
-        if not self.event[rows].any():
+        if not self.events[rows].any():
             return f"{rows.size} cases without an event; required: one at least"
         return f"{rows.size} cases none of which is at risk at the event of another; required: longer follow-up"
 
     def __call__(self, score: torch.Tensor, rows: Rows) -> torch.Tensor:
         """Cox's partial likelihood of these rows."""
-        return cox_loss(score, self.time[rows], self.event[rows], ties=self.ties)
+        return cox_loss(score, self.time[rows], self.events[rows], ties=self.ties)
 
     def offset(self, scores: Callable[[], NDArray[np.float64]]) -> float:
         """Mean of the training risks: without it risks of different folds are on different scales."""
@@ -173,4 +163,4 @@ class CoxLoss:
 
     def key(self) -> list[Any]:
         """Outcome and ties."""
-        return ["cox", self.time, self.event, self.ties]
+        return ["cox", self.time, self.events, self.ties]

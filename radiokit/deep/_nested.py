@@ -15,38 +15,15 @@ class NestedSettings(BaseEstimator):
     """An estimator whose settings (`Training`, `Crop`, ...) a search can vary field by field."""
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters.
-
-        Parameters
-        ----------
-        deep : bool
-            Also the fields of settings, as ``training__epochs``.
-
-        Returns
-        -------
-        dict
-            Name to value.
-        """
+        """Return the parameters by name, as scikit-learn does; with `deep` the fields of settings too."""
         own = super().get_params(deep=False)
         return {**own, **_fields(own)} if deep else own
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters, and fields of settings by names such as ``training__epochs``.
+        """Set parameters, and fields of settings by names such as ``training__epochs``; return the estimator.
 
-        Parameters
-        ----------
-        **params
-            Name to value. A field makes a new setting, so estimators that share one do not disturb each other.
-
-        Returns
-        -------
-        object
-            Itself.
-
-        Raises
-        ------
-        ParameterError
-            If there is no such parameter or field.
+        A field makes a new setting, so that estimators which share one do not change each other. ParameterError where
+        there is no such parameter or field.
         """
         own = super().get_params(deep=False)
         whole, parts = _divided(params)

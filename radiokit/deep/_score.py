@@ -41,14 +41,8 @@ def can_be_frozen(kind: Kind) -> Kind:
 class DeepScore:
     """Log-odds or log relative hazard of images by a network.
 
-    Parameters
-    ----------
-    name : str
-        Of the score.
-    columns : tuple of str
-        Columns of the case table that the network reads: images, masks, how to read them, clinical ones.
-    document : dict
-        What `to_dict` of the estimator gives: settings, and weights in base64 with their checksum.
+    `columns` are those of the case table that it reads: images, masks, how to read them, clinical ones. `document` is
+    what `to_dict` of the estimator returns, without the record of its training.
     """
 
     name: str

@@ -38,21 +38,10 @@ class Slices(nn.Module):
 class Scorer(nn.Module):
     """A network with one output: log-odds, or log relative hazard.
 
-    Parameters
-    ----------
-    trunk : Trunk or Slices
-        Patches (n, channels, z, y, x) to features (n, `trunk.n_features`).
-    channels : int
-        Channels of the patches. They are standardised by `set_scale`; an absent one is 0, the mean.
-    flags : int
-        Inputs of the head that tell which channels are present (0: none may be absent).
-    clinical : int
-        Clinical numbers that the network sees.
-    fusion : {"concat", "film"}
-        How it sees them: beside the features in a small perceptron, or as scale and shift of every feature (Perez et
-        al. 2018, doi:10.1609/aaai.v32i1.11671).
-    depends_on_batch : bool
-        Whether the size of a batch changes the last bit of a case's features.
+    Channels are standardised by `set_scale`; an absent one is 0, the mean. `flags` inputs of the head tell which
+    channels are present (0: none may be absent). `clinical` numbers enter with ``fusion="concat"`` beside the features,
+    in a small perceptron, with ``"film"`` as scale and shift of every feature (Perez et al. 2018,
+    doi:10.1609/aaai.v32i1.11671). `depends_on_batch`: the size of a batch changes the last bit of a case's features.
     """
 
     mean: torch.Tensor

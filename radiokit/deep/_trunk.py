@@ -7,17 +7,7 @@ from torch import Tensor, nn
 
 
 class Trunk(nn.Module):
-    """A backbone with names for its stages.
-
-    Parameters
-    ----------
-    net : Module
-        Gives (n, n_features) for a batch.
-    layers : tuple of str
-        Names of submodules of `net`, in the order of the computation.
-    n_features : int
-        Length of the feature vector.
-    """
+    """A backbone: `net` gives (n, n_features) for a batch; `layers` are its stages, in the order of the computation."""
 
     def __init__(self, net: nn.Module, layers: tuple[str, ...], n_features: int) -> None:
         super().__init__()
