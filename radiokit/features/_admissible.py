@@ -1,4 +1,4 @@
-"""What an image and a region have to be before they are measured, and what is said of values that are not defined."""
+"""Checks of an image and a region before they are measured, and of the values after."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Prepared:
 
 
 def as_measurable(image: Volume) -> Volume:
-    """Return an image in a type that numbers can be computed in; what no scanner makes is an error.
+    """Return an image in a type that numbers can be computed in; what no scanner produces is an error.
 
     True and False become 1 and 0, and half precision becomes single, in which both are exact.
     """
@@ -79,7 +79,7 @@ def require_finite(image: Volume, mask: Mask, *, everywhere: bool) -> None:
 
 
 def require_extent(mask: Mask, minimum_dimensions: int, minimum_size: int | None) -> Box:
-    """Return the box of the region, or say why it cannot be measured."""
+    """Return the box of the region; MaskError where it cannot be measured."""
     box = bounding_box(mask)
     n_voxels = int(np.count_nonzero(mask.array[box]))
     long_axes = sum(s.stop - s.start > 1 for s in box)
@@ -99,7 +99,7 @@ def require_extent(mask: Mask, minimum_dimensions: int, minimum_size: int | None
 
 
 def defined(name: str, values: np.ndarray) -> bool:
-    """Tell whether a filtered image has a value in every voxel of the region; its features are NaN where not."""
+    """Whether a filtered image has a value in every voxel of the region; its features are NaN where not."""
     known = np.abs(values) <= LARGEST if values.dtype == np.float64 else np.isfinite(values)
     lost = int(values.size - np.count_nonzero(known))
     if lost:
@@ -121,7 +121,7 @@ def naming_image(name: str) -> Iterator[None]:
 
 
 def without_infinite(found: Mapping[str, float]) -> dict[str, float]:
-    """Return features with NaN where they are not defined for this region, and say which."""
+    """Return features with NaN where they are not defined for this region, and warn of them."""
     lost = [name for name, value in found.items() if not np.isfinite(value)]
     if lost:
         some = ", ".join(lost[:4]) + (f", ... ({len(lost)} in all)" if len(lost) > 4 else "")

@@ -1,4 +1,4 @@
-"""Habitats, case by case: channels of its voxels, their labels, and what is measured in each habitat."""
+"""Habitats of one case: channels of its voxels, their labels, and the features of each habitat."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class Measurement:
 
 
 def sample(item: tuple[Any, pd.Series], *, reader: Reader, per_case: int, scale: str, seed: int) -> Floats:
-    """Draw training voxels of one case; a message names it."""
+    """Draw training voxels of one case; errors name it."""
     case_id, row = item
     try:
         values = reader.values(*reader.of_row(str(case_id), row))
@@ -141,10 +141,10 @@ def _within(values: Floats) -> Floats:
 
 
 def z_scores(values: Floats, mean: Floats, sd: Floats) -> Floats:
-    """Z-scores of the training voxels; what is not defined is average."""
+    """Z-scores of the training voxels; an undefined channel counts as average."""
     return np.nan_to_num((values - mean) / sd, nan=0.0)
 
 
 def prefixes(images: Sequence[str]) -> list[str]:
-    """Name an image in a column: not at all if it is the only one, else without ``image_``."""
+    """Return the prefix of the columns of each image: none for a single image, else its name without ``image_``."""
     return [""] if len(images) == 1 else [f"{str(name).removeprefix('image_')}_" for name in images]

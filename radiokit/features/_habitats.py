@@ -1,4 +1,4 @@
-"""Habitats: sub-regions of a tumour whose voxels look alike, learnt on training cases and found again in others."""
+"""Habitats: sub-regions of similar voxels, learnt on training cases and found again in others."""
 
 from __future__ import annotations
 
@@ -24,21 +24,22 @@ SCALES = ("cohort", "case")
 
 
 class Habitats(CaseTransformer):
-    """Sub-regions of alike voxels, by k-means or a Gaussian mixture, as a transformer of case tables.
+    """Sub-regions of similar voxels, by k-means or a Gaussian mixture, as a transformer of case tables.
 
     Parameters
     ----------
     n_habitats : int
-        How many.
+        Number of habitats.
     method : {"kmeans", "gmm"}
-        k-means, or a mixture of Gaussians with full covariances.
+        k-means, for groups of similar extent; or a mixture of Gaussians with full covariances, for groups that differ
+        in spread. Start with k-means.
     channels : sequence of str or Filter
-        What is known of a voxel of each image: its intensity (``"original"``), a filtered image (a filter of
+        What describes a voxel of each image: its intensity (``"original"``), a filtered image (a filter of
         `radiokit.filters` that gives one image), or a feature map of 3x3x3 voxels (``"original_firstorder_Entropy"``).
     images : sequence of str
-        Columns of the case table with the images, one a sequence, all on the grid of the mask: the column ``mask``, or
-        that of the first image (``mask_T1`` of ``image_T1``). `radiokit.preprocessing.on_grid_of` and `align` put
-        sequences onto one grid.
+        Columns of the case table with the images, one for each sequence, all on the grid of the mask: the column
+        ``mask``, or that of the first image (``mask_T1`` of ``image_T1``). `radiokit.preprocessing.on_grid_of` and
+        `align` put sequences onto one grid.
     extractor : RadiomicsExtractor, optional
         What to measure in each habitat of each image, and how to run: its `n_jobs`, `on_error` and `progress` count.
         None measures volume fractions only.
@@ -46,7 +47,7 @@ class Habitats(CaseTransformer):
         Whose mean and standard deviation make z-scores of the channels: those of the training voxels, for calibrated
         images (CT, SUV), or those of each region itself, for images of arbitrary unit.
     voxels_per_case : int
-        Voxels that each training case gives, drawn at random; so large tumours do not decide alone.
+        Voxels drawn at random from each training case, so that large tumours do not dominate.
     random_state : int, RandomState, Generator or None
         Seed of the draw and of the clustering.
 
@@ -226,7 +227,7 @@ class Habitats(CaseTransformer):
         return self.extract(X).features
 
     def extract(self, cases: Any) -> Extraction:
-        """Do what `transform` does, and tell what failed.
+        """Find and measure the habitats of each case, and record the failures.
 
         Parameters
         ----------
@@ -319,7 +320,9 @@ class Habitats(CaseTransformer):
 
     def _require_fitted(self) -> None:
         if not self.__sklearn_is_fitted__():
-            raise ParameterError("Habitats has learnt nothing yet: call fit with training cases first.")
+            raise ParameterError(
+                "Habitats is not fitted (it has learnt nothing yet): call fit with training cases first."
+            )
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")

@@ -145,7 +145,7 @@ class IbsiPipeline(StandardPipeline):
     ) -> dict[str, float]:
         x = region.pick(image).astype(float)
         bins = self.bins(measured)
-        # What is known of intensities before filtering says nothing of a filtered image.
+        # Bounds of the original intensities do not apply to a filtered image.
         bounds = self._bounds if isinstance(measured.filter, Original) else (None, None)
         found: dict[str, float] = {}
         for family, names in self.chosen.items():

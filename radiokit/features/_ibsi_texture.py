@@ -2,14 +2,14 @@
 
 | aggregation | IBSI | neighbours | matrices |
 |---|---|---|---|
-| 2D_avg | BTW3 | in the slice | one a slice and direction, features averaged |
-| 2D_merge | SUJT | in the slice | one a slice, features averaged |
-| 2.5D_avg | JJUI | in the slice | one a direction, features averaged |
+| 2D_avg | BTW3 | in the slice | one for each slice and direction, features averaged |
+| 2D_merge | SUJT | in the slice | one for each slice, features averaged |
+| 2.5D_avg | JJUI | in the slice | one for each direction, features averaged |
 | 2.5D_merge | ZW7Z | in the slice | one |
-| 3D_avg | ITBB | in space | one a direction, features averaged |
+| 3D_avg | ITBB | in space | one for each direction, features averaged |
 | 3D_merge | IAZD | in space | one |
 
-Families without directions (GLSZM, GLDZM, NGTDM, NGLDM) have one matrix a slice (8QNN), one over all slices (62GR), or
+Families without directions (GLSZM, GLDZM, NGTDM, NGLDM) have one for each slice (8QNN), one over all slices (62GR), or
 one in space (KOBO).
 
 A distance d other than 1 is d times each of the 13 directions in GLCM, and every voxel within Chebyshev distance d in

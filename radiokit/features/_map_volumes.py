@@ -1,4 +1,4 @@
-"""Feature maps by name, each an image only while somebody looks at it."""
+"""Feature maps by name; each becomes an image when it is asked for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from radiokit.io import Volume
 
 
 class FeatureMaps(Mapping[str, Volume]):
-    """Maps of features by name; a dict of volumes to whoever reads it.
+    """Maps of features by name; it is read like a dict of volumes.
 
     The values of the region are held, and an image is made when it is asked for: ninety maps of a CT of 512 x 512 x 100
     voxels would take 19 GB, the values of 100,000 voxels take 75 MB.

@@ -1,4 +1,4 @@
-"""Feature maps: each voxel of a region carries the features of the neighbourhood around it."""
+"""Feature maps: the features of the neighbourhood of each voxel of a region."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def feature_maps(
     Returns
     -------
     FeatureMaps
-        A mapping of names to volumes: a map a feature, on the grid of the image (after resampling, where that is asked
-        for), made when it is asked for. `radiokit.io.write_volume` stores one.
+        A mapping of names to volumes: one map for each feature, on the grid of the image (after resampling, where that
+        is asked for), made when it is asked for. `radiokit.io.write_volume` stores one.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def feature_maps(
         found = parallel_map(work, parts, n_jobs=n_jobs, progress=progress, description=description)
         for feature, column in zip(work.features, np.concatenate(found).T, strict=True):
             columns[f"{name}_{work.family}_{feature}"] = column
-    empty = np.full(len(voxels), np.nan)  # of an image that could not be made, which a warning has said
+    empty = np.full(len(voxels), np.nan)  # of an image that could not be made; a warning was given
     return FeatureMaps(ready.image, ready.mask.array, {name: columns.get(name, empty) for name in features}, outside)
 
 
@@ -162,11 +162,11 @@ def _require(n_voxels: int, reach: tuple[int, int, int], pipeline: PyradiomicsPi
 def _settings(
     extractor: RadiomicsExtractor | None, params: str | os.PathLike[str] | Mapping[str, Any] | None
 ) -> tuple[RadiomicsExtractor | None, dict[str, Any]]:
-    """Return the extractor, and what a parameter file says of maps."""
+    """Return the extractor, and the arguments for maps from a parameter file."""
     if params is None:
         return extractor, {}
     if extractor is not None:
-        raise ParameterError("extractor and params are two descriptions of the settings; give one of them.")
+        raise ParameterError("extractor and params both hold the settings; give one of them.")
     content = params if isinstance(params, Mapping) else load_params(params)
     return RadiomicsExtractor(**arguments_of(content)), voxel_arguments(content)
 

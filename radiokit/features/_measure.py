@@ -1,4 +1,4 @@
-"""From a region and an image to named numbers: the door between the extractor and the feature families."""
+"""From a region and an image to named numbers: the feature classes of pyradiomics."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def measure_shape(region: Region, *, classes: Names, force2d_dimension: int = 0)
     region : Region
         The region.
     classes : mapping of str to sequence of str
-        Features of each class; only the keys ``"shape"`` and ``"shape2D"`` are looked at.
+        Features of each class; only the keys ``"shape"`` and ``"shape2D"`` are used.
     force2d_dimension : {0, 1, 2}
         For shape2D: the axis along which the region is one voxel thick.
 
@@ -85,7 +85,7 @@ def measure_image(
         Intensities in the image's own type (a float32 image is binned in float32, as pyradiomics does). Finite inside
         the region.
     classes : mapping of str to sequence of str
-        Features of each class; the keys ``"shape"`` and ``"shape2D"`` are passed over.
+        Features of each class; the keys ``"shape"`` and ``"shape2D"`` are ignored.
     binning : FixedBinWidth or FixedBinCount
         Bin edges at multiples of a width, or a number of bins from minimum to maximum.
     options : TextureOptions, optional

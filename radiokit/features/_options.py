@@ -1,4 +1,4 @@
-"""How neighbours are chosen and counted."""
+"""Neighbours of texture matrices: how they are chosen and counted."""
 
 from __future__ import annotations
 

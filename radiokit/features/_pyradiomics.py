@@ -77,7 +77,7 @@ class PyradiomicsPipeline(StandardPipeline):
                         with naming_image(name):
                             row = self._measure_image(region, values, measured)
                         found.update({f"{name}_{feature}": value for feature, value in row.items()})
-        # An image that could not be made or is not defined has said so; its columns are NaN.
+        # Columns of an image that could not be made, or is undefined, are NaN; a warning was given.
         return CaseResult(dict.fromkeys(self.names, np.nan) | without_infinite(found), provenance(image, mask, ready))
 
     def _require_levels(self, measured: Measured, scene: Scene, region: Region) -> None:

@@ -186,7 +186,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_null(content: Any, name: str) -> bool:
-    """Say whether an entry stands there without a value, which pyradiomics may take for a choice."""
+    """Whether an entry has no value, which pyradiomics may take for a choice."""
     return bool(content) and name in content and content[name] is None
 
 
@@ -196,7 +196,7 @@ def _renamed(setting: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, 
 
 
 def _filters(name: str, own: Any, setting: Mapping[str, Any]) -> list[Filter | Measured]:
-    """Return the filters of one image type; a setting that stands there counts before that of the file."""
+    """Return the filters of one image type; its own settings override those of the file."""
     own = _section(f"imageType {name}", own, SETTINGS)
     merged = {**setting, **own}
     wrong = [key for key in own if key not in (*IMAGE_TYPES[name], *OWN_MEASURING, "sigma", "additionalInfo")]

@@ -19,7 +19,7 @@ def params_of(pipeline: StandardPipeline) -> dict[str, Any]:
     """Return the content of the parameter file that describes a pipeline; what a file cannot hold is an error."""
     if not isinstance(pipeline, PyradiomicsPipeline):
         raise ParameterError("standard='ibsi' has no pyradiomics parameter file.")
-    _ = pipeline.names  # says what pyradiomics has no counterpart of
+    _ = pipeline.names  # refuses what pyradiomics has no counterpart of
     how = pipeline.preparation
     setting = {
         **_written_binning(pipeline.discretization),
@@ -50,7 +50,7 @@ def _every(value: Any, names: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Spell a value as pyradiomics' schema wants it: lists, and whole numbers without a point."""
+    """Return a value in the form of pyradiomics' schema: lists, and whole numbers without a point."""
     if isinstance(value, tuple):
         return [_plain(v) for v in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -58,7 +58,7 @@ def _plain(value: Any) -> Any:
 
 def _written_binning(by_family: Mapping[str, Any]) -> dict[str, Any]:
     if set(by_family) != {"default"}:
-        raise ParameterError("A pyradiomics parameter file holds one discretisation, not one a family.")
+        raise ParameterError("A pyradiomics parameter file holds one discretisation, not one for each family.")
     binning = by_family["default"]
     return {"binCount": binning.count} if isinstance(binning, FixedBinCount) else {"binWidth": binning.width}
 
@@ -104,7 +104,7 @@ def _written_filters(pipeline: PyradiomicsPipeline) -> dict[str, Any]:
             **({} if measured.voxel_array_shift is None else {"voxelArrayShift": _plain(measured.voxel_array_shift)}),
         }
         if measured.texture and pipeline.texture.weighting_norm and not measured.texture.weighting_norm:
-            raise ParameterError("A pyradiomics parameter file cannot take back weighting_norm for one image type.")
+            raise ParameterError("A pyradiomics parameter file cannot switch weighting_norm off for one image type.")
         if name not in IMAGE_TYPES:
             raise ParameterError(f"A pyradiomics parameter file cannot hold the filter {kind!r}.")
         if isinstance(kind, LoG):

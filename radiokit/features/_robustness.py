@@ -1,4 +1,4 @@
-"""Features that stay the same when a patient lies a little differently, a scan is noisier, another reader draws."""
+"""Robustness of features against small changes of image and region."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Repeats(Mapping[str, pd.DataFrame]):
     tables : dict of str to DataFrame
         Of each perturbation: index ``case_id`` in the order of the case table, one column a feature.
     failures : DataFrame
-        A row for each measurement that failed: ``case_id``, ``perturbation``, ``error``, ``message``; its row is NaN.
+        One row for each measurement that failed: ``case_id``, ``perturbation``, ``error``, ``message``; its row is NaN.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def robustness(
     confidence_level: float = 0.95,
     random_state: int = 0,
 ) -> pd.DataFrame:
-    """Intraclass correlation of each feature between the images as they are and as they might have been.
+    """Intraclass correlation of each feature between the original images and perturbed ones.
 
     Parameters
     ----------
@@ -107,12 +107,13 @@ def robustness(
     Notes
     -----
     After Zwanenburg et al. 2019 (doi:10.1038/s41598-018-36938-4), who chain perturbations, take ICC(1,1), and compare
-    with scans that were repeated. Repeated scans remain the better evidence: no perturbation breathes, or changes the
-    scanner.
+    with scans that were repeated. Repeated scans remain the better evidence: no perturbation imitates breathing or
+    another scanner.
 
-    *How to read it.* A lower limit of 0.9 is a strict bound, 0.75 the custom. Perturb as scans might really differ; a
-    shift of 1 % finds every feature robust. The ICC depends on how much the patients differ, so report the cohort. To
-    select features inside of a study, hand `remeasure` to `RepeatabilitySelector`, which looks at training cases only.
+    *How to read it.* A lower confidence limit of 0.9 is a strict bound, 0.75 is usual. Perturb as much as scans really
+    differ: after a shift of 1 % of a voxel every feature is robust. The ICC depends on how much the patients differ, so
+    report the cohort. To select features inside of a study, give `remeasure` to `RepeatabilitySelector`, which uses
+    training cases only.
 
     Examples
     --------
@@ -165,7 +166,7 @@ def remeasure(
     Notes
     -----
     The original images are not among the repeats: ``RepeatabilitySelector(remeasure(...))`` adds the table it is
-    fitted on. No outcome is looked at, so the repeats of all cases may be measured at once; the selector then takes
+    fitted on. No outcome is used, so the repeats of all cases may be measured at once; the selector then takes
     those of its training cases.
 
     Examples
@@ -237,7 +238,7 @@ def _key(row: pd.Series, *, settings: str, label: Any) -> str:
 
 
 def _failures(failures: pd.DataFrame) -> pd.DataFrame:
-    """Split ids into case and perturbation again, and say how many measurements are missing."""
+    """Split ids into case and perturbation again, and warn of measurements that are missing."""
     parts = failures["case_id"].astype(str).str.rsplit(" | ", n=1)
     found = failures.assign(case_id=parts.str[0], perturbation=parts.str[1])
     if len(found):

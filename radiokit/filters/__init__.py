@@ -1,4 +1,4 @@
-"""Image filters, one a file."""
+"""Image filters; each file holds one."""
 
 from radiokit.filters._base import Filter
 from radiokit.filters._gabor import Gabor

@@ -1,4 +1,4 @@
-"""What every filter is: a frozen description that turns a volume into one or several volumes on the same grid."""
+"""The base class of filters: a frozen description that turns a volume into one or several on the same grid."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Filter(ABC):
         return next(image for _, image in self.images(volume))
 
     def reach(self, spacing: tuple[float, float, float]) -> tuple[int, int, int] | None:
-        """How far the response at a voxel looks along z, y, x, in voxels; None where it has no end.
+        """Return how far voxels influence the response along z, y, x; None where there is no limit.
 
         Parameters
         ----------
@@ -98,7 +98,7 @@ class Filter(ABC):
         return None
 
     def images_in(self, volume: Volume, box: Box) -> Iterator[tuple[str, Volume]]:
-        """Yield each filtered image where only a box of it will be looked at: the same values there, in less time.
+        """Yield each filtered image where only a box of it is needed: the same values there, in less time.
 
         Parameters
         ----------
@@ -145,5 +145,5 @@ def require_taps(kind: Filter, shape: Sequence[int], taps: Sequence[float], *, p
 
 
 def tag(value: float) -> str:
-    """Spell a number for a column name: 1.5 is ``1-5``."""
+    """Return a number as a column name has it: 1.5 is ``1-5``."""
     return str(float(value)).replace(".", "-")

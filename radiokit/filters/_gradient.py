@@ -15,12 +15,12 @@ from radiokit.io import Volume, to_sitk
 
 @dataclass(frozen=True)
 class Gradient(Filter):
-    """Magnitude of the gradient from central differences; at the border the image goes on with its last value.
+    """Magnitude of the gradient from central differences; beyond the border the last value is repeated.
 
     Parameters
     ----------
     use_spacing : bool
-        Differences a mm rather than a voxel.
+        Differences in mm rather than in voxels: take it where voxels are not cubes.
 
     Notes
     -----

@@ -68,7 +68,9 @@ class Laws(Filter):
         n_axes = 3 if self.dimension == "3D" else 2
         parts = self._parts
         if "".join(parts) != self.kernel or len(parts) != n_axes or not set(parts) <= set(TAPS):
-            raise ParameterError(f"Laws(kernel={self.kernel!r}); required: {n_axes} of {', '.join(TAPS)}, one an axis.")
+            raise ParameterError(
+                f"Laws(kernel={self.kernel!r}); required: {n_axes} of {', '.join(TAPS)}, one for each axis."
+            )
         if self.energy_distance is not None and self.energy_distance < 1:
             raise ParameterError(f"Laws(energy_distance={self.energy_distance!r}); required: 1 or more voxels.")
 

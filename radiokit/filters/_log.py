@@ -22,7 +22,7 @@ class LoG(Filter):
     Parameters
     ----------
     sigma : float
-        Standard deviation of the Gaussian in mm. In the pyradiomics standard it is spelled in names as it is given:
+        Standard deviation of the Gaussian in mm. In the pyradiomics standard names have it as it is given:
         1 is ``log-sigma-1-mm-3D``, 1.0 is ``log-sigma-1-0-mm-3D``.
     truncate : float
         The kernel ends after this many sigma.

@@ -203,7 +203,7 @@ def _filter_lines(source, target, n, m, d, bn, bm):  # type: ignore[no-untyped-d
 
 @compiled
 def _go_forward(x, w, n, d, b):  # type: ignore[no-untyped-def]
-    for i in range(min(4, len(x))):  # before the border the first value goes on for ever
+    for i in range(min(4, len(x))):  # before the border the first value is repeated
         for k in range(LANES):
             edge = x[0, k]
             value = x[i, k] * n[0]

@@ -21,14 +21,14 @@ from radiokit.io import Volume
 
 @dataclass(frozen=True)
 class Riesz(Filter):
-    """Riesz transform of a filter's response: it keeps the band of the filter and tells directions apart.
+    """Riesz transform of a filter's response: it keeps the frequencies of the filter and separates directions.
 
     Parameters
     ----------
     filter : LoG or NonSeparableWavelet
         The isotropic filter, three-dimensional.
     order : tuple of 3 int
-        How often along z, y and x: ``(0, 0, 1)`` is the first-order transform along x.
+        Order along z, y and x: ``(0, 0, 1)`` is the first-order transform along x.
 
     Notes
     -----

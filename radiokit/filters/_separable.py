@@ -56,7 +56,7 @@ def distinct(turns: Sequence[Rotation], *kernel_sets: Sequence[Array]) -> list[R
 
 def convolve(array: Array, kernels: Sequence[Array], axes: Sequence[int], boundary: str) -> Array:
     """Convolve each axis of `axes` with its odd kernel."""
-    from scipy import ndimage  # 0.2 s that only those who use these filters pay
+    from scipy import ndimage  # takes 0.2 s: only where these filters are used
 
     for kernel, axis in zip(kernels, axes, strict=True):
         array = ndimage.convolve1d(array, kernel, axis=axis, mode=SCIPY_MODES[boundary])

@@ -23,7 +23,7 @@ MOST_LEVELS = 64
 @lru_cache(maxsize=32)
 def analysis_taps(wavelet: str, dtype: DTypeLike = np.float64) -> tuple[NDArray[Any], NDArray[Any]]:
     """Low- and high-pass decomposition filter of a wavelet, as PyWavelets uses them for images of this type."""
-    import pywt  # 50 ms that only those who use wavelets pay
+    import pywt  # takes 50 ms: only where wavelets are used
 
     try:
         kind = pywt.Wavelet(wavelet)
@@ -49,14 +49,14 @@ class Wavelet(Filter):
     wavelet : str
         A discrete wavelet of PyWavelets: ``"haar"``, ``"db2"``, ``"coif1"``, ``"bior2.2"``, ...
     subband : str, optional
-        Low (L) or high (H) pass along x, y and z: ``"LLH"``; two letters in 2D. None is all of them, one image each.
+        Low (L) or high (H) pass along x, y and z: ``"LLH"``; two letters in 2D. None makes all of them, one image each.
     level : int
         Level of the transform. In the pyradiomics standard: number of levels, each with its own images.
     {rotation_invariant} {pooling}
     {filter_dimension} {boundary}
         The pyradiomics standard is always periodic.
     start_level : int
-        Levels that are left out first (pyradiomics standard only).
+        Number of first levels that are left out (pyradiomics standard only).
 
     Notes
     -----

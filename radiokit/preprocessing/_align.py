@@ -22,7 +22,7 @@ AnyGrid = TypeVar("AnyGrid", Volume, Mask)
 INTERPOLATORS = ("linear", "cubic", "nearest")
 STARTS = ("patient", "centre")
 BINS = 32
-SAMPLES = 100_000  # voxels that the mutual information looks at
+SAMPLES = 100_000  # voxels for the mutual information
 STEPS_MM = (8.0, 4.0, 2.0)  # voxels of the pyramid, coarse to fine
 ITERATIONS = 100
 LOST = 0.8  # of the mutual information at the start
@@ -155,8 +155,8 @@ def align(
     within : Mask, optional
         Where the images are compared, on the grid of the fixed one: the head, or an organ. None is everywhere.
     start : {"patient", "centre"}
-        Where to begin: with the places in the patient that the files say (two sequences of one examination), or with
-        the middles of both grids on each other (two examinations).
+        Where to begin: with the positions in the patient (two sequences of one examination), or with the centres of
+        both grids on each other (two examinations).
     random_state : int
         Seed of the voxels that are compared; it has to be above 0 for ITK, so 0 is taken as 1.
 
@@ -175,7 +175,7 @@ def align(
     Warns
     -----
     DataWarning
-        If the search lost its way. Whatever is worse than the start is not returned: the start is.
+        If the search ended in a worse place than it began; then the start is returned.
 
     Notes
     -----
@@ -217,8 +217,8 @@ def align(
         ) from error
     if after < LOST * before:
         warnings.warn(
-            f"Registration lost its way (mutual information {before:.3f} before, {after:.3f} after): left where it "
-            "began. Small crops and noisy images do not register; take the whole images, or `within=` an organ.",
+            f"Registration failed (mutual information {before:.3f} before, {after:.3f} after): the start "
+            "is returned. Small crops and noisy images do not register; take the whole images, or `within=` an organ.",
             DataWarning,
             stacklevel=2,
         )

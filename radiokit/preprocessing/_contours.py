@@ -1,4 +1,4 @@
-"""Other outlines of one region: a little larger or smaller, or drawn anew at random along edges of the image."""
+"""Other outlines of one region: larger or smaller, or drawn again at random along edges of the image."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _around(mask: Mask, box: Box, count: int) -> tuple[Box, NDArray[np.float64]]
 
 
 def randomize_contour(image: Volume, mask: Mask, *, random_state: Seed = None) -> Mask:
-    """Draw the outline of a region anew, as another reader might: along edges of the image, at random.
+    """Draw the outline of a region again as another reader might: at random, along edges of the image.
 
     Parameters
     ----------

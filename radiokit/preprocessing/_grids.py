@@ -1,7 +1,7 @@
 """Where the voxels of one grid lie in another, with the arithmetic of ITK, step by step.
 
-Values at a border between two voxels, and the last bits of an interpolation, hang on how a place is computed. On grids
-whose axes are the patient's the whole of it is a few products, done here; turned grids ask ITK for its matrices.
+Values at a border between two voxels, and the last bits of an interpolation, depend on how a position is computed. For
+grids along the axes of the patient a few products are enough, done here; for turned grids ITK gives its matrices.
 """
 
 from __future__ import annotations

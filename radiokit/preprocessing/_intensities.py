@@ -15,7 +15,7 @@ PERCENTILES = (1.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0, 99.0)
 
 
 def window(volume: Volume, level: float, width: float) -> Volume:
-    """Clip intensities to a window, as CT is looked at.
+    """Clip intensities to a window, as for viewing CT.
 
     Parameters
     ----------
@@ -119,7 +119,8 @@ class NyulNormalizer:
     -----
     Each training image is mapped linearly so that its first and last landmark fall on `scale`; the standard scale is
     the mean of the mapped landmarks. Any image is then mapped piecewise linearly, landmark to landmark; beyond the
-    first and last the outer pieces go on (Nyul et al. 2000, doi 10.1109/42.836373). Learn it on training images only.
+    first and last the outer pieces are extended (Nyul et al. 2000, doi 10.1109/42.836373). Learn it on training images
+    only.
 
     Examples
     --------
@@ -190,7 +191,7 @@ class NyulNormalizer:
             float64.
         """
         if not hasattr(self, "landmarks_"):
-            raise ParameterError("NyulNormalizer has not learnt a scale yet: call fit with training images first.")
+            raise ParameterError("NyulNormalizer is not fitted: call fit with training images first.")
         marks = self._marks(image, mask)
         kept = np.concatenate([[True], np.diff(marks) > 0])  # landmarks that coincide carry no slope
         marks, standard = marks[kept], self.landmarks_[kept]

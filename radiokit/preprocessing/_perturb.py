@@ -1,4 +1,4 @@
-"""Image and region as they might have been on another day: turned, shifted, noisier, drawn by another hand."""
+"""Perturbed images and regions: turned, shifted, noisier, with another outline."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Perturbation:
     rotation : float
         Degrees in the axial plane, from y towards x, about the middle of the region's box.
     translation : float or tuple of 3 float
-        Shift in voxels along z, y, x; one number is for all three. Parts of a voxel are the purpose.
+        Shift in voxels along z, y, x; one number is for all three. Use fractions of a voxel.
     noise : float or "estimate"
         Standard deviation of white Gaussian noise that is added, in the unit of the image; ``"estimate"`` adds as much
         again as `estimate_noise` finds around the region.
@@ -226,7 +226,7 @@ def perturb(
     randomize_contour: bool | int = False,
     random_state: int | np.random.RandomState | np.random.Generator | None = None,
 ) -> Iterator[Perturbed]:
-    r"""Yield an image and its region as they might have been: every combination of the changes asked for.
+    r"""Yield an image and its region after every combination of the changes that are asked for.
 
     Parameters
     ----------
@@ -248,7 +248,7 @@ def perturb(
     Yields
     ------
     Perturbed
-        Unpacks as ``image, mask``; `description` says what was done. One pair is held at a time.
+        Unpacks as ``image, mask``; `description` names the change. One pair is held at a time.
 
     Raises
     ------

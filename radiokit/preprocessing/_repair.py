@@ -1,4 +1,4 @@
-"""Mask repair, for those who ask for it: nothing in this library changes a mask unasked."""
+"""Repair of masks, on request only: nothing in this library changes a mask by itself."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def ring(
     Warns
     -----
     DataWarning
-        If a part of the ring lies beyond the grid; it says how much.
+        If a part of the ring lies beyond the grid, with its share.
 
     Notes
     -----

@@ -62,7 +62,7 @@ def require(
 
 
 def by(sizes: Iterable[float]) -> str:
-    """Spell the sizes of a grid: ``512 x 512 x 300``."""
+    """Return the sizes of a grid as text: ``512 x 512 x 300``."""
     return " x ".join(f"{size:g}" for size in sizes)
 
 

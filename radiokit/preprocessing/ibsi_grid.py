@@ -55,8 +55,8 @@ def resample_centred(
 
     Notes
     -----
-    n_new = ceil(n_old · old / new); beyond the border the nearest value goes on (IBSI reference manual, chapter 2.4,
-    doi 10.1148/radiol.2020191145).
+    n_new = ceil(n_old · old / new); beyond the border the nearest value is repeated (IBSI reference manual, chapter
+    2.4, doi 10.1148/radiol.2020191145).
 
     Examples
     --------

@@ -35,7 +35,7 @@ def directions(shape: tuple[int, ...], distances: Sequence[int] = (1,), *, flat_
 
 
 def short(distances: Sequence[int]) -> str:
-    """Spell distances: ``(1, 2, ..., 30)``."""
+    """Return distances as text: ``(1, 2, ..., 30)``."""
     listed = [str(d) for d in distances]
     return f"({', '.join(listed if len(listed) < 5 else [*listed[:2], '...', listed[-1]])})"
 
@@ -114,7 +114,7 @@ class Lattice:
         return self.rows[(starts >= self.index[part.start]) & (starts <= self.index[part.stop - 1])]
 
     def has_lines(self, offset: np.ndarray) -> bool:
-        """Say whether any straight line along `offset` holds more than one voxel of the region."""
+        """Whether any straight line along `offset` holds more than one voxel of the region."""
         step = int(self.steps(offset)[0])
         if _touches(self.inside, self.index, step):
             return True

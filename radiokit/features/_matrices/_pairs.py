@@ -80,7 +80,7 @@ def require_pairs(n_voxels: int, n_steps: int, n_levels: int, n_present: int) ->
 
 @compiled
 def _count_pairs(field, index, steps, table):  # type: ignore[no-untyped-def]
-    # Level 0 fills row and column 0, which nobody reads: no branch for neighbours outside the region.
+    # Level 0 fills row and column 0, which is not read: no branch for neighbours outside the region.
     for place in index:
         here = field[place]
         for a in range(steps.size):

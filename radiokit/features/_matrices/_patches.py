@@ -1,7 +1,7 @@
 """Texture matrices of many small neighbourhoods at once.
 
 A stack of patches has shape (n, k, k, k) with grey levels from 1 and 0 where no voxel counts. The functions return one
-matrix a patch, or one a patch and direction (patch by patch), over the cells that any of them fills.
+matrix for each patch, or one for each patch and direction (patch by patch), over the cells that any of them fills.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def patch_runs(stack: Stack, offsets: np.ndarray) -> CountMatrix:
 
 
 def patch_zones(stack: Stack, offsets: np.ndarray) -> CountMatrix:
-    """Sizes of connected zones of one level (GLSZM): a matrix a patch."""
+    """Sizes of connected zones of one level (GLSZM): one matrix for each patch."""
     events = np.empty((3, stack.size), dtype=np.int64)
     n = _collect_zones(stack.copy(), np.concatenate([offsets, -offsets]), events)
     return _counted(events[:, :n], n_matrices=len(stack))
@@ -147,7 +147,7 @@ def _collect_zones(stack, offsets, events):  # type: ignore[no-untyped-def]
 
 
 def patch_dependence(stack: Stack, offsets: np.ndarray, alpha: int) -> CountMatrix:
-    """Numbers of neighbours within `alpha` levels, plus one (GLDM): a matrix a patch."""
+    """Numbers of neighbours within `alpha` levels, plus one (GLDM): one matrix for each patch."""
     dependent = np.ones(stack.shape, dtype=np.int64)
     for here, there in _neighbours(stack, offsets):
         alike = (stack[here] > 0) & (stack[there] > 0) & (np.abs(stack[here] - stack[there]) <= alpha)

@@ -1,4 +1,4 @@
-"""Grey level runs: how long one level goes on in a straight line (IBSI TP0I)."""
+"""Grey level runs: how many voxels in a straight line have one level (IBSI TP0I)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def run_lengths(field: np.ndarray, rows: np.ndarray, steps: np.ndarray, n_levels
 @compiled
 def _count_runs(field, rows, steps, lengths, table):  # type: ignore[no-untyped-def]
     # `lengths` holds how long the run through each place is so far; a run is counted where it ends. Runs that go on
-    # are counted as length 0, which nobody reads: no branch.
+    # are counted as length 0, which is not read: no branch.
     for a in range(steps.size):
         step = steps[a]
         counts = table[a]
