@@ -98,8 +98,10 @@ def writes(tree: ast.Module) -> Iterator[str]:
     """Each call that writes a file, but for those that write to a draft of `atomic_write` or into memory."""
     allowed = {"draft", "drafts"}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and ast.unparse(node.value).rpartition(".")[2] in ("BytesIO()", "StringIO()"):
-            allowed |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        if isinstance(node, ast.Assign) and any(
+            name in ast.unparse(node.value) for name in ("BytesIO()", "StringIO()")
+        ):
+            allowed |= {name.id for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name)}
         if isinstance(node, ast.withitem) and node.optional_vars is not None:
             inner = {n.id for n in ast.walk(node.context_expr) if isinstance(n, ast.Name)}
             if inner & allowed or "BytesIO()" in ast.unparse(node.context_expr):
@@ -130,6 +132,7 @@ def writes(tree: ast.Module) -> Iterator[str]:
         ("text = table.to_csv(index=False)", False),
         ("with atomic_write(path) as draft:\n    table.to_csv(draft)", False),
         ("path.open('rb')", False),
+        ("one, two = BytesIO(), BytesIO()\nzipfile.ZipFile(two, 'w')", False),
         ("made = io.BytesIO()\npicture.save(made)\narchive = zipfile.ZipFile(made, 'w')", False),
     ],
 )

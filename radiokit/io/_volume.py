@@ -126,8 +126,14 @@ class Volume(Grid):
 
     Parameters
     ----------
-    array, spacing, origin, direction, metadata
-        As in `Grid`; z, y, x order and mm.
+    array : ndarray of shape (z, y, x)
+        Voxel values; of a mask True inside.
+    spacing, origin : tuple of 3 float
+        As in `Grid`, mm.
+    direction : tuple of 9 float
+        As in `Grid`.
+    metadata : mapping
+        As in `Grid`.
 
     Examples
     --------
@@ -142,8 +148,14 @@ class Mask(Grid):
 
     Parameters
     ----------
-    array, spacing, origin, direction, metadata
-        As in `Grid`; z, y, x order and mm.
+    array : ndarray of shape (z, y, x)
+        Voxel values; of a mask True inside.
+    spacing, origin : tuple of 3 float
+        As in `Grid`, mm.
+    direction : tuple of 9 float
+        As in `Grid`.
+    metadata : mapping
+        As in `Grid`.
 
     Raises
     ------

@@ -33,6 +33,16 @@ def spawn_seeds(random_state: int | np.random.RandomState | np.random.Generator 
 def as_random_state(seed: int | np.random.RandomState | np.random.Generator | None) -> np.random.RandomState:
     """Return numpy's older generator, which scikit-learn takes, from any seed.
 
+    Parameters
+    ----------
+    seed : int, RandomState, Generator or None
+        The user's seed.
+
+    Returns
+    -------
+    RandomState
+        A RandomState is returned as it is.
+
     Examples
     --------
     >>> as_random_state(0).randint(10) == as_random_state(np.random.RandomState(0)).randint(10)

@@ -82,14 +82,24 @@ def run_cases_to(
 
     Parameters
     ----------
-    cases, compute, key, n_jobs, on_error, cache, limits, finish, progress, description :
-        As for `run_cases`. The cells of `cases` are paths, text and numbers; without `key`, settings and files decide.
+    cases : DataFrame
+        As for `run_cases`; its cells are paths, text and numbers.
+    compute : callable
+        As for `run_cases`.
     path : path
         Parquet file to write. Beside it ``<name>.provenance.csv`` is written and, during the run, ``<name>.parts``.
     columns : iterable of str
         The features that every case has.
     settings : str
         What decides a value besides the files, always written in the same way.
+    key : callable, optional
+        As for `run_cases`; without it, settings and files decide.
+    {n_jobs} {on_error} {cache} {limits}
+    finish : callable, optional
+        As for `run_cases`.
+    {progress}
+    description : str
+        Text before the bar.
     part_size : int
         Cases in a part; at most so many are computed again after a run without `cache` was killed.
 
