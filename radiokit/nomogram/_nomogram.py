@@ -82,11 +82,7 @@ class Nomogram:
     """
 
     def __init__(
-        self,
-        source: Source,
-        ticks: Mapping[Hashable, Sequence[Any]],
-        max_points: float,
-        times: tuple[float, ...] = (),
+        self, source: Source, ticks: Mapping[Hashable, Sequence[Any]], max_points: float, times: tuple[float, ...] = ()
     ) -> None:
         self._source = source
         self.times = times

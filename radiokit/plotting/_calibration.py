@@ -50,12 +50,7 @@ class CalibrationDisplay(ClassifierDisplay):
 
     @classmethod
     def from_predictions(
-        cls,
-        y_true: ArrayLike,
-        probabilities: Scores,
-        *,
-        bins: int = 5,
-        confidence_level: float = 0.95,
+        cls, y_true: ArrayLike, probabilities: Scores, *, bins: int = 5, confidence_level: float = 0.95
     ) -> Self:
         """Compute lowess curves and groups of equal size from frozen predictions.
 

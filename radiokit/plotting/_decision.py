@@ -41,12 +41,7 @@ class DecisionCurveDisplay(ClassifierDisplay):
 
     @classmethod
     def from_predictions(
-        cls,
-        y_true: ArrayLike,
-        probabilities: Scores,
-        *,
-        thresholds: ArrayLike | None = None,
-        time: float | None = None,
+        cls, y_true: ArrayLike, probabilities: Scores, *, thresholds: ArrayLike | None = None, time: float | None = None
     ) -> Self:
         """Compute the curves of frozen predictions.
 

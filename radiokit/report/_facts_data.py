@@ -6,7 +6,7 @@ import numpy as np
 
 from radiokit.report._contents import Place, places
 from radiokit.report._fact import Fact, FactOf, author, met, out, partly, unmet
-from radiokit.report._result import Reportable, endpoints, evidence, option, setting, table
+from radiokit.report._result import Reportable, endpoints, evidence, table
 from radiokit.validation.evidence import SampleSize
 
 METHODS = (Place("methods"),)
@@ -43,7 +43,7 @@ def feature_number(result: Reportable) -> Fact:
 def split(result: Reportable) -> Fact:
     """Say how patients were divided, with the size of each cohort and the measures against leaks."""
     cohorts = ", ".join(f"{c.name} {c.n_patients} patients" for c in result.facts.cohorts)
-    groups = setting(result, "groups")
+    groups = result.spec.groups
     by = f"by patient (column {groups})" if groups else "a case is a patient (no column of the patient was named)"
     return met(f"{cohorts}; {by}, before anything is learnt", places(result, "leak_guards"), "not known")
 
@@ -91,7 +91,7 @@ def lesions(result: Reportable) -> Fact:
     """Say what became of several lesions of a patient; how they were drawn, the author has to say."""
     if not result.facts.several_cases:
         return author("one case a patient; how regions were drawn: for the author")
-    rule = option(result, "aggregate")
+    rule = result.spec.options.get("aggregate")
     return partly(f"several lesions of a patient: {rule}; how they were drawn: for the author", places(result, "flow"))
 
 
@@ -163,19 +163,17 @@ def imbalance(result: Reportable) -> Fact:
         f"{e.cohort}: {e.n_events} of {e.n}" for p in endpoints(result) for e in evidence(result, model=p.main)
         if e.metric == "auc" and e.source in ("external", "test", "out-of-fold")
     )  # fmt: skip
-    weights = option(result, "class_weight")
+    weights = result.spec.options.get("class_weight")
     how = f"class weights: {weights}" if weights else "cases were neither weighted nor resampled"
     return met(f"patients with the outcome, {', '.join(counts)}; {how}", places(result, "performance"))
 
 
 def flow(result: Reportable) -> Fact:
     """Who was lost where."""
-    frame = table(result, "flow")
-    if frame is None:
+    if not result.facts.flow:
         return author("not known")
-    first = int(frame["n_patients"].iloc[0])
     kept = sum(c.n_patients for c in result.facts.cohorts)
-    return met(f"{first} patients in the case table, {kept} studied", places(result, "flow"))
+    return met(f"{result.facts.flow[0].n_patients} patients in the case table, {kept} studied", places(result, "flow"))
 
 
 def cleaning(result: Reportable) -> Fact:

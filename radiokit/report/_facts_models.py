@@ -35,11 +35,13 @@ def pipeline(result: Reportable) -> Fact:
 
 def reliability(result: Reportable) -> Fact:
     """Say whether features had to repeat in patients who were measured again."""
-    frame = table(result, "repeatability")
-    if frame is None:
+    if result.facts.repeatable is None:
         return unmet("no repeated segmentations were given to this study")
-    text = f"{int(frame['kept'].sum())} of {len(frame)} features kept by their ICC" if "kept" in frame else "by the ICC"
-    return met(f"{text}, in training patients who were measured again", places(result, "repeatability"))
+    kept, measured = result.facts.repeatable
+    return met(
+        f"{kept} of {measured} features kept by their ICC, in training patients who were measured again",
+        places(result, "repeatability"),
+    )
 
 
 def scaling(result: Reportable) -> Fact:
@@ -100,7 +102,7 @@ def algorithm(result: Reportable) -> Fact:
 
 def confounding(result: Reportable) -> Fact:
     """Say whether scores were compared with the volume and between centres."""
-    found = _confounders(result)
+    found = result.facts.confounders
     if not found:
         return unmet("neither volume nor several centres are known")
     text = f"scores against {' and '.join(found)}"
@@ -108,18 +110,10 @@ def confounding(result: Reportable) -> Fact:
     return met(text, where) if len(found) == 2 else partly(text, where)
 
 
-def _confounders(result: Reportable) -> list[str]:
-    frame = table(result, "confounding")
-    if frame is None:
-        return []
-    words = {"volume_correlation": "volume", "center_p_value": "centre"}
-    return [word for column, word in words.items() if column in frame and frame[column].notna().any()]
-
-
 def centre_differences(result: Reportable) -> Fact:
     """Say whether differences between centres were looked at, in scores or in performance."""
     where = places(result, "performance_by_center")
-    if "centre" in _confounders(result):
+    if "centre" in result.facts.confounders:
         where = (*places(result, "confounding"), *where)
     if not where or len(result.facts.centers) < 2:
         return unmet("differences between centres cannot be seen: one centre in training, or none named")
@@ -209,13 +203,13 @@ def selected(result: Reportable) -> Fact:
 
 def formula(result: Reportable) -> Fact:
     """Show the equation of every model; of a survival model the baseline too, without which it gives no probability."""
-    frame = table(result, "formula")
-    if frame is None:
+    formulas = result.facts.formulas
+    if not formulas:
         return unmet("no formula")
     where = (Place("features"), *places(result, "baseline_survival"))
     if any(e.survival for e in endpoints(result)) and not places(result, "baseline_survival"):
         return partly("relative hazards only: the baseline survival is not printed", where)
-    return met(f"formulas of {len(frame)} models", where)
+    return met(f"formulas of {len(formulas)} models", where)
 
 
 def frozen(what: str) -> FactOf:

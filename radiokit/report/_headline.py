@@ -7,15 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from radiokit.report._findings import WHERE, findings_of
-from radiokit.report._result import (
-    SOURCES,
-    Reportable,
-    endpoints,
-    evidence,
-    honest,
-    setting,
-    table,
-)
+from radiokit.report._result import SOURCES, Reportable, endpoints, evidence, honest, table
 from radiokit.report._view import (
     METHODS,
     MISSING,
@@ -76,12 +68,10 @@ def _verdicts(result: Reportable) -> list[TableView]:
 def outcome_name(result: Reportable) -> str:
     """Return what the study predicts, in the words of its columns."""
     names = []
-    outcome, survival = setting(result, "outcome"), setting(result, "survival")
-    if outcome:
-        names.append(f"“{outcome}”")
-    if survival:
-        parts = survival.values() if isinstance(survival, dict) else survival
-        names.append("time to event (" + ", ".join(f"“{part}”" for part in parts) + ")")
+    if result.spec.outcome:
+        names.append(f"“{result.spec.outcome}”")
+    if result.spec.survival:
+        names.append("time to event (" + ", ".join(f"“{part}”" for part in result.spec.survival.values()) + ")")
     return " and ".join(names) or "the outcome"
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import pandas as pd
-
 from radiokit import __version__
-from radiokit.report._result import Reportable, endpoints, option, setting, table
+from radiokit.report._result import Reportable, endpoints, table
 from radiokit.report._view import METHODS, label
-from radiokit.validation.evidence import HONEST, SignatureFacts
+from radiokit.validation.evidence import HONEST, FlowStep, NetworkFacts, SignatureFacts
 
 REFERENCES = {
     "cox": "Cox, J R Stat Soc B 1972, doi 10.1111/j.2517-6161.1972.tb00899.x (proportional hazards)",
@@ -45,37 +43,31 @@ def methods_text(result: Reportable) -> list[str]:
 
 
 def _patients(result: Reportable) -> str:
-    flow = table(result, "flow")
+    flow, spec = result.facts.flow, result.spec
     texts = []
-    if flow is not None:
-        steps = flow["step"].astype(str)
-        texts.append(f"Of {_counts(flow.iloc[0])} in the case table, ")
-        excluded = flow[steps == "excluded"]
-        if len(excluded):
-            reasons = "; ".join(f"{_counts(row)}: {row['reason']}" for _, row in excluded.iterrows())
-            texts.append(f"some were excluded ({reasons}). ")
-        else:
-            texts.append("none was excluded. ")
-        cohorts = flow[steps.isin(["training", "test", "external"])]
-        parts = [f"{int(row['n_patients'])} patients in the {row['step']} cohort" for _, row in cohorts.iterrows()]
+    if flow:
+        reasons = "; ".join(f"{_counts(step)}: {step.reason}" for step in flow if step.kind == "excluded")
+        texts.append(f"Of {_counts(flow[0])} in the case table, ")
+        texts.append(f"some were excluded ({reasons}). " if reasons else "none was excluded. ")
+        parts = [f"{step.n_patients} patients in the {step.step} cohort" for step in flow if step.kind == "cohort"]
         if parts:
             texts.append(f"The analysis included {_join(parts)}. ")
-    outcome, survival = setting(result, "outcome"), setting(result, "survival")
-    if outcome:
-        texts.append(f"The binary outcome was {outcome}. ")
-    if survival:
-        texts.append(f"The survival outcome was the time {survival['time']} to the event {survival['event']}. ")
-    if any((flow["step"] == "one row a patient") if flow is not None else ()):
-        rule = option(result, "aggregate")
+    if spec.outcome:
+        texts.append(f"The binary outcome was {spec.outcome}. ")
+    if spec.survival:
+        texts.append(
+            f"The survival outcome was the time {spec.survival['time']} to the event {spec.survival['event']}. "
+        )
+    if result.facts.several_cases:
+        rule = spec.options.get("aggregate")
         how = "the mean of the features was used" if rule == "mean" else "the largest lesion was used"
         texts.append(f"Where a patient had several lesions, {how}. ")
     return "".join(texts).strip()
 
 
-def _counts(row: pd.Series) -> str:
-    patients = f"{int(row['n_patients'])} patients"
-    cases = row.get("n_cases")
-    return patients if pd.isna(cases) or cases == row["n_patients"] else f"{patients} ({int(cases)} lesions)"
+def _counts(step: FlowStep) -> str:
+    patients = f"{step.n_patients} patients"
+    return patients if step.n_cases == step.n_patients else f"{patients} ({step.n_cases} lesions)"
 
 
 def _join(parts: list[str]) -> str:
@@ -89,9 +81,7 @@ def _features(result: Reportable) -> str:
     measured = [s for s in signatures.values() if s.origin != "network"]
     text = f"Image features were taken from these sources: {'; '.join(map(_source, measured))}. " if measured else ""
     text += _missing(result)
-    described = setting(result, "signatures")
-    networks = described if isinstance(described, Mapping) else {}
-    return (text + " ".join(_network(n, v["deep"]) for n, v in networks.items() if _is_network(v))).strip()
+    return (text + " ".join(_network(s.name, s.network) for s in signatures.values() if s.network)).strip()
 
 
 def _source(signature: SignatureFacts) -> str:
@@ -112,25 +102,20 @@ def _missing(result: Reportable) -> str:
     return f"In the {facts.n_predictors} predictors {facts.n_missing} values were missing. "
 
 
-def _is_network(value: Any) -> bool:
-    return isinstance(value, Mapping) and isinstance(value.get("deep"), Mapping)
-
-
-def _network(name: str, about: Mapping[str, Any]) -> str:
-    crop, training = about["crop"], about["training"]
-    size, spacing = ("x".join(f"{v:g}" for v in crop[k]) for k in ("size", "spacing"))
-    channels = f" of {_join(list(map(str, about['sequences'])))}" if about["sequences"] else ""
+def _network(name: str, network: NetworkFacts) -> str:
+    size, spacing = ("x".join(f"{v:g}" for v in values) for values in (network.size, network.spacing))
+    channels = f" of {_join(list(network.sequences))}" if network.sequences else ""
     stop = ""
-    if training["patience"] is not None:
+    if network.patience is not None:
         stop = (
-            f", until the loss in {training['validation']:.0%} of the training patients, who did not train, had not "
-            f"fallen for {training['patience']} epochs"
+            f", until the loss in {network.validation:.0%} of the training patients, who did not train, had not "
+            f"fallen for {network.patience} epochs"
         )
     return (
-        f"The signature {name} is a convolutional network ({about['backbone']}, {about['dimension']}) trained end to "
+        f"The signature {name} is a convolutional network ({network.backbone}, {network.dimension}) trained end to "
         f"end from random weights on crops{channels} around the tumour ({size} voxels of {spacing} mm, z y x), for at "
-        f"most {training['epochs']} epochs by AdamW (learning rate {training['learning_rate']:g}, batches of "
-        f"{training['batch_size']}){stop}."
+        f"most {network.epochs} epochs by AdamW (learning rate {network.learning_rate:g}, batches of "
+        f"{network.batch_size}){stop}."
     )
 
 
@@ -148,7 +133,7 @@ def _models(result: Reportable) -> str:
     if any(m.kind == "combined" for m in models):
         parts = "cross-fitted signature scores and the clinical variables" if clinical else "cross-fitted scores"
         sentences.append(f"The combined model was fitted on {parts}.")
-    if (how := option(result, "calibration")) not in (None, "none"):
+    if (how := result.spec.options.get("calibration")) not in (None, "none"):
         sentences.append(
             f"The final models were recalibrated ({how}) on cross-fitted predictions of training patients."
         )
@@ -172,7 +157,7 @@ def _pipelines(result: Reportable) -> list[str]:
 
 
 def _validation(result: Reportable) -> str:
-    folds, repeats, bootstraps = (option(result, name) for name in ("folds", "repeats", "bootstraps"))
+    folds, repeats, bootstraps = (result.spec.options.get(name) for name in ("folds", "repeats", "bootstraps"))
     scheme = f"{folds}-fold cross-validation by patient, repeated {repeats} times"
     if repeats == 1:
         scheme = f"{folds}-fold cross-validation by patient"

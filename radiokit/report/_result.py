@@ -15,6 +15,7 @@ from radiokit.validation.evidence import (
     Evidence,
     StudyEndpoint,
     StudyFacts,
+    StudySpec,
     select,
 )
 
@@ -48,7 +49,7 @@ class Reportable(Protocol):
         """Versions, settings, hashes, seeds."""
 
     @property
-    def spec(self) -> Any:
+    def spec(self) -> StudySpec:
         """What was asked for."""
 
     @property
@@ -109,18 +110,6 @@ def main_models(result: Reportable) -> list[str]:
     return [e.main for e in endpoints(result)]
 
 
-def setting(result: Reportable, name: str) -> Any:
-    """Return what was asked for, None where it was not."""
-    spec = result.spec
-    return spec.get(name) if isinstance(spec, Mapping) else getattr(spec, name, None)
-
-
-def option(result: Reportable, name: str) -> Any:
-    """Return an option of the study, None where it was not set."""
-    options = setting(result, "options")
-    return options.get(name) if isinstance(options, Mapping) else getattr(options, name, None)
-
-
 def averaged(predictions: pd.DataFrame) -> pd.DataFrame:
     """Return one row for each case and model: the mean over the repeats of cross-validation."""
     keys = [c for c in ("model", "case_id") if c in predictions]
@@ -133,4 +122,4 @@ def averaged(predictions: pd.DataFrame) -> pd.DataFrame:
 
 def unit_of_time(result: Reportable) -> str:
     """Return the unit of follow-up, where the study names one."""
-    return str(setting(result, "time_unit") or option(result, "time_unit") or "")
+    return result.spec.time_unit or str(result.spec.options.get("time_unit") or "")

@@ -119,15 +119,9 @@ def _table_one(frame: pd.DataFrame, name: str, entry: Entry) -> TableView:
 
 
 def _formulas(result: Reportable, section: Section) -> None:
-    formula = table(result, "formula")
-    if formula is None or "formula" not in formula:
-        return
-    mains = main_models(result)
-    for _, row in formula.iterrows():
-        model = str(row.get("model", ""))
-        text = str(row["formula"]).replace("; ", "\n")
-        shown = section.texts if model in mains or not model else section.folded
-        shown.append(f"{model}\n{text}" if model else text)
+    for formula in result.facts.formulas:
+        shown = section.texts if formula.model in main_models(result) else section.folded
+        shown.append("\n".join((formula.model, *formula.lines)))
 
 
 def _performance(result: Reportable, found: dict[str, Section]) -> None:

@@ -16,7 +16,7 @@ from radiokit.report._checklists import TITLES, checklist
 from radiokit.report._figures import figures
 from radiokit.report._headline import headline, outcome_name
 from radiokit.report._methods import methods_text, settings_rows
-from radiokit.report._result import Reportable, endpoints, setting
+from radiokit.report._result import Reportable, endpoints
 from radiokit.report._sections import Picture, picture, sections
 from radiokit.report._view import csv_uri
 from radiokit.utils import atomic_write, write_text
@@ -154,7 +154,7 @@ def _render(result: Reportable, pictures: list[Picture]) -> str:
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     provenance = json.dumps(plain(result.provenance), indent=2)
     return environment.get_template("report.html").render(
-        title=str(setting(result, "title") or f"Radiomics study of {outcome_name(result)}"),
+        title=result.spec.title or f"Radiomics study of {outcome_name(result)}",
         version=__version__,
         style=(HERE / "report.css").read_text(encoding="utf-8"),
         headline=headline(result),

@@ -63,10 +63,7 @@ class _Task:
 
 
 def replicate_map(
-    compute: Callable[[Any], NDArray[np.float64]],
-    items: Sequence[Any],
-    key: str,
-    running: Running,
+    compute: Callable[[Any], NDArray[np.float64]], items: Sequence[Any], key: str, running: Running
 ) -> list[Replicate]:
     """Apply `compute` to each item in parallel; with a cache, each result is stored as soon as it is there."""
     store = CaseCache(running.cache) if running.cache is not None else None

@@ -16,11 +16,14 @@ from radiokit.stats import auc, calibration, compare_aucs, decision_curve, table
 from radiokit.validation.evidence import (
     CohortFacts,
     Comparison,
+    FlowStep,
+    FormulaFacts,
     SampleSize,
     SignatureFacts,
     StudyEndpoint,
     StudyFacts,
     StudyModel,
+    StudySpec,
     evidence_of,
 )
 
@@ -185,6 +188,13 @@ def facts(kind: str = "ridge", **changes: Any) -> StudyFacts:
         "sample_sizes": (SampleSize("node metastasis", 110, 55, 109, 110, 900.0),),
         "n_missing": 0,
         "n_predictors": 109,
+        "flow": (
+            FlowStep("in the case table", "stage", 163, 170),
+            FlowStep("excluded", "excluded", 3, 4, f"outcome missing {HOSTILE}"),
+            FlowStep("training", "cohort", 110, 110),
+            FlowStep("external", "cohort", 50, 50),
+        ),
+        "formulas": (FormulaFacts("radiomics", (f"0.8 × original_glcm_Feature0 + 0.05 × {HOSTILE}",)),),
         "frozen": ("volume", "clinical", "radiomics", "combined"),
     }
     return StudyFacts(**{**known, **changes})
@@ -215,12 +225,12 @@ def result() -> Any:
         warnings=["Events per parameter: 6.5. Fewer than 10 make estimates fragile.", f"A column is called {HOSTILE}."],
         provenance={"radiokit": "0.1", "seed": 0, "packages": {"numpy": "2.0"}, "note": HOSTILE},
         models={},
-        spec={
-            "title": f"Lymph-node metastasis {HOSTILE}",
-            "outcome": "node metastasis",
-            "survival": {"event": "relapse", "time": "months"},
-            "clinical": ["age", HOSTILE],
-            "signatures": {"radiomics": "RadiomicsExtractor()"},
-            "options": {"folds": 5, "repeats": 2, "bootstraps": 100, "correlation": 0.9, "alpha": 0.05, "rule": "min"},
-        },
+        spec=StudySpec(
+            title=f"Lymph-node metastasis {HOSTILE}",
+            outcome="node metastasis",
+            survival={"event": "relapse", "time": "months"},
+            clinical=["age", HOSTILE],
+            signatures={"radiomics": "RadiomicsExtractor()"},
+            options={"folds": 5, "repeats": 2, "bootstraps": 100, "correlation": 0.9, "alpha": 0.05, "rule": "min"},
+        ),
     )

@@ -15,7 +15,7 @@ from radiokit.models.describe import PipelineFacts
 from radiokit.report import checklist, checklist_score
 from radiokit.report._checklists import HERE, TITLES
 from radiokit.report._facts import AUTHOR, FACTS, MET, OUT, PARTLY, UNMET
-from radiokit.validation.evidence import SignatureFacts, StudyFacts
+from radiokit.validation.evidence import SignatureFacts, StudyFacts, StudySpec
 
 STATUSES = {MET, PARTLY, AUTHOR, UNMET, OUT}
 
@@ -84,7 +84,7 @@ def test_without_other_centres_and_clinical_columns_items_are_not_met(result: An
     (endpoint,) = result.endpoints
     alone = replace(endpoint, models=tuple(m for m in endpoint.models if m.kind == "signature"))
     poor = SimpleNamespace(
-        **{**vars(result), "evidence": inside, "endpoints": (alone,), "facts": StudyFacts(), "spec": {}}
+        **{**vars(result), "evidence": inside, "endpoints": (alone,), "facts": StudyFacts(), "spec": StudySpec()}
     )
     status = checklist(poor, "metrics").set_index("item")["status"]
     assert (status[["4", "24", "25", "26", "27"]] == UNMET).all()

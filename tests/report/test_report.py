@@ -23,7 +23,7 @@ from radiokit.report import write_folder, write_report
 from radiokit.report._headline import headline
 from radiokit.report._methods import methods_text
 from radiokit.report._view import interval_text, number, view
-from radiokit.validation.evidence import CalibrationEvidence, Comparison, StudyFacts, evidence_of
+from radiokit.validation.evidence import CalibrationEvidence, Comparison, StudyFacts, StudySpec, evidence_of
 
 HOSTILE = "<script>alert('x')</script>"
 SECTIONS = (
@@ -61,8 +61,8 @@ def page(path: Path) -> Page:
 
 def empty(**changes: Any) -> SimpleNamespace:
     fields = {
-        "tables": {}, "predictions": pd.DataFrame(), "warnings": [], "provenance": {}, "models": {}, "spec": {},
-        "endpoints": (), "facts": StudyFacts(),
+        "tables": {}, "predictions": pd.DataFrame(), "warnings": [], "provenance": {}, "models": {},
+        "spec": StudySpec(), "endpoints": (), "facts": StudyFacts(),
     }  # fmt: skip
     made = {**fields, **changes}
     performance = made["tables"].get("performance", pd.DataFrame())
@@ -216,7 +216,8 @@ def test_two_outcomes_have_their_own_findings(result: Any, make_endpoint: Any, t
     hazard = uni.rename(columns={"odds_ratio": "hazard_ratio"}).assign(model="combined (survival)")
     tables = {"performance": pd.concat([performance, survival]), "univariable": pd.concat([uni, hazard])}
     both = empty(
-        tables=tables, predictions=result.predictions, spec={"outcome": "n", "survival": {"event": "e", "time": "t"}},
+        tables=tables, predictions=result.predictions,
+        spec=StudySpec(outcome="n", survival={"event": "e", "time": "t"}),
         endpoints=(make_endpoint(), make_endpoint(survival=True, suffix=" (survival)")),
     )  # fmt: skip
     found = headline(both)
