@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from radiokit.deep._base import DeepModel
 from radiokit.deep._cells import along_axes, spread
-from radiokit.deep._checks import require_choice
 from radiokit.deep._torch import computing_in, repeatable, require_torch, resolve_device
 from radiokit.deep.case import Case, open_case, rows_of
 from radiokit.deep.reader import Cases, Reader
 from radiokit.exceptions import InputError
 from radiokit.io import Volume, from_sitk, to_sitk
+from radiokit.preprocessing.choices import check_choice
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -85,7 +85,7 @@ def attribution_map(
     >>> FeatureMapDisplay.from_volumes(image, heat).plot_slices()  # doctest: +SKIP
     """
     require_torch("attribution_map")
-    require_choice("method", method, METHODS)
+    check_choice("", "method", method, METHODS)
     table = _one_case(case)
     inputs, _ = model._prepared(table)
     learnt = model._learnt
@@ -121,7 +121,7 @@ def _activation_map(
     """Return features of a stage times their gradients, summed over channels, where positive; and the stage."""
     torch = require_torch()
     names = list(network.trunk.layers)
-    require_choice("layer", layer, (None, *names))
+    check_choice("", "layer", layer, (None, *names))
     kept: dict[str, Tensor] = {}
     hooks = []
     for name in [layer] if layer else names:

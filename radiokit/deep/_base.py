@@ -15,7 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from radiokit.deep import _document as document
-from radiokit.deep._checks import require_choice
 from radiokit.deep._cohort import Cohort, clinical_table, patients_of
 from radiokit.deep._crop import Crop
 from radiokit.deep._fitted import Plan
@@ -32,7 +31,9 @@ from radiokit.deep.settings import Network, Training
 from radiokit.engine.clinical import ClinicalColumns, learn_clinical
 from radiokit.engine.inputs import FloatArray, Seed
 from radiokit.exceptions import FileError, InputError, ParameterError
+from radiokit.preprocessing.choices import check_choice
 from radiokit.utils import same_rows, spawn_seeds
+from radiokit.utils.estimators import Folds, Outcome
 
 FUSIONS = ("late", "concat", "film")
 
@@ -50,7 +51,7 @@ class DeepModel(NestedSettings):
         sequences: Sequence[str] | None = None,
         clinical: Sequence[str] = (),
         fusion: str = "late",
-        cv: Any = 5,
+        cv: Folds = 5,
         training: Training = Training(),  # noqa: B008 - frozen
         random_state: Seed = None,
     ) -> None:
@@ -63,7 +64,7 @@ class DeepModel(NestedSettings):
         self.training = training
         self.random_state = random_state
 
-    def fit(self, X: Cases, y: ArrayLike | pd.DataFrame, groups: ArrayLike | None = None) -> Self:
+    def fit(self, X: Cases, y: Outcome, groups: ArrayLike | None = None) -> Self:
         """Train the network, and where scores are cross-fitted one for each fold.
 
         Parameters
@@ -144,12 +145,12 @@ class DeepModel(NestedSettings):
         for name, kind in (("crop", Crop), ("training", Training)):
             if not isinstance(getattr(self, name), kind):
                 raise ParameterError(f"{name} is {getattr(self, name)!r}; required: {kind.__name__}(...).")
-        require_choice("fusion", self.fusion, FUSIONS)
+        check_choice("", "fusion", self.fusion, FUSIONS)
         if isinstance(self.clinical, str):
             raise ParameterError(f"clinical is {self.clinical!r}; required: a list of columns.")
         return network
 
-    def _outcome(self, y: ArrayLike | pd.DataFrame) -> NDArray[Any]:
+    def _outcome(self, y: Outcome) -> NDArray[Any]:
         """Return the checked outcome; a classifier learns its classes."""
         raise NotImplementedError
 

@@ -7,12 +7,6 @@ from collections.abc import Iterable, Sequence
 from radiokit.exceptions import ParameterError
 
 
-def require_choice(name: str, value: object, choices: Sequence[object]) -> None:
-    """Raise ParameterError where a setting is none of its choices."""
-    if value not in choices:
-        raise ParameterError(f"{name}={value!r}; required: one of {', '.join(map(repr, choices))}.")
-
-
 def require_whole(name: str, value: object, *, least: int) -> None:
     """Raise ParameterError where a setting is no whole number, or too small."""
     if not isinstance(value, int) or isinstance(value, bool) or value < least:

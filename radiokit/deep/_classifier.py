@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.utils.validation import column_or_1d
 
 from radiokit.deep._base import DeepModel
@@ -17,6 +16,7 @@ from radiokit.engine.classes import binary_classes
 from radiokit.engine.classifier import Classifier
 from radiokit.engine.fusion import logistic_weights
 from radiokit.engine.inputs import FloatArray
+from radiokit.utils.estimators import Outcome
 
 
 @can_be_frozen
@@ -84,7 +84,7 @@ class DeepClassifier(Classifier, DeepModel):
     (24, 2)
     """
 
-    def _outcome(self, y: ArrayLike | pd.DataFrame) -> NDArray[np.bool_]:
+    def _outcome(self, y: Outcome) -> NDArray[np.bool_]:
         self.classes_, positive = binary_classes(column_or_1d(y, warn=True))
         return positive
 

@@ -24,6 +24,7 @@ from radiokit.engine.folds import fold_ids
 from radiokit.engine.inputs import FloatArray
 from radiokit.exceptions import InputError, OutcomeError, ParameterError
 from radiokit.utils import cell_text, drop_warnings
+from radiokit.utils.estimators import Folds
 
 if TYPE_CHECKING:
     from radiokit.deep._scorer import Scorer
@@ -73,7 +74,7 @@ class Cohort:
         fitted = FittedNetwork(self.plan, state_to_bytes(state), history=tuple(tuple(row) for row in history))
         return replace(fitted, offset=loss.offset(lambda: fitted.score(inputs.take(train), training)))
 
-    def folds(self, cv: Any, y: NDArray[Any], seed: int) -> Rows:
+    def folds(self, cv: Folds, y: NDArray[Any], seed: int) -> Rows:
         """Return the fold of each case; each is scored once, by a network that can be trained on the others."""
         # Where no patient repeats, a splitter that does not look at patients loses nothing.
         single = not isinstance(cv, int) and np.unique(self.patients).size == len(y)
@@ -116,7 +117,7 @@ class Cohort:
             )
 
 
-def patients_of(X: Cases, groups: ArrayLike | None, column: str | None, cv: Any) -> NDArray[Any]:
+def patients_of(X: Cases, groups: ArrayLike | None, column: str | None, cv: Folds) -> NDArray[Any]:
     """Return the patient of each row: by a column of X, by `groups`, by predefined folds, or each row its own."""
     n = len(X)
     if column is not None:

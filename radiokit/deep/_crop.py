@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from radiokit.deep._checks import require_choice, require_known
+from radiokit.deep._checks import require_known
 from radiokit.deep._frames import CropShape
 from radiokit.deep._patches import Window, check_intensities
 from radiokit.exceptions import ParameterError
+from radiokit.preprocessing.choices import check_choice
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Crop:
         shape = shape_of(self, "3D")
         for window in self.window.values() if isinstance(self.window, Mapping) else [self.window]:
             check_intensities(window)
-        require_choice("missing", self.missing, ("raise", "zero"))
+        check_choice("Crop", "missing", self.missing, ("raise", "zero"))
         object.__setattr__(self, "size", shape.size)
         object.__setattr__(self, "spacing", shape.spacing)
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from radiokit.deep._checks import require_choice
 from radiokit.deep._frames import PLANES, TOLERANCE, TOO_LARGE, CropShape
 from radiokit.deep._frozen import Ready
 from radiokit.deep._patches import Window, cut_image, cut_shares, require_volume
@@ -15,6 +14,7 @@ from radiokit.deep.case import read_on_one_grid
 from radiokit.exceptions import DataWarning, MaskError, ParameterError
 from radiokit.io import Mask, Volume
 from radiokit.io.reading import Reading
+from radiokit.preprocessing.choices import check_choice
 from radiokit.utils.one_case import Prepared
 
 
@@ -55,8 +55,8 @@ class DeepOptions:
     stride: int = 2
 
     def __post_init__(self) -> None:
-        require_choice("planes", self.planes, PLANES)
-        require_choice("too_large", self.too_large, TOO_LARGE)
+        check_choice("DeepOptions", "planes", self.planes, PLANES)
+        check_choice("DeepOptions", "too_large", self.too_large, TOO_LARGE)
         if (self.mean is None) != (self.sd is None):
             raise ParameterError("mean and sd belong together; required: both or neither.")
         mean, sd = self.mean or (0.0,), self.sd or (1.0,)

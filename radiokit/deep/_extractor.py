@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from radiokit.deep._checks import require_choice, require_whole
+from radiokit.deep._checks import require_whole
 from radiokit.deep._crops import CropTask, DeepOptions
 from radiokit.deep._encoder import Encoder
 from radiokit.deep._frames import CropShape
@@ -23,6 +23,7 @@ from radiokit.deep.case import read_on_one_grid
 from radiokit.exceptions import DataWarning, ParameterError
 from radiokit.io.case_extractor import CaseExtractor, Job
 from radiokit.io.reading import ImageLike, MaskLike, Reading
+from radiokit.preprocessing.choices import check_choice
 from radiokit.utils import Limits
 
 POOLINGS = ("global", "masked")
@@ -234,9 +235,9 @@ class DeepFeatureExtractor(CaseExtractor):
         smallest = check_backbone(self.backbone, self.dimension).smallest
         layers = layer_names(self.backbone)
         layer = layers[-1] if self.layer is None else self.layer
-        require_choice("layer", layer, layers)
-        require_choice("pooling", self.pooling, POOLINGS)
-        require_choice("precision", self.precision, PRECISIONS)
+        check_choice("", "layer", layer, layers)
+        check_choice("", "pooling", self.pooling, POOLINGS)
+        check_choice("", "precision", self.precision, PRECISIONS)
         require_whole("batch_size", self.batch_size, least=1)
         require_whole("random_state", self.random_state, least=0)
         if min(shape.size if self.dimension == "3D" else shape.size[1:]) < smallest:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from radiokit.deep._checks import require_choice, require_whole
+from radiokit.deep._checks import require_whole
 from radiokit.deep._frames import DIMENSIONS
 from radiokit.deep._torch import require_monai, require_torch
 from radiokit.exceptions import ParameterError
+from radiokit.preprocessing.choices import check_choice
 
 if TYPE_CHECKING:
     from torch import nn
@@ -72,9 +73,9 @@ def check_backbone(backbone: str, dimension: str = "3D", norm: str = "batch") ->
     >>> check_backbone("resnet50").n_features
     2048
     """
-    require_choice("backbone", backbone, tuple(BACKBONES))
-    require_choice("dimension", dimension, DIMENSIONS)
-    require_choice("norm", norm, NORMS)
+    check_choice("", "backbone", backbone, tuple(BACKBONES))
+    check_choice("", "dimension", dimension, DIMENSIONS)
+    check_choice("", "norm", norm, NORMS)
     if backbone == "foundation" and dimension != "3D":
         raise ParameterError(f"backbone='foundation' with dimension={dimension!r}; required: '3D'.")
     return BACKBONES[backbone]

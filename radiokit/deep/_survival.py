@@ -20,6 +20,7 @@ from radiokit.engine.inputs import FloatArray
 from radiokit.exceptions import OutcomeError
 from radiokit.stats import concordance_index
 from radiokit.utils import check_survival_target, same_rows
+from radiokit.utils.estimators import Outcome
 
 
 @can_be_frozen
@@ -74,7 +75,7 @@ class DeepSurvival(DeepModel):
     (24,)
     """
 
-    def _outcome(self, y: ArrayLike | pd.DataFrame) -> NDArray[np.void]:
+    def _outcome(self, y: Outcome) -> NDArray[np.void]:
         target = check_survival_target(y)
         if not target["event"].any():
             raise OutcomeError(f"none of {target.size} cases has an event; required: one at least.")
@@ -125,7 +126,7 @@ class DeepSurvival(DeepModel):
         risk = self._score(X)
         return self._baseline.survival(risk, times)
 
-    def score(self, X: Cases, y: ArrayLike | pd.DataFrame) -> float:
+    def score(self, X: Cases, y: Outcome) -> float:
         """Return Harrell's concordance index of `predict`.
 
         Parameters

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from radiokit.deep._checks import require_choice, require_known, require_whole
+from radiokit.deep._checks import require_known, require_whole
 from radiokit.deep._networks import check_backbone
 from radiokit.exceptions import ParameterError
+from radiokit.preprocessing.choices import check_choice
 
 PRECISIONS = ("float32", "tf32", "bfloat16")
 
@@ -48,7 +49,7 @@ class Network:
 
     def __post_init__(self) -> None:
         check_backbone(self.backbone, self.dimension, self.norm)
-        require_choice("stride", self.stride, (1, 2))
+        check_choice("Network", "stride", self.stride, (1, 2))
 
 
 @dataclass(frozen=True)
@@ -187,9 +188,9 @@ class Training:
             )
         if not 0 < self.validation < 1:
             raise ParameterError(f"validation is {self.validation}; required: a share between 0 and 1.")
-        require_choice("class_weight", self.class_weight, ("balanced", None))
-        require_choice("ties", self.ties, ("efron", "breslow"))
-        require_choice("precision", self.precision, PRECISIONS)
+        check_choice("Training", "class_weight", self.class_weight, ("balanced", None))
+        check_choice("Training", "ties", self.ties, ("efron", "breslow"))
+        check_choice("Training", "precision", self.precision, PRECISIONS)
 
 
 def training_of(values: Mapping[str, Any]) -> Training:
