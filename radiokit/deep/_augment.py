@@ -30,7 +30,7 @@ class _Draw:
 def augment(
     batch: torch.Tensor, seeds: list[tuple[int, ...]], settings: Augmentation, patches: Patches
 ) -> torch.Tensor:
-    """Return changed copies of patches (n, channels, z, y, x) in units of standard deviations; one seed a sample."""
+    """Return changed copies of patches (n, channels, z, y, x) in standard deviations; one seed for each sample."""
     shape = tuple(batch.shape[1:])
     draws = [_draw(seed, settings, patches, shape) for seed in seeds]
     theta = torch.as_tensor(np.stack([d.matrix for d in draws]), dtype=batch.dtype, device=batch.device)

@@ -224,7 +224,7 @@ class DeepModel(NestedSettings):
         Raises
         ------
         FileError
-            If the file is missing, is no model of this class, or was changed.
+            If the file is missing, does not hold a model of this class, or was changed.
 
         Examples
         --------

@@ -8,7 +8,7 @@ from radiokit.exceptions import ParameterError
 
 
 def require_whole(name: str, value: object, *, least: int) -> None:
-    """Raise ParameterError where a setting is no whole number, or too small."""
+    """Raise ParameterError where a setting is not a whole number, or too small."""
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise ParameterError(f"{name}={value!r}; required: a whole number, {least} or more.")
 

@@ -42,7 +42,8 @@ class DeepFeatureExtractor(CaseExtractor):
         Where its weights come from: a file, another network, ``Weights("hf:org/repo@commit#file", sha256="...")``.
         Nothing else is ever downloaded. None: random weights, with a warning.
     dimension : {"3D", "2.5D", "2D"}
-        A volume; three slices as channels; the slice with the largest cross-section, thrice.
+        A volume; three slices as channels; or the slice with the largest cross-section, as three equal channels. 3D
+        uses all of the crop; 2.5D and 2D suit networks that were trained on pictures, and thick slices.
     patch_size : tuple of 3 int
         Voxels of the crop around the region, (z, y, x); slices take the last two.
     spacing : tuple of 3 float

@@ -92,7 +92,7 @@ class FittedNetwork:
         Raises
         ------
         ExtractionError
-            If a score is no number.
+            If a score is NaN or infinite.
         """
         require_torch("predicting with a network")
         from radiokit.deep._train import score

@@ -1,6 +1,6 @@
 """Backbones by name: MONAI's residual and dense networks, cut before the classifier.
 
-Only what needs torch is imported inside of functions: names and column counts are known without it.
+Names and numbers of columns are known without torch, which is imported inside functions only.
 """
 
 from __future__ import annotations
@@ -118,7 +118,8 @@ def build_network(
         Step of the first convolution of a residual network; it is not stored with weights. 2 is what public weights
         use, 1 keeps more detail of small crops at 4 to 8 times the work.
     norm : {"batch", "group"}
-        Normalisation. ``"group"`` does not look at other cases of a batch, so it also trains with batches of one.
+        Normalisation. ``"batch"`` is what public weights use; ``"group"`` does not depend on the other cases of a
+        batch: take it where batches are small.
 
     Returns
     -------

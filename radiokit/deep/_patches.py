@@ -66,7 +66,7 @@ def patch(
     MaskError
         If the mask is empty, or too large and ``too_large="error"``.
     GeometryError
-        If the region lies outside of the image.
+        If the region lies outside the image.
     InputError
         If voxels that the crop needs are NaN or infinite, or the image is one slice and 3D is asked for.
     ParameterError
@@ -168,7 +168,7 @@ def _values(image: Volume, frame: Frame) -> NDArray[np.float32]:
     start = np.floor(reach.min(axis=0)).astype(int)
     stop = np.ceil(reach.max(axis=0)).astype(int) + 1
     if (stop <= 0).any() or (start >= np.array(image.shape)).any():
-        raise GeometryError("The region lies outside of the image: do image and mask belong together?")
+        raise GeometryError("The region lies outside the image: do image and mask belong together?")
     box = tuple(slice(max(int(a), 0), min(int(b), n)) for a, b, n in zip(start, stop, image.shape, strict=True))
     part: Grid = crop(image, box)  # type: ignore[arg-type]
     if part.array.dtype.kind not in "biuf":
@@ -195,7 +195,7 @@ def _bordered(part: Grid) -> Grid:
 
 
 def _within(image: Volume, frame: Frame) -> NDArray[np.bool_]:
-    """Which voxels of a frame lie inside of an image, its outer voxels to their full width."""
+    """Return which voxels of a frame lie inside an image, whose outer voxels count to their full width."""
     first, *steps = indices_at(image, positions(frame, np.vstack([np.zeros(3), np.eye(3)])))
     along = [np.arange(n)[:, None] * (step - first) for n, step in zip(frame.size, steps, strict=True)]
     index = first + along[0][:, None, None] + along[1][None, :, None] + along[2][None, None, :]
@@ -206,7 +206,7 @@ def _scaled(cut: NDArray[np.float32], window: Window, background: float | None) 
     beyond = np.isnan(cut)
     inside = cut[~beyond]
     if not inside.size:
-        raise GeometryError("The crop lies outside of the image: do image and mask belong together?")
+        raise GeometryError("The crop lies outside the image: do image and mask belong together?")
     if isinstance(window, tuple | list):
         low, high = window
         filled = np.where(beyond, low if background is None else background, cut)

@@ -18,7 +18,7 @@ class CropStore:
     """Crops of cases, in memory or mapped from files.
 
     `crops` are arrays (channels, z, y, x), one for each case; a channel that is NaN throughout is absent. `ids` name
-    the cases in messages. InputError where there is no case, or some voxels of a crop are no numbers.
+    the cases in messages. InputError where there is no case, or some voxels of a crop are NaN or infinite.
     """
 
     def __init__(self, crops: Iterable[Array], ids: Sequence[str]) -> None:
@@ -57,7 +57,7 @@ class CropStore:
             absent = ", ".join(names[int(c)] for c in np.flatnonzero(self.present[i] == 0))
             raise InputError(
                 f"case {self.ids[i]} lacks {absent} ({lacking.size} of {len(self)} cases lack a sequence). Leave "
-                "them out, or set missing='zero' in Crop: the network is then told which are absent."
+                "them out, or set missing='zero' in Crop: which are absent is then an input of the network."
             )
         blind = np.flatnonzero((self.present[:, np.array(are_images)] == 0).all(axis=1))
         if blind.size:

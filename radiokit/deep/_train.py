@@ -1,4 +1,4 @@
-"""The training loop: seeded, stopped early on patients of its own, and resumed exactly where it was killed.
+"""The training loop: seeded, stopped early by patients who do not train, and resumed exactly where it was killed.
 
 The module imports torch: only code that trains may import it.
 """

@@ -29,7 +29,7 @@ class Network:
     stride : int
         Step of the first convolution of a residual network: 2, or 1 for crops of 24 voxels and less.
     norm : {"batch", "group"}
-        Normalisation; ``"group"`` does not depend on the other cases of a batch.
+        Normalisation; take ``"group"``, which does not depend on the other cases of a batch, for small batches.
 
     Raises
     ------
@@ -78,8 +78,8 @@ class Augmentation:
 
     Notes
     -----
-    The numbers of a sample depend on the seed, the epoch and the sample only: neither the batch nor the device nor a
-    kill in between changes them.
+    The random numbers depend on the seed, the epoch and the sample only: neither the batch nor the device nor a run
+    that is stopped and resumed changes them.
 
     Examples
     --------
@@ -121,33 +121,32 @@ class Training:
     weight_decay : float
         Of AdamW.
     patience : int or None
-        Epochs without a smaller loss in the validation patients after which training stops. None trains on all
-        patients for all epochs.
+        Training stops after so many epochs without a smaller loss in the validation patients. None trains on all
+        patients for all epochs: take it where patients are too few to spare some, with `epochs` fixed beforehand.
     validation : float
-        Share of the patients of `fit` that stop the training and do not train: whole patients, events evenly.
+        Share of the patients of `fit` that do not train and decide when training stops, events dealt evenly.
     class_weight : {"balanced", None}
-        ``"balanced"``: both classes weigh the same in the loss. Probabilities are put back to the share of events in
-        training, so that they stay probabilities.
+        ``"balanced"``: both classes weigh the same in the loss, for rare events; the probabilities are corrected back
+        to the share of events in training. None weighs every case the same.
     ties : {"efron", "breslow"}
-        Ties of survival times.
+        Ties of survival times: Efron's form is the more exact, Breslow's reproduces software that has only this.
     augmentation : Augmentation or None
         Random changes of the training patches.
     groups : str, optional
-        Column of X with the patient, where patients have several rows. Else the `groups` of `fit`.
+        Column of X with the patient, where patients have several rows; without it the `groups` of `fit`.
     checkpoint : path, optional
-        Folder in which training is kept after every epoch. A `fit` that was killed goes on from there and ends with
+        Folder in which training is kept after every epoch. A `fit` that was killed continues from there and ends with
         the same weights, bit for bit. It may be deleted afterwards.
     device : str
         ``"auto"`` (a GPU where there is one), ``"cpu"``, ``"cuda"``.
     precision : {"float32", "tf32", "bfloat16"}
         Of the steps of training on a GPU (automatic mixed precision): weights, losses and predictions stay float32. On
         a CPU it has to be ``"float32"``: torch 2.13's gradients of bfloat16 convolutions are wrong there. float16 is
-        not offered, for its gradients vanish without a scale.
+        not offered, because its gradients vanish without scaling.
     threads : int
-        CPU threads. Their number changes the last bits of the weights, and through them everything; it is therefore no
-        matter of the machine. Folds side by side (`n_jobs`) use several cores better.
-    progress : bool
-        Show a bar on standard error.
+        CPU threads. Their number changes the last bits of the weights and thereby all results, so it does not depend on
+        the machine. Parallel folds (`n_jobs`) use several cores better.
+    {progress}
 
     Raises
     ------

@@ -58,7 +58,7 @@ def extractor_to_dict(extractor: DeepFeatureExtractor) -> dict[str, Any]:
     if settings["options"] is not None:
         settings["options"] = asdict(settings["options"])
     content = state_to_bytes(extractor._step().backbone.build().net.state_dict())
-    # One crop at a time on the CPU: neither the company of a case nor the device may change a bit.
+    # One crop at a time on the CPU, so that neither the other cases of a batch nor the device change a bit.
     return {
         "settings": {**settings, "device": "cpu", "batch_size": 1},
         "cells": CELLS,
@@ -67,7 +67,7 @@ def extractor_to_dict(extractor: DeepFeatureExtractor) -> dict[str, Any]:
 
 
 def extractor_from_dict(raw: Mapping[str, Any]) -> DeepFeatureExtractor:
-    """Return the extractor of `extractor_to_dict`; the checksum is looked at, nothing is executed."""
+    """Return the extractor of `extractor_to_dict`; the checksum is compared, nothing is executed."""
     require_torch("a model of deep features")
     content = weights_from_dict(raw)
     extractor = extractor_of(raw["settings"])

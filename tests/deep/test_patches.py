@@ -177,7 +177,7 @@ def test_voxels_that_are_not_numbers() -> None:
 def test_regions_that_cannot_be_cropped() -> None:
     with pytest.raises(MaskError, match="empty"):
         patch(IMAGE, Mask(np.zeros(IMAGE.shape, bool), SPACING))
-    with pytest.raises(GeometryError, match="outside of the image"):
+    with pytest.raises(GeometryError, match="outside the image"):
         patch(IMAGE, Mask(REGION.array, SPACING, (5000.0, 0, 0)))
 
 
