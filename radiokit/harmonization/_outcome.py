@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ def refuse_outcome(table: pd.DataFrame, batch: str | int, covariates: Sequence[s
         )
     if y is None:
         return
-    y = y if hasattr(y, "__len__") else np.asarray(y)
+    y = y if isinstance(y, Sized) else np.asarray(y)
     if len(y) != len(table):
         return
     if spells_outcome(table[batch], y):

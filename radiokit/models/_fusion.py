@@ -35,13 +35,16 @@ from radiokit.utils.estimators import (
 from radiokit.utils.feature_checks import refuse_repeats
 from radiokit.utils.marks import refuse_chosen
 
+# Name to an unfitted estimator, or to it and the columns that it may use.
+Signatures = Mapping[str, Estimator | tuple[Estimator, Sequence[Hashable]]]
+
 
 class _Fusion(BaseEstimator):
     """What the fusions of a binary and of a survival outcome share."""
 
     def __init__(
         self,
-        signatures: Any = None,
+        signatures: Signatures | None = None,
         *,
         clinical: Sequence[Hashable] = (),
         cv: Folds = 5,
@@ -54,7 +57,7 @@ class _Fusion(BaseEstimator):
         self.final_estimator = final_estimator
         self.random_state = random_state
 
-    def _fit(self, X: pd.DataFrame, y: NDArray[Any], groups: ArrayLike | None, default: Any) -> None:
+    def _fit(self, X: pd.DataFrame, y: NDArray[Any], groups: ArrayLike | None, default: Estimator) -> None:
         check_parameters(self)
         refuse_chosen(X, "cross-fitted scores")
         clinical = list(self.clinical)
@@ -79,7 +82,7 @@ class _Fusion(BaseEstimator):
         final = self._final(self.design_, y) if self.final_estimator is None else self.final_estimator
         self.final_estimator_ = fit_part(final, self.design_, y, seeds[-2])
 
-    def _final(self, design: pd.DataFrame, y: NDArray[Any]) -> Any:
+    def _final(self, design: pd.DataFrame, y: NDArray[Any]) -> Estimator:
         raise NotImplementedError
 
     def _with_clinical(self, design: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
@@ -120,7 +123,9 @@ class _Fusion(BaseEstimator):
         return self._with_clinical(pd.DataFrame(scores, index=table.index), table)
 
 
-def _parts(signatures: Any, X: pd.DataFrame, clinical: list[Any], default: Any) -> dict[str, tuple[Any, list[Any]]]:
+def _parts(
+    signatures: Signatures | None, X: pd.DataFrame, clinical: list[Hashable], default: Estimator
+) -> dict[str, tuple[Estimator, list[Hashable]]]:
     """Name to (estimator, columns); without columns all that are not clinical."""
     rest = [c for c in X.columns if c not in clinical]
     absent = [str(c) for c in clinical if c not in X.columns]
@@ -242,7 +247,6 @@ class FusionClassifier(Classifier, _Fusion):
         ndarray of shape (n, 2)
             Probabilities in the order of `classes_`.
         """
-        check_is_fitted(self)
         return np.asarray(self.final_estimator_.predict_proba(self.scores(X)), dtype=float)
 
     def decision_function(self, X: Cases) -> FloatArray:
@@ -257,7 +261,6 @@ class FusionClassifier(Classifier, _Fusion):
         ndarray of shape (n,)
             Score of the final model.
         """
-        check_is_fitted(self)
         return case_scores(self.final_estimator_, self.scores(X))
 
 
@@ -269,16 +272,10 @@ class FusionSurvival(OutcomeRequired, _Fusion):
     signatures : dict of str to estimator or (estimator, columns)
         Unfitted survival estimators, and the columns each may use; without columns all that are not clinical. Default:
         one `SurvivalSignature` named ``radscore``.
-    clinical : sequence of column names
-        Columns that enter the final model themselves. Text columns become indicators; gaps are filled with the median
-        or the most frequent level of the training cases; a column with one value is left out with a warning.
-    cv : int or scikit-learn splitter
-        Folds in which the scores are cross-fitted; every case must be in one test fold. Where patients repeat
-        (`groups`), or with a `PredefinedSplit`, the signatures tune themselves in these folds too.
+    clinical, cv, random_state
+        As `FusionClassifier`.
     final_estimator : estimator, optional
         Combines the scores, for example `radiokit.survival.CoxModel()`. Default: weights by Cox's partial likelihood.
-    random_state : int, RandomState or None
-        Seed of the folds, and of all estimators that leave theirs free.
 
     Attributes
     ----------
@@ -347,5 +344,4 @@ class FusionSurvival(OutcomeRequired, _Fusion):
         ndarray of shape (n,)
             Larger means earlier events.
         """
-        check_is_fitted(self)
         return np.asarray(self.final_estimator_.predict(self.scores(X)), dtype=float)

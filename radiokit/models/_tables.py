@@ -65,8 +65,7 @@ def univariable_table(
     same_rows(X=X, y=y)
     check_frame(X)
     if not X.shape[1]:
-        raise InputError("X has no columns; required: one variable at least.")
-    same_rows(X=X, y=y)
+        raise InputError("X has no columns; required: at least one variable.")
     check_level(confidence_level)
     outcome = table_outcome(X, y, confidence_level=confidence_level, firth=firth)
     return pd.concat([_one_variable(X[[c]], outcome) for c in X.columns])
@@ -147,7 +146,6 @@ def multivariable_table(
     """
     same_rows(X=X, y=y)
     check_frame(X)
-    same_rows(X=X, y=y)
     check_level(confidence_level)
     outcome = table_outcome(X, y, confidence_level=confidence_level, firth=firth)
     complete = X.notna().all(axis=1).to_numpy()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import PredefinedSplit
 
 from radiokit.engine.inputs import FloatArray
@@ -17,8 +17,8 @@ FOLDS_BY_PATIENT = 5
 
 
 def fit_part(
-    estimator: Any, X: pd.DataFrame, y: NDArray[Any], seed: int | None, folds: NDArray[np.intp] | None = None
-) -> Any:
+    estimator: BaseEstimator, X: pd.DataFrame, y: NDArray[Any], seed: int | None, folds: NDArray[np.intp] | None = None
+) -> BaseEstimator:
     """Fit a clone, the seeds that it leaves free set; with `folds`, what it tunes in folds is tuned in these.
 
     Leave-one-out stays as it is: it leaves out equal rows together, which is what a resample repeats.
@@ -27,7 +27,7 @@ def fit_part(
     return _tuning_in(folds, model, tuned).fit(X, y)
 
 
-def _seeded(estimator: Any, seed: int | None) -> tuple[Any, list[str]]:
+def _seeded(estimator: BaseEstimator, seed: int | None) -> tuple[BaseEstimator, list[str]]:
     """Return a clone with its free seeds set, and which of its parameters count folds."""
     model = clone(estimator)
     named = {key: (key.split("__")[-1], value) for key, value in model.get_params().items()}
@@ -36,14 +36,20 @@ def _seeded(estimator: Any, seed: int | None) -> tuple[Any, list[str]]:
     return model.set_params(**dict.fromkeys(free, seed)), tuned
 
 
-def _tuning_in(folds: NDArray[np.intp] | None, model: Any, tuned: list[str]) -> Any:
+def _tuning_in(folds: NDArray[np.intp] | None, model: BaseEstimator, tuned: list[str]) -> BaseEstimator:
     if folds is None or not tuned:
         return model
     return model.set_params(**dict.fromkeys(tuned, PredefinedSplit(folds)))
 
 
 def cross_fitted_scores(
-    estimator: Any, X: pd.DataFrame, y: NDArray[Any], seed: int | None, folds: NDArray[np.intp], *, inner: bool
+    estimator: BaseEstimator,
+    X: pd.DataFrame,
+    y: NDArray[Any],
+    seed: int | None,
+    folds: NDArray[np.intp],
+    *,
+    inner: bool,
 ) -> FloatArray:
     """Score of each case by a clone fitted without its fold; `inner`: tuned in the other folds, which keep patients."""
     scores = np.empty(len(X))
@@ -55,7 +61,7 @@ def cross_fitted_scores(
     return scores
 
 
-def by_patient(estimator: Any) -> Any:
+def by_patient(estimator: BaseEstimator) -> BaseEstimator:
     """Return a clone that tunes in folds where it would leave out one row: a patient's other rows would stay."""
     model = clone(estimator)
     rows = {k: v for k, v in model.get_params().items() if k.split("__")[-1] == "cv" and isinstance(v, str)}

@@ -45,7 +45,7 @@ class CoxWeights(BaseEstimator):
         return X.to_numpy(dtype=float) @ self.coef_ + self.intercept_
 
 
-def case_scores(model: Any, X: Cases) -> FloatArray:
+def case_scores(model: BaseEstimator, X: Cases) -> FloatArray:
     """Score of a fitted model: its decision function, the log-odds of its probability, or its risk.
 
     That of a forest is the share of its votes as it is: a sum over trees, which can be taken apart exactly.
@@ -53,6 +53,7 @@ def case_scores(model: Any, X: Cases) -> FloatArray:
     final = model.steps[-1][1] if isinstance(model, Pipeline) else model
     if isinstance(final, RandomForestClassifier):
         return np.asarray(model.predict_proba(X)[:, 1], dtype=float)
+    # scikit-learn's own test: a pipeline has the method only where its last step has it.
     if hasattr(model, "decision_function"):
         return np.asarray(model.decision_function(X), dtype=float).ravel()
     if hasattr(model, "predict_proba"):

@@ -170,6 +170,7 @@ def _empty_path() -> pd.DataFrame:
 def _score(model: Any, X: FloatArray) -> FloatArray:
     if isinstance(model, np.ndarray):
         return X @ model
+    # scikit-learn's own test: a pipeline has the method only where its last step has it.
     if hasattr(model, "decision_function"):
         return np.ravel(model.decision_function(X))
     if hasattr(model, "predict_proba"):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_selection import SelectorMixin
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
@@ -23,14 +23,14 @@ from radiokit.exceptions import InputError
 from radiokit.models import BoostedClassifier, BoostedSurvival, CalibratedModel, MedianImputer, Winsorizer
 from radiokit.models.trees import TreeEnsemble, from_forest
 from radiokit.study._frozen import CaseScore, Clinical, Feature, Score
-from radiokit.study._scores import KernelScore, TreeScore
+from radiokit.study._scores import Freezable, KernelScore, TreeScore
 
 
 @dataclass(frozen=True, eq=False)
 class Columns:
     """Columns on their way through a pipeline: (x - center) / scale of a feature, `low` to `high` in training.
 
-    Each field is an array with an entry a column.
+    Each field is an array with one entry for each column.
     """
 
     name: NDArray[np.object_]
@@ -73,16 +73,19 @@ def _plain(values: FloatArray) -> list[float]:
     return [math.nan if math.isnan(v) else v for v in values.tolist()]
 
 
-def score_of(name: str, model: Any, X: pd.DataFrame) -> CaseScore:
+def score_of(name: str, model: BaseEstimator, X: pd.DataFrame) -> CaseScore:
     """Return the score of a fitted signature as numbers; ranges are those of these (training) cases."""
     *steps, final = [step for _, step in model.steps] if isinstance(model, Pipeline) else [model]
     slope, offset = 1.0, 0.0
     if isinstance(final, CalibratedModel):
         final, (offset, slope) = final.estimator_, _line(name, final)
-    if hasattr(final, "frozen_score"):
-        own: CaseScore = final.frozen_score(name, X)
+    if isinstance(final, Freezable):
+        own = final.frozen_score(name, X)
         if any(step not in (None, "passthrough") for step in steps) or (offset, slope) != (0.0, 1.0):
-            raise InputError(f"signature {name!r}: {type(final).__name__} stands alone; nothing may go with it.")
+            raise InputError(
+                f"signature {name!r}: {type(final).__name__} gives its own frozen score; required: no step before it "
+                "and no calibration after it."
+            )
         return own
     columns = Columns.of(X)
     for step in steps:
@@ -99,12 +102,12 @@ def score_of(name: str, model: Any, X: pd.DataFrame) -> CaseScore:
 def _line(name: str, model: CalibratedModel) -> tuple[float, float]:
     """Intercept and slope of a calibration."""
     if model.calibration_.kind != "linear":
-        raise InputError(f"signature {name!r}: calibration {model.method!r} bends; required: platt or intercept.")
+        raise InputError(f"signature {name!r}: calibration {model.method!r} is curved; required: platt or intercept.")
     offset, slope = model.calibration_.coef
     return offset, slope
 
 
-def _linear_score(name: str, final: Any, columns: Columns, offset: float, slope: float) -> Score:
+def _linear_score(name: str, final: BaseEstimator, columns: Columns, offset: float, slope: float) -> Score:
     coefficients, intercept = final_coefficients(final)
     if len(coefficients) != len(columns):
         raise InputError(
@@ -131,12 +134,12 @@ def _kernel_score(name: str, model: SVC, columns: Columns, offset: float, slope:
     )
 
 
-def _follow(columns: Columns, step: Any) -> Columns:
+def _follow(columns: Columns, step: object) -> Columns:
     if step in (None, "passthrough"):
         return columns
     if isinstance(step, MedianImputer | SimpleImputer):
         return replace(columns, impute=np.asarray(step.statistics_, dtype=float))
-    if hasattr(step, "get_support"):
+    if isinstance(step, SelectorMixin):
         return columns.kept(step.get_support())
     center, scale = columns.center, columns.scale
     if isinstance(step, Winsorizer):
@@ -152,21 +155,22 @@ def _follow(columns: Columns, step: Any) -> Columns:
     )
 
 
-def final_coefficients(final: Any) -> tuple[np.ndarray, float]:
+def final_coefficients(final: BaseEstimator) -> tuple[np.ndarray, float]:
     """Coefficients on the scale of the columns that reach the final model, and the intercept."""
-    if not hasattr(final, "coef_"):
+    coef = getattr(final, "coef_", None)  # scikit-learn's mark of a linear model; an SVC has it with a linear kernel
+    if coef is None:
         raise InputError(
             f"{type(final).__name__} cannot be frozen: it is neither linear, nor radiokit's boosted trees, a forest, "
             "or an SVC with a linear or rbf kernel. A study predicts only with what another centre can load safely."
         )
     intercept = np.ravel(getattr(final, "intercept_", 0.0))
-    return np.ravel(np.asarray(final.coef_, dtype=float)), float(intercept[0]) if intercept.size else 0.0
+    return np.ravel(np.asarray(coef, dtype=float)), float(intercept[0]) if intercept.size else 0.0
 
 
 class LogVolume(BaseEstimator):
     """The logarithm of one column, of the median where there is none: the baseline that a signature has to beat."""
 
-    def fit(self, X: pd.DataFrame, y: Any = None) -> LogVolume:
+    def fit(self, X: pd.DataFrame, y: object = None) -> LogVolume:
         """Learn the median."""
         values = X.iloc[:, 0].astype(float)
         positive = values[values > 0]

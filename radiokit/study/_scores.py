@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from importlib import import_module
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -51,6 +51,14 @@ class CaseScore(Protocol):
     @classmethod
     def from_plain(cls, raw: dict[str, Any]) -> CaseScore:
         """Return the score that `plain` wrote, where None stands for NaN; KeyError, TypeError or ValueError if not."""
+
+
+@runtime_checkable
+class Freezable(Protocol):
+    """A fitted model that gives its own frozen score."""
+
+    def frozen_score(self, name: str, X: pd.DataFrame) -> CaseScore:
+        """Return the score; `X` are the training cases."""
 
 
 @dataclass(frozen=True)

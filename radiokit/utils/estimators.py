@@ -149,8 +149,8 @@ class Accepted:
 
     def __str__(self) -> str:
         if self.choices:
-            return f"one of {', '.join(map(repr, self.choices))}"
-        return WORDS[self.kind] + ("" if self.within is None else f", {self.within}")
+            return ("one of " if len(self.choices) > 1 else "") + ", ".join(map(repr, self.choices))
+        return WORDS[self.kind] + ("" if self.within is None else f" ({self.within})")
 
 
 def check_parameters(estimator: object) -> None:
@@ -168,14 +168,13 @@ def check_parameters(estimator: object) -> None:
     >>> check_parameters(Example("1se", 2))
     Traceback (most recent call last):
     ...
-    radiokit.exceptions.ParameterError: share is 2; required: a number, at least 0 and at most 1, or None.
+    radiokit.exceptions.ParameterError: share is 2; required: a number (at least 0 and at most 1) or None.
     """
     for name, accepted in declared_parameters(type(estimator).__init__).items():
         value = getattr(estimator, name)
         if not any(part.fits(value) for part in accepted):
-            ranged = any(part.within is not None for part in accepted)
-            required = (", or " if ranged else " or ").join(map(str, accepted))
-            raise ParameterError(f"{name} is {value!r}; required: {required}.")
+            *words, last = map(str, accepted)
+            raise ParameterError(f"{name} is {value!r}; required: {', '.join(words)}{' or ' if words else ''}{last}.")
 
 
 @cache
