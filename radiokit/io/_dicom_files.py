@@ -15,7 +15,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 
 from radiokit.exceptions import FileError, RadiokitError
 from radiokit.io._dicom_marks import DICOM_SUFFIXES, begins_without_prefix, has_dicom_prefix
-from radiokit.io._regions import NO_IMAGE
+from radiokit.io._regions import NO_IMAGE, REGIONS
 
 Header = pydicom.Dataset
 # What pydicom raises on damaged bytes.
@@ -103,6 +103,20 @@ def one_series(folder: Path, series: int | str | None) -> list[tuple[Path, Heade
         )
     unique = {str(head.get("SOPInstanceUID", path)): (path, head) for path, head in chosen[0]}
     return list(unique.values())
+
+
+def dicom_mask_of(path: Path) -> tuple[Path, str]:
+    """Return the file of regions that a path means (itself, or the only one in a folder) and its modality."""
+    with reading(path):
+        if path.is_file():
+            return path, str(header(path).get("Modality", ""))
+        found = [(file, str(head.get("Modality", ""))) for file, head in dicom_files(path)]
+    regions = [(file, modality) for file, modality in found if modality in REGIONS]
+    if len(regions) > 1:
+        raise FileError(f"{path} holds {', '.join(file.name for file, _ in regions)}; name one of them.")
+    if not found:
+        raise FileError(f"{path} holds no DICOM file.")
+    return regions[0] if regions else (path, found[0][1])
 
 
 def _described(uid: str, group: list[tuple[Path, Header]]) -> str:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from radiokit.io._frame_of_reference import other_frame
 from radiokit.io._pair import read_pair
 from radiokit.io.case_rows import reading_of
 from radiokit.io.cases import read_cases
+from radiokit.io.geometry import other_frame
 from radiokit.io.sequences import PARTS, sequences_of
 from radiokit.utils import CaseResult, collect_warnings, content_hash, run_cases
 

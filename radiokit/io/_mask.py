@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 
 from radiokit.exceptions import MaskError, ParameterError
-from radiokit.io._frame_of_reference import warn_of_other_frame
 from radiokit.io._pictures import is_picture, on_picture, read_picture
 from radiokit.io._read import existing, is_dicom, load, load_dicom
 from radiokit.io._slicer import is_slicer, read_slicer
 from radiokit.io._volume import Grid, Mask, Volume
-from radiokit.io.geometry import on_grid_of
+from radiokit.io.geometry import on_grid_of, warn_of_other_frame
 
 # A scale factor in the header may turn the label 255 into 1.00000006.
 ROUNDING = 1e-5
@@ -101,7 +100,9 @@ def _from_labels(labels: Volume, wanted: int | None, path: Path) -> Mask:
 
 
 def _from_dicom(path: Path, label: int | None, roi: int | str | None, image: Grid | None, fill_between: bool) -> Mask:
-    from radiokit.io._dicom_masks import dicom_mask_of, read_rtstruct, read_seg
+    from radiokit.io._dicom_files import dicom_mask_of
+    from radiokit.io._rtstruct import read_rtstruct
+    from radiokit.io._seg import read_seg
 
     file, modality = dicom_mask_of(path)
     region = label if roi is None else roi

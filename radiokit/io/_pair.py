@@ -7,12 +7,11 @@ import os
 import numpy as np
 
 from radiokit.exceptions import FileError
-from radiokit.io._frame_of_reference import warn_of_other_frame
 from radiokit.io._mask import as_label, on_own_grid
 from radiokit.io._pictures import on_picture
 from radiokit.io._read import existing, read_volume
 from radiokit.io._volume import Mask, Volume
-from radiokit.io.geometry import check_geometry, coincide, on_grid_of
+from radiokit.io.geometry import check_geometry, coincide, on_grid_of, warn_of_other_frame
 
 
 def read_pair(
