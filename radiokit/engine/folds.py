@@ -12,7 +12,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check
 
 from radiokit.engine.inputs import Seed
 from radiokit.exceptions import DataWarning, OutcomeError, ParameterError
-from radiokit.utils import is_survival_target, spawn_seeds
+from radiokit.utils import as_random_state, is_survival_target
 from radiokit.utils.estimators import Folds
 
 
@@ -46,10 +46,10 @@ def fold_ids(
                 DataWarning,
                 stacklevel=3,
             )
-        if isinstance(random_state, np.random.Generator):
-            random_state = spawn_seeds(random_state, 1)[0]
         kind = StratifiedKFold if groups is None else StratifiedGroupKFold
-        splits: Iterable[Any] = kind(folds, shuffle=True, random_state=random_state).split(X, label, groups)
+        splits: Iterable[Any] = kind(folds, shuffle=True, random_state=as_random_state(random_state)).split(
+            X, label, groups
+        )
     else:
         splits = check_cv(cv, label, classifier=True).split(X, label, groups)
     ids = np.full(label.size, -1, dtype=np.intp)

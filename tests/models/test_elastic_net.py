@@ -155,6 +155,13 @@ def test_patients_stay_together() -> None:
     assert all(len(set(folds[patients == p])) == 1 for p in range(30))
 
 
+def test_a_numpy_generator_seeds_the_folds() -> None:
+    X, y = np.zeros((40, 1)), np.arange(40) % 2
+    one, same, other = (fold_ids(5, X, y, random_state=np.random.default_rng(seed)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, same)
+    assert (one != other).any()
+
+
 def test_bad_input_is_refused() -> None:
     X, y = problem(30, 3)
     with pytest.raises(ParameterError, match="l1_ratio"):

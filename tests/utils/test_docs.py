@@ -111,3 +111,16 @@ def test_no_public_docstring_is_left_unfilled(room: str) -> None:
         for documented in (thing, *members):
             text = inspect.getdoc(documented) or ""
             assert not re.search(r"^\s*\{\w+\}( \{\w+\})*$", text, re.MULTILINE), f"{room}.{name}"
+
+
+@pytest.mark.parametrize("room", [*PACKAGES, "survival.competing_risks"])
+def test_functions_describe_their_parameters_and_no_others(room: str) -> None:
+    module = importlib.import_module(f"radiokit.{room}")
+    for name in module.__all__:
+        thing = getattr(module, name)
+        if not inspect.isfunction(thing):
+            continue
+        section = re.search(r"Parameters\n-{10}\n(.*?)(\n\n[A-Z]|$)", inspect.getdoc(thing) or "", re.DOTALL)
+        headers = re.findall(r"^[\w*].*?(?= : |$)", section[1] if section else "", re.MULTILINE)
+        described = [part.strip(" *") for header in headers for part in header.split(",")]
+        assert described == list(inspect.signature(thing).parameters), f"{room}.{name}"
