@@ -12,8 +12,9 @@ from radiokit.study._assessment import Assessment
 from radiokit.study._attributions import attribution_table
 from radiokit.study._calibration import calibration_table, calibrations
 from radiokit.study._centers import center_table
+from radiokit.study._cohort import Patients
 from radiokit.study._effects import effect_tables
-from radiokit.study._endpoint import Data, Endpoint
+from radiokit.study._endpoint import Endpoint
 from radiokit.study._formula import formula_table, formulas
 from radiokit.study._options import Options
 from radiokit.study._repeatability import repeatability_table
@@ -25,7 +26,7 @@ from radiokit.study._tables import table_of
 from radiokit.study._within_centers import center_effect
 
 
-def assess(endpoint: Endpoint, data: Data, options: Options, run: Run) -> Assessment:
+def assess(endpoint: Endpoint, data: Patients, options: Options, run: Run) -> Assessment:
     """Return what the cross-validation, the held-out patients and the models themselves show."""
     level = options.confidence_level
     calibrated = [] if endpoint.survival else list(calibrations(endpoint, level))

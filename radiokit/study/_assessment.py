@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from radiokit.study._endpoint import Data, Endpoint, Modelled
+from radiokit.study._cohort import Patients
+from radiokit.study._endpoint import Endpoint, Modelled
 from radiokit.study._explain import Confounding, UsedFeature
 from radiokit.study._split import SOURCE_OF
 from radiokit.study._within_centers import CenterEffect
@@ -21,7 +22,7 @@ class Assessment:
     """
 
     endpoint: Endpoint
-    data: Data
+    data: Patients
     level: float
     sample_size: SampleSize
     center_effect: CenterEffect = field(default_factory=CenterEffect)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from radiokit.study._endpoint import Data, Endpoint
+from radiokit.study._cohort import Patients
+from radiokit.study._endpoint import Endpoint
 from radiokit.study._frozen import Frozen
 from radiokit.study._scores import CaseScore, Score, TreeScore, as_numbers, prepared
 
@@ -16,7 +17,7 @@ OTHER = "(all others)"
 SHOWN = 20
 
 
-def attribution_table(endpoint: Endpoint, data: Data) -> pd.DataFrame:
+def attribution_table(endpoint: Endpoint, data: Patients) -> pd.DataFrame:
     """Return a row for each case and variable of each model, on the scale of the log-odds or log relative hazard.
 
     The 20 variables that move the training cases most have their own rows, the others one together. The rows of a case,

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from radiokit.study._endpoint import Data, Endpoint, Modelled
+from radiokit.study._cohort import Patients
+from radiokit.study._endpoint import Endpoint, Modelled
 from radiokit.study._over_repeats import mean_over_repeats
 from radiokit.validation import Predictions
 from radiokit.validation.evaluation import concordance_with_interval
@@ -19,7 +20,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def center_table(endpoint: Endpoint, data: Data, level: float) -> pd.DataFrame:
+def center_table(endpoint: Endpoint, data: Patients, level: float) -> pd.DataFrame:
     """Return one row for each model, cohort, centre and metric: AUC or C-index, and observed over expected events.
 
     A centre without both outcomes (or without comparable pairs) has its numbers of patients and events, and no

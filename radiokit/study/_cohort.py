@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from radiokit.exceptions import CaseTableError, DataWarning, InputError, OutcomeError, ParameterError
 from radiokit.study._options import Options
 from radiokit.study._sources import FAILURES, Measured
 from radiokit.study._tables import joined
 from radiokit.utils import Table
+from radiokit.utils.predictors import asked_for
 from radiokit.validation.copies import one_patient
 from radiokit.validation.evidence import FlowKind, FlowStep
 
@@ -78,16 +80,28 @@ class Roles:
 
 @dataclass(frozen=True, eq=False)
 class Patients:
-    """One row a patient. Indexes are equal; the index is the id of the case that stands for the patient."""
+    """One row for each patient: predictors, outcomes and cohort; the index is the case that stands for the patient.
 
-    table: pd.DataFrame
-    features: dict[str, pd.DataFrame]
+    `X` holds the clinical columns, the features and the volume; `features` names those of each signature; `table` holds
+    the rows of the case table.
+    """
+
+    X: pd.DataFrame
     group: pd.Series
+    cohort: pd.Series
     center: pd.Series | None
     volume: pd.Series | None
-    outcome: pd.Series | None
-    event: pd.Series | None
-    time: pd.Series | None
+    clinical: tuple[str, ...]
+    features: dict[str, list[str]]
+    table: pd.DataFrame = field(default_factory=pd.DataFrame)
+    outcome: pd.Series | None = None
+    event: pd.Series | None = None
+    time: pd.Series | None = None
+
+    @property
+    def training(self) -> NDArray[np.bool_]:
+        """Who trains."""
+        return (self.cohort == "training").to_numpy()
 
 
 def outcome_known(cases: pd.DataFrame, roles: Roles, flow: Flow) -> pd.DataFrame:
@@ -172,23 +186,36 @@ def aggregate(
         if options.aggregate == "mean":
             features = {name: _mean(table, group, rows) for name, table in features.items()}
             volume = None if volume is None else _mean(volume.to_frame(), group, rows).iloc[:, 0]
-    table = cases.loc[rows]
+    table, group = cases.loc[rows], group[rows]
+    volume = None if volume is None else volume[rows].rename(str(volume.name))
     return Patients(
-        table=table,
-        features={name: f.loc[rows] for name, f in features.items()},
-        group=group[rows],
+        X=_predictors(table[list(roles.clinical)], [f.loc[rows] for f in features.values()], volume),
+        group=group,
+        cohort=pd.Series("training", index=table.index),
         center=table[roles.center].rename("center") if roles.center else None,
-        volume=None if volume is None else volume[rows],
+        volume=volume,
+        clinical=roles.clinical,
+        features={name: list(map(str, f.columns)) for name, f in features.items()},
+        table=table,
         outcome=_binary(table[roles.outcome]) if roles.outcome else None,
         event=_binary(table[roles.event]) if roles.event else None,
         time=_time(table[roles.time]) if roles.time else None,
     )
 
 
+def _predictors(clinical: pd.DataFrame, features: list[pd.DataFrame], volume: pd.Series | None) -> pd.DataFrame:
+    """Return all that models predict from, each column once."""
+    X = pd.concat([clinical, *features], axis=1)
+    X = X.loc[:, ~X.columns.duplicated()]  # two deep models may read one image
+    if volume is not None and volume.name not in X:
+        X = X.assign(**{str(volume.name): volume})
+    return asked_for(X)
+
+
 def copies_as_one(patients: Patients) -> Patients:
     """Give patients with the same measurements one name: a scan under two names stays on one side of every split."""
-    table = pd.concat(patients.features.values(), axis="columns") if patients.features else patients.table[[]]
-    merged = one_patient(table, patients.group.to_numpy())
+    measured = patients.X[list(dict.fromkeys(c for own in patients.features.values() for c in own))]
+    merged = one_patient(measured, patients.group.to_numpy())
     return replace(patients, group=pd.Series(merged, index=patients.group.index, name=patients.group.name))
 
 

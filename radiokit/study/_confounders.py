@@ -7,10 +7,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import chdtrc
 
-from radiokit.study._endpoint import Data
+from radiokit.study._cohort import Patients
 
 
-def confounders(values: pd.DataFrame, data: Data) -> pd.DataFrame:
+def confounders(values: pd.DataFrame, data: Patients) -> pd.DataFrame:
     """Spearman correlation of each column with the volume, and a Kruskal-Wallis test between centres, in training.
 
     `values` holds the training patients.

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from radiokit import nomogram as points
 from radiokit.models import LogisticModel
 from radiokit.nomogram.source import Source
-from radiokit.study._endpoint import Data, Endpoint, Modelled
+from radiokit.study._cohort import Patients
+from radiokit.study._endpoint import Endpoint, Modelled
 from radiokit.study._missing import present
 from radiokit.study._tables import joined
 from radiokit.survival import CoxModel, proportional_hazards_test
@@ -19,7 +20,7 @@ from radiokit.survival import CoxModel, proportional_hazards_test
 INFERENCE = ("se", "statistic", "p_value", "ci_low", "ci_high")
 
 
-def effect_tables(endpoint: Endpoint, data: Data, level: float) -> dict[str, pd.DataFrame]:
+def effect_tables(endpoint: Endpoint, data: Patients, level: float) -> dict[str, pd.DataFrame]:
     """Return univariable and multivariable models of all predictors (scores cross-fitted), and the points of each.
 
     Of a survival outcome also the hazard ratios and the test of proportional hazards of every model.
@@ -39,7 +40,7 @@ def effect_tables(endpoint: Endpoint, data: Data, level: float) -> dict[str, pd.
     return tables
 
 
-def univariable(model: Modelled, fitted: Any, data: Data, level: float) -> pd.DataFrame:
+def univariable(model: Modelled, fitted: Any, data: Patients, level: float) -> pd.DataFrame:
     """Fit each predictor of a model alone, to the training patients in whom it is known: `n` says how many.
 
     A category is one predictor with a coefficient for each level but the first, against the first. Where those in whom
@@ -73,14 +74,14 @@ def univariable(model: Modelled, fitted: Any, data: Data, level: float) -> pd.Da
     return pd.concat(parts) if parts else pd.DataFrame()
 
 
-def _known(variable: str, data: Data) -> NDArray[np.bool_]:
+def _known(variable: str, data: Patients) -> NDArray[np.bool_]:
     """Return which training patients have a value of a clinical column; a score is known of everybody."""
     if variable not in data.clinical:
         return np.ones(int(data.training.sum()), dtype=bool)
     return present(data.X.loc[data.training, variable]).to_numpy()
 
 
-def _counted(table: pd.DataFrame, model: Modelled, data: Data) -> pd.DataFrame:
+def _counted(table: pd.DataFrame, model: Modelled, data: Patients) -> pd.DataFrame:
     """Add how many patients a multivariable model has, and of how many a value was imputed."""
     train = model.predictions["training", "train"]
     clinical = [str(t.variable) for t in model.stack.terms_.terms if str(t.variable) in data.clinical]

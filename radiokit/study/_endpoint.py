@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from radiokit import stats
 from radiokit.engine.baseline import Baseline, baseline_hazard
 from radiokit.exceptions import RadiokitError
+from radiokit.study._cohort import Patients
 from radiokit.study._frozen import Frozen
 from radiokit.study._options import Options
 from radiokit.study._over_repeats import by_patient
@@ -25,24 +26,6 @@ from radiokit.validation.calibration_curve import default_grid, smooth
 from radiokit.validation.evidence import BASELINES, METRICS, ModelKind
 from radiokit.validation.metrics import accuracy, metric_names
 from radiokit.validation.optimism import Optimism, add_632plus, bootstrap_statistic
-
-
-@dataclass(frozen=True, eq=False)
-class Data:
-    """What every endpoint sees: predictors, patients, cohorts."""
-
-    X: pd.DataFrame
-    group: pd.Series
-    cohort: pd.Series
-    center: pd.Series | None
-    volume: pd.Series | None
-    clinical: tuple[str, ...]
-    features: dict[str, list[str]]
-
-    @property
-    def training(self) -> NDArray[np.bool_]:
-        """Who trains."""
-        return (self.cohort == "training").to_numpy()
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +113,7 @@ class Endpoint:
 
 def model_endpoint(
     endpoint: Endpoint,
-    data: Data,
+    data: Patients,
     make_signature: Callable[[str, bool], Any],
     options: Options,
     run: Run,
@@ -145,7 +128,9 @@ def model_endpoint(
     return replace(endpoint, models=tuple(models))
 
 
-def plan_models(endpoint: Endpoint, data: Data, make_signature: Callable[[str, bool], Any], seed: int) -> list[Stack]:
+def plan_models(
+    endpoint: Endpoint, data: Patients, make_signature: Callable[[str, bool], Any], seed: int
+) -> list[Stack]:
     """Return the baselines first, then each signature, then all together."""
     suffix = endpoint.suffix
     stacks = []
@@ -160,7 +145,7 @@ def plan_models(endpoint: Endpoint, data: Data, make_signature: Callable[[str, b
     return stacks
 
 
-def _model(stack: Stack, endpoint: Endpoint, data: Data, options: Options, run: Run) -> Modelled:
+def _model(stack: Stack, endpoint: Endpoint, data: Patients, options: Options, run: Run) -> Modelled:
     training = data.training
     X, y = data.X[training], endpoint.y[training]
     groups = data.group[training].to_numpy()
@@ -186,7 +171,7 @@ def _model(stack: Stack, endpoint: Endpoint, data: Data, options: Options, run: 
 
 
 def _cross_validate(
-    stack: Stack, X: pd.DataFrame, y: NDArray[Any], groups: NDArray[Any], data: Data, options: Options, run: Run
+    stack: Stack, X: pd.DataFrame, y: NDArray[Any], groups: NDArray[Any], data: Patients, options: Options, run: Run
 ) -> CrossValidation:
     common: dict[str, Any] = {
         "groups": groups,
@@ -264,7 +249,7 @@ FLAGS = ("imputed", "out_of_range", "unknown_level")
 
 
 def _predict(
-    frozen: Frozen, endpoint: Endpoint, data: Data, held_out: Predictions
+    frozen: Frozen, endpoint: Endpoint, data: Patients, held_out: Predictions
 ) -> tuple[dict[tuple[str, str], Predictions], dict[str, pd.DataFrame]]:
     """Predictions by cohort and source, and by source what a reader should doubt of each patient.
 

@@ -14,8 +14,9 @@ from sklearn.pipeline import Pipeline
 
 from radiokit.exceptions import RadiokitError
 from radiokit.study._attributions import contributions
+from radiokit.study._cohort import Patients
 from radiokit.study._confounders import confounders
-from radiokit.study._endpoint import Data, Endpoint, Modelled
+from radiokit.study._endpoint import Endpoint, Modelled
 from radiokit.study._frozen import CaseScore, Score
 from radiokit.study._linear import score_of
 from radiokit.study._run import Run
@@ -64,7 +65,7 @@ def scores_of(endpoint: Endpoint) -> Iterator[tuple[Modelled, str, CaseScore]]:
                 yield model, name, own[name]
 
 
-def used_features(endpoint: Endpoint, data: Data, subsamples: int, run: Run) -> Iterator[UsedFeature]:
+def used_features(endpoint: Endpoint, data: Patients, subsamples: int, run: Run) -> Iterator[UsedFeature]:
     """Yield the features of each model.
 
     A combined model fits its signatures anew, so its features and weights are its own; how often subsamples choose a
@@ -88,7 +89,7 @@ def used_features(endpoint: Endpoint, data: Data, subsamples: int, run: Run) -> 
 
 
 def selection_frequency(
-    pipeline: Any, columns: Sequence[str], endpoint: Endpoint, data: Data, subsamples: int, run: Run
+    pipeline: Any, columns: Sequence[str], endpoint: Endpoint, data: Patients, subsamples: int, run: Run
 ) -> dict[str, float]:
     """Share of random 80 % subsamples of the training patients in which each feature is chosen."""
     X, y = data.X.loc[data.training, list(columns)], endpoint.y[data.training]
@@ -116,7 +117,7 @@ def _chosen(seed: int, *, pipeline: Any, X: pd.DataFrame, y: NDArray[Any]) -> li
     return [f.name for f in score_of("", model, X.iloc[rows]).features]
 
 
-def correlation_table(endpoint: Endpoint, data: Data) -> pd.DataFrame:
+def correlation_table(endpoint: Endpoint, data: Patients) -> pd.DataFrame:
     """Return Spearman correlations of all features that any model uses, alone or combined, in training."""
     names = list(dict.fromkeys(f.name for _, _, score in scores_of(endpoint) for f in score.features))
     if endpoint.suffix or len(names) < 2:
@@ -134,14 +135,14 @@ class Confounding:
     center_p_value: float
 
 
-def confounding_of(endpoint: Endpoint, data: Data) -> list[Confounding]:
+def confounding_of(endpoint: Endpoint, data: Patients) -> list[Confounding]:
     """Return what goes with the prediction of each model, where a volume or a centre is known."""
     scores = {model.name: model.predictions["training", "train"].score for model in endpoint.models}
     table = confounders(pd.DataFrame(scores, index=data.X.index[data.training]), data).dropna(how="all")
     return [Confounding(str(name), *map(float, row)) for name, row in zip(table.index, table.to_numpy(), strict=True)]
 
 
-def funnel_table(endpoint: Endpoint, data: Data) -> pd.DataFrame:
+def funnel_table(endpoint: Endpoint, data: Patients) -> pd.DataFrame:
     """Return number of features after each step of each model, over all its signatures; a network selects none."""
     rows: list[tuple[str, str, int]] = []
     for model, name, score in scores_of(endpoint):

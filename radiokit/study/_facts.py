@@ -9,8 +9,8 @@ import numpy as np
 
 from radiokit.models.describe import PipelineFacts
 from radiokit.study._assessment import Assessment
-from radiokit.study._cohort import COHORTS, Flow
-from radiokit.study._endpoint import Data, Endpoint
+from radiokit.study._cohort import COHORTS, Flow, Patients
+from radiokit.study._endpoint import Endpoint
 from radiokit.study._missing import Gaps
 from radiokit.study._options import Options
 from radiokit.study._over_repeats import RULE
@@ -81,7 +81,7 @@ def _repeatable(found: Sequence[Assessment]) -> tuple[int, int] | None:
     return (sum(int(f.support_.sum()) for f in filters), sum(len(f.support_) for f in filters)) if filters else None
 
 
-def _cohorts(data: Data) -> tuple[CohortFacts, ...]:
+def _cohorts(data: Patients) -> tuple[CohortFacts, ...]:
     found = []
     for name in COHORTS:
         rows = data.cohort == name
@@ -91,7 +91,7 @@ def _cohorts(data: Data) -> tuple[CohortFacts, ...]:
     return tuple(found)
 
 
-def _signatures(endpoint: Endpoint, data: Data, sources: Mapping[str, Source]) -> Iterator[SignatureFacts]:
+def _signatures(endpoint: Endpoint, data: Patients, sources: Mapping[str, Source]) -> Iterator[SignatureFacts]:
     known: dict[str, PipelineFacts] = {}
     for model in endpoint.models:
         for name, (estimator, _) in model.signatures.items():

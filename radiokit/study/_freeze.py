@@ -10,8 +10,9 @@ import numpy as np
 
 from radiokit import features as imaging
 from radiokit.study._assessment import Assessment
+from radiokit.study._cohort import Patients
 from radiokit.study._domain import learn_distribution, learn_imaging
-from radiokit.study._endpoint import Data, Modelled
+from radiokit.study._endpoint import Modelled
 from radiokit.study._frozen import Feature, Frozen
 from radiokit.study._frozen_file import FrozenSignature
 from radiokit.study._performance import PERFORMANCE
@@ -95,7 +96,7 @@ def _known(value: Any) -> Any:
     return None if isinstance(value, float) and np.isnan(value) else value
 
 
-def _centers(data: Data) -> list[str]:
+def _centers(data: Patients) -> list[str]:
     return [] if data.center is None else sorted(data.center[data.training].unique().tolist())
 
 
@@ -107,7 +108,7 @@ def _nomogram(model: Modelled, found: Assessment) -> list[dict[str, Any]]:
 
 
 def with_domains(
-    models: Mapping[str, FrozenSignature], data: Data, measured: Mapping[str, Measured]
+    models: Mapping[str, FrozenSignature], data: Patients, measured: Mapping[str, Measured]
 ) -> dict[str, FrozenSignature]:
     """Return the frozen models with what each was built on; training cases only."""
     training = data.X[data.training]

@@ -10,8 +10,8 @@ import pandas as pd
 
 from radiokit import stats
 from radiokit.study._assessment import Assessment
-from radiokit.study._cohort import Flow, Roles
-from radiokit.study._endpoint import Data, Modelled
+from radiokit.study._cohort import Flow, Patients, Roles
+from radiokit.study._endpoint import Modelled
 from radiokit.study._options import Options
 from radiokit.study._over_repeats import by_patient
 from radiokit.study._pipelines import describe
@@ -74,7 +74,7 @@ def _verdict(right: bool) -> str:
     return CHECKED if right else VIOLATED
 
 
-def _folds(models: list[Modelled], data: Data) -> Line:
+def _folds(models: list[Modelled], data: Patients) -> Line:
     """Look whether each training patient was predicted once a repeat, and never beside a copy in another fold."""
     fits, right = 0, True
     everyone = set(data.X.index[data.training])
@@ -109,14 +109,14 @@ def _steps(models: list[Modelled]) -> Line:
     return guard, f"inside the pipeline, learnt anew in each fold ({'; '.join(steps)})", BY_CONSTRUCTION
 
 
-def _cohorts(data: Data, roles: Roles) -> Line:
+def _cohorts(data: Patients, roles: Roles) -> Line:
     shared = int((data.cohort.groupby(data.group).nunique() > 1).sum())
     by = f"column {roles.groups!r}" if roles.groups else "case ids, for no `groups` were named"
     how = f"{data.group.nunique()} patients (by {by}), {shared} of them in two cohorts"
     return "a patient in training and test", how, _verdict(shared == 0)
 
 
-def _one_row(data: Data, options: Options) -> Line:
+def _one_row(data: Patients, options: Options) -> Line:
     how = f"{len(data.X)} rows of {data.group.nunique()} patients; rule for several lesions: {options.aggregate}"
     copies = len(data.X) - data.group.nunique()
     if copies:
@@ -124,7 +124,7 @@ def _one_row(data: Data, options: Options) -> Line:
     return "several lesions counted as patients", how, _verdict(data.X.index.is_unique)
 
 
-def _cross_fitted(models: list[Modelled], data: Data) -> Line:
+def _cross_fitted(models: list[Modelled], data: Patients) -> Line:
     """Compare the scores that the final weights were learnt from with those of the signatures fitted to everybody.
 
     Equal ones would have been fitted to the patients they were weighted on. Networks, which take minutes, are left out.
@@ -170,7 +170,7 @@ def _delong(found: Sequence[Assessment]) -> Line:
     return guard, how, _verdict(not wrong)
 
 
-def _frozen(models: list[Modelled], data: Data) -> Line:
+def _frozen(models: list[Modelled], data: Patients) -> Line:
     """Predict held-out patients with the frozen numbers again; networks, which take minutes, are left out."""
     guard = "calibration or decision curves of a refitted model"
     count, right = 0, True
@@ -192,7 +192,7 @@ def _frozen(models: list[Modelled], data: Data) -> Line:
     )
 
 
-def _external(data: Data) -> Line:
+def _external(data: Patients) -> Line:
     guard = "a random split called external"
     external = data.cohort == "external"
     if not external.any() or data.center is None:

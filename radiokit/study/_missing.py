@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from radiokit.study._endpoint import Data
+from radiokit.study._cohort import COHORTS, Patients
 
 COLUMNS = ("kind", "variable", "cohort", "n", "n_missing", "percent_missing")
 MANY = 20.0  # percent of a cohort
-COHORTS = ("training", "test", "external")
 
 
 def present(values: pd.Series) -> pd.Series:
@@ -46,7 +45,7 @@ class Gaps:
         return 100 * self.n_missing / self.n
 
 
-def gaps_of(data: Data) -> list[Gaps]:
+def gaps_of(data: Patients) -> list[Gaps]:
     """Count the gaps of each variable in each cohort.
 
     Clinical columns first, then the volume, then the features of each signature; within these the variable with the

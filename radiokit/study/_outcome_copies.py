@@ -10,9 +10,9 @@ from radiokit.study._cohort import Patients
 from radiokit.utils import as_survival_target, spells_outcome
 
 
-def refuse_outcome_copies(X: pd.DataFrame, patients: Patients) -> None:
+def refuse_outcome_copies(patients: Patients) -> None:
     """Raise LeakageError where a predictor is the outcome, the event or the follow-up time in another spelling."""
-    found = _spelling(X, patients)
+    found = _spelling(patients)
     if found is not None:
         column, name = found
         raise LeakageError(
@@ -20,10 +20,10 @@ def refuse_outcome_copies(X: pd.DataFrame, patients: Patients) -> None:
         )
 
 
-def _spelling(X: pd.DataFrame, patients: Patients) -> tuple[str, str] | None:
+def _spelling(patients: Patients) -> tuple[str, str] | None:
     suspects = {"outcome": patients.outcome, "event": patients.event}
-    for column in X.columns:
-        values = X[column]
+    for column in patients.X.columns:
+        values = patients.X[column]
         for name, outcome in suspects.items():
             if outcome is not None and _suspicious(values, outcome) and spells_outcome(values, outcome):
                 return str(column), name

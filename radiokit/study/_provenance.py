@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from radiokit import __version__
+from radiokit.study._cohort import Patients
 from radiokit.study._sources import Source
 from radiokit.validation.evidence import StudySpec
 
@@ -22,12 +23,11 @@ ALWAYS = ("numpy", "scipy", "pandas", "scikit-learn", "numba")
 
 def provenance(
     spec: StudySpec,
-    X: pd.DataFrame,
-    cohort: pd.Series,
-    outcomes: pd.DataFrame,
+    data: Patients,
     sources: Mapping[str, Source],
 ) -> dict[str, Any]:
-    """All that is needed to say how a number came about."""
+    """Return all that is needed to tell how a number came about."""
+    outcomes = {"outcome": data.outcome, "event": data.event, "time": data.time}
     return {
         "radiokit": __version__,
         "python": platform.python_version(),
@@ -37,9 +37,9 @@ def provenance(
         "random_state": spec.random_state,
         "settings": asdict(spec),
         "hashes": {
-            "predictors": table_hash(X),
-            "cohort": table_hash(cohort.to_frame()),
-            "outcomes": table_hash(outcomes),
+            "predictors": table_hash(data.X),
+            "cohort": table_hash(data.cohort.to_frame()),
+            "outcomes": table_hash(pd.DataFrame({k: v for k, v in outcomes.items() if v is not None})),
         },
     }
 

@@ -12,7 +12,8 @@ from sklearn.pipeline import Pipeline
 from radiokit.exceptions import InputError
 from radiokit.selection import RepeatabilitySelector
 from radiokit.selection.repeatability import MIN_SUBJECTS
-from radiokit.study._endpoint import Data, Endpoint, Modelled
+from radiokit.study._cohort import Patients
+from radiokit.study._endpoint import Endpoint, Modelled
 from radiokit.study._repeatability_rule import RepeatabilityRule
 from radiokit.study._run import Run
 from radiokit.study._sources import ImageSource, Source
@@ -50,7 +51,7 @@ class TrainingRepeats(Mapping[str, pd.DataFrame]):
 
 
 def training_repeats(
-    sources: Mapping[str, Source], cases: pd.DataFrame, data: Data, *, averaged: bool, run: Run
+    sources: Mapping[str, Source], cases: pd.DataFrame, data: Patients, *, averaged: bool, run: Run
 ) -> dict[str, TrainingRepeats]:
     """Return the repeats of each signature that asks for them: rows of training patients only, whatever was given."""
     found = {}

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiokit import stats
-from radiokit.study._endpoint import Data, Endpoint
+from radiokit.study._cohort import Patients
+from radiokit.study._endpoint import Endpoint
 from radiokit.study.deep import is_deep
 from radiokit.validation.evidence import SampleSize
 
 
-def sample_size(endpoint: Endpoint, data: Data, name: str) -> SampleSize:
+def sample_size(endpoint: Endpoint, data: Patients, name: str) -> SampleSize:
     """Count events, candidate predictors and parameters in training, and ask Riley's criteria for binary outcomes."""
     training = endpoint.y[data.training]
     frozen = endpoint.main.frozen
@@ -33,7 +34,7 @@ def rarer_outcome(y: NDArray[Any]) -> int:
     return int(y["event"].sum()) if y.dtype.names else int(min(y.sum(), (~y).sum()))
 
 
-def candidate_predictors(endpoint: Endpoint, data: Data) -> int:
+def candidate_predictors(endpoint: Endpoint, data: Patients) -> int:
     """Return the number of predictors to choose from; a network chooses among none."""
     networks = {name for m in endpoint.models for name, (estimator, _) in m.signatures.items() if is_deep(estimator)}
     return sum(len(v) for name, v in data.features.items() if name not in networks) + len(data.clinical)

@@ -30,7 +30,7 @@ from radiokit.study._cohort import (
 )
 from radiokit.study._conclusions import COLUMNS as CLAIMS
 from radiokit.study._conclusions import verdicts
-from radiokit.study._endpoint import Data, Endpoint, model_endpoint
+from radiokit.study._endpoint import Endpoint, model_endpoint
 from radiokit.study._facts import study_endpoint, study_facts
 from radiokit.study._freeze import freeze_all, with_domains
 from radiokit.study._guard_table import guard_table
@@ -54,7 +54,6 @@ from radiokit.study._warnings import study_warnings
 from radiokit.study._yaml import read_study
 from radiokit.study.deep import deep_arguments, describe_deep
 from radiokit.utils import as_survival_target, collect_warnings
-from radiokit.utils.predictors import asked_for
 from radiokit.utils.warned import give_again
 from radiokit.validation.evidence import StudySpec
 
@@ -232,29 +231,28 @@ class Study:
         features = _prefixed(features, roles, cases)
         patients = copies_as_one(aggregate(cases, features, roles, options, flow))
         warn_of_torn_patients(cases, patient_of(cases, roles), split)
-        cohort = divide(patients, split, self.random_state)
+        data = replace(patients, cohort=divide(patients, split, self.random_state))
         for name in COHORTS:
-            if (cohort == name).any():
-                flow.add(name, patients.group[cohort == name], kind="cohort")
-        data = _data(patients, cohort, roles)
-        refuse_outcome_copies(data.X, patients)
+            if (data.cohort == name).any():
+                flow.add(name, data.group[data.cohort == name], kind="cohort")
+        refuse_outcome_copies(data)
         several_cases = len(cases) > len(patients.group)
         averaged = several_cases and options.aggregate == "mean"
         repeats = training_repeats(sources, cases, data, averaged=averaged, run=run)
         make = partial(make_signature, sources=sources, repeats=repeats, options=options, run=run)
-        endpoints = [model_endpoint(e, data, make, options, run) for e in self._endpoints(patients)]
+        endpoints = [model_endpoint(e, data, make, options, run) for e in self._endpoints(data)]
         found = [assess(e, data, options, run) for e in endpoints]
         gaps = gaps_of(data)
         warned = failed_repeats(repeats)
-        warned += [text for own in found for text in study_warnings(own, patients, roles, gaps)]
+        warned += [text for own in found for text in study_warnings(own, roles, gaps)]
         spec = self._spec(options, sources)
-        origin = provenance(spec, data.X, cohort, _outcomes(patients), sources)
+        origin = provenance(spec, data, sources)
         claims = tuple(verdict for own in found for verdict in verdicts(own))
         tables = {
             **joined_tables(found),
             "conclusions": table_of(claims, CLAIMS),
             "missing": table_of(gaps, GAPS),
-            **patient_tables(patients, data, roles),
+            **patient_tables(data),
             "flow": table_of(flow.steps, FLOW),
             "failures": failures,
             "repeat_failures": repeat_failures(repeats),
@@ -367,28 +365,3 @@ def _prefixed(features: dict[str, pd.DataFrame], roles: Roles, cases: pd.DataFra
                 f"signature {name!r} holds the outcome {', '.join(map(str, taken))} as a feature; drop it."
             )
     return features
-
-
-def _data(patients: Patients, cohort: pd.Series, roles: Roles) -> Data:
-    parts = [patients.table[list(roles.clinical)], *patients.features.values()]
-    X = pd.concat(parts, axis=1)
-    X = X.loc[:, ~X.columns.duplicated()]  # two deep models may read one image
-    volume = patients.volume
-    if volume is not None:
-        volume = volume.rename(str(volume.name))
-        if volume.name not in X:
-            X = X.assign(**{str(volume.name): volume})
-    return Data(
-        X=asked_for(X),
-        group=patients.group,
-        cohort=cohort,
-        center=patients.center,
-        volume=volume,
-        clinical=roles.clinical,
-        features={name: list(map(str, table.columns)) for name, table in patients.features.items()},
-    )
-
-
-def _outcomes(patients: Patients) -> pd.DataFrame:
-    named = {"outcome": patients.outcome, "event": patients.event, "time": patients.time}
-    return pd.DataFrame({k: v for k, v in named.items() if v is not None})

@@ -13,7 +13,8 @@ from scipy.stats import chi2
 from radiokit.exceptions import RadiokitError
 from radiokit.models import LogisticModel
 from radiokit.stats import adjust_pvalues
-from radiokit.study._endpoint import Data, Endpoint
+from radiokit.study._cohort import Patients
+from radiokit.study._endpoint import Endpoint
 from radiokit.study._split import SOURCE_OF
 from radiokit.survival import CoxModel
 from radiokit.validation import Predictions
@@ -28,7 +29,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def subgroup_table(endpoint: Endpoint, data: Data, confidence_level: float) -> pd.DataFrame:
+def subgroup_table(endpoint: Endpoint, data: Patients, confidence_level: float) -> pd.DataFrame:
     """Return the main model's AUC or C-index, and its odds or hazard ratio, in each subgroup of the best evidence.
 
     Subgroups are the levels of clinical categories, halves of clinical numbers at the training median, and centres,
@@ -51,7 +52,7 @@ def subgroup_table(endpoint: Endpoint, data: Data, confidence_level: float) -> p
     return table.reindex(columns=list(COLUMNS))
 
 
-def _levels(data: Data) -> list[pd.Series]:
+def _levels(data: Patients) -> list[pd.Series]:
     """Return one series a variable: the subgroup of each patient, as text."""
     found = []
     for name in data.clinical:

@@ -5,23 +5,22 @@ from __future__ import annotations
 import pandas as pd
 
 from radiokit import stats
-from radiokit.study._cohort import Patients, Roles
-from radiokit.study._endpoint import Data
+from radiokit.study._cohort import Patients
 
 
-def patient_tables(patients: Patients, data: Data, roles: Roles) -> dict[str, pd.DataFrame]:
+def patient_tables(data: Patients) -> dict[str, pd.DataFrame]:
     """Return tables of who the patients are, by cohort, by outcome and by centre.
 
     Volume and follow-up are skewed as a rule: median and quartiles, tested by ranks.
     """
-    described = patients.table[list(roles.clinical)].copy()
+    described = data.table[list(data.clinical)].copy()
     if data.volume is not None:
         described["volume"] = data.volume
-    for name, values in (("outcome", patients.outcome), ("event", patients.event)):
+    for name, values in (("outcome", data.outcome), ("event", data.event)):
         if values is not None:
             described[name if name not in described else f"{name}_"] = values.map({True: "yes", False: "no"})
-    if patients.time is not None:
-        described["follow_up"] = patients.time
+    if data.time is not None:
+        described["follow_up"] = data.time
     if data.center is not None:
         described["center_"] = data.center
     skewed = [c for c in ("volume", "follow_up") if c in described]

@@ -26,7 +26,7 @@ DOUBTS = {
 }
 
 
-def study_warnings(found: Assessment, patients: Patients, roles: Roles, gaps: list[Gaps]) -> list[str]:
+def study_warnings(found: Assessment, roles: Roles, gaps: list[Gaps]) -> list[str]:
     """Return what a reader has to know of the models of one outcome."""
     data, endpoint = found.data, found.endpoint
     texts = [*_size(found), *_cohort_sizes(found)]
@@ -42,7 +42,7 @@ def study_warnings(found: Assessment, patients: Patients, roles: Roles, gaps: li
     if data.volume is None and data.features:
         texts.append("No tumour volume is known: a signature may only measure the volume. Name it in options volume.")
     if roles.groups is None:
-        texts += _suspicious_ids(patients)
+        texts += _suspicious_ids(data)
     texts += missing_warnings(gaps)
     texts += _confounded(found)
     texts += _too_flexible(endpoint)

@@ -10,7 +10,8 @@ from scipy.stats import norm
 
 from radiokit import stats
 from radiokit.exceptions import RadiokitError
-from radiokit.study._endpoint import Data, Endpoint, Modelled
+from radiokit.study._cohort import Patients
+from radiokit.study._endpoint import Endpoint, Modelled
 from radiokit.validation.concordance import Concordances, concordances_within
 
 UNEQUAL = 0.05  # p-value below which centres differ in their outcome
@@ -44,7 +45,7 @@ class Within:
     ci_high: float
 
 
-def center_effect(endpoint: Endpoint, data: Data) -> CenterEffect:
+def center_effect(endpoint: Endpoint, data: Patients) -> CenterEffect:
     """Test whether the outcome differs between the centres of training: chi-squared, or log-rank for survival.
 
     Test patients, who come from these centres too, add to the power to see it; external ones have centres of their own.

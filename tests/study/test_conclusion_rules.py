@@ -12,6 +12,7 @@ import pytest
 from scipy.stats import norm
 
 from radiokit.study._assessment import Assessment
+from radiokit.study._cohort import Patients
 from radiokit.study._conclusions import (
     CALIBRATED,
     CHANCE,
@@ -35,7 +36,7 @@ from radiokit.study._conclusions import (
 )
 from radiokit.study._conclusions import _chance as judge_chance
 from radiokit.study._detectable import detectable_auc, detectable_concordance, hanley_se
-from radiokit.study._endpoint import Data, Endpoint
+from radiokit.study._endpoint import Endpoint
 from radiokit.study._explain import UsedFeature
 from radiokit.study._options import Options
 from radiokit.study._pipelines import signature_pipeline
@@ -95,7 +96,7 @@ def case(
     main.predictions = dict.fromkeys(((c, SOURCES[c]) for c in cohorts), p)
     endpoint = Endpoint("y", survival, p.y_true, models=(*others, main))  # type: ignore[arg-type]
     index = pd.Index(p.ids)
-    data = Data(
+    data = Patients(
         pd.DataFrame(index=index), pd.Series(index, index), pd.Series("test", index), center, None, (), {}
     )  # fmt: skip
     return Assessment(
@@ -219,7 +220,9 @@ def test_concordance_within_centres_is_that_of_its_pairs() -> None:
 def test_the_effect_of_the_centre_is_a_test_of_training_patients() -> None:
     p, center = of_centres(2, 0.0)
     cohort = pd.Series("training", center.index)
-    data = Data(pd.DataFrame(index=center.index), pd.Series(center.index, center.index), cohort, center, None, (), {})
+    data = Patients(
+        pd.DataFrame(index=center.index), pd.Series(center.index, center.index), cohort, center, None, (), {}
+    )
     binary: Any = SimpleNamespace(survival=False, y=p.y_true)
     effect = center_effect(binary, data)
     assert effect.tells
@@ -231,10 +234,10 @@ def test_the_effect_of_the_centre_is_a_test_of_training_patients() -> None:
     survival: Any = SimpleNamespace(survival=True, y=as_survival_target(np.ones(200, bool), time))
     assert center_effect(survival, data).tells
     assert not center_effect(survival, data).alone
-    outside = Data(data.X, data.group, pd.Series("external", center.index), center, None, (), {})
+    outside = Patients(data.X, data.group, pd.Series("external", center.index), center, None, (), {})
     assert not center_effect(binary, outside).tells  # external centres are new to the model
     for lacking in (None, pd.Series("A", center.index)):
-        without = Data(data.X, data.group, cohort, lacking, None, (), {})
+        without = Patients(data.X, data.group, cohort, lacking, None, (), {})
         assert not center_effect(binary, without).tells
 
 

@@ -218,7 +218,7 @@ def test_a_threshold_learnt_again_on_the_test_set(result: Any) -> None:
     for name, model in result.models.items():
         assert again.models[name].model.threshold == model.model.threshold
     methods = result.tables["performance"].query("source == 'test' and metric == 'sensitivity'")["method"]
-    assert (methods == "wilson; threshold from training").all()
+    assert (methods == "Wilson's interval; threshold from training").all()
 
 
 def test_training_predictions() -> None:

@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import chi2
 
 from radiokit.stats import auc, concordance_index, delong_test_unpaired
-from radiokit.study._endpoint import Data
+from radiokit.study._cohort import Patients
 from radiokit.study._subgroups import COLUMNS, heterogeneity, subgroup_table
 from radiokit.utils import as_survival_target
 from radiokit.validation import Predictions
@@ -19,7 +19,7 @@ from radiokit.validation import Predictions
 N = 240
 
 
-def planted(survival: bool = False, differ: bool = True) -> tuple[Any, Data, Predictions]:
+def planted(survival: bool = False, differ: bool = True) -> tuple[Any, Patients, Predictions]:
     """A score that works in women and, with `differ`, says nothing in men."""
     rng = np.random.default_rng(0)
     sex = np.where(np.arange(N) % 2, "m", "f")
@@ -38,7 +38,7 @@ def planted(survival: bool = False, differ: bool = True) -> tuple[Any, Data, Pre
     cohort = pd.Series("test", index=ids)
     cohort.iloc[:40] = "training"
     center = pd.Series(rng.choice(["A", "B", "C"], N), index=ids)
-    data = Data(X, series, cohort, center, None, ("sex", "age", "site"), {})
+    data = Patients(X, series, cohort, center, None, ("sex", "age", "site"), {})
     model = SimpleNamespace(name="combined", honest=lambda cohort: predictions)
     return SimpleNamespace(models=(model,), main=model, cohorts=lambda: ["training", "test"]), data, predictions
 
