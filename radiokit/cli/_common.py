@@ -67,10 +67,10 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read_told(
+def read_case_table(
     options: argparse.Namespace, *, on_error: Any = "raise", optional: Sequence[str] | None = ()
 ) -> pd.DataFrame:
-    """Read the case table with all that the command line says of it."""
+    """Read the case table by the options of the command line."""
     from radiokit.io import read_cases
 
     cases = read_cases(
@@ -82,10 +82,10 @@ def read_told(
         on_error=on_error,
         optional=optional,
     )
-    return with_told(cases, options)
+    return with_reading_options(cases, options)
 
 
-def with_told(cases: pd.DataFrame, options: argparse.Namespace) -> pd.DataFrame:
+def with_reading_options(cases: pd.DataFrame, options: argparse.Namespace) -> pd.DataFrame:
     """Return the table with the regions and units that the command line names."""
     from radiokit.io.sequences import with_reading
 
@@ -94,8 +94,8 @@ def with_told(cases: pd.DataFrame, options: argparse.Namespace) -> pd.DataFrame:
     return cases
 
 
-def is_told(options: argparse.Namespace) -> bool:
-    """Whether the command line says anything of the table."""
+def has_table_options(options: argparse.Namespace) -> bool:
+    """Whether any option tells how to read the case table."""
     return any((options.root, options.id, options.image, options.mask, options.roi, options.suv))
 
 

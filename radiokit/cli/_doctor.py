@@ -6,7 +6,15 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from radiokit.cli._common import add_columns, add_reading, add_running, command, output_folder, output_table, read_told
+from radiokit.cli._common import (
+    add_columns,
+    add_reading,
+    add_running,
+    command,
+    output_folder,
+    output_table,
+    read_case_table,
+)
 
 
 def add(commands: Any) -> None:
@@ -33,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     output = None if options.output is None else output_table(options.output)
     if options.sheet is not None:
         output_folder(Path(options.sheet).absolute().parent)
-    cases = read_told(options, on_error="nan")
+    cases = read_case_table(options, on_error="nan")
     found = check_cases(cases, n_jobs=options.jobs, progress=not options.quiet)
     if options.sheet is not None:
         write_contact_sheet(cases, options.sheet, n_jobs=options.jobs, progress=not options.quiet)

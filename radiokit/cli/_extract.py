@@ -13,7 +13,7 @@ from radiokit.cli._common import (
     beside,
     command,
     output_table,
-    read_told,
+    read_case_table,
     say,
 )
 from radiokit.exceptions import FileError
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
         limits=Limits(timeout=options.timeout, memory=options.memory) if limited else None,
         progress=not options.quiet,
     )
-    sequences = sequences_of(read_told(options, on_error=options.on_error))
+    sequences = sequences_of(read_case_table(options, on_error=options.on_error))
     if len(sequences) == 1 and output.suffix.lower() == ".parquet":
         done = extractor.extract_to(next(iter(sequences.values())), output)
         _write({}, output, done.failures)
@@ -115,7 +115,7 @@ def _write(tables: dict[Path, pd.DataFrame], output: Path, failures: pd.DataFram
 
 
 def _report(output: Path, n_cases: int, n_features: int, failures: pd.DataFrame) -> int:
-    """Say what was done; return how many cases failed."""
+    """Print what was done; return how many cases failed."""
     print(f"{output}: {n_features} features of {n_cases} cases")
     failed = int(failures["case_id"].nunique())
     if failed:

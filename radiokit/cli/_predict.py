@@ -10,9 +10,9 @@ from radiokit.cli._common import (
     add_reading,
     add_running,
     command,
-    is_told,
+    has_table_options,
     output_table,
-    read_told,
+    read_case_table,
 )
 
 
@@ -42,7 +42,9 @@ def run(options: argparse.Namespace) -> None:
 
     output = output_table(options.output)
     signature = load_signature(options.signature)
-    cases = read_told(options, optional=signature.optional_sequences) if is_told(options) else options.cases
+    cases = (
+        read_case_table(options, optional=signature.optional_sequences) if has_table_options(options) else options.cases
+    )
     predictions = signature.predict(cases, n_jobs=options.jobs, progress=not options.quiet)
     write_table(predictions, output)
     print(f"{output}: predictions of {len(predictions)} cases")

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from radiokit.cli._common import add_reading, add_running, command, output_folder, say, with_told
+from radiokit.cli._common import add_reading, add_running, command, output_folder, say, with_reading_options
 
 
 def add(commands: Any) -> None:
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
         from radiokit.study.deep import optional_sequences
 
         cases = read_cases(study.cases, optional=optional_sequences(dict(study.signatures)))
-        study.cases = with_told(cases, options)
+        study.cases = with_reading_options(cases, options)
     result = study.run(n_jobs=options.jobs, cache=options.cache, progress=not options.quiet)
     result.save(folder)
     print(f"report: {result.report(folder / 'report.html').absolute()}")

@@ -1,4 +1,4 @@
-"""The whole study as one object: it owns the split, the signatures, the guards and the result."""
+"""A whole study as one object: its split, its signatures, its checks against leaks, and its result."""
 
 from radiokit.study._demo import run_demo
 from radiokit.study._frozen_file import FrozenSignature, load_signature

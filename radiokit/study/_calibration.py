@@ -95,7 +95,7 @@ def _calibrated(model: Modelled, p: Predictions, confidence_level: float) -> tup
 def _of_one_model(p: Predictions, confidence_level: float) -> dict[str, float]:
     """All indices of val.prob with Wald limits; without a slope where there is none (one class, a constant, a gap)."""
     try:
-        with drop_warnings(SeparationWarning):  # there is no slope then, and the table says it
+        with drop_warnings(SeparationWarning):  # the slope is NaN then, and the table names the reason
             found = stats.calibration(p.y_true, p.probability, confidence_level=confidence_level).to_frame().iloc[0]
     except (RadiokitError, ValueError, np.linalg.LinAlgError):
         return {}

@@ -1,4 +1,4 @@
-"""From the case table to one row a patient: outcomes checked, lesions aggregated, every loss recorded."""
+"""From the case table to one row for each patient: outcomes checked, lesions aggregated, every loss recorded."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Patients:
 
 
 def outcome_known(cases: pd.DataFrame, roles: Roles, flow: Flow) -> pd.DataFrame:
-    """Leave out cases whose outcome is missing, and say so; check the values of the others."""
+    """Leave out cases whose outcome is missing, with a warning; check the values of the others."""
     patients = patient_of(cases, roles)
     flow.add("in the case table", patients)
     needed = [c for c in (roles.outcome, roles.event, roles.time) if c is not None]
@@ -161,7 +161,7 @@ def find_volume(cases: pd.DataFrame, features: dict[str, pd.DataFrame], wanted: 
         for table in (cases, *features.values()):
             if wanted in table:
                 return table[wanted].astype(float)
-        raise CaseTableError(f"options.volume is {wanted!r}, which is no column of the cases or the features.")
+        raise CaseTableError(f"options.volume is {wanted!r}, which is not a column of the cases or the features.")
     for table in (*features.values(), cases):
         found = [c for c in table.columns if VOLUME.search(str(c)) and pd.api.types.is_numeric_dtype(table[c])]
         if found:
@@ -172,7 +172,7 @@ def find_volume(cases: pd.DataFrame, features: dict[str, pd.DataFrame], wanted: 
 def aggregate(
     cases: pd.DataFrame, features: dict[str, pd.DataFrame], roles: Roles, options: Options, flow: Flow
 ) -> Patients:
-    """One row a patient, by the declared rule."""
+    """Return one row for each patient, by the rule of the options."""
     group = patient_of(cases, roles)
     volume = find_volume(cases, features, options.volume)
     named = [c for c in (roles.outcome, roles.event, roles.time, roles.center) if c is not None]
@@ -225,7 +225,7 @@ def _require_one_value(values: pd.Series, group: pd.Series, column: str) -> None
     if len(wrong):
         raise InputError(
             f"column {column!r} differs between the cases of {len(wrong)} patients ({', '.join(map(str, wrong[:5]))}); "
-            "required: one value a patient, since a study counts patients."
+            "required: one value for each patient, since a study counts patients."
         )
 
 

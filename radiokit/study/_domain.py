@@ -94,12 +94,14 @@ def _standardised(
     return np.clip(np.nan_to_num((values - center) / scale, nan=0.0, posinf=FAR, neginf=-FAR), -FAR, FAR)
 
 
-def _distance(about: Mapping[str, Any], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    z = _standardised(values, np.asarray(about["center"]), np.asarray(about["scale"]))
-    loadings = np.asarray(about["loadings"])
+def _distance(described: Mapping[str, Any], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    z = _standardised(values, np.asarray(described["center"]), np.asarray(described["scale"]))
+    loadings = np.asarray(described["loadings"])
     scores = z @ loadings.T
     rest = z - scores @ loadings
-    return np.sqrt((scores**2 / np.asarray(about["variances"])).sum(axis=1) + (rest**2).sum(axis=1) / about["noise"])
+    return np.sqrt(
+        (scores**2 / np.asarray(described["variances"])).sum(axis=1) + (rest**2).sum(axis=1) / described["noise"]
+    )
 
 
 def typicality(distribution: Mapping[str, Any], table: pd.DataFrame) -> NDArray[np.float64]:
@@ -113,7 +115,7 @@ def typicality(distribution: Mapping[str, Any], table: pd.DataFrame) -> NDArray[
 
 
 def flag_unlike(
-    predicted: pd.DataFrame, domain: Mapping[str, Any], table: pd.DataFrame, said: pd.Series
+    predicted: pd.DataFrame, domain: Mapping[str, Any], table: pd.DataFrame, unlike: pd.Series
 ) -> pd.DataFrame:
     """Return the predictions with `typicality`, and in words what is unlike training."""
     distribution = domain.get("distribution", {})
@@ -125,15 +127,15 @@ def flag_unlike(
         ),
         index=table.index,
     )
-    return predicted.assign(typicality=rank, unlike_training=join_texts(said, far))
+    return predicted.assign(typicality=rank, unlike_training=join_texts(unlike, far))
 
 
 def _numeric(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     return table[list(names)].astype(float)
 
 
-def say_several_rows(table: pd.DataFrame, card: Mapping[str, Any]) -> None:
-    """Warn where patients have several rows: the study counted each once, by a rule that nobody applies here."""
+def warn_of_several_rows(table: pd.DataFrame, card: Mapping[str, Any]) -> None:
+    """Warn where patients have several rows: the study counted each once, by a rule that is not applied here."""
     settings = card.get("provenance", {}).get("settings", {}) if isinstance(card.get("provenance"), dict) else {}
     named = settings.get("groups") if isinstance(settings, dict) else None
     for column in [named] if named in table.columns else [c for c in table.columns if id_name(c) in PATIENT_NAMES]:
@@ -142,7 +144,7 @@ def say_several_rows(table: pd.DataFrame, card: Mapping[str, Any]) -> None:
             rule = settings.get("options", {}).get("aggregate", "largest")
             warnings.warn(
                 f"column {column!r} names {patients} patients in {len(table)} rows: each row is predicted as if it "
-                f"were a patient. The model was built on one row a patient (rule for several lesions: {rule}); keep "
+                f"were a patient. The model was built on one row for each patient (rule for several lesions: {rule}); keep "
                 "that row.",
                 DataWarning,
                 stacklevel=4,
@@ -164,19 +166,19 @@ def resampled_axes(extractor: Any) -> list[bool]:
 
 def learn_imaging(provenance: pd.DataFrame) -> dict[str, Any]:
     """Modalities, units and voxel sizes of the training images, from the provenance of their extraction."""
-    about: dict[str, Any] = {}
+    images: dict[str, Any] = {}
     for what in ("modality", "unit"):
         found = sorted(set(_stated(provenance, what)))
-        about |= {what: found} if found else {}
+        images |= {what: found} if found else {}
     sizes = [f"image_spacing_{axis}" for axis in AXES]
     if set(sizes) <= set(provenance.columns) and provenance[sizes].notna().all(axis=1).any():
         spacing = provenance[sizes].astype(float)
-        about |= {"spacing_low": spacing.min().tolist(), "spacing_high": spacing.max().tolist()}
-    return about
+        images |= {"spacing_low": spacing.min().tolist(), "spacing_high": spacing.max().tolist()}
+    return images
 
 
 def _stated(provenance: pd.DataFrame, what: str) -> pd.Series:
-    """Return what the files say of modality or unit, of those cases whose file says it."""
+    """Return the modality or unit of each case whose file names it."""
     if what not in provenance:
         return pd.Series(dtype=object)
     text = provenance[what].dropna().astype(str)
@@ -197,33 +199,33 @@ def refuse_mixed_units(name: str, provenance: pd.DataFrame) -> None:
         )
 
 
-def check_imaging(about: Mapping[str, Any], provenance: pd.DataFrame, *, resampled: Sequence[bool]) -> pd.Series:
+def check_imaging(images: Mapping[str, Any], provenance: pd.DataFrame, *, resampled: Sequence[bool]) -> pd.Series:
     """Refuse images of another modality or unit, or of other voxels where nothing brings them to one size.
 
-    What can be brought to one size, and files that do not say their unit, are flagged.
+    What can be brought to one size, and files that do not name their unit, are flagged.
 
     Returns
     -------
     Series
         Text for each case, empty where its image is like those of training.
     """
-    _refuse_others(about, provenance, "modality", "are", "")
-    _refuse_others(about, provenance, "unit", "are in", _way_to(about.get("unit", [])))
-    said = pd.Series("", index=provenance.index)
-    if about.get("unit"):
-        unknown = ~said.index.isin(_stated(provenance, "unit").index)
-        said[unknown] = f"the file does not say its unit, in training {', '.join(about['unit'])}"
+    _refuse_others(images, provenance, "modality", "are", "")
+    _refuse_others(images, provenance, "unit", "are in", _way_to(images.get("unit", [])))
+    unlike = pd.Series("", index=provenance.index)
+    if images.get("unit"):
+        unknown = ~unlike.index.isin(_stated(provenance, "unit").index)
+        unlike[unknown] = f"the file does not name its unit, in training {', '.join(images['unit'])}"
     sizes = [f"image_spacing_{axis}" for axis in AXES]
-    if "spacing_low" not in about or not set(sizes) <= set(provenance.columns):
-        return said
+    if "spacing_low" not in images or not set(sizes) <= set(provenance.columns):
+        return unlike
     spacing = provenance[sizes].to_numpy(dtype=float)
-    low, high = np.asarray(about["spacing_low"]) / WIDER, np.asarray(about["spacing_high"]) * WIDER
+    low, high = np.asarray(images["spacing_low"]) / WIDER, np.asarray(images["spacing_high"]) * WIDER
     outside = (spacing < low) | (spacing > high)
     for row in np.flatnonzero(outside.any(axis=1)):
         named = "×".join(f"{value:.3g}" for value in spacing[row])
         seen_range = "×".join(
             f"{a:.3g}" if np.isclose(a, b) else f"{a:.3g}-{b:.3g}"
-            for a, b in zip(about["spacing_low"], about["spacing_high"], strict=True)
+            for a, b in zip(images["spacing_low"], images["spacing_high"], strict=True)
         )
         if (outside[row] & ~np.asarray(resampled)).any():
             raise InputError(
@@ -232,22 +234,22 @@ def check_imaging(about: Mapping[str, Any], provenance: pd.DataFrame, *, resampl
                 "images of that resolution."
             )
         voxels = f"voxels of {named} mm, in training {seen_range} mm"
-        said.iloc[row] = "; ".join(filter(None, (said.iloc[row], voxels)))
-    return said
+        unlike.iloc[row] = "; ".join(filter(None, (unlike.iloc[row], voxels)))
+    return unlike
 
 
-def _refuse_others(about: Mapping[str, Any], provenance: pd.DataFrame, what: str, are: str, way: str) -> None:
+def _refuse_others(images: Mapping[str, Any], provenance: pd.DataFrame, what: str, are: str, way: str) -> None:
     """Refuse images whose files state a modality, or a unit, that was not in training."""
     stated = _stated(provenance, what)
-    wrong = stated[~stated.isin(about.get(what, stated))]
+    wrong = stated[~stated.isin(images.get(what, stated))]
     if len(wrong):
         raise InputError(
             f"{len(wrong)} images {are} {', '.join(sorted(set(wrong)))} ({', '.join(map(str, wrong.index[:5]))}); "
-            f"the model was built on {', '.join(about[what])} and says nothing about others.{way}"
+            f"the model was built on {', '.join(images[what])} and cannot predict from others.{way}"
         )
 
 
 def _way_to(units: Sequence[str]) -> str:
-    """Say how PET is read in the standardised uptake values of training."""
+    """Return how PET is read in the standardised uptake values of training, as the end of a message."""
     kinds = [unit.removeprefix("SUV ") for unit in units if unit.startswith("SUV ")]
     return f" Read them so: a column `suv` with {kinds[0]}, or --suv {kinds[0]}." if kinds else ""

@@ -109,7 +109,7 @@ def _chosen(seed: int, *, pipeline: Any, X: pd.DataFrame, y: NDArray[Any]) -> li
     rows = np.sort(
         np.concatenate([rng.permutation(np.flatnonzero(event == k))[: round(0.8 * (event == k).sum())] for k in (0, 1)])
     )
-    with drop_warnings():  # the fit on all training patients has said it
+    with drop_warnings():  # given by the fit on all training patients
         try:
             model = fit_signature(pipeline, X.iloc[rows], y[rows], seed)
         except RadiokitError:  # nothing passed the filters

@@ -19,7 +19,7 @@ from radiokit.study._domain import (
     flag_unlike,
     join_texts,
     resampled_axes,
-    say_several_rows,
+    warn_of_several_rows,
 )
 from radiokit.study._file_schema import check_content
 from radiokit.study._frozen import Frozen
@@ -91,7 +91,7 @@ class FrozenSignature:
         Returns
         -------
         DataFrame
-            A row a case: `probability, threshold, positive` (binary) or `risk, cut, risk_group` and survival at the
+            One row for each case: `probability, threshold, positive` (binary) or `risk, cut, risk_group` and survival at the
             horizons; the scores; `imputed`, `out_of_range`, `unknown_level` name the values a reader should doubt.
             `typicality` is the share of training cases that lie at least as far from the others (a conformal p-value),
             NaN where it is not known; `unlike_training` says in words what is unlike, and is empty where nothing is.
@@ -112,14 +112,14 @@ class FrozenSignature:
         """
         table = self._table(cases)
         lacking = [name for name in self.model.feature_names if name not in table.columns]
-        said = pd.Series("", index=table.index)
+        unlike = pd.Series("", index=table.index)
         if lacking:
-            extracted, said = self._extract(table, n_jobs=n_jobs, progress=progress, lacking=lacking)
+            extracted, unlike = self._extract(table, n_jobs=n_jobs, progress=progress, lacking=lacking)
             table = pd.concat([table, extracted], axis=1)
-        return flag_unlike(self.model.predict(table), self.domain, table, said)
+        return flag_unlike(self.model.predict(table), self.domain, table, unlike)
 
     def _table(self, cases: pd.DataFrame | str | os.PathLike[str]) -> pd.DataFrame:
-        """Let the new cases in, with the columns of the model and, where it needs images, their files."""
+        """Return the table of new cases, with the columns of the model and, where it needs images, their files."""
         what = "the table of new cases"
         if not isinstance(cases, str | os.PathLike) or not os.path.isdir(cases):
             # Only columns that the model names are used, so that none has to be left out.
@@ -136,7 +136,7 @@ class FrozenSignature:
     def _as_trained(self, given: Table) -> pd.DataFrame:
         """Return the cases with levels spelled as in training, and the numbers of the model as numbers."""
         table = given.frame
-        say_several_rows(table, self.card)
+        warn_of_several_rows(table, self.card)
         present = [f for f in self.model.feature_names if f in table.columns]
         clinical = [c.name for c in self.model.clinical if not c.levels and c.name in table.columns]
         numbers = given.numbers(dict.fromkeys([*present, *clinical])).frame
@@ -154,7 +154,7 @@ class FrozenSignature:
         from radiokit.study._sources import image_columns
 
         parts = []
-        said = pd.Series("", index=table.index)
+        unlike = pd.Series("", index=table.index)
         for name, how in self.extraction.items():
             own = [f for f in lacking if f.startswith(how.get("prefix", ""))]
             columns = image_columns(table, how["sequence"]) if "sequence" in how else pd.DataFrame()
@@ -164,7 +164,7 @@ class FrozenSignature:
             extractor.set_params(n_jobs=n_jobs, progress=progress)
             measured = extractor.extract(columns)
             images = self.domain.get("imaging", {}).get(name, {})
-            said = join_texts(said, check_imaging(images, measured.provenance, resampled=resampled_axes(extractor)))
+            unlike = join_texts(unlike, check_imaging(images, measured.provenance, resampled=resampled_axes(extractor)))
             parts.append(measured.features.add_prefix(how["prefix"])[own])
         found = {c for part in parts for c in part.columns}
         absent = [c for c in lacking if c not in found]
@@ -178,7 +178,7 @@ class FrozenSignature:
                 f"the model {self.name!r} needs {len(absent)} features that the table lacks "
                 f"({', '.join(absent[:5])}{', ...' if len(absent) > 5 else ''}). {how_to}"
             )
-        return pd.concat(parts, axis=1), said
+        return pd.concat(parts, axis=1), unlike
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one file.
@@ -209,7 +209,7 @@ class FrozenSignature:
 
 
 def load_signature(path: str | os.PathLike[str]) -> FrozenSignature:
-    """Read a frozen model and see that nobody changed it. Loading executes nothing.
+    """Read a frozen model, and check that its file was not changed. Loading executes nothing.
 
     Parameters
     ----------
@@ -224,13 +224,13 @@ def load_signature(path: str | os.PathLike[str]) -> FrozenSignature:
     Raises
     ------
     FileError
-        If the file is missing, no frozen model, of a later version, or was changed after it was written.
+        If the file is missing, not a frozen model, of a later version, or was changed after it was written.
 
     Notes
     -----
     The file is text that is parsed as JSON, numbers must be finite, and only names that the library lists are looked
-    up: whatever a file says, it cannot run. The checksum finds damage and careless editing; it is no seal against
-    forgery.
+    up: a file cannot run anything. The checksum finds damage and careless editing; it does not protect against
+    deliberate forgery.
 
     Examples
     --------
@@ -241,11 +241,11 @@ def load_signature(path: str | os.PathLike[str]) -> FrozenSignature:
     ...     load_signature(f"{folder}/model.rk")
     Traceback (most recent call last):
     ...
-    radiokit.exceptions.FileError: .../model.rk is no frozen model of radiokit; a study writes <folder>/<model>.rk.
+    radiokit.exceptions.FileError: .../model.rk is not a frozen model of radiokit; a study writes <folder>/<model>.rk.
     """
     document = _read(Path(path))
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise FileError(f"{path} is no frozen model of radiokit; a study writes <folder>/<model>.rk.")
+        raise FileError(f"{path} is not a frozen model of radiokit; a study writes <folder>/<model>.rk.")
     if document.get("version") not in READS:
         raise FileError(
             f"{path} is of version {document.get('version')!r}; radiokit {__version__} reads versions "
@@ -276,7 +276,7 @@ def _read(path: Path) -> Any:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _digest(content: Any) -> str:

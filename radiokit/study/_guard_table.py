@@ -75,7 +75,7 @@ def _verdict(right: bool) -> str:
 
 
 def _folds(models: list[Modelled], data: Patients) -> Line:
-    """Look whether each training patient was predicted once a repeat, and never beside a copy in another fold."""
+    """Check that each training patient was predicted once in each repeat, in one fold with all copies."""
     fits, right = 0, True
     everyone = set(data.X.index[data.training])
     for model in models:

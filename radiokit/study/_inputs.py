@@ -43,12 +43,12 @@ def case_table(
 
 
 def _refuse_row_numbers(cases: pd.DataFrame, columns: list[str]) -> None:
-    """Refuse columns to predict with that only say which row a case was: new patients have no such number."""
+    """Refuse predictors that only number the rows: new patients have no such number."""
     counts = running_numbers(cases[columns])
     if counts:
         low, high = cases[counts[0]].min(), cases[counts[0]].max()
         raise CaseTableError(
-            f"the column {counts[0]!r} counts the cases ({low:g} to {high:g}, each once) and is no measurement: in a "
+            f"the column {counts[0]!r} counts the cases ({low:g} to {high:g}, each once) and is not a measurement: in a "
             "table sorted by outcome it tells the outcome. Leave it out of what predicts."
         )
 

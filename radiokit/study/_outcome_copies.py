@@ -16,7 +16,7 @@ def refuse_outcome_copies(patients: Patients) -> None:
     if found is not None:
         column, name = found
         raise LeakageError(
-            f"the predictor {column!r} is the {name} in another spelling: who knows one knows the other. Drop it."
+            f"the predictor {column!r} is the {name} in another spelling: it gives the answer away. Drop it."
         )
 
 

@@ -34,7 +34,7 @@ def mean_over_repeats(p: Predictions, compute: Callable[[Predictions], pd.DataFr
 
 
 def by_patient(p: Predictions) -> Predictions:
-    """Return one row a patient: the mean score over the repeats.
+    """Return one row for each patient: the mean score over the repeats.
 
     A mean of several models belongs to no fold, so each row gets a fold of its own: nothing that compares patients of
     one fold can take these scores for those of one model.

@@ -143,19 +143,19 @@ def repeat_failures(repeats: Mapping[str, TrainingRepeats]) -> pd.DataFrame:
 
 
 def failed_repeats(repeats: Mapping[str, TrainingRepeats]) -> list[str]:
-    """Say how many measurements of perturbed images failed, and of whom."""
-    said = []
+    """Return warnings of how many measurements of perturbed images failed, and of which patients."""
+    texts = []
     for name, given in repeats.items():
         if not len(given.failures):
             continue
         cases = pd.unique(given.failures["case_id"])
         total = sum(len(table) for table in given.values())
-        said.append(
+        texts.append(
             f"{len(given.failures)} of {total} measurements of perturbed images of signature {name!r} failed, of "
             f"{len(cases)} patients ({', '.join(map(str, cases[:5]))}{', ...' if len(cases) > 5 else ''}): they count "
             "for no feature's repeatability; the table repeat_failures names each with its reason."
         )
-    return said
+    return texts
 
 
 def repeatability_card(model: Modelled, sources: Mapping[str, Source]) -> list[dict[str, Any]]:
@@ -178,10 +178,10 @@ def repeatability_guard(
         return guard, "no features were measured again: which of them are repeatable is not known", "not possible"
     out = sum(r.left_out for r in repeats.values())
     how = "; ".join(f"{name}: {spec.measured}" for name in repeats if (spec := sources[name].repeat) is not None)
-    said = f", {out} cases outside of training were left out" if out else ""
+    left_out = f", {out} cases outside of training were left out" if out else ""
     right = all(table.index.isin(training).all() for given in repeats.values() for table in given.values())
     return (
         guard,
-        f"each fold looks at those of its own training patients ({how}){said}",
+        f"each fold looks at those of its own training patients ({how}){left_out}",
         "checked" if right else "violated",
     )

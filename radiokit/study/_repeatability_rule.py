@@ -41,7 +41,7 @@ class RepeatabilityRule:
 
 
 def as_repeatability_rule(name: str, value: Mapping[str, Any], base: Path) -> RepeatabilityRule | None:
-    """Understand the keys of a signature that are about repeated measurements."""
+    """Return what the keys of a signature ask of repeated measurements; None where no key does."""
     given = {key: value[key] for key in REPEAT_KEYS if value.get(key) is not None}
     if not given:
         return None

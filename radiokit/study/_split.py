@@ -1,4 +1,4 @@
-"""Who trains and who tests. "External" is a word that has to be earned."""
+"""Who trains and who tests; only patients of centres without a patient in training are called external."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Split:
 
 
 def as_split(value: Any) -> Split:
-    """Understand what the user wrote; None is cross-validation only."""
+    """Return the split that the user wrote; None is cross-validation only."""
     if isinstance(value, Split):
         return value
     if value is None or value == "cv":
@@ -122,7 +122,7 @@ def _from_column(patients: Patients, split: Split) -> pd.Series:
 
 
 def warn_of_torn_patients(cases: pd.DataFrame, group: pd.Series, split: Split) -> None:
-    """Say where the column of the split puts the cases of one patient into different cohorts."""
+    """Warn where the column of the split puts the cases of one patient into different cohorts."""
     if split.column not in cases:
         return
     sides = cases[split.column].map(level_key).groupby(group).nunique()

@@ -1,4 +1,4 @@
-"""The study: it owns the split, and nothing gets past it."""
+"""The study: from cases to results, with every step inside its split."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Study:
     Parameters
     ----------
     cases : DataFrame or path
-        The case table: index or column ``case_id``; a row a lesion or scan; images and masks where they are needed.
+        The case table: index or column ``case_id``; one row for each lesion or scan; images and masks where they are needed.
     outcome : str or None
         Column of the binary outcome (0/1).
     survival : mapping, optional
@@ -160,7 +160,7 @@ class Study:
         Raises
         ------
         FileError
-            If the file cannot be read, or is no YAML.
+            If the file cannot be read, or is not YAML.
         ParameterError
             If keys are missing or unknown.
 

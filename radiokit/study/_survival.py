@@ -58,7 +58,7 @@ def survival_tables(endpoint: Endpoint, options: Options) -> tuple[dict[str, pd.
 def baseline_of(model: Modelled) -> Baseline:
     """Return the one baseline hazard of a model of survival."""
     if model.baseline is None:
-        raise ValueError(f"{model.name} is no model of survival")
+        raise ValueError(f"{model.name} is not a model of survival")
     return model.baseline
 
 
