@@ -41,10 +41,10 @@ def run(options: argparse.Namespace) -> None:
     from radiokit.study import load_signature
 
     output = output_table(options.output)
-    signature = load_signature(options.signature)
-    cases = (
-        read_case_table(options, optional=signature.optional_sequences) if has_table_options(options) else options.cases
-    )
-    predictions = signature.predict(cases, n_jobs=options.jobs, progress=not options.quiet)
+    model = load_signature(options.signature)
+    cases = options.cases
+    if has_table_options(options):
+        cases = read_case_table(options, optional=model.optional_sequences)
+    predictions = model.predict(cases, n_jobs=options.jobs, progress=not options.quiet)
     write_table(predictions, output)
     print(f"{output}: predictions of {len(predictions)} cases")

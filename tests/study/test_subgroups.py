@@ -40,7 +40,7 @@ def planted(survival: bool = False, differ: bool = True) -> tuple[Any, Patients,
     center = pd.Series(rng.choice(["A", "B", "C"], N), index=ids)
     data = Patients(X, series, cohort, center, None, ("sex", "age", "site"), {})
     model = SimpleNamespace(name="combined", honest=lambda cohort: predictions)
-    return SimpleNamespace(models=(model,), main=model, cohorts=lambda: ["training", "test"]), data, predictions
+    return SimpleNamespace(models=(model,), main=model, farthest="test"), data, predictions
 
 
 def test_subgroups_are_what_the_statistics_say() -> None:
