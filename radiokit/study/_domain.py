@@ -144,8 +144,8 @@ def warn_of_several_rows(table: pd.DataFrame, card: Mapping[str, Any]) -> None:
             rule = settings.get("options", {}).get("aggregate", "largest")
             warnings.warn(
                 f"column {column!r} names {patients} patients in {len(table)} rows: each row is predicted as if it "
-                f"were a patient. The model was built on one row for each patient (rule for several lesions: {rule}); keep "
-                "that row.",
+                f"were a patient. The model was built on one row for each patient (rule for several lesions: {rule}); "
+                "keep that row.",
                 DataWarning,
                 stacklevel=4,
             )

@@ -48,8 +48,8 @@ def _refuse_row_numbers(cases: pd.DataFrame, columns: list[str]) -> None:
     if counts:
         low, high = cases[counts[0]].min(), cases[counts[0]].max()
         raise CaseTableError(
-            f"the column {counts[0]!r} counts the cases ({low:g} to {high:g}, each once) and is not a measurement: in a "
-            "table sorted by outcome it tells the outcome. Leave it out of what predicts."
+            f"the column {counts[0]!r} counts the cases ({low:g} to {high:g}, each once) and is not a measurement: in "
+            "a table sorted by outcome it tells the outcome. Leave it out of what predicts."
         )
 
 

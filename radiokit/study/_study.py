@@ -64,7 +64,8 @@ class Study:
     Parameters
     ----------
     cases : DataFrame or path
-        The case table: index or column ``case_id``; one row for each lesion or scan; images and masks where they are needed.
+        The case table: index or column ``case_id``; one row for each lesion or scan, with images and masks
+        where they are needed.
     outcome : str or None
         Column of the binary outcome (0/1).
     survival : mapping, optional

@@ -90,7 +90,7 @@ def test_another_unit_is_refused_and_an_unknown_one_is_flagged() -> None:
     with pytest.raises(InputError, match=r"1 images are in BQML \(case1\); the model was built on SUV bw .* --suv bw"):
         check_imaging(about, like.assign(unit=["SUV bw", "BQML"]), resampled=[True] * 3)
     said = check_imaging(about, like.assign(unit=["SUV bw", ""]), resampled=[True] * 3)
-    assert said.tolist() == ["", "the file does not say its unit, in training SUV bw"]
+    assert said.tolist() == ["", "the file does not name its unit, in training SUV bw"]
     unitless = check_imaging(learn_imaging(like), like.assign(unit="BQML"), resampled=[True] * 3)
     assert (unitless == "").all()
 

@@ -253,5 +253,5 @@ def test_a_number_of_the_row_predicts_nothing(numbers: np.ndarray, how: str) -> 
     """Sorted by outcome, such a number reached an AUC of 1.00 and the verdict "supported"."""
     cases = pd.DataFrame({"case_id": [f"P{i:02d}" for i in range(60)], "y": np.arange(60) // 30, "nr": numbers})
     given = {"clinical": ["nr"], "signatures": {}} if how == "clinical" else {"signatures": {"s": {"columns": ["nr"]}}}
-    with pytest.raises(CaseTableError, match=r"'nr' counts the cases .* each once.* and is no measurement"):
+    with pytest.raises(CaseTableError, match=r"'nr' counts the cases .* each once.* and is not a measurement"):
         Study(cases, outcome="y", **given).run()
