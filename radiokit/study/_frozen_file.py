@@ -92,9 +92,9 @@ class FrozenSignature:
         -------
         DataFrame
             One row for each case: `probability, threshold, positive` (binary) or `risk, cut, risk_group` and survival
-            at the horizons; the scores; `imputed`, `out_of_range`, `unknown_level` name the values a reader should doubt.
+            at the horizons; the scores; `imputed`, `out_of_range`, `unknown_level` name the values to doubt.
             `typicality` is the share of training cases that lie at least as far from the others (a conformal p-value),
-            NaN where it is not known; `unlike_training` says in words what is unlike, and is empty where nothing is.
+            NaN where it is not known; `unlike_training` describes what is unlike, and is empty where nothing is.
 
         Raises
         ------
