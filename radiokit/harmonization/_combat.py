@@ -128,9 +128,7 @@ class ComBat(TransformerMixin, BaseEstimator):
         y : array-like, optional
             The outcome; used only to refuse it as a covariate or batch.
 
-        Returns
-        -------
-        {itself}
+        {returns_itself}
 
         Raises
         ------

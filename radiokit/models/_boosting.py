@@ -166,9 +166,7 @@ class BoostedClassifier(Classifier, _Boosted):
         ----------
         {X} {y_binary}
 
-        Returns
-        -------
-        {itself}
+        {returns_itself}
 
         Raises
         ------
@@ -271,9 +269,7 @@ class BoostedSurvival(OutcomeRequired, _Boosted):
         ----------
         {X} {y_survival}
 
-        Returns
-        -------
-        {itself}
+        {returns_itself}
 
         Raises
         ------

@@ -218,9 +218,7 @@ class FusionClassifier(Classifier, _Fusion):
         groups : array-like of shape (n,), optional
             Patients, where some have several rows: a patient is never on both sides of a fold.
 
-        Returns
-        -------
-        {itself}
+        {returns_itself}
 
         Raises
         ------
@@ -315,9 +313,7 @@ class FusionSurvival(OutcomeRequired, _Fusion):
         groups : array-like of shape (n,), optional
             Patients, where some have several rows: a patient is never on both sides of a fold.
 
-        Returns
-        -------
-        {itself}
+        {returns_itself}
 
         Raises
         ------

@@ -144,9 +144,7 @@ class LogisticModel(FormulaModel, Classifier, BaseEstimator):
             How many cases each row stands for, not negative; a row of weight 0 is left out. As the ``weights`` of R's
             ``glm``: standard errors take the sum of the weights for the number of cases.
 
-        Returns
-        -------
-        {itself}
+        {returns_itself}
 
         Raises
         ------

@@ -199,9 +199,7 @@ class RadiomicsSignature(Classifier, _Signature):
         ----------
         {X} {y_binary}
 
-        Returns
-        -------
-        {itself}
+        {returns_itself}
 
         Raises
         ------
@@ -289,9 +287,7 @@ class SurvivalSignature(OutcomeRequired, _Signature):
         ----------
         {X} {y_survival}
 
-        Returns
-        -------
-        {itself}
+        {returns_itself}
 
         Raises
         ------

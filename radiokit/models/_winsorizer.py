@@ -57,9 +57,7 @@ class Winsorizer(GapsAllowed, OneToOneFeatureMixin, TransformerMixin, BaseEstima
             Features; missing values are left out.
         {y_unused}
 
-        Returns
-        -------
-        {itself}
+        {returns_itself}
 
         Raises
         ------

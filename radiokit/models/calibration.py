@@ -169,9 +169,7 @@ class CalibratedModel(Classifier, BaseEstimator):
             Features.
         {y_binary}
 
-        Returns
-        -------
-        {itself}
+        {returns_itself}
 
         Raises
         ------

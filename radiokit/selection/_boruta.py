@@ -88,9 +88,7 @@ class BorutaSelector(Selector):
         ----------
         {X} {y}
 
-        Returns
-        -------
-        {itself}
+        {returns_itself}
 
         Raises
         ------

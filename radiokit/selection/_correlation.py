@@ -72,9 +72,7 @@ class CorrelationSelector(Selector):
         y : array-like of shape (n,)
             Binary outcome or survival target; not used with ``keep="first"``.
 
-        Returns
-        -------
-        {itself}
+        {returns_itself}
 
         Raises
         ------

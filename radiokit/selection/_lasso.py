@@ -80,9 +80,7 @@ class LassoSelector(TunedPenalty, Selector):
         ----------
         {X} {y}
 
-        Returns
-        -------
-        {itself}
+        {returns_itself}
 
         Raises
         ------

@@ -61,9 +61,7 @@ class MRMRSelector(Selector):
         ----------
         {X} {y}
 
-        Returns
-        -------
-        {itself}
+        {returns_itself}
 
         Raises
         ------

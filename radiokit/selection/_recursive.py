@@ -90,9 +90,7 @@ class RecursiveSelector(Selector):
         ----------
         {X} {y}
 
-        Returns
-        -------
-        {itself}
+        {returns_itself}
 
         Raises
         ------

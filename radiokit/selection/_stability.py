@@ -91,9 +91,7 @@ class StabilitySelector(Selector):
         ----------
         {X} {y}
 
-        Returns
-        -------
-        {itself}
+        {returns_itself}
 
         Raises
         ------

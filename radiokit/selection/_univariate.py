@@ -84,9 +84,7 @@ class UnivariateSelector(Selector):
         ----------
         {X} {y}
 
-        Returns
-        -------
-        {itself}
+        {returns_itself}
 
         Raises
         ------

@@ -57,9 +57,7 @@ class VarianceSelector(Selector):
             Features; missing values are allowed.
         {y_unused}
 
-        Returns
-        -------
-        {itself}
+        {returns_itself}
 
         Raises
         ------

@@ -85,9 +85,7 @@ class RepeatabilitySelector(Selector):
             Features of the training cases, the case id as index.
         {y_unused}
 
-        Returns
-        -------
-        {itself}
+        {returns_itself}
 
         Raises
         ------

@@ -150,9 +150,7 @@ class CoxModel(FormulaModel, OutcomeRequired, BaseEstimator):
         cluster : array-like of shape (n,), optional
             Cases of one cluster (a patient with two lesions) may be correlated; standard errors become robust.
 
-        Returns
-        -------
-        {itself}
+        {returns_itself}
 
         Raises
         ------

@@ -98,9 +98,7 @@ class CoxElasticNet(TunedPenalty, OutcomeRequired, BaseEstimator):
         groups : array-like of shape (n,), optional
             For a splitter by group.
 
-        Returns
-        -------
-        {itself}
+        {returns_itself}
         """
         same_rows(X=X, y=y, groups=groups)
         check_parameters(self)

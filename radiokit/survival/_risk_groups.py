@@ -90,9 +90,7 @@ class RiskStratifier(MetaEstimatorMixin, OutcomeRequired, BaseEstimator):
         **fit_params : dict
             Passed to the model's fit.
 
-        Returns
-        -------
-        {itself}
+        {returns_itself}
         """
         same_rows(X=X, y=y)
         check_parameters(self)

@@ -101,9 +101,7 @@ class FineGray(FormulaModel, OutcomeRequired, BaseEstimator):
             Time to the first event or censoring, and its kind: 0 censored, 1, 2, ... With a formula it may be absent:
             the outcome is then what ``Surv(time, cause)`` names.
 
-        Returns
-        -------
-        {itself}
+        {returns_itself}
 
         Raises
         ------

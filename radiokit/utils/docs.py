@@ -290,7 +290,9 @@ SHARED = {
         coef_path_ : ndarray of shape (n_lambdas, n_features)
             Coefficients along the path.
         """,
-    "itself": """
+    "returns_itself": """
+        Returns
+        -------
         Self
             This estimator, fitted.
         """,
