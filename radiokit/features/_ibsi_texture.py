@@ -29,6 +29,7 @@ import numpy as np
 from radiokit.features import _emphasis as formula
 from radiokit.features import _glcm, _ngtdm
 from radiokit.features._binning import GreyLevels
+from radiokit.features._extents import dependence_percentage
 from radiokit.features._glcm import JointProbability
 from radiokit.features._matrices._counts import CountMatrix
 from radiokit.features._matrices._lattice import directions, require_visits
@@ -69,11 +70,6 @@ def _family(small: str, large: str, *words: str) -> dict[str, Callable[[Any], An
 def zone_percentage(m: ZoneDistance) -> np.ndarray:
     """Zones divided by voxels."""
     return m.total / m.n_voxels
-
-
-def dependence_percentage(m: CountMatrix) -> np.ndarray:
-    """Divide counts by voxels: 1, since every voxel has a neighbourhood."""
-    return m.total / m.n.sum(axis=1)
 
 
 _ZONE_DISTANCE = ("zone_distance", "zone", "zone_distance")

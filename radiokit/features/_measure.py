@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from radiokit.features import _firstorder, _glcm, _gldm, _glrlm, _glszm, _ngtdm
+from radiokit.features import _extents, _firstorder, _glcm, _ngtdm
 from radiokit.features._binning import bin_values
 from radiokit.features._checked import Discretization, Names
 from radiokit.features._firstorder import Intensities
@@ -20,9 +20,9 @@ from radiokit.features._texture import Texture
 FORMULAS: dict[str, Mapping[str, Callable[[Any], Any]]] = {
     "firstorder": _firstorder.FEATURES,
     "glcm": _glcm.FEATURES,
-    "glrlm": _glrlm.FEATURES,
-    "glszm": _glszm.FEATURES,
-    "gldm": _gldm.FEATURES,
+    "glrlm": _extents.GLRLM,
+    "glszm": _extents.GLSZM,
+    "gldm": _extents.GLDM,
     "ngtdm": _ngtdm.FEATURES,
 }
 

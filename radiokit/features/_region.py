@@ -10,6 +10,7 @@ import numpy as np
 from radiokit.exceptions import MaskError, ParameterError
 from radiokit.features._matrices._lattice import Lattice, directions
 from radiokit.features._matrices._neighbours import sum_neighbours
+from radiokit.preprocessing import bounding_box
 
 
 class Region:
@@ -56,7 +57,7 @@ class Region:
         self.spacing = np.asarray(spacing, dtype=float)
         if self.spacing.shape != (3,) or not (np.isfinite(self.spacing) & (self.spacing > 0)).all():
             raise ParameterError(f"spacing={spacing!r}; required: three positive numbers (z, y, x) in mm.")
-        self.box = _bounding_box(mask)
+        self.box = bounding_box(mask)
         self.mask = np.ascontiguousarray(mask[self.box])
         self.n_voxels = int(np.count_nonzero(self.mask))
         self._lattices: dict[int, Lattice] = {}
@@ -107,11 +108,3 @@ class Region:
     def pick(self, values: np.ndarray) -> np.ndarray:
         """Return the intensities inside the region, z slowest, from an array on the grid of the mask given."""
         return np.ascontiguousarray(np.asarray(values)[self.box]).reshape(-1)[self.places]
-
-
-def _bounding_box(mask: np.ndarray) -> tuple[slice, slice, slice]:
-    z = np.flatnonzero(np.any(mask.reshape(len(mask), -1), axis=1))
-    plane: np.ndarray = np.logical_or.reduce(mask[z[0] : z[-1] + 1], axis=0)
-    y = np.flatnonzero(plane.any(axis=1))
-    x = np.flatnonzero(plane.any(axis=0))
-    return slice(z[0], z[-1] + 1), slice(y[0], y[-1] + 1), slice(x[0], x[-1] + 1)

@@ -13,10 +13,13 @@ from radiokit.exceptions import ParameterError
 from radiokit.io import Volume
 from radiokit.preprocessing.boxes import Box, grown, inside
 from radiokit.preprocessing.budget import by, require
+from radiokit.preprocessing.choices import check_choice
 
-BOUNDARIES = ("zero", "nearest", "periodic", "mirror")
-DIMENSIONS = ("2D", "3D")
-POOLINGS = ("max", "mean", "min")
+CHOICES = {  # of settings that several filters have
+    "pooling": ("max", "mean", "min"),
+    "dimension": ("2D", "3D"),
+    "boundary": ("zero", "nearest", "periodic", "mirror"),
+}
 
 
 class Filter(ABC):
@@ -93,6 +96,12 @@ class Filter(ABC):
             Voxels on each side.
         """
         return self._reach(spacing)
+
+    def _check_choices(self) -> None:
+        """Refuse values of shared settings that are not among the choices."""
+        for name, known in CHOICES.items():
+            if name in vars(self):
+                check_choice(type(self).__name__, name, vars(self)[name], known)
 
     def _reach(self, spacing: tuple[float, float, float]) -> tuple[int, int, int] | None:
         return None

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiokit.exceptions import ParameterError
-from radiokit.filters._base import BOUNDARIES, POOLINGS, Filter, tag
+from radiokit.filters._base import Filter, tag
 from radiokit.filters._fourier import continued
 from radiokit.filters._separable import Array, pool
 from radiokit.io import Volume
 from radiokit.preprocessing.budget import by, require
-from radiokit.preprocessing.choices import check_choice, check_positive
+from radiokit.preprocessing.choices import check_positive
 
 REACH = 7.0  # the kernel ends where the envelope is below exp(-24)
 
@@ -70,8 +70,7 @@ class Gabor(Filter):
             check_positive("Gabor", name, getattr(self, name))
         if self.theta_step is not None:
             check_positive("Gabor", "theta_step", self.theta_step)
-        check_choice("Gabor", "pooling", self.pooling, POOLINGS)
-        check_choice("Gabor", "boundary", self.boundary, BOUNDARIES)
+        self._check_choices()
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiokit.exceptions import ParameterError
-from radiokit.filters._base import BOUNDARIES, DIMENSIONS, POOLINGS, Filter, require_taps
+from radiokit.filters._base import Filter, require_taps
 from radiokit.filters._separable import SCIPY_MODES, convolve, distinct, pool, rotations, turned
 from radiokit.io import Volume
-from radiokit.preprocessing.choices import check_choice
 
 # Level, edge, spot, wave, ripple; each is divided by its Euclidean norm (IBSI 2, table of section JTXT).
 TAPS = {
@@ -62,9 +61,7 @@ class Laws(Filter):
     boundary: str = "mirror"
 
     def __post_init__(self) -> None:
-        check_choice("Laws", "pooling", self.pooling, POOLINGS)
-        check_choice("Laws", "dimension", self.dimension, DIMENSIONS)
-        check_choice("Laws", "boundary", self.boundary, BOUNDARIES)
+        self._check_choices()
         n_axes = 3 if self.dimension == "3D" else 2
         parts = self._parts
         if "".join(parts) != self.kernel or len(parts) != n_axes or not set(parts) <= set(TAPS):

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiokit.filters._base import BOUNDARIES, DIMENSIONS, Filter, require_taps, tag
+from radiokit.filters._base import Filter, require_taps, tag
 from radiokit.filters._separable import Array, convolve
 from radiokit.io import Volume
-from radiokit.preprocessing.choices import check_choice, check_positive
+from radiokit.preprocessing.choices import check_positive
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,7 @@ class LoG(Filter):
         if isinstance(self.sigma, float):
             object.__setattr__(self, "sigma", float(self.sigma))  # numpy's is written otherwise
         check_positive("LoG", "truncate", self.truncate)
-        check_choice("LoG", "dimension", self.dimension, DIMENSIONS)
-        check_choice("LoG", "boundary", self.boundary, BOUNDARIES)
+        self._check_choices()
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiokit.exceptions import ParameterError
-from radiokit.filters._base import BOUNDARIES, DIMENSIONS, Filter, require_taps
+from radiokit.filters._base import Filter, require_taps
 from radiokit.filters._separable import SCIPY_MODES
 from radiokit.io import Volume
-from radiokit.preprocessing.choices import check_choice, check_positive
+from radiokit.preprocessing.choices import check_positive
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,7 @@ class Mean(Filter):
         check_positive("Mean", "support", self.support)
         if self.support % 2 != 1:
             raise ParameterError(f"Mean(support={self.support!r}); required: an odd number of voxels.")
-        check_choice("Mean", "dimension", self.dimension, DIMENSIONS)
-        check_choice("Mean", "boundary", self.boundary, BOUNDARIES)
+        self._check_choices()
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiokit.exceptions import ParameterError
-from radiokit.filters._base import BOUNDARIES, DIMENSIONS, Filter
+from radiokit.filters._base import Filter
 from radiokit.filters._fourier import Transfer, apply_transfer, radius
 from radiokit.filters._separable import Array
 from radiokit.io import Volume
@@ -56,8 +56,7 @@ class NonSeparableWavelet(Filter):
 
     def __post_init__(self) -> None:
         check_choice("NonSeparableWavelet", "family", self.family, FAMILIES)
-        check_choice("NonSeparableWavelet", "dimension", self.dimension, DIMENSIONS)
-        check_choice("NonSeparableWavelet", "boundary", self.boundary, BOUNDARIES)
+        self._check_choices()
         if not 1 <= self.level <= MOST_LEVELS or self.level != int(self.level):
             raise ParameterError(
                 f"NonSeparableWavelet(level={self.level!r}); required: a whole number from 1 to {MOST_LEVELS}."

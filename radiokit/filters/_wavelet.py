@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from radiokit.exceptions import ParameterError
-from radiokit.filters._base import BOUNDARIES, DIMENSIONS, POOLINGS, Filter, require_taps
+from radiokit.filters._base import Filter, require_taps
 from radiokit.filters._separable import Array, Rotation, centred, convolve, distinct, pool, rotations, turned
 from radiokit.filters._stationary import band_names
 from radiokit.io import Volume
@@ -83,9 +83,7 @@ class Wavelet(Filter):
     start_level: int = 0
 
     def __post_init__(self) -> None:
-        check_choice("Wavelet", "pooling", self.pooling, POOLINGS)
-        check_choice("Wavelet", "dimension", self.dimension, DIMENSIONS)
-        check_choice("Wavelet", "boundary", self.boundary, BOUNDARIES)
+        self._check_choices()
         check_positive("Wavelet", "level", self.level)
         if self.level + self.start_level > MOST_LEVELS:
             raise ParameterError(f"{self!r}; required: at most {MOST_LEVELS} levels.")

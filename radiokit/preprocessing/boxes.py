@@ -42,7 +42,7 @@ def bounding_box(mask: Mask | NDArray[np.bool_]) -> Box:
     (slice(1, 2, None), slice(2, 3, None), slice(1, 4, None))
     """
     array = mask.array if isinstance(mask, Mask) else np.asarray(mask)
-    planes = np.flatnonzero(array.any(axis=(1, 2)))
+    planes = np.flatnonzero(np.any(array.reshape(array.shape[0], array.shape[1] * array.shape[2]), axis=1))
     if not planes.size:
         raise MaskError("The mask is empty: it holds no voxel of the region.")
     z = slice(int(planes[0]), int(planes[-1]) + 1)
