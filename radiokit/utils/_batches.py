@@ -26,7 +26,7 @@ class Finish(Protocol):
 
 
 @dataclass
-class _Held:
+class _Batch:
     """Cases waiting for their batch, in order, with those that need none in between."""
 
     outcomes: list[Outcome] = field(default_factory=list)
@@ -39,22 +39,22 @@ class _Held:
 
 def in_batches(outcomes: Iterator[Outcome], finish: Finish, job: Job) -> Iterator[Outcome]:
     """Finish prepared cases, `finish.size` at a time; all outcomes leave in the order in which they came."""
-    held = _Held()
+    batch = _Batch()
     for outcome in outcomes:
-        held.add(outcome)
-        if held.waiting in (0, finish.size):
-            yield from _finished(held, finish, job)
-            held = _Held()
-    yield from _finished(held, finish, job)
+        batch.add(outcome)
+        if batch.waiting in (0, finish.size):
+            yield from _finished(batch, finish, job)
+            batch = _Batch()
+    yield from _finished(batch, finish, job)
 
 
-def _finished(held: _Held, finish: Finish, job: Job) -> Iterator[Outcome]:
-    payloads = [outcome.prepared.payload for outcome in held.outcomes if outcome.prepared is not None]
+def _finished(batch: _Batch, finish: Finish, job: Job) -> Iterator[Outcome]:
+    payloads = [outcome.prepared.payload for outcome in batch.outcomes if outcome.prepared is not None]
     start = time.perf_counter()
     with collect_warnings() as collected:
         results = iter(finish(payloads) if payloads else [])
-    seconds = (time.perf_counter() - start) / max(held.waiting, 1)
-    for outcome in held.outcomes:
+    seconds = (time.perf_counter() - start) / max(batch.waiting, 1)
+    for outcome in batch.outcomes:
         if outcome.prepared is None:
             yield outcome
         else:

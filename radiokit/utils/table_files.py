@@ -47,7 +47,7 @@ def read_table(path: Path, is_text: IsText) -> pd.DataFrame:
         raise
     except (ValueError, OSError, KeyError, csv.Error) as error:
         raise FileError(f"{path} cannot be read as a table: {str(error).splitlines()[0]}") from error
-    except Exception as error:
+    except Exception as error:  # openpyxl and pyarrow raise anything on damaged files
         raise FileError(f"{path} is damaged, or of another format than its name says: {error}") from error
 
 
