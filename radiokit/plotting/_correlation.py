@@ -135,12 +135,5 @@ class CorrelationDisplay(Display):
 def _write_values(ax: Axes, values: np.ndarray) -> None:
     for (row, column), r in np.ndenumerate(values):
         if row != column and np.isfinite(r):
-            ax.text(
-                column,
-                row,
-                f"{r:.2f}",
-                ha="center",
-                va="center",
-                fontsize=6,
-                color="white" if abs(r) > 0.6 else "black",
-            )
+            color = "white" if abs(r) > 0.6 else "black"
+            ax.text(column, row, f"{r:.2f}", ha="center", va="center", fontsize=6, color=color)

@@ -161,7 +161,7 @@ class Place:
 
 
 def places(result: Reportable, *names: str) -> tuple[Place, ...]:
-    """Return where these tables stand; those that are absent or empty stand nowhere."""
+    """Return where these tables stand; absent and empty ones are left out."""
     return tuple(place for name in names for place in _of_table(result, name))
 
 

@@ -24,7 +24,7 @@ FactOf = Callable[[Reportable], Fact]
 
 
 def met(evidence: str, where: tuple[Place, ...], otherwise: str = "it is not in this report") -> Fact:
-    """Return that something is done, if the report shows it: a claim without a place is none."""
+    """Return that something is done, if the report shows where; else that it is not met."""
     return Fact(MET, evidence, where) if where else Fact(UNMET, otherwise)
 
 

@@ -169,7 +169,7 @@ def imbalance(result: Reportable) -> Fact:
 
 
 def flow(result: Reportable) -> Fact:
-    """Who was lost where."""
+    """Say how many patients came in and how many were studied."""
     if not result.facts.flow:
         return author("not known")
     kept = sum(c.n_patients for c in result.facts.cohorts)

@@ -1,4 +1,4 @@
-"""How good is it, honestly: nested cross-validation, optimism bootstrap, external cohorts."""
+"""How good a model is: nested cross-validation, optimism bootstrap, new cases, external centres."""
 
 from radiokit.utils.docs import fill_docstrings
 from radiokit.validation._cross_validation import leave_one_center_out, nested_cv

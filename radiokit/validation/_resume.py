@@ -1,4 +1,4 @@
-"""A parallel loop over replicates whose finished ones survive a kill."""
+"""A parallel loop over replicates; finished ones are kept when the run is stopped."""
 
 from __future__ import annotations
 

@@ -28,22 +28,9 @@ def logistic_indices(y: NDArray[np.bool_], lp: FloatArray) -> FloatArray:
     ratio = null - fit.deviance
     r2 = (1 - np.exp(-ratio / n)) / (1 - np.exp(-null / n))
     d, u = (ratio - 1) / n, (deviance(y, lp) - fit.deviance - 2) / n
-    bent = fit.intercept + fit.slope * lp
-    brier = np.mean((y - expit(lp)) ** 2)
-    return np.array(
-        [
-            2 * rank_auc(y, _tied(lp)) - 1,
-            r2,
-            fit.intercept,
-            fit.slope,
-            d,
-            u,
-            d - u,
-            brier,
-            gini_mean_difference(fit.slope * lp),
-            gini_mean_difference(expit(bent)),
-        ]
-    )
+    calibration = [fit.intercept, fit.slope, d, u, d - u, np.mean((y - expit(lp)) ** 2)]
+    spread = [gini_mean_difference(values) for values in (fit.slope * lp, expit(fit.intercept + fit.slope * lp))]
+    return np.array([2 * rank_auc(y, _tied(lp)) - 1, r2, *calibration, *spread])
 
 
 def cox_indices(y: NDArray[np.void], lp: FloatArray, *, own: bool) -> FloatArray:
@@ -79,6 +66,6 @@ def largest_miscalibration(intercept: float, slope: float) -> float:
 
 
 def _tied(lp: FloatArray) -> FloatArray:
-    """Cases of equal covariates tie, though sums in another order round differently."""
+    """Round, so that cases of equal covariates tie although their sums were added in another order."""
     spread = float(lp.std())
     return np.round(lp / spread, 9) if spread > 0 else lp

@@ -46,7 +46,8 @@ def validate(
     data : DataFrame, or tuple (X, y)
         The table that a model with a formula is fitted to; or features and outcome.
     method : {"bootstrap", "crossvalidation"}
-        Harrell's optimism bootstrap, or ten folds: the mean index of the held-out parts.
+        Harrell's optimism bootstrap, or ten folds: the mean index of the held-out parts. Use the bootstrap, which
+        varies less; take the folds where there are nearly as many coefficients as events.
     {n_bootstraps} {groups}
         Patients are resampled, or held out, with all their rows.
     {random_state}
@@ -103,11 +104,12 @@ def validate(
     names = COX if survival else LOGISTIC
     original = _indices(target, _linear_predictor(_fitted(model, X, target), X), own=True)
     if method == "bootstrap":
-        drawn = _resamples(resamples, cases, n_bootstraps, random_state)
-        pairs = [_of_resample(model, X, target, rows) for rows in drawn]
+        drawn, everyone = _resamples(resamples, cases, n_bootstraps, random_state), np.arange(target.size)
+        pairs = [_learnt_and_judged(model, X, target, rows, everyone) for rows in drawn]
     else:
-        folds = patient_folds(target, cases.patients, FOLDS, spawn_seeds(random_state, 1)[0])
-        pairs = [_of_fold(model, X, target, folds == k) for k in range(FOLDS)]
+        fold = patient_folds(target, cases.patients, FOLDS, spawn_seeds(random_state, 1)[0])
+        parts = [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(FOLDS)]
+        pairs = [_learnt_and_judged(model, X, target, *part) for part in parts]
     used = [pair for pair in pairs if pair is not None]
     if not used:
         raise OutcomeError(f"None of {len(pairs)} resamples could be fitted; the cohort is too small for this model.")
@@ -161,24 +163,13 @@ def _resamples(given: ArrayLike | None, cases: Rows, n_bootstraps: int, random_s
     return list(np.argsort(cases.order)[rows])
 
 
-def _of_resample(
-    model: BaseEstimator, X: pd.DataFrame, y: Target, rows: NDArray[np.intp]
+def _learnt_and_judged(
+    model: BaseEstimator, X: pd.DataFrame, y: Target, learnt: NDArray[np.intp], judged: NDArray[np.intp]
 ) -> tuple[FloatArray, FloatArray] | None:
-    """Return the indices of a resample's model on the resample and on all cases; None where it could not be fitted."""
+    """Return the indices of a model on the rows it was fitted to and on others; None where it could not be fitted."""
     try:
-        lp = _linear_predictor(_fitted(model, X.iloc[rows], y[rows]), X)
-        return _indices(y[rows], lp[rows], own=True), _indices(y, lp, own=False)
-    except (RadiokitError, SeparationWarning, np.linalg.LinAlgError):
-        return None
-
-
-def _of_fold(
-    model: BaseEstimator, X: pd.DataFrame, y: Target, out: NDArray[np.bool_]
-) -> tuple[FloatArray, FloatArray] | None:
-    """Return the indices of a model fitted without a fold, on its own cases and on the fold."""
-    try:
-        lp = _linear_predictor(_fitted(model, X[~out], y[~out]), X)
-        return _indices(y[~out], lp[~out], own=True), _indices(y[out], lp[out], own=False)
+        lp = _linear_predictor(_fitted(model, X.iloc[learnt], y[learnt]), X)
+        return _indices(y[learnt], lp[learnt], own=True), _indices(y[judged], lp[judged], own=False)
     except (RadiokitError, SeparationWarning, np.linalg.LinAlgError):
         return None
 

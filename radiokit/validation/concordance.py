@@ -53,7 +53,7 @@ class CrossValidated(Concordances):
 
 
 def concordances(models: Sequence[Predictions]) -> Concordances:
-    """Concordances of models on the same rows, by the rule that their source asks for."""
+    """Concordances of models on the same rows, by the rule for their source."""
     return _cross_validated(models) if models[0].source == "out-of-fold" else _within_fold(models)
 
 
@@ -157,7 +157,7 @@ def _roles(predictions: Predictions, codes: NDArray[np.intp]) -> tuple[int, int,
 
 
 def _covariance(deviations: list[NDArray[np.float64]], roles: tuple[int, int, int]) -> NDArray[np.float64]:
-    """Covariance of the concordances; NaN where a role is one patient's alone, for then nothing shows its spread."""
+    """Covariance of the concordances; NaN where only one patient has a role: its spread is then unknown."""
     if min(roles) < 2:
         return np.full((len(deviations), len(deviations)), np.nan)
     as_case, as_control, either = (m / (m - 1) for m in roles)

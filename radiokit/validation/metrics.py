@@ -134,18 +134,14 @@ def _cox_derivatives(beta: float, x: Any, time: Any, event: Any) -> tuple[float,
 
 def resample_patients(groups: NDArray[Any], rng: np.random.Generator) -> NDArray[np.intp]:
     """Positions of all rows of patients drawn with replacement."""
-    codes, patients = _factorize(groups)
+    labels, codes = np.unique(groups, return_inverse=True)
+    patients = labels.size
     drawn = rng.integers(0, patients, size=patients)
     if patients == codes.size:
         return np.argsort(codes)[drawn]
     order = np.argsort(codes, kind="stable")
     bounds = np.searchsorted(codes[order], np.arange(patients + 1))
     return np.concatenate([order[bounds[g] : bounds[g + 1]] for g in drawn])
-
-
-def _factorize(groups: NDArray[Any]) -> tuple[NDArray[np.intp], int]:
-    labels, codes = np.unique(groups, return_inverse=True)
-    return codes.reshape(-1), labels.size
 
 
 def bootstrap_intervals(
