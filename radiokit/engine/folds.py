@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 
 from radiokit.engine.inputs import Seed
 from radiokit.exceptions import DataWarning, OutcomeError, ParameterError
@@ -48,6 +48,8 @@ def fold_ids(
             )
         kind, seed = StratifiedKFold if groups is None else StratifiedGroupKFold, as_random_state(random_state)
         splits: Iterable[Any] = kind(folds, shuffle=True, random_state=seed).split(X, label, groups)
+    else:
+        splits = check_cv(cv, label, classifier=True).split(X, label, groups)
     ids = np.full(label.size, -1, dtype=np.intp)
     for k, (_, test) in enumerate(splits):
         if (ids[test] >= 0).any():
