@@ -94,6 +94,9 @@ def number(value: Any) -> float:
 def as_numbers(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Return columns as floats; infinities are gaps, and text is refused."""
     part = table[list(names)]
+    values = part.to_numpy()
+    if values.dtype == np.float64 and np.isfinite(values).all():
+        return part
     if any(dtype.kind not in "iufb" for dtype in set(part.dtypes)):
         part = pd.DataFrame({name: _read(part[name]) for name in names}, index=table.index)
     values = part.to_numpy(dtype=float)

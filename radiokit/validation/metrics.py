@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
-from scipy.stats import rankdata
 
 from radiokit.validation._predictions import Predictions
 
@@ -40,9 +39,11 @@ def _survival_accuracy(y: NDArray[np.void], risk: NDArray[np.float64]) -> NDArra
 def rank_auc(y: NDArray[np.bool_], score: NDArray[np.float64]) -> float:
     """Area under the ROC curve by mid-ranks; NaN with one class."""
     m, n = int(y.sum()), int((~y).sum())
-    if m == 0 or n == 0:
+    if m == 0 or n == 0 or np.isnan(score).any():
         return np.nan
-    return float((rankdata(score)[y].sum() - m * (m + 1) / 2) / (m * n))
+    ordered, positive = np.sort(score), score[y]
+    mid_ranks = (np.searchsorted(ordered, positive, "left") + np.searchsorted(ordered, positive, "right") + 1) / 2
+    return float((mid_ranks.sum() - m * (m + 1) / 2) / (m * n))
 
 
 def harrell_c(y: NDArray[np.void], risk: NDArray[np.float64]) -> float:
