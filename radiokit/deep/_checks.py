@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any, TypeVar, cast
 
 from radiokit.exceptions import ParameterError
+
+T = TypeVar("T")
 
 
 def require_whole(name: str, value: object, *, least: int) -> None:
@@ -18,3 +22,12 @@ def require_known(what: str, keys: Iterable[object], known: Sequence[str]) -> No
     unknown = sorted(set(map(str, keys)) - set(known))
     if unknown:
         raise ParameterError(f"{what} holds {', '.join(unknown)}; known: {', '.join(known)}.")
+
+
+def built(kind: type[T], what: str, values: Mapping[str, Any], known: Sequence[str] | None = None) -> T:
+    """Return an object with the parameters that a file holds; unknown ones are refused, lists become tuples.
+
+    `known` are the parameters that a file may hold; for a dataclass all its fields.
+    """
+    require_known(what, values, [f.name for f in fields(cast(Any, kind))] if known is None else known)
+    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})

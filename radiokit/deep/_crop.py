@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
-from radiokit.deep._checks import require_known
+from radiokit.deep._checks import built
 from radiokit.deep._frames import CropShape
 from radiokit.deep._patches import Window, check_intensities
 from radiokit.exceptions import ParameterError
@@ -95,7 +95,7 @@ class Crop:
         return self.window[sequence]
 
     @classmethod
-    def from_mapping(cls, values: Any) -> Crop:
+    def from_mapping(cls, values: Mapping[str, Any] | None) -> Crop:
         """Build from a mapping, as a file holds it, and refuse keys that are not known.
 
         Parameters
@@ -119,19 +119,11 @@ class Crop:
         (8, 16, 16)
         """
         values = dict(values or {})
-        require_known("crop", values, [f.name for f in fields(cls)])
-        window = values.get("window")
-        if isinstance(window, Mapping):
-            values["window"] = {k: _pair(v) for k, v in window.items()}
-        elif window is not None:
-            values["window"] = _pair(window)
-        return cls(**values)
+        if isinstance(values.get("window"), Mapping):
+            values["window"] = {k: tuple(v) if isinstance(v, list) else v for k, v in values["window"].items()}
+        return built(cls, "crop", values)
 
 
 def shape_of(crop: Crop, dimension: str) -> CropShape:
     """Return size and kind of a crop for networks of a dimension."""
     return CropShape(crop.size, crop.spacing, dimension, too_large=crop.too_large)
-
-
-def _pair(window: Any) -> Any:
-    return tuple(window) if isinstance(window, list) else window

@@ -254,31 +254,28 @@ def _fitting(found: dict[str, Tensor], wanted: Mapping[str, Tensor], name: str) 
 def _require_sound(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], name: str) -> None:
     """Raise FileError for tensors of another kind than those of the network, and for impossible numbers."""
     strided = require_torch().strided
+
+    def refuse(keys: list[str], what: str, advice: str) -> None:
+        if keys:
+            raise FileError(f"The weights {name} {what}: {_some(keys)}{advice}")
+
     odd = [
         f"{key} ({'quantised' if value.is_quantized else 'no values' if value.is_meta else value.layout})"
         for key, value in found.items()
         if value.is_quantized or value.is_meta or value.layout is not strided
     ]
-    if odd:
-        raise FileError(
-            f"The weights {name} are not stored as plain numbers: {_some(odd)}. Save them dense, as float32 on the CPU."
-        )
+    refuse(odd, "are not stored as plain numbers", ". Save them dense, as float32 on the CPU.")
     other = [
         f"{key}: {str(value.dtype).removeprefix('torch.')}"
         for key, value in found.items()
         if value.dtype.is_floating_point != wanted[key].dtype.is_floating_point or value.dtype.is_complex
     ]
-    if other:
-        raise FileError(
-            f"The weights {name} hold numbers of another kind than the network: {_some(other)}; required: floating "
-            "point. They belong to another network, or were stored for another program."
-        )
-    bad = [key for key, value in found.items() if not value.isfinite().all()]
-    if bad:
-        raise FileError(f"The weights {name} hold NaN or infinite values: {_some(bad)}. The file is damaged.")
+    advice = "; required: floating point. They belong to another network, or were stored for another program."
+    refuse(other, "hold numbers of another kind than the network", advice)
+    infinite = [key for key, value in found.items() if not value.isfinite().all()]
+    refuse(infinite, "hold NaN or infinite values", ". The file is damaged.")
     negative = [key for key, value in found.items() if key.endswith("running_var") and (value < 0).any()]
-    if negative:
-        raise FileError(f"The weights {name} hold negative variances: {_some(negative)}. The file is damaged.")
+    refuse(negative, "hold negative variances", ". The file is damaged.")
 
 
 def _some(found: object) -> str:

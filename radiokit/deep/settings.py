@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
-from radiokit.deep._checks import require_known, require_whole
+from radiokit.deep._checks import built, require_whole
 from radiokit.deep._networks import check_backbone
 from radiokit.exceptions import ParameterError
 from radiokit.preprocessing.choices import check_choice
@@ -194,9 +194,7 @@ class Training:
 
 def training_of(values: Mapping[str, Any]) -> Training:
     """Return the training of a mapping, as a file holds it; keys that are not known are refused."""
-    require_known("training", values, [f.name for f in fields(Training)])
     augmentation = values.get("augmentation", Augmentation())
     if isinstance(augmentation, Mapping):
-        require_known("augmentation", augmentation, [f.name for f in fields(Augmentation)])
-        augmentation = Augmentation(**augmentation)
-    return Training(**{**values, "augmentation": augmentation})
+        augmentation = built(Augmentation, "augmentation", augmentation)
+    return built(Training, "training", {**values, "augmentation": augmentation})

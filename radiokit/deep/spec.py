@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from radiokit.deep._checks import require_known
+from radiokit.deep._checks import built, require_known
 from radiokit.deep._crop import Crop
 from radiokit.deep._crops import DeepOptions
 from radiokit.deep._extractor import CELLS, DeepFeatureExtractor
@@ -42,13 +42,9 @@ def model_arguments(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def extractor_of(values: Mapping[str, Any]) -> DeepFeatureExtractor:
     """Return the extractor of a mapping of its parameters; lists become tuples."""
-    require_known("a deep feature extractor", values, EXTRACTOR_KEYS)
-    arguments: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-    if isinstance(arguments.get("options"), Mapping):
-        require_known("options", arguments["options"], [f.name for f in fields(DeepOptions)])
-        own: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in arguments["options"].items()}
-        arguments["options"] = DeepOptions(**own)
-    return DeepFeatureExtractor(**arguments)
+    if isinstance(values.get("options"), Mapping):
+        values = {**values, "options": built(DeepOptions, "options", values["options"])}
+    return built(DeepFeatureExtractor, "a deep feature extractor", values, EXTRACTOR_KEYS)
 
 
 def extractor_to_dict(extractor: DeepFeatureExtractor) -> dict[str, Any]:
