@@ -214,7 +214,7 @@ class RadiomicsExtractor(CaseExtractor):
         how = pipeline.preparation
         return CaseTask(engine, how.region, corrects_by_resampling=how.resampling is not None)
 
-    def fit(self, X: Any = None, y: Any = None) -> Self:
+    def fit(self, X: object = None, y: object = None) -> Self:
         """Check the settings; nothing is learnt from the cases.
 
         Parameters
@@ -229,7 +229,7 @@ class RadiomicsExtractor(CaseExtractor):
         _ = self.case_task().names
         return self
 
-    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
         """Names of the columns, known before any case is seen.
 
         Parameters

@@ -6,7 +6,7 @@ import warnings
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -67,12 +67,19 @@ class Reader:
             yield found
 
 
+class Clusters(Protocol):
+    """Clusters that scikit-learn has found."""
+
+    def predict(self, X: Floats) -> NDArray[np.intp]:
+        """Return the cluster of each row."""
+
+
 @dataclass(frozen=True)
 class Labeller:
     """Habitats as they were learnt, found in a case."""
 
     reader: Reader
-    model: Any
+    model: Clusters
     ranks: NDArray[np.int64]
     mean: Floats
     sd: Floats

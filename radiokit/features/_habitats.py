@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
@@ -14,10 +14,16 @@ from radiokit.features._extractor import RadiomicsExtractor
 from radiokit.features._habitat_cases import Floats, Labeller, Measurement, Reader, prefixes, sample, z_scores
 from radiokit.filters import Filter, as_filter
 from radiokit.io import Mask, Volume, read_cases
+from radiokit.io.case_extractor import CaseTable
 from radiokit.io.case_rows import case_table
 from radiokit.io.reading import ImageLike, MaskLike, Reading
 from radiokit.utils import Extraction, one_thread, parallel_map, run_cases, spawn_seeds
 from radiokit.utils.transformer import CaseTransformer
+
+if TYPE_CHECKING:
+    from sklearn.cluster import KMeans
+    from sklearn.mixture import GaussianMixture
+    from sklearn.utils import Tags
 
 METHODS = ("kmeans", "gmm")
 SCALES = ("cohort", "case")
@@ -104,7 +110,7 @@ class Habitats(CaseTransformer):
         self.voxels_per_case = voxels_per_case
         self.random_state = random_state
 
-    def fit(self, X: Any = None, y: Any = None) -> Self:
+    def fit(self, X: Any = None, y: object = None) -> Self:
         """Learn the habitats from the voxels of training cases.
 
         Parameters
@@ -210,7 +216,7 @@ class Habitats(CaseTransformer):
             for k in np.unique(labels.array[labels.array > 0])
         }
 
-    def transform(self, X: Any) -> pd.DataFrame:
+    def transform(self, X: CaseTable) -> pd.DataFrame:
         """Find the habitats of each case and measure them.
 
         Parameters
@@ -226,7 +232,7 @@ class Habitats(CaseTransformer):
         """
         return self.extract(X).features
 
-    def extract(self, cases: Any) -> Extraction:
+    def extract(self, cases: CaseTable) -> Extraction:
         """Find and measure the habitats of each case, and record the failures.
 
         Parameters
@@ -257,7 +263,7 @@ class Habitats(CaseTransformer):
             description="Habitats",
         )
 
-    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
         """Names of the columns.
 
         Parameters
@@ -297,7 +303,7 @@ class Habitats(CaseTransformer):
         if self.voxels_per_case < 1:
             raise ParameterError(f"voxels_per_case={self.voxels_per_case!r}; required: at least 1.")
 
-    def _table(self, cases: Any) -> pd.DataFrame:
+    def _table(self, cases: CaseTable) -> pd.DataFrame:
         if tuple(self.images) == ("image",):
             return case_table(cases)
         table = cases if isinstance(cases, pd.DataFrame) else read_cases(cases)
@@ -327,7 +333,7 @@ class Habitats(CaseTransformer):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.requires_fit = True
         return tags
@@ -341,7 +347,7 @@ def _moments(voxels: Floats, names: Sequence[str]) -> tuple[Floats, Floats]:
     return mean, sd
 
 
-def _cluster(method: str, n: int, seed: int) -> Any:
+def _cluster(method: str, n: int, seed: int) -> KMeans | GaussianMixture:
     if method == "kmeans":
         from sklearn.cluster import KMeans
 

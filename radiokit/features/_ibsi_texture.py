@@ -252,7 +252,7 @@ class IbsiTexture:
         """Return features of one family, averaged over slices and directions."""
         values: dict[str, list[np.ndarray]] = {name: [] for name in names}
         for subject in self.matrices(family):
-            filled = np.isfinite(getattr(subject, "total", np.ones(1)))
+            filled = np.ones(1, bool) if isinstance(subject, ToneDifference) else np.isfinite(subject.total)
             for name in names:
                 values[name].append(np.atleast_1d(FEATURES[family][name](subject))[filled])
         return {name: _mean(found) for name, found in values.items()}

@@ -6,12 +6,13 @@ In a parameter file spatial lists run x, y, z and 0 stands for an axis that is k
 from __future__ import annotations
 
 import math
+import os
 import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from radiokit.exceptions import DataWarning, ParameterError
-from radiokit.features._checked import Measured
+from radiokit.features._checked import Families, Measured
 from radiokit.features._names import ALL_FEATURES
 from radiokit.features._options import TextureOptions
 from radiokit.features._settings import (
@@ -86,7 +87,7 @@ REGION = {
 OWN_MEASURING = ("binWidth", "binCount", "voxelArrayShift", *TEXTURE)
 
 
-def load_params(path: Any) -> dict[str, Any]:
+def load_params(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read a YAML or JSON parameter file; nothing in it is executed."""
     content = read_yaml(path)
     if content is None:
@@ -185,11 +186,6 @@ def _is_number(value: Any) -> bool:
     return True
 
 
-def _is_null(content: Any, name: str) -> bool:
-    """Whether an entry has no value, which pyradiomics may take for a choice."""
-    return bool(content) and name in content and content[name] is None
-
-
 def _renamed(setting: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     found = {ours: setting[theirs] for theirs, ours in names.items() if theirs in setting}
     return {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
@@ -219,7 +215,7 @@ def _filters(name: str, own: Any, setting: Mapping[str, Any]) -> list[Filter | M
     return [Measured(kind, bins, texture, own.get("voxelArrayShift")) for kind in kinds]
 
 
-def _families(feature_class: Any, setting: Mapping[str, Any]) -> Any:
+def _families(feature_class: Any, setting: Mapping[str, Any]) -> Families:
     if not feature_class:
         return dict.fromkeys(ALL_FEATURES) if setting.get("force2D") else "all"
     _known("featureClass", feature_class, ALL_FEATURES)

@@ -15,6 +15,7 @@ import pandas as pd
 from radiokit.exceptions import DataWarning, ParameterError
 from radiokit.features._cases import CaseTask
 from radiokit.features._extractor import RadiomicsExtractor
+from radiokit.io.case_extractor import CaseTable
 from radiokit.io.case_rows import HOW, case_key, case_table
 from radiokit.io.reading import Reading
 from radiokit.preprocessing import Perturbation
@@ -63,7 +64,7 @@ class Repeats(Mapping[str, pd.DataFrame]):
 
 def robustness(
     extractor: RadiomicsExtractor,
-    cases: Any,
+    cases: CaseTable,
     perturbations: Perturbations,
     *,
     form: str = "ICC(1,1)",
@@ -76,8 +77,7 @@ def robustness(
     ----------
     extractor : RadiomicsExtractor
         What to measure and how to run: its `n_jobs`, `cache`, `on_error` and `progress` count.
-    cases : DataFrame or path
-        Case table, as for `RadiomicsExtractor.extract`.
+    {cases}
     perturbations : sequence of Perturbation, or dict of arguments of `perturb`
         ``{"rotations": (-10, 10), "translations": (0.25, 0.75), "growth": (-0.1, 0.1)}`` is every combination.
     form : {"ICC(1,1)", "ICC(2,1)", "ICC(3,1)", "ICC(1,k)", "ICC(2,k)", "ICC(3,k)"}
@@ -136,7 +136,7 @@ def robustness(
 
 
 def remeasure(
-    extractor: RadiomicsExtractor, cases: Any, perturbations: Perturbations, *, random_state: int = 0
+    extractor: RadiomicsExtractor, cases: CaseTable, perturbations: Perturbations, *, random_state: int = 0
 ) -> Repeats:
     """Measure each case again after each perturbation: the repeats that `RepeatabilitySelector` takes.
 
@@ -144,8 +144,7 @@ def remeasure(
     ----------
     extractor : RadiomicsExtractor
         As in `robustness`.
-    cases : DataFrame or path
-        As in `robustness`.
+    {cases}
     perturbations : sequence of Perturbation, or dict of arguments of `perturb`
         As in `robustness`.
     random_state : int
@@ -233,7 +232,7 @@ def _work(table: pd.DataFrame, changes: Sequence[Perturbation], seeds: Sequence[
     )
 
 
-def _key(row: pd.Series, *, settings: str, label: Any) -> str:
+def _key(row: pd.Series, *, settings: str, label: int | None) -> str:
     return case_key(row, settings=f"{settings}|{row['perturbation']!r}|{row['seed']}", label=label)
 
 

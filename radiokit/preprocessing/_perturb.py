@@ -18,6 +18,7 @@ from radiokit.preprocessing.boxes import bounding_box, crop, widen
 from radiokit.utils import spawn_seeds
 
 Translation = float | Sequence[float]
+Noise = float | str  # "estimate", or True for the same
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Perturbation:
         *,
         rotations: float | Iterable[float] = (),
         translations: float | Iterable[Translation] = (),
-        noise: Any = (),
+        noise: Noise | Iterable[Noise] = (),
         growth: float | Iterable[float] = (),
         randomize_contour: bool | int = False,
     ) -> tuple[Perturbation, ...]:
@@ -221,7 +222,7 @@ def perturb(
     *,
     rotations: float | Iterable[float] = (),
     translations: float | Iterable[Translation] = (),
-    noise: Any = (),
+    noise: Noise | Iterable[Noise] = (),
     growth: float | Iterable[float] = (),
     randomize_contour: bool | int = False,
     random_state: int | np.random.RandomState | np.random.Generator | None = None,
