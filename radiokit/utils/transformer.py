@@ -52,21 +52,7 @@ class CaseTransformer:
         return self.extract(X).features
 
     def fit_transform(self, X: Any, y: Any = None, **kwargs: Any) -> pd.DataFrame:
-        """Extract the features of each case: the same as `transform`.
-
-        Parameters
-        ----------
-        X : DataFrame or path
-            Case table, as for `extract`.
-        {y_unused}
-        **kwargs : object
-            Not used; scikit-learn's pipelines may pass metadata.
-
-        Returns
-        -------
-        DataFrame of shape (n_cases, n_features)
-            Index ``case_id``.
-        """
+        """Extract the features of each case: the same as `transform`; `y` and metadata of pipelines are not used."""
         return self.fit(X, y).transform(X)
 
     @classmethod
@@ -74,38 +60,11 @@ class CaseTransformer:
         return [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters.
-
-        Parameters
-        ----------
-        deep : bool
-            Not used: no parameter is an estimator.
-
-        Returns
-        -------
-        dict
-            Name to value, as given.
-        """
+        """Return the parameters by name, as given; `deep` changes nothing, as no parameter is an estimator."""
         return {name: getattr(self, name) for name in self._names_of_parameters()}
 
     def set_params(self, **params: Any) -> Self:
-        """Change parameters.
-
-        Parameters
-        ----------
-        **params : object
-            New values.
-
-        Returns
-        -------
-        CaseTransformer
-            This object.
-
-        Raises
-        ------
-        ParameterError
-            If a name is not a parameter.
-        """
+        """Change parameters, and return this object; ParameterError for a name that is none of them."""
         known = self._names_of_parameters()
         for name, value in params.items():
             if name not in known:
@@ -114,23 +73,7 @@ class CaseTransformer:
         return self
 
     def set_output(self, *, transform: str | None = None) -> Self:
-        """Accept scikit-learn's choice of output: it is a DataFrame in any case.
-
-        Parameters
-        ----------
-        transform : {"default", "pandas"}, optional
-            Both are the same here.
-
-        Returns
-        -------
-        CaseTransformer
-            This object.
-
-        Raises
-        ------
-        ParameterError
-            If another container is asked for.
-        """
+        """Accept scikit-learn's "default" and "pandas", which are both a DataFrame here; ParameterError for others."""
         if transform is not None and transform not in OUTPUTS:
             raise ParameterError(f"set_output(transform={transform!r}); required: one of {', '.join(OUTPUTS)}.")
         return self
