@@ -25,7 +25,7 @@ def add(commands: Any) -> None:
         "apply a frozen model to new cases",
         "radiokit predict results/combined.rk cases.csv -o predictions.csv",
     )
-    parser.add_argument("signature", help="frozen model (.rk) of a study")
+    parser.add_argument("model", help="frozen model (.rk) of a study")
     parser.add_argument("cases", help="case table or folder, as for extract; or a table of the model's features")
     parser.add_argument(
         "-o", "--output", required=True, metavar="FILE", help="predictions: .csv, .tsv, .xlsx or .parquet"
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> None:
     from radiokit.study import load_signature
 
     output = output_table(options.output)
-    model = load_signature(options.signature)
+    model = load_signature(options.model)
     cases = options.cases
     if has_table_options(options):
         cases = read_case_table(options, optional=model.optional_sequences)

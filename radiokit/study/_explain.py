@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.feature_selection import SelectorMixin
 from sklearn.pipeline import Pipeline
 
 from radiokit.exceptions import RadiokitError
@@ -152,7 +153,7 @@ def funnel_table(endpoint: Endpoint, data: Patients) -> pd.DataFrame:
         count = len(data.features[name])
         rows.append((model.name, "computed", count))
         for step, transformer in fitted.steps[:-1] if isinstance(fitted, Pipeline) else []:
-            if hasattr(transformer, "get_support"):
+            if isinstance(transformer, SelectorMixin):
                 count = int(np.sum(transformer.get_support()))
                 rows.append((model.name, step, count))
         rows.append((model.name, "signature", len(score.features)))

@@ -119,11 +119,11 @@ def with_domains(
     }
     kept: dict[str, FrozenSignature] = {}
     learnt: dict[tuple[str, ...], dict[str, Any]] = {}
-    for key, signature in models.items():
-        model = signature.model
+    for key, frozen in models.items():
+        model = frozen.model
         names = (*model.feature_names, *(c.name for c in model.clinical if not c.levels))
         if names not in learnt:  # models of several outcomes read the same columns
             learnt[names] = learn_distribution(training[list(names)].astype(float)) if names else {}
-        own = {name: images for name, images in imaging.items() if name in signature.extraction and images}
-        kept[key] = replace(signature, domain={"distribution": learnt[names], "imaging": own})
+        own = {name: images for name, images in imaging.items() if name in frozen.extraction and images}
+        kept[key] = replace(frozen, domain={"distribution": learnt[names], "imaging": own})
     return kept

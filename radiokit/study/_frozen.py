@@ -1,23 +1,11 @@
 """A model as numbers: what the study predicts with, and what another centre loads. Nothing in it can execute.
 
-A frozen model is a weighted sum of scores and clinical columns, and what was learnt to act on it. There are several
-kinds of scores (`radiokit.study._scores`): a weighted sum of features, trees, support vectors. One more kind, such as a
-network that reads images, is a frozen dataclass with
-
-- ``kind``: its name in the file, a class variable; ``name``: the name of the score;
-- ``features``: tuple of `Feature`, the numbers it reads (imputed, flagged where out of range); may be empty;
-- ``columns``: names of the columns of the case table that it reads as they are, such as ``("image", "mask")``;
-- ``values(table)``: list of one float a row of a table with these features (as numbers) and columns. A row's value must
-  not depend on the other rows, the number of threads or the device: the study itself predicts through this method, and
-  another centre must find the same bits. It raises ExtractionError with the case id for an image it cannot read;
-- ``plain()``: itself as JSON's own types, ``{"kind": ..., "name": ..., ...}``. Weights of a network go in as bytes:
-  ``{"weights": base64 text, "sha256": hex digest of the bytes, "dtype": "float32", "shape": [...]}``, beside the
-  settings that rebuild its layers and its preprocessing. Never pickled code;
-- ``from_plain(raw)``: class method, the way back; it checks the digest and raises ValueError where it differs;
-
-and a line in `radiokit.study._scores.KINDS` that says where its class is, so that a file can name only what is listed
-there. The fitted estimator at the end of a signature's pipeline gives it by a method ``frozen_score(name, X)``, with
-the training cases `X`; then nothing may come before it in the pipeline.
+A frozen model is a weighted sum of scores and clinical columns, and what was learnt to act on it. A new kind of score,
+beside weighted sums of features, trees, support vectors and networks, is a frozen dataclass that keeps to the protocol
+`radiokit.study._scores.CaseScore`, with a line in `KINDS` there: a file can name only what is listed. The fitted
+estimator at the end of a signature's pipeline gives it by a method ``frozen_score(name, X)``, with the training cases
+`X`; then nothing may come before it in the pipeline. Weights of a network go into ``plain()`` as base64 text with their
+SHA-256 digest, which ``from_plain`` checks, beside the settings that rebuild its layers: never as pickled code.
 """
 
 from __future__ import annotations

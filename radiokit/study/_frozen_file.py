@@ -71,7 +71,7 @@ class FrozenSignature:
     @property
     def optional_sequences(self) -> list[str]:
         """Names of image sequences that a case may lack."""
-        return [s for score in self.model.scores for s in getattr(score, "optional", ())]
+        return [s for score in self.model.scores for s in score.optional]
 
     def predict(
         self, cases: pd.DataFrame | str | os.PathLike[str], *, n_jobs: int | None = None, progress: bool = False

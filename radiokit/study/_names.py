@@ -9,7 +9,6 @@ from radiokit.exceptions import ParameterError
 # Models that every study may hold beside its signatures, and the two policies of a decision curve.
 RESERVED = ("clinical", "volume", "combined", "prevalence", "all", "none")
 SURVIVAL = " (survival)"  # what the names of models of a second, survival outcome end in
-KINDS = ("clinical", "volume", "signature", "combined")
 
 
 def refuse_reserved(signatures: Iterable[object]) -> None:

@@ -24,35 +24,38 @@ class Options:
     Parameters
     ----------
     aggregate : {"largest", "mean"}
-        How several lesions or scans of a patient become one row: the largest lesion, or the mean of the features.
-    folds : int
-        Folds of the cross-validation in the training cohort, by patient.
-    repeats : int
-        How often it is repeated.
+        How several lesions or scans of a patient become one row: the largest lesion, where one tumour decides; the mean
+        of the features, where the whole burden does. Repeated measurements and networks need ``largest``.
+    folds, repeats : int
+        Folds of the cross-validation in the training cohort, by patient, and how often it is repeated: 5 times 5 for
+        some hundred patients; fewer folds where a fold would hold fewer than about 5 events.
     bootstraps : int
-        Resamples of the optimism bootstrap of the whole pipeline; 0 leaves it out.
+        Resamples of the optimism bootstrap of the whole pipeline; 0 leaves it out, where time is short.
     subsamples : int
         80 % subsamples of the training patients in which it is counted how often each feature is chosen.
     threshold : {"youden", "closest_topleft"}
-        How the operating point is chosen on out-of-fold training scores.
+        How the operating point is chosen on out-of-fold training scores: the largest sum of sensitivity and
+        specificity, or the point of the ROC curve nearest to a perfect test, which balances the two more.
     pipeline : str
-        What a signature is built by: ``default`` (`radiokit.models.default_pipeline`); ``lasso``, what most papers do,
-        correlation filter, univariate filter and LASSO, to which four of the settings below belong; or a model of
-        `radiokit.models.signature_pipeline`: ``ridge, elastic_net, logistic, svm_linear, svm_rbf, forest, xgboost,
-        xgboost_aft``.
+        What a signature is built by: ``default`` (`radiokit.models.default_pipeline`), for accuracy; ``lasso``, what
+        most papers do, where few features have to be named: correlation filter, univariate filter and LASSO, to which
+        four of the settings below belong; or a model of `radiokit.models.signature_pipeline`: ``ridge, elastic_net,
+        logistic, svm_linear, svm_rbf, forest, xgboost, xgboost_aft``.
     class_weight : {"balanced"} or None
         Let both classes of a binary outcome weigh the same in training, and learn the intercept anew afterwards.
     calibration : {"none", "platt", "beta", "isotonic"}
-        Calibrate the final model on cross-fitted predictions of training patients. A support vector machine and a
-        forest are calibrated by Platt's method without it. Of a survival model the slope is learnt.
+        Calibrate the final model on cross-fitted predictions of training patients: ``platt`` where few patients train,
+        ``beta`` where probabilities pile up near 0 and 1, ``isotonic`` from about 1,000 patients. A support vector
+        machine and a forest are calibrated by Platt's method without it. Of a survival model the slope is learnt.
     correlation : float
-        Of two features with a larger absolute Spearman correlation in training, the less relevant one goes.
+        Of two features with a larger absolute Spearman correlation in training, the less relevant one is removed.
     alpha : float
-        Univariate p-value above which a feature goes.
+        Univariate p-value above which a feature is removed.
     penalty_folds : int
         Folds in which the penalty of the LASSO is chosen.
     rule : {"min", "1se"}
-        Which penalty of the LASSO path is taken.
+        Which penalty of the LASSO path is taken: the least error, or the largest penalty within one standard error of
+        it, for fewer features.
     volume : str, optional
         Column of the tumour volume, in the case table or among the features. Found by name if absent.
     confidence_level : float

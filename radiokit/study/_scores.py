@@ -42,6 +42,10 @@ class CaseScore(Protocol):
     def columns(self) -> tuple[str, ...]:
         """Columns of the case table that it reads as they are, such as paths of images."""
 
+    @property
+    def optional(self) -> tuple[str, ...]:
+        """Names of image sequences that a case may lack."""
+
     def values(self, table: pd.DataFrame) -> list[float]:
         """Score of each row; must not depend on the other rows."""
 
@@ -135,6 +139,7 @@ class Score:
     features: tuple[Feature, ...]
     kind: ClassVar[str] = "linear"
     columns: ClassVar[tuple[str, ...]] = ()
+    optional: ClassVar[tuple[str, ...]] = ()
 
     def terms(self, table: pd.DataFrame) -> NDArray[np.float64]:
         """Return what each feature adds, a column a feature."""
@@ -170,6 +175,7 @@ class TreeScore:
     cover: tuple[float, ...]
     kind: ClassVar[str] = "trees"
     columns: ClassVar[tuple[str, ...]] = ()
+    optional: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def from_ensemble(cls, name: str, trees: TreeEnsemble, features: Sequence[Feature]) -> TreeScore:
@@ -229,6 +235,7 @@ class KernelScore:
     weights: tuple[float, ...] = field(repr=False)
     kind: ClassVar[str] = "kernel"
     columns: ClassVar[tuple[str, ...]] = ()
+    optional: ClassVar[tuple[str, ...]] = ()
 
     def values(self, table: pd.DataFrame) -> list[float]:
         """Return the score; distances and sums are exactly rounded."""
