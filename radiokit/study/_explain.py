@@ -14,6 +14,7 @@ from sklearn.feature_selection import SelectorMixin
 from sklearn.pipeline import Pipeline
 
 from radiokit.exceptions import RadiokitError
+from radiokit.models.cross_fitting import fit_part
 from radiokit.study._attributions import contributions
 from radiokit.study._cohort import Patients
 from radiokit.study._confounders import confounders
@@ -21,7 +22,6 @@ from radiokit.study._endpoint import Endpoint, Modelled
 from radiokit.study._frozen import CaseScore, Score
 from radiokit.study._linear import score_of
 from radiokit.study._run import Run
-from radiokit.study._stack import fit_signature
 from radiokit.study._tables import joined
 from radiokit.study.deep import is_deep
 from radiokit.utils import drop_warnings, parallel_map, spawn_seeds
@@ -112,7 +112,7 @@ def _chosen(seed: int, *, pipeline: Any, X: pd.DataFrame, y: NDArray[Any]) -> li
     )
     with drop_warnings():  # given by the fit on all training patients
         try:
-            model = fit_signature(pipeline, X.iloc[rows], y[rows], seed)
+            model = fit_part(pipeline, X.iloc[rows], y[rows], seed)
         except RadiokitError:  # nothing passed the filters
             return []
     return [f.name for f in score_of("", model, X.iloc[rows]).features]

@@ -174,11 +174,6 @@ class Stack(BaseEstimator):
         return (self.predict_proba(X)[:, 1] >= 0.5).astype(int)
 
 
-def fit_signature(pipeline: Any, X: pd.DataFrame, y: NDArray[Any], seed: int | None) -> Any:
-    """Fit a clone, its free seeds set."""
-    return fit_part(pipeline, X, y, seed)
-
-
 def _folds(y: NDArray[Any]) -> int:
     """Return how many folds; few events: few folds."""
     event = y["event"] if is_survival_target(y) else np.asarray(y).astype(bool)
