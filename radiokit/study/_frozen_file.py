@@ -22,7 +22,7 @@ from radiokit.study._domain import (
     warn_of_several_rows,
 )
 from radiokit.study._file_schema import check_content
-from radiokit.study._frozen import Frozen
+from radiokit.study._frozen import Clinical, Frozen  # noqa: F401  (Clinical: in the examples)
 from radiokit.utils import Table, as_table, cell_text, level_key, read_bytes, write_text
 from radiokit.utils.json import plain
 
