@@ -95,9 +95,8 @@ class VoxelTask:
     def _batch(self, voxels: np.ndarray, formulas: list[Formula]) -> np.ndarray:
         levels, values = self.field.stacks(voxels)
         options, size = self.options, levels.shape[1:]
-        flat_axis = options.force2d_dimension if options.force2d else None
-        near = directions(size, (1,), flat_axis=flat_axis)
-        offsets = directions(size, options.distances, flat_axis=flat_axis)
+        near = directions(size, (1,), flat_axis=options.flat_axis)
+        offsets = directions(size, options.distances, flat_axis=options.flat_axis)
         if self.family == "firstorder":
             return _one_by_one(self._intensities(levels, values), formulas)
         if self.family == "ngtdm":

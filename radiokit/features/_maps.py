@@ -108,10 +108,12 @@ def feature_maps(
         raise ParameterError("feature_maps follows pyradiomics; this extractor has standard='ibsi'.")
     wanted = _wanted(features, pipeline)
     ready = pipeline.prepare(*task.read(image, mask, Reading(label=label, spacing=spacing)))
-    scene = Scene(ready.image, ready.mask, grown(ready.box, (int(radius),) * 3, ready.image.shape), pipeline.flat_axis)
+    scene = Scene(
+        ready.image, ready.mask, grown(ready.box, (int(radius),) * 3, ready.image.shape), pipeline.texture.flat_axis
+    )
     inside = scene.mask.array[scene.box]
     voxels = np.argwhere(inside)
-    z, y, x = (0 if axis == pipeline.flat_axis else int(radius) for axis in range(3))
+    z, y, x = (0 if axis == pipeline.texture.flat_axis else int(radius) for axis in range(3))
     _require(len(voxels), (z, y, x), pipeline, len(features))
     parts = np.array_split(voxels, min(CHUNKS, len(voxels)))
     columns: dict[str, np.ndarray] = {}
@@ -199,7 +201,7 @@ def _filter_named(image: str) -> Filter:
 
 def _wanted(features: Sequence[str], pipeline: PyradiomicsPipeline) -> Wanted:
     """Sort the names by image and class, after a check."""
-    flat = pipeline.flat_axis
+    flat = pipeline.texture.flat_axis
     images = {name for m in pipeline.filters for name in pyradiomics_names(m.filter, flat)}
     wanted: Wanted = {}
     for name in features:

@@ -56,6 +56,11 @@ class TextureOptions:
             raise ParameterError(f"weighting_norm={self.weighting_norm!r}; required: one of {WEIGHTING_NORMS}.")
 
     @property
+    def flat_axis(self) -> int | None:
+        """Axis across which nothing is computed."""
+        return self.force2d_dimension if self.force2d else None
+
+    @property
     def alpha(self) -> int:
         """Whole levels by which dependent neighbours may differ; more than there are levels is all of them."""
         return int(min(math.floor(self.gldm_alpha), MOST_LEVELS))

@@ -45,17 +45,12 @@ class PyradiomicsPipeline(StandardPipeline):
             raise ParameterError("shape2D is for flat regions: it needs texture=TextureOptions(force2d=True).")
         return features_of(self.families, ALL_FEATURES, more=DEPRECATED_FEATURES)
 
-    @property
-    def flat_axis(self) -> int | None:
-        """Axis across which nothing is computed."""
-        return self.texture.force2d_dimension if self.texture.force2d else None
-
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Every column, shape first, then image by image."""
         shape = [f"original_{name}" for name in _feature_names(self.classes, SHAPES)]
         measured = _feature_names(self.classes, tuple(c for c in ALL_FEATURES if c not in SHAPES))
-        images = [name for m in self.filters for name in pyradiomics_names(m.filter, self.flat_axis)]
+        images = [name for m in self.filters for name in pyradiomics_names(m.filter, self.texture.flat_axis)]
         return self.unique([*shape, *(f"{image}_{name}" for image in images for name in measured)])
 
     def measure(self, image: Volume, mask: Mask) -> CaseResult:
@@ -68,7 +63,7 @@ class PyradiomicsPipeline(StandardPipeline):
             shape = measure_shape(region, classes=self.classes, force2d_dimension=axis)
             found.update({f"original_{name}": value for name, value in shape.items()})
         region = Region(ready.mask.array[ready.box], ready.mask.spacing)
-        scene = Scene(ready.image, ready.mask, ready.box, self.flat_axis)
+        scene = Scene(ready.image, ready.mask, ready.box, self.texture.flat_axis)
         if any(c not in SHAPES for c in self.classes):
             for measured in self.filters:
                 self._require_levels(measured, scene, region)
@@ -88,7 +83,7 @@ class PyradiomicsPipeline(StandardPipeline):
         kind = measured.filter
         if not isinstance(kind, Wavelet):
             return
-        smooth = "L" * (3 if self.flat_axis is None else 2)
+        smooth = "L" * (3 if self.texture.flat_axis is None else 2)
         depth, step = kind.level + kind.start_level, 2.0 ** (len(smooth) / 2)
         peak = float(np.abs(scene.image.array[scene.box].astype(float)).max()) * step**depth
         narrow = [

@@ -35,9 +35,8 @@ class Texture:
 
     def __init__(self, region: Region, levels: GreyLevels, options: TextureOptions) -> None:
         self.region, self.levels, self.options = region, levels, options
-        flat_axis = options.force2d_dimension if options.force2d else None
-        self.flat_axis = flat_axis
-        self.offsets = region.directions(options.distances, flat_axis)
+        self.flat_axis = options.flat_axis
+        self.offsets = region.directions(options.distances, options.flat_axis)
         require_visits(region.n_voxels, len(self.offsets), options.distances)
         self.lattice = region.lattice(max(options.distances))
         self.steps = self.lattice.steps(self.offsets)
@@ -104,7 +103,7 @@ class Texture:
 def seconds_of(families: Collection[str], region: Region, options: TextureOptions, n_levels: float) -> float:
     """Return about how long the matrices take whose time grows faster than the number of grey levels."""
     n_levels = min(n_levels, region.n_voxels)
-    n_steps = len(region.directions(options.distances, options.force2d_dimension if options.force2d else None))
+    n_steps = len(region.directions(options.distances, options.flat_axis))
     pairs = seconds_of_pairs(region.n_voxels, n_steps, n_levels, n_levels) if "glcm" in families else 0.0
     return pairs + (seconds_of_tones(n_levels) if "ngtdm" in families else 0.0)
 

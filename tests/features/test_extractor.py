@@ -243,6 +243,12 @@ def test_an_array_needs_its_spacing_and_a_file_has_its_own() -> None:
         small().extract_case(VOLUME, REGION, spacing=SPACING)
 
 
+def test_a_case_is_read_as_it_is_measured() -> None:
+    image, region = small().read_case(IMAGE, 3 * MASK.astype(int), label=3, spacing=SPACING)
+    assert image.spacing == region.spacing == SPACING
+    np.testing.assert_array_equal(region.array, MASK)
+
+
 def test_nan_outside_of_the_region_matters_only_where_it_reaches() -> None:
     values = IMAGE.astype(float)
     values[0, 0, 0] = np.inf
