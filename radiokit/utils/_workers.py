@@ -145,7 +145,7 @@ class _WherePays(_InProcesses):
 
         super().__init__(function, Limits())
         self.left, self.gain = total, 1 - 1 / min(workers, cpu_count())
-        self.start = START_SECONDS * max(1.0, _load() / cpu_count())
+        self.start = START_SECONDS * max(1.0, _load())
         self.turn, self.paid = threading.Lock(), False
         self.last: float | None = None
         self.begun = time.monotonic()  # with the item that is worked on here
@@ -174,9 +174,12 @@ class _WherePays(_InProcesses):
 
 
 def _load() -> float:
-    """Return how many processes have wanted a core in the last minute, 0 on systems that do not count them."""
+    """Return how many processes wanted each core in the last minute, 0 on systems that do not count them.
+
+    Both numbers are those of the whole machine: a container of few cores on a large machine is not busy by that alone.
+    """
     try:
-        return os.getloadavg()[0]
+        return os.getloadavg()[0] / (os.cpu_count() or 1)
     except (AttributeError, OSError):  # Windows
         return 0.0
 
