@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import warnings
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -16,7 +17,7 @@ from radiokit.engine.inputs import FloatArray
 from radiokit.engine.results import Test
 from radiokit.engine.training_cases import TrainingCases, row_labels
 from radiokit.engine.wald import chi_squared_p_value
-from radiokit.exceptions import InputError, ParameterError
+from radiokit.exceptions import DataWarning, InputError, ParameterError, SeparationWarning
 from radiokit.utils import feature_values
 from radiokit.utils.estimators import feature_names
 
@@ -119,14 +120,39 @@ class FormulaModel:
         return feature_values(self, X, reset=False)
 
 
+def warn_not_estimated(names: Sequence[str], used: NDArray[np.bool_]) -> None:
+    """Warn of columns without a coefficient; called by what `fit` calls."""
+    aliased = [name for name, known in zip(names, used, strict=True) if not known]
+    if aliased:
+        warnings.warn(
+            f"No coefficient can be estimated for {', '.join(aliased[:8])}{', ...' if len(aliased) > 8 else ''}: "
+            "constant, or linear in the columns before. The model leaves them out; drop them.",
+            DataWarning,
+            stacklevel=4,
+        )
+
+
+def warn_infinite(names: Sequence[str], infinite: NDArray[np.bool_]) -> None:
+    """Warn of coefficients of a hazard model that run to infinity; called by what `fit` calls."""
+    if infinite.any():
+        bad = [name for name, is_bad in zip(names, infinite, strict=True) if is_bad]
+        warnings.warn(
+            f"Complete or quasi-complete separation: the likelihood has no maximum, and the coefficients of {bad[:5]} "
+            "run to infinity. Their intervals and p-values mean nothing; merge rare categories, drop covariates, or "
+            "penalise (CoxElasticNet).",
+            SeparationWarning,
+            stacklevel=4,
+        )
+
+
 def rows_of(values: Any, rows: NDArray[np.bool_], name: str) -> Any:
     """Return the values of these rows, given one value for each row of the table; None stays None."""
     if values is None:
         return None
-    given = values if isinstance(values, pd.Series | pd.DataFrame) else np.atleast_1d(values)
-    if len(given) != rows.size:
+    given = values if isinstance(values, pd.Series | pd.DataFrame) else np.asarray(values)
+    if given.shape[:1] != rows.shape:
         raise InputError(
-            f"{name} has {len(given)} values for the {rows.size} rows of the table; required: one for each row."
+            f"{name} has shape {given.shape} beside {rows.size} rows of the table; required: one value for each row."
         )
     return given.loc[rows] if isinstance(given, pd.Series | pd.DataFrame) else given[rows]
 

@@ -245,6 +245,7 @@ class FusionClassifier(Classifier, _Fusion):
         ndarray of shape (n, 2)
             Probabilities in the order of `classes_`.
         """
+        check_is_fitted(self)
         return np.asarray(self.final_estimator_.predict_proba(self.scores(X)), dtype=float)
 
     def decision_function(self, X: Cases) -> FloatArray:
@@ -259,6 +260,7 @@ class FusionClassifier(Classifier, _Fusion):
         ndarray of shape (n,)
             Score of the final model.
         """
+        check_is_fitted(self)
         return case_scores(self.final_estimator_, self.scores(X))
 
 
@@ -340,4 +342,5 @@ class FusionSurvival(OutcomeRequired, _Fusion):
         ndarray of shape (n,)
             Larger means earlier events.
         """
+        check_is_fitted(self)
         return np.asarray(self.final_estimator_.predict(self.scores(X)), dtype=float)

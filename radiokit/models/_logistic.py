@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from radiokit.engine.classifier import Classifier
 from radiokit.engine.cox import quadratic_form
 from radiokit.engine.design import check_frame
-from radiokit.engine.formula_model import FormulaModel, ModelData, chi_squared_test, rows_of
+from radiokit.engine.formula_model import FormulaModel, ModelData, chi_squared_test, rows_of, warn_not_estimated
 from radiokit.engine.inputs import (
     FloatArray,
     check_level,
@@ -33,7 +33,7 @@ from radiokit.engine.logistic import (
     profile_firth,
 )
 from radiokit.engine.training_cases import TrainingCases
-from radiokit.exceptions import DataWarning, InputError, ParameterError, SeparationWarning
+from radiokit.exceptions import InputError, ParameterError, SeparationWarning
 from radiokit.utils import same_rows
 from radiokit.utils.estimators import Cases, Outcome, check_parameters
 
@@ -194,7 +194,14 @@ class LogisticModel(FormulaModel, Classifier, BaseEstimator):
             fitted, profile = fit_logistic(X, positive, weight), None
         self._store(fitted, profile, positive)
         self._training = TrainingCases.of(labels, positive, weights=weight)
-        self._warn(fitted)
+        warn_not_estimated(list(self.summary_.index), fitted.used)
+        if fitted.separated:
+            warnings.warn(
+                "The predictors separate the classes (completely, or but for ties): maximum likelihood runs to "
+                "infinity and its tests are void. Use LogisticModel(firth=True), fewer predictors, or more cases.",
+                SeparationWarning,
+                stacklevel=3,
+            )
         return self
 
     @property
@@ -241,23 +248,6 @@ class LogisticModel(FormulaModel, Classifier, BaseEstimator):
             {"coef": fitted.coef, "se": se, "statistic": statistic, "p_value": p_value, **ratios},
             index=pd.Index(["Intercept", *self.design_.names], name="feature"),
         )
-
-    def _warn(self, fitted: LogisticFit) -> None:
-        aliased = [name for name, used in zip(self.summary_.index, fitted.used, strict=True) if not used]
-        if aliased:
-            warnings.warn(
-                f"No coefficient can be estimated for {', '.join(aliased[:8])}{', ...' if len(aliased) > 8 else ''}: "
-                "constant, or linear in the columns before. The model leaves them out; drop them.",
-                DataWarning,
-                stacklevel=4,
-            )
-        if fitted.separated:
-            warnings.warn(
-                "The predictors separate the classes (completely, or but for ties): maximum likelihood runs to "
-                "infinity and its tests are void. Use LogisticModel(firth=True), fewer predictors, or more cases.",
-                SeparationWarning,
-                stacklevel=4,
-            )
 
     def decision_function(self, X: Cases) -> FloatArray:
         """Return the log-odds of the positive class.

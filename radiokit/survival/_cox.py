@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -15,12 +14,12 @@ from radiokit.engine.baseline import from_steps
 from radiokit.engine.cox import CoxFit, fit_cox, quadratic_form
 from radiokit.engine.cox_residuals import robust_covariance
 from radiokit.engine.formula import parse_formula
-from radiokit.engine.formula_model import FormulaModel, chi_squared_test
+from radiokit.engine.formula_model import FormulaModel, chi_squared_test, warn_infinite, warn_not_estimated
 from radiokit.engine.hazard_table import hazard_table
 from radiokit.engine.inputs import FloatArray, check_magnitude, check_weights
 from radiokit.engine.survival_inputs import check_groups
 from radiokit.engine.training_cases import TrainingCases
-from radiokit.exceptions import DataWarning, InputError, ParameterError, SeparationWarning
+from radiokit.exceptions import InputError, ParameterError
 from radiokit.stats import concordance_index
 from radiokit.survival._inputs import check_outcome
 from radiokit.utils import same_rows
@@ -309,7 +308,8 @@ class CoxModel(FormulaModel, OutcomeRequired, BaseEstimator):
 
     def _fill(self, fit: CoxFit, cluster: NDArray[np.intp] | None) -> None:
         names = self.design_.names
-        self._warn(fit, names)
+        warn_not_estimated(names, fit.used)
+        warn_infinite(names, fit.infinite)
         self.coef_ = np.where(fit.used, fit.coef, 0.0)
         self.covariance_ = robust_covariance(fit, cluster) if self._robust else fit.covariance
         self.center_ = fit.centre
@@ -326,23 +326,3 @@ class CoxModel(FormulaModel, OutcomeRequired, BaseEstimator):
         labels = pd.Series(self._strata_labels, dtype=object)
         table["stratum"] = labels[table["stratum"]].to_numpy()
         self.baseline_ = table if self._strata_columns() else table.drop(columns="stratum")
-
-    @staticmethod
-    def _warn(fit: CoxFit, names: list[str]) -> None:
-        aliased = [name for name, used in zip(names, fit.used, strict=True) if not used]
-        if aliased:
-            warnings.warn(
-                f"{len(aliased)} of {len(names)} covariates are constant or linear in those before them and get no "
-                f"coefficient: {aliased[:5]}. Leave them out.",
-                DataWarning,
-                stacklevel=5,
-            )
-        infinite = [name for name, bad in zip(names, fit.infinite, strict=True) if bad]
-        if infinite:
-            warnings.warn(
-                f"Complete or quasi-complete separation: the likelihood has no maximum, and the coefficients of "
-                f"{infinite[:5]} run to infinity. Their intervals and p-values mean nothing; merge rare categories, "
-                "drop covariates, or penalise (CoxElasticNet).",
-                SeparationWarning,
-                stacklevel=5,
-            )

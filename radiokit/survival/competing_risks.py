@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Self
 
 import numpy as np
@@ -13,12 +12,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from radiokit.engine.baseline import Baseline
 from radiokit.engine.fine_gray import FineGrayFit, fit_fine_gray
-from radiokit.engine.formula_model import FormulaModel, chi_squared_test
+from radiokit.engine.formula_model import FormulaModel, chi_squared_test, warn_infinite, warn_not_estimated
 from radiokit.engine.hazard_table import hazard_table
 from radiokit.engine.inputs import FloatArray, check_magnitude
 from radiokit.engine.survival_inputs import check_causes
 from radiokit.engine.training_cases import TrainingCases
-from radiokit.exceptions import DataWarning, InputError, OutcomeError, SeparationWarning
+from radiokit.exceptions import InputError, OutcomeError
 from radiokit.utils import same_rows
 from radiokit.utils.docs import fill_docstrings
 from radiokit.utils.estimators import Cases, Outcome, OutcomeRequired, check_parameters
@@ -159,20 +158,8 @@ class FineGray(FormulaModel, OutcomeRequired, BaseEstimator):
     def _fill(self, fit: FineGrayFit) -> None:
         names = self.design_.names
         used = np.isfinite(fit.coef)
-        if not used.all():
-            left = [name for name, ok in zip(names, used, strict=True) if not ok]
-            warnings.warn(
-                f"{left[:5]} are constant or linear in the covariates before them and get no coefficient.",
-                DataWarning,
-                stacklevel=3,
-            )
-        if fit.infinite.any():
-            left = [name for name, bad in zip(names, fit.infinite, strict=True) if bad]
-            warnings.warn(
-                f"Complete or quasi-complete separation: the coefficients of {left[:5]} run to infinity.",
-                SeparationWarning,
-                stacklevel=3,
-            )
+        warn_not_estimated(names, used)
+        warn_infinite(names, fit.infinite)
         self.coef_, self.covariance_, self.center_ = np.where(used, fit.coef, 0.0), fit.covariance, fit.centre
         self.log_likelihood_, self.log_likelihood_null_ = fit.log_likelihood, fit.log_likelihood_null
         statistic, df = 2 * (fit.log_likelihood - fit.log_likelihood_null), int(used.sum())
