@@ -22,7 +22,8 @@ def patient_tables(data: Patients) -> dict[str, pd.DataFrame]:
     if data.time is not None:
         described["follow_up"] = data.time
     if data.center is not None:
-        described["center_"] = data.center
+        center = "center_" if "center" in described else "center"
+        described[center] = data.center
     skewed = [c for c in ("volume", "follow_up") if c in described]
     tables = {}
     if data.cohort.nunique() > 1:
@@ -34,8 +35,5 @@ def patient_tables(data: Patients) -> dict[str, pd.DataFrame]:
     if by is not None and len(described.columns) > 1:
         tables["table_one_outcome"] = stats.table_one(described, by=by, nonnormal=skewed)
     if data.center is not None and data.center.nunique() > 1:
-        without = described.drop(columns="center_")
-        tables["table_one_center"] = stats.table_one(
-            without.assign(center_=data.center), by="center_", nonnormal=skewed
-        )
+        tables["table_one_center"] = stats.table_one(described, by=center, nonnormal=skewed)
     return tables
