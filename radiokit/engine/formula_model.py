@@ -125,8 +125,9 @@ def warn_not_estimated(names: Sequence[str], used: NDArray[np.bool_]) -> None:
     aliased = [name for name, known in zip(names, used, strict=True) if not known]
     if aliased:
         warnings.warn(
-            f"No coefficient can be estimated for {', '.join(aliased[:8])}{', ...' if len(aliased) > 8 else ''}: "
-            "constant, or linear in the columns before. The model leaves them out; drop them.",
+            f"No coefficient can be estimated for {len(aliased)} of {len(names)} columns "
+            f"({', '.join(aliased[:8])}{', ...' if len(aliased) > 8 else ''}): constant, or linear in the columns "
+            "before. The model leaves them out; drop them.",
             DataWarning,
             stacklevel=4,
         )

@@ -194,7 +194,7 @@ class LogisticModel(FormulaModel, Classifier, BaseEstimator):
             fitted, profile = fit_logistic(X, positive, weight), None
         self._store(fitted, profile, positive)
         self._training = TrainingCases.of(labels, positive, weights=weight)
-        warn_not_estimated(list(self.summary_.index), fitted.used)
+        warn_not_estimated(self.design_.names, fitted.used[1:])
         if fitted.separated:
             warnings.warn(
                 "The predictors separate the classes (completely, or but for ties): maximum likelihood runs to "
