@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 
 from radiokit.exceptions import DataWarning, InputError, LeakageError, OutcomeError, RadiokitError
 from radiokit.utils import check_binary_target, check_survival_target, drop_warnings, is_survival_target, same_rows
-from radiokit.utils.estimators import Cases, Outcome, Splitter, WithProbabilities
+from radiokit.utils.estimators import Cases, Estimator, Outcome, Splitter, WithProbabilities
 from radiokit.utils.levels import cell_text
 from radiokit.utils.predictors import predictors
 from radiokit.validation._types import Fittable, OuterFolds, Target
@@ -198,7 +198,7 @@ def prepare(
 def _refuse_fitted(model: BaseEstimator) -> None:
     """Raise LeakageError where a part keeps what it learnt before: it would have seen the test cases of every fold."""
     for name, part in {"": model, **model.get_params()}.items():
-        if hasattr(part, "fit") and not isinstance(part, type) and clone(part, safe=False) is part:
+        if isinstance(part, Estimator) and not isinstance(part, type) and clone(part, safe=False) is part:
             raise LeakageError(
                 f"{name or 'the estimator'} ({type(part).__name__}) is frozen: it keeps what it was fitted to and is "
                 "not fitted anew in the folds. Give it unfitted; or, if it was fitted to other patients, transform X "
