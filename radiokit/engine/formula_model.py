@@ -152,9 +152,8 @@ def rows_of(values: Any, rows: NDArray[np.bool_], name: str) -> Any:
         return None
     given = values if isinstance(values, pd.Series | pd.DataFrame) else np.asarray(values)
     if given.shape[:1] != rows.shape:
-        raise InputError(
-            f"{name} has shape {given.shape} beside {rows.size} rows of the table; required: one value for each row."
-        )
+        count = given.shape[0] if given.ndim else 1
+        raise InputError(f"{name} has {count} values for {rows.size} rows of the table; required: one for each row.")
     return given.loc[rows] if isinstance(given, pd.Series | pd.DataFrame) else given[rows]
 
 
