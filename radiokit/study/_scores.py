@@ -131,15 +131,26 @@ def prepared(features: Sequence[Feature], table: pd.DataFrame) -> NDArray[np.flo
 
 
 @dataclass(frozen=True)
-class Score:
+class NumberScore:
+    """What scores of plain numbers share: they read features only, and are written field by field."""
+
+    kind: ClassVar[str]
+    columns: ClassVar[tuple[str, ...]] = ()
+    optional: ClassVar[tuple[str, ...]] = ()
+
+    def plain(self) -> dict[str, Any]:
+        """Return itself as JSON's own types."""
+        return {"kind": self.kind, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class Score(NumberScore):
     """A weighted sum of features."""
 
     name: str
     intercept: float
     features: tuple[Feature, ...]
     kind: ClassVar[str] = "linear"
-    columns: ClassVar[tuple[str, ...]] = ()
-    optional: ClassVar[tuple[str, ...]] = ()
 
     def terms(self, table: pd.DataFrame) -> NDArray[np.float64]:
         """Return what each feature adds, a column a feature."""
@@ -149,10 +160,6 @@ class Score:
         """Return exactly rounded sums: neither order nor machine changes a bit."""
         return [math.fsum([self.intercept, *row]) for row in self.terms(table).tolist()]
 
-    def plain(self) -> dict[str, Any]:
-        """Return itself as JSON's own types."""
-        return {"kind": self.kind, **asdict(self)}
-
     @classmethod
     def from_plain(cls, raw: dict[str, Any]) -> Score:
         """Return the score of a file."""
@@ -160,7 +167,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class TreeScore:
+class TreeScore(NumberScore):
     """A sum of trees; the nodes are `TreeEnsemble`'s, with columns counted along `features`."""
 
     name: str
@@ -174,8 +181,6 @@ class TreeScore:
     value: tuple[float, ...]
     cover: tuple[float, ...]
     kind: ClassVar[str] = "trees"
-    columns: ClassVar[tuple[str, ...]] = ()
-    optional: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def from_ensemble(cls, name: str, trees: TreeEnsemble, features: Sequence[Feature]) -> TreeScore:
@@ -202,10 +207,6 @@ class TreeScore:
         """Return exactly rounded sums of the leaves."""
         return self.ensemble.predict(prepared(self.features, table)).tolist()
 
-    def plain(self) -> dict[str, Any]:
-        """Return itself as JSON's own types."""
-        return {"kind": self.kind, **asdict(self)}
-
     @classmethod
     def from_plain(cls, raw: dict[str, Any]) -> TreeScore:
         """Return the score of a file; trees that lead nowhere or in circles are refused."""
@@ -224,7 +225,7 @@ class TreeScore:
 
 
 @dataclass(frozen=True)
-class KernelScore:
+class KernelScore(NumberScore):
     """Support vectors with a radial kernel: ``intercept + sum of weight * exp(-gamma * squared distance)``."""
 
     name: str
@@ -234,8 +235,6 @@ class KernelScore:
     vectors: tuple[tuple[float, ...], ...] = field(repr=False)
     weights: tuple[float, ...] = field(repr=False)
     kind: ClassVar[str] = "kernel"
-    columns: ClassVar[tuple[str, ...]] = ()
-    optional: ClassVar[tuple[str, ...]] = ()
 
     def values(self, table: pd.DataFrame) -> list[float]:
         """Return the score; distances and sums are exactly rounded."""
@@ -246,10 +245,6 @@ class KernelScore:
             terms = [w * math.exp(-self.gamma * math.fsum(s)) for w, s in zip(self.weights, squares, strict=True)]
             scores.append(math.fsum([self.intercept, *terms]))
         return scores
-
-    def plain(self) -> dict[str, Any]:
-        """Return itself as JSON's own types."""
-        return {"kind": self.kind, **asdict(self)}
 
     @classmethod
     def from_plain(cls, raw: dict[str, Any]) -> KernelScore:

@@ -145,7 +145,11 @@ def test_an_honest_covariate_passes() -> None:
     X, y = noise(p=4)
     rng = np.random.default_rng(2)
     table = X.assign(center=np.arange(60) // 30, age=rng.normal(size=60) + y, stage=rng.choice(["I", "II"], 60))
-    ComBat(batch="center", covariates=["age", "stage"]).fit(table, y)
+    combat = ComBat(batch="center", covariates=["age", "stage"]).set_output(transform="pandas").fit(table, y)
+    before, after = (
+        t[X.columns].groupby(table["center"]).mean().diff().abs().iloc[1] for t in (table, combat.transform(table))
+    )
+    assert after.sum() < before.sum()  # less of it is the centre
 
 
 def test_combat_on_all_data() -> None:

@@ -20,7 +20,11 @@ def test_a_reserved_name_is_refused_by_name(name: str) -> None:
 
 
 def test_names_that_only_begin_so_are_fine() -> None:
-    refuse_reserved(["clinical_ct", "volumetric", "combined PET"])
+    allowed = ["clinical_ct", "volumetric", "combined PET"]
+    refuse_reserved(allowed)
+    for name in RESERVED:  # each beside names that are allowed
+        with pytest.raises(ParameterError, match=f"called '{name}'"):
+            refuse_reserved([*allowed, name])
 
 
 def test_the_end_of_a_survival_models_name_is_refused() -> None:
