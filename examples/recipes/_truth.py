@@ -31,7 +31,7 @@ def best_possible(model: str, y: pd.Series, known: pd.DataFrame) -> float:
 def with_best(
     table: pd.DataFrame, result: StudyResult, truth: CohortTruth, center: pd.Series | None = None
 ) -> pd.DataFrame:
-    """Add the best possible AUC to a table with a row a model and cohort, or a model and centre."""
+    """Add the best possible AUC to a table with one row for each model and cohort, or model and centre."""
     known, seen = parts(truth), result.predictions.drop_duplicates(["case_id", "cohort"]).set_index("case_id")
     place = seen["cohort"] if center is None else pd.Series(seen.index.map(center), seen.index)
     column = "cohort" if center is None else "center"
@@ -48,7 +48,7 @@ def reading(result: StudyResult, truth: CohortTruth, model: str, cohort: str = "
     """Say in one line what the numbers show, and what they do not."""
     table = result.tables["performance"].query("metric == 'auc' and cohort == @cohort and source == @cohort")
     areas = with_best(table.dropna(subset="ci_low"), result, truth).set_index("model")
-    said = [
+    areas_text = [
         f"{name} {a['estimate']:.2f} ({a['ci_low']:.2f}-{a['ci_high']:.2f}) of {a['best possible']:.2f} possible"
         for name, a in areas.loc[[model, "combined"]].iterrows()
     ]
@@ -58,4 +58,4 @@ def reading(result: StudyResult, truth: CohortTruth, model: str, cohort: str = "
     gain = f"{-test['difference']:+.2f} ({-test['ci_high']:+.2f} to {-test['ci_low']:+.2f})"
     verdict = "a gain" if test["p_adjusted"] < 0.05 and test["difference"] < 0 else "no gain is shown"
     patients = f"{cohort}, {int(areas['n'].iloc[0])} patients"
-    return f"\nReading ({patients}): {'; '.join(said)}; combined less clinical {gain}: {verdict}."
+    return f"\nReading ({patients}): {'; '.join(areas_text)}; combined less clinical {gain}: {verdict}."

@@ -43,8 +43,8 @@ class RecursiveSelector(Selector):
     scores_ : DataFrame
         Index ``feature``: ``rank`` (1 for the features kept; then the later it went, the smaller).
     path_ : DataFrame
-        ``n_features, cv_mean, cv_se`` of the rank statistic (AUC or Harrell's concordance over test cases), a row a
-        size; empty with `n_features` given.
+        ``n_features, cv_mean, cv_se`` of the rank statistic (AUC or Harrell's concordance over test cases), one row for
+        each size; empty with `n_features` given.
     {support_} {features_in_}
 
     Notes
