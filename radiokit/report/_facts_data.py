@@ -7,7 +7,7 @@ import numpy as np
 from radiokit.report._contents import Place, places
 from radiokit.report._fact import Fact, FactOf, author, met, out, partly, unmet
 from radiokit.report._result import Reportable, endpoints, evidence, table
-from radiokit.validation.evidence import SampleSize
+from radiokit.validation.facts import SampleSize
 
 METHODS = (Place("methods"),)
 

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from radiokit.models.describe import PipelineFacts
 from radiokit.report._contents import Place, places
 from radiokit.report._explained import is_explained
 from radiokit.report._fact import Fact, FactOf, author, met, out, partly, unmet
 from radiokit.report._facts_data import METHODS
 from radiokit.report._result import Reportable, endpoints, evidence, table
-from radiokit.validation.evidence import Comparison, PipelineFacts, StudyEndpoint
+from radiokit.validation.evidence import Comparison, StudyEndpoint
 
 COMPARISONS = ("delong", "concordance_comparison")
 

@@ -7,6 +7,7 @@ import numpy as np
 from radiokit.report._result import Reportable, evidence, honest
 from radiokit.report._view import interval_text, label, number
 from radiokit.validation.evidence import HONEST, Evidence, StudyEndpoint
+from radiokit.validation.facts import level_text
 
 WHERE = {
     "external": "in centres that gave no patient to training",
@@ -57,7 +58,7 @@ def _others(found: list[Evidence], endpoint: StudyEndpoint) -> list[str]:
 
 def _interval(found: Evidence) -> str:
     text = interval_text(found.ci_low, found.ci_high) if found.has_interval else ""
-    return f" ({100 * found.level:.10g}% interval {text})" if text else ""
+    return f" ({level_text(found.level)} interval {text})" if text else ""
 
 
 def _compared(result: Reportable, endpoint: StudyEndpoint, other: str, worst: Evidence) -> list[str]:

@@ -8,7 +8,8 @@ from typing import Any
 from radiokit import __version__
 from radiokit.report._result import Reportable, endpoints, table
 from radiokit.report._view import METHODS, label
-from radiokit.validation.evidence import HONEST, FlowStep, NetworkFacts, SignatureFacts
+from radiokit.validation.evidence import HONEST
+from radiokit.validation.facts import FlowStep, NetworkFacts, SignatureFacts
 
 REFERENCES = {
     "cox": "Cox, J R Stat Soc B 1972, doi 10.1111/j.2517-6161.1972.tb00899.x (proportional hazards)",

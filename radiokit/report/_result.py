@@ -14,10 +14,9 @@ from radiokit.validation.evidence import (
     Comparison,
     Evidence,
     StudyEndpoint,
-    StudyFacts,
-    StudySpec,
     select,
 )
+from radiokit.validation.facts import StudyFacts, StudySpec
 
 # Where predictions come from, in words; the most independent of training first.
 SOURCES = {

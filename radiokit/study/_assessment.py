@@ -11,7 +11,8 @@ from radiokit.study._endpoint import Endpoint, Modelled
 from radiokit.study._explain import Confounding, UsedFeature
 from radiokit.study._split import SOURCE_OF
 from radiokit.study._within_centers import CenterEffect
-from radiokit.validation.evidence import CalibrationEvidence, Comparison, Evidence, FormulaFacts, SampleSize, select
+from radiokit.validation.evidence import CalibrationEvidence, Comparison, Evidence, select
+from radiokit.validation.facts import FormulaFacts, SampleSize
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from radiokit.study._tables import joined
 from radiokit.utils import Table
 from radiokit.utils.predictors import asked_for
 from radiokit.validation.copies import one_patient
-from radiokit.validation.evidence import FlowKind, FlowStep
+from radiokit.validation.facts import FlowKind, FlowStep
 
 COHORTS = ("training", "test", "external")
 FLOW = ("step", "n_patients", "n_cases", "reason")

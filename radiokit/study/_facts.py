@@ -18,13 +18,8 @@ from radiokit.study._pipelines import describe
 from radiokit.study._repeatability import filters_of
 from radiokit.study._sources import Source
 from radiokit.study._split import Split
-from radiokit.validation.evidence import (
-    CohortFacts,
-    SignatureFacts,
-    StudyEndpoint,
-    StudyFacts,
-    StudyModel,
-)
+from radiokit.validation.evidence import StudyEndpoint, StudyModel
+from radiokit.validation.facts import CohortFacts, SignatureFacts, StudyFacts
 
 
 def study_endpoint(endpoint: Endpoint) -> StudyEndpoint:

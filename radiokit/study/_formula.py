@@ -9,7 +9,7 @@ import pandas as pd
 
 from radiokit.study._endpoint import Endpoint
 from radiokit.study._frozen import CaseScore, Frozen, Score
-from radiokit.validation.evidence import FormulaFacts
+from radiokit.validation.facts import FormulaFacts
 
 
 def formulas(endpoint: Endpoint, time_unit: str = "") -> list[FormulaFacts]:

@@ -15,7 +15,7 @@ import pandas as pd
 from radiokit import __version__
 from radiokit.study._cohort import Patients
 from radiokit.study._sources import Source
-from radiokit.validation.evidence import StudySpec
+from radiokit.validation.facts import StudySpec
 
 BOOSTED = ("xgboost", "xgboost_aft")
 ALWAYS = ("numpy", "scipy", "pandas", "scikit-learn", "numba")

@@ -22,11 +22,10 @@ from radiokit.validation.evidence import (
     Comparison,
     Evidence,
     StudyEndpoint,
-    StudyFacts,
-    StudySpec,
     Verdict,
     select,
 )
+from radiokit.validation.facts import StudyFacts, StudySpec
 
 
 @dataclass(frozen=True, eq=False, repr=False)

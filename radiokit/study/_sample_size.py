@@ -11,7 +11,7 @@ from radiokit import stats
 from radiokit.study._cohort import Patients
 from radiokit.study._endpoint import Endpoint
 from radiokit.study.deep import is_deep
-from radiokit.validation.evidence import SampleSize
+from radiokit.validation.facts import SampleSize
 
 
 def sample_size(endpoint: Endpoint, data: Patients, name: str) -> SampleSize:

@@ -22,7 +22,7 @@ from radiokit.study.deep import network_facts, read_crops
 from radiokit.utils import Table, as_table
 from radiokit.utils.marks import refuse_chosen
 from radiokit.utils.transformer import CaseTransformer
-from radiokit.validation.evidence import NetworkFacts, Origin
+from radiokit.validation.facts import NetworkFacts, Origin
 
 if TYPE_CHECKING:
     from radiokit.deep import DeepFeatureExtractor

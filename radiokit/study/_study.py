@@ -55,7 +55,7 @@ from radiokit.study._yaml import read_study
 from radiokit.study.deep import deep_arguments, describe_deep
 from radiokit.utils import as_survival_target, collect_warnings
 from radiokit.utils.warned import give_again
-from radiokit.validation.evidence import StudySpec
+from radiokit.validation.facts import StudySpec
 
 
 class Study:

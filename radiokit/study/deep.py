@@ -12,7 +12,7 @@ import pandas as pd
 
 from radiokit.exceptions import ParameterError, RadiokitError
 from radiokit.utils import track
-from radiokit.validation.evidence import NetworkFacts
+from radiokit.validation.facts import NetworkFacts
 
 if TYPE_CHECKING:
     from radiokit.deep.settings import Network

@@ -13,18 +13,15 @@ from radiokit.datasets import make_feature_table
 from radiokit.models import signature_pipeline
 from radiokit.models.describe import describe_pipeline
 from radiokit.stats import auc, calibration, compare_aucs, decision_curve, table_one, threshold_metrics
-from radiokit.validation.evidence import (
+from radiokit.validation.evidence import Comparison, StudyEndpoint, StudyModel, evidence_of
+from radiokit.validation.facts import (
     CohortFacts,
-    Comparison,
     FlowStep,
     FormulaFacts,
     SampleSize,
     SignatureFacts,
-    StudyEndpoint,
     StudyFacts,
-    StudyModel,
     StudySpec,
-    evidence_of,
 )
 
 AGES = [("age", a, a - 30) for a in range(30, 100, 10)]

@@ -15,7 +15,7 @@ from radiokit.models.describe import PipelineFacts
 from radiokit.report import checklist, checklist_score
 from radiokit.report._checklists import HERE, TITLES
 from radiokit.report._facts import AUTHOR, FACTS, MET, OUT, PARTLY, UNMET
-from radiokit.validation.evidence import SignatureFacts, StudyFacts, StudySpec
+from radiokit.validation.facts import SignatureFacts, StudyFacts, StudySpec
 
 STATUSES = {MET, PARTLY, AUTHOR, UNMET, OUT}
 

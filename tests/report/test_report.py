@@ -23,7 +23,8 @@ from radiokit.report import write_folder, write_report
 from radiokit.report._headline import headline
 from radiokit.report._methods import methods_text
 from radiokit.report._view import interval_text, number, view
-from radiokit.validation.evidence import CalibrationEvidence, Comparison, StudyFacts, StudySpec, evidence_of
+from radiokit.validation.evidence import CalibrationEvidence, Comparison, evidence_of
+from radiokit.validation.facts import StudyFacts, StudySpec
 
 HOSTILE = "<script>alert('x')</script>"
 SECTIONS = (

@@ -43,7 +43,8 @@ from radiokit.study._pipelines import signature_pipeline
 from radiokit.study._within_centers import CenterEffect, can_help, center_effect, concordance_within, difference_within
 from radiokit.utils import as_survival_target
 from radiokit.validation import Predictions
-from radiokit.validation.evidence import CalibrationEvidence, Comparison, Evidence, SampleSize, Verdict
+from radiokit.validation.evidence import CalibrationEvidence, Comparison, Evidence, Verdict
+from radiokit.validation.facts import SampleSize
 
 SOURCES = {"training": "out-of-fold", "test": "test", "external": "external"}
 LEVEL = 0.95

@@ -13,7 +13,8 @@ import pytest
 from radiokit.datasets import make_feature_table
 from radiokit.study import Study, StudyResult
 from radiokit.study._result import file_names
-from radiokit.validation.evidence import evidence_of, level_text
+from radiokit.validation.evidence import evidence_of
+from radiokit.validation.facts import level_text
 
 HOSTILE = "<b>ct</b>"
 

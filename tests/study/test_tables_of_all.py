@@ -22,7 +22,7 @@ from radiokit.study._frozen import Clinical, Feature, Frozen, Score
 from radiokit.study._guard_table import CHECKED, VIOLATED, _cohorts, _external, _lost
 from radiokit.study._missing import gaps_of, present
 from radiokit.study._split import as_split
-from radiokit.validation.evidence import FlowStep
+from radiokit.validation.facts import FlowStep
 
 OPTIONS = Options(pipeline="lasso", penalty_folds=3, folds=3, repeats=2, bootstraps=0, subsamples=3)
 EXTERNAL = [f"C{k}" for k in range(2, 9)]
