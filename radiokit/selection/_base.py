@@ -17,15 +17,16 @@ from radiokit.engine.classes import binary_classes
 from radiokit.engine.inputs import FloatArray
 from radiokit.exceptions import InputError, OutcomeError
 from radiokit.utils import check_survival_target, feature_values, is_survival_target, same_rows
-from radiokit.utils.estimators import Cases, Outcome, OutcomeRequired, check_parameters, feature_names
+from radiokit.utils.estimators import Cases, Outcome, check_parameters, feature_names
 from radiokit.utils.feature_checks import same_columns
 from radiokit.utils.marks import mark
 
 
-class Selector(SelectorMixin, OutcomeRequired, BaseEstimator):
+class Selector(SelectorMixin, BaseEstimator):
     """Base of the selectors; `fit` of each sets `scores_` and `support_`."""
 
     support_: NDArray[np.bool_]
+    _needs_outcome = True
     _learnt_from: list[str] | None = None  # cases whose outcome chose the features
 
     def transform(self, X: Cases) -> Any:
@@ -77,6 +78,7 @@ class Selector(SelectorMixin, OutcomeRequired, BaseEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
+        tags.target_tags.required = self._needs_outcome
         tags.target_tags.one_d_labels = True
         tags.classifier_tags = ClassifierTags(multi_class=False)
         return tags

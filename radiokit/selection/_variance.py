@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
 from radiokit.exceptions import ParameterError
 from radiokit.selection._base import Selector
 from radiokit.utils import feature_values
-from radiokit.utils.estimators import Cases, NotNegative, Outcome, check_parameters
+from radiokit.utils.estimators import Cases, GapsAllowed, NotNegative, Outcome, check_parameters
 
 ROUNDING = 1e-12  # a range below this share of the largest absolute value is rounding, not variation
 
 
-class VarianceSelector(Selector):
+class VarianceSelector(GapsAllowed, Selector):
     r"""Keep features whose variance is above a threshold.
 
     Parameters
@@ -44,6 +44,8 @@ class VarianceSelector(Selector):
     >>> VarianceSelector().fit(X).get_feature_names_out().tolist()
     ['b']
     """
+
+    _needs_outcome = False
 
     def __init__(self, threshold: NotNegative = 0.0) -> None:
         self.threshold = threshold
@@ -85,9 +87,3 @@ class VarianceSelector(Selector):
                 f"{values.shape[0]} cases); lower it, or see whether the table holds what it should."
             )
         return self
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = False
-        tags.input_tags.allow_nan = True
-        return tags

@@ -13,13 +13,13 @@ from radiokit.exceptions import InputError, ParameterError
 from radiokit.selection._base import Selector
 from radiokit.stats import icc
 from radiokit.utils import as_table, feature_values
-from radiokit.utils.estimators import Outcome, check_parameters
+from radiokit.utils.estimators import GapsAllowed, Outcome, check_parameters
 from radiokit.utils.table import row_ids
 
 MIN_SUBJECTS = 3
 
 
-class RepeatabilitySelector(Selector):
+class RepeatabilitySelector(GapsAllowed, Selector):
     r"""Keep features whose intraclass correlation over repeated measurements reaches a threshold.
 
     Parameters
@@ -60,6 +60,8 @@ class RepeatabilitySelector(Selector):
     >>> RepeatabilitySelector(again).fit(X).get_feature_names_out().tolist()
     ['steady']
     """
+
+    _needs_outcome = False
 
     def __init__(
         self,
@@ -130,12 +132,6 @@ class RepeatabilitySelector(Selector):
                 f"(best {best:.3f}); lower the threshold, or measure more cases twice."
             )
         return self
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = False
-        tags.input_tags.allow_nan = True
-        return tags
 
 
 def _tables(repeat: Any) -> list[pd.DataFrame]:
