@@ -14,6 +14,7 @@ from sklearn.feature_selection import SelectorMixin
 from sklearn.pipeline import Pipeline
 
 from radiokit.exceptions import RadiokitError
+from radiokit.models import RadiomicsSignature, SurvivalSignature
 from radiokit.models.cross_fitting import fit_part
 from radiokit.study._attributions import contributions
 from radiokit.study._cohort import Patients
@@ -167,7 +168,7 @@ def path_tables(endpoint: Endpoint) -> dict[str, pd.DataFrame]:
     for name, model in signatures_of(endpoint):
         fitted = model.stack.fitted_[name]
         final = fitted.steps[-1][1] if isinstance(fitted, Pipeline) else fitted
-        if not hasattr(final, "path_") or not hasattr(final, "coef_path_"):
+        if not isinstance(final, RadiomicsSignature | SurvivalSignature):
             continue
         curve = final.path_.rename(columns={"lambda": "penalty", "cv_mean": "deviance", "cv_se": "se"})
         curves.append(curve.assign(model=model.name))

@@ -156,13 +156,15 @@ class FrozenSignature:
         parts = []
         unlike = pd.Series("", index=table.index)
         for name, how in self.extraction.items():
-            own = [f for f in lacking if f.startswith(how.get("prefix", ""))]
             columns = image_columns(table, how["sequence"]) if "sequence" in how else pd.DataFrame()
-            if not own or not {"image", "mask"} <= set(columns):
+            if not {"image", "mask"} <= set(columns):
                 continue
             extractor = _extractor(how)
-            extractor.set_params(n_jobs=n_jobs, progress=progress)
-            measured = extractor.extract(columns)
+            names = {how["prefix"] + column for column in extractor.get_feature_names_out()}
+            own = [f for f in lacking if f in names]
+            if not own:
+                continue
+            measured = extractor.set_params(n_jobs=n_jobs, progress=progress).extract(columns)
             images = self.domain.get("imaging", {}).get(name, {})
             unlike = join_texts(unlike, check_imaging(images, measured.provenance, resampled=resampled_axes(extractor)))
             parts.append(measured.features.add_prefix(how["prefix"])[own])

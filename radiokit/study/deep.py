@@ -6,11 +6,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import pandas as pd
 
 from radiokit.exceptions import ParameterError, RadiokitError
+from radiokit.study._scores import Freezable
 from radiokit.utils import track
 from radiokit.validation.facts import NetworkFacts
 
@@ -18,11 +19,18 @@ if TYPE_CHECKING:
     from radiokit.deep.settings import Network
 
 
+@runtime_checkable
+class DeepModel(Freezable, Protocol):
+    """What tells the models of `radiokit.deep`, which takes seconds to load, from others."""
+
+    backbone: str | Network
+
+
 def is_deep(value: Any) -> bool:
     """Whether a signature is a deep model: an estimator, or a mapping that names a network."""
     if isinstance(value, Mapping):
         return "deep" in value or "backbone" in value
-    return hasattr(value, "frozen_score") and hasattr(value, "backbone")
+    return isinstance(value, DeepModel)
 
 
 def deep_arguments(name: str, value: Any, base: Path) -> dict[str, Any]:

@@ -225,7 +225,7 @@ def test_hostile_files_do_nothing(tmp_path: Path, monkeypatch: Any) -> None:
     path = tmp_path / "m.rk"
     for content in (b"[" * 200_000, b'{"a":' * 100_000, b"\x80\x04\x95", b"\xff\xfe", b"", b"null", b"[]", b"1" * 6000):
         path.write_bytes(content)
-        with pytest.raises(FileError, match="no frozen model"):
+        with pytest.raises(FileError, match="not a frozen model"):
             load_signature(path)
     with pytest.raises(FileError, match="is a folder"):
         load_signature(tmp_path)
@@ -257,3 +257,22 @@ def test_clinical_values_as_they_come(tmp_path: Path) -> None:
     assert found["unknown_level"].tolist() == ["", "", "sex"]
     with pytest.raises(InputError, match=r"text in age \(case a: 'old'\)"):
         FrozenSignature(model).predict(table.assign(age="old"))
+
+
+def test_a_signature_whose_name_begins_with_that_of_another() -> None:
+    """The features of `ct_late` begin with `ct_` too; each is measured in the images of its own signature."""
+    mean = params_to_text(RadiomicsExtractor(families={"firstorder": ["Mean"]}))
+    column = "original_firstorder_Mean"
+    scores = tuple(
+        Score(name, 0.0, (Feature(f"{name}_{column}", 0.0, 0.0, 1.0, 1.0, -1e3, 1e3),)) for name in ("ct", "ct_late")
+    )
+    model = Frozen("combined", "logistic", 0.0, (("ct", 0.1), ("ct_late", 0.1)), scores, threshold=0.5)
+    frozen = FrozenSignature(
+        model, extraction={name: {"prefix": f"{name}_", "sequence": name, "params": mean} for name in ("ct", "ct_late")}
+    )
+    values = np.arange(64.0).reshape(4, 4, 4)
+    images = {"image_ct": [Volume(values)], "image_ct_late": [Volume(values + 5)]}
+    masks = {"mask_ct": [Mask(values > 31)], "mask_ct_late": [Mask(values > 31)]}
+    given = pd.DataFrame({f"ct_{column}": [47.5], f"ct_late_{column}": [52.5]}, index=["a"])
+    found = frozen.predict(pd.DataFrame({**images, **masks}, index=["a"]))
+    pd.testing.assert_frame_equal(found, frozen.predict(given))

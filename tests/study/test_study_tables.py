@@ -216,7 +216,7 @@ def test_tampering_is_noticed(result, tmp_path) -> None:
     with pytest.raises(FileError, match="changed after it was written"):
         load_signature(path)
     path.write_text("not json")
-    with pytest.raises(FileError, match="no frozen model"):
+    with pytest.raises(FileError, match="not a frozen model"):
         load_signature(path)
     with pytest.raises(FileError, match="Cannot read"):
         load_signature(tmp_path / "absent.rk")
