@@ -84,7 +84,7 @@ def with_interval(table: pd.DataFrame) -> pd.Series:
 
 
 def honest(result: StudyResult, metrics: list[str], models: list[str] | None = None) -> pd.DataFrame:
-    """A row a model and cohort, a column a metric: cross-validated in training, frozen elsewhere."""
+    """One row for each model and cohort, one column for each metric: cross-validated in training, frozen elsewhere."""
     table = result.tables["performance"]
     table = table[table["metric"].isin(metrics) & ~table["source"].isin(["train", "optimism-corrected"])]
     table = table[table["ci_low"].notna()]

@@ -27,7 +27,7 @@ class Pipeline(Protocol):
 
 @dataclass(frozen=True)
 class CaseTask:
-    """Read a case and measure it; made once a call from the settings of an extractor."""
+    """Read a case and measure it; made once for each call from the settings of an extractor."""
 
     pipeline: Pipeline
     rules: RegionRules

@@ -13,7 +13,7 @@ def catalogue() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a feature: `feature` and `family` (the column of a result in the IBSI standard is
+        One row for each feature: `feature` and `family` (the column of a result in the IBSI standard is
         ``<filter>_<family>_<feature>``), `ibsi_id` (code of the IBSI reference manual; missing where IBSI has no such
         feature, and two rows where one code stands for 10 % and 90 %), `pyradiomics_name` (``<class>_<Feature>`` in the
         pyradiomics standard; missing where pyradiomics has none), `formula`, `unit`, `reference`.

@@ -1,8 +1,8 @@
 """Formulas that GLRLM, GLSZM, GLDZM, GLDM and NGLDM share: moments of a matrix of grey level i and extent j.
 
 i is the grey level; j the run length, zone size, zone distance or dependence; n_ij a count; N its sum. Each function
-returns one value a matrix. The numbers are those of the IBSI reference manual (doi 10.1148/radiol.2020191145); where a
-family has its own code for the same formula, `catalogue` has it.
+returns one value for each matrix. The numbers are those of the IBSI reference manual (doi 10.1148/radiol.2020191145);
+where a family has its own code for the same formula, `catalogue` has it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Grey level co-occurrence matrix (GLCM; IBSI LFYI; Haralick 1973, doi 10.1109/TSMC.1973.4309314).
 
 p_ij is the probability that level i has level j beside it; p_x, p_y are its marginals; p_diff(k), p_sum(k) the
-probabilities that |i - j| = k and i + j = k. Each function returns one value a matrix (a direction, or whatever was
-counted apart).
+probabilities that |i - j| = k and i + j = k. Each function returns one value for each matrix (a direction, or whatever
+was counted apart).
 """
 
 from __future__ import annotations

@@ -273,7 +273,7 @@ class Habitats(CaseTransformer):
         Returns
         -------
         ndarray of str
-            One name a column.
+            One name for each column.
 
         Examples
         --------

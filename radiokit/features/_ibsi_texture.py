@@ -187,7 +187,7 @@ class IbsiTexture:
         return self.lattice.place(self.levels.level)
 
     def matrices(self, family: str) -> Iterator[Any]:
-        """Yield what the formulas of a family are applied to: one object a slice, or one."""
+        """Yield what the formulas of a family are applied to: one object for each slice, or one."""
         return getattr(self, family)()
 
     def glcm(self) -> Iterator[JointProbability]:

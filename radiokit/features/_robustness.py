@@ -32,7 +32,7 @@ class Repeats(Mapping[str, pd.DataFrame]):
     Parameters
     ----------
     tables : dict of str to DataFrame
-        Of each perturbation: index ``case_id`` in the order of the case table, one column a feature.
+        Of each perturbation: index ``case_id`` in the order of the case table, one column for each feature.
     failures : DataFrame
         One row for each measurement that failed: ``case_id``, ``perturbation``, ``error``, ``message``; its row is NaN.
 
@@ -89,7 +89,7 @@ def robustness(
     Returns
     -------
     DataFrame
-        A row a feature, as `radiokit.stats.icc`: ``feature, form, icc, ci_low, ci_high, f_statistic, df1, df2,
+        One row for each feature, as `radiokit.stats.icc`: ``feature, form, icc, ci_low, ci_high, f_statistic, df1, df2,
         p_value, n_subjects, n_raters``. Raters are the original image and each perturbation.
 
     Raises

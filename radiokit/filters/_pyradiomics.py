@@ -70,7 +70,7 @@ def pyradiomics_names(kind: Filter, flat_axis: int | None = None) -> tuple[str, 
     Returns
     -------
     tuple of str
-        One name an image.
+        One name for each image.
 
     Examples
     --------

@@ -30,10 +30,10 @@ def index_dicom(folder: str | os.PathLike[str]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row an image series or a file of regions: `series` (UID), `modality` (DICOM's code), `number`, `n_files`,
-        `path` (folder of a series, or file of regions), `alone` (no other series lies in that folder, so the folder
-        names it), `refers_to` (UID of the image series that regions were drawn on, or empty), `regions` (their names,
-        as a tuple). Nothing in it names a person.
+        One row for each image series or file of regions: `series` (UID), `modality` (DICOM's code), `number`,
+        `n_files`, `path` (folder of a series, or file of regions), `alone` (no other series lies in that folder, so the
+        folder names it), `refers_to` (UID of the image series that regions were drawn on, or empty), `regions` (their
+        names, as a tuple). Nothing in it names a person.
 
     Raises
     ------

@@ -59,9 +59,9 @@ class LogisticModel(FormulaModel, Classifier, BaseEstimator):
     Attributes
     ----------
     summary_ : DataFrame
-        A row a coefficient (index ``feature``, ``Intercept`` first): ``coef, se, statistic, p_value, odds_ratio,
-        ci_low, ci_high``; the interval is that of the odds ratio. NaN for a coefficient that cannot be estimated (a
-        constant column, or one that is linear in those before it); the model predicts without it.
+        One row for each coefficient (index ``feature``, ``Intercept`` first): ``coef, se, statistic, p_value,
+        odds_ratio, ci_low, ci_high``; the interval is that of the odds ratio. NaN for a coefficient that cannot be
+        estimated (a constant column, or one that is linear in those before it); the model predicts without it.
     likelihood_ratio_ : Test
         Likelihood-ratio test against the model without predictors.
     wald_, score_test_ : Test

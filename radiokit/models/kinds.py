@@ -60,7 +60,7 @@ def signature_pipeline(
           so strong a penalty draws probabilities towards the mean.
         - ``svm_linear``, ``svm_rbf``: support vector machines (C = 0.1; C = 1, scaled width), always with balanced
           weights, without which they ignore a rare class, and calibrated by Platt's method.
-        - ``forest``: 300 trees with 5 cases a leaf or more, calibrated by Platt's method.
+        - ``forest``: 300 trees with 5 cases or more in each leaf, calibrated by Platt's method.
         - ``xgboost``: `BoostedClassifier` or `BoostedSurvival`.
 
     Raises

@@ -40,7 +40,7 @@ HEADINGS = (
     (
         "subgroups",
         "Subgroups and centres",
-        "Whether the main model does as well in every kind of patient. Few patients a subgroup: read the intervals.",
+        "Whether the main model does as well in every kind of patient. Few patients in a subgroup: read the intervals.",
     ),
     ("effects", "Predictors and nomogram", "What drives the prediction, and how to compute it by hand."),
     ("safeguards", "Safeguards", "How this study keeps test data out of training."),

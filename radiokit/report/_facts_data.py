@@ -90,7 +90,7 @@ def _count(names: tuple[str, ...]) -> str:
 def lesions(result: Reportable) -> Fact:
     """Say what became of several lesions of a patient; how they were drawn, the author has to say."""
     if not result.facts.several_cases:
-        return author("one case a patient; how regions were drawn: for the author")
+        return author("one case for each patient; how regions were drawn: for the author")
     rule = result.spec.options.get("aggregate")
     return partly(f"several lesions of a patient: {rule}; how they were drawn: for the author", places(result, "flow"))
 

@@ -19,7 +19,7 @@ from radiokit.report._explained import attribution_figures, subgroup_figures
 from radiokit.report._figure import Figure, by, model_colors, of_mains
 from radiokit.report._figures_binary import binary_figures
 from radiokit.report._figures_survival import survival_figures
-from radiokit.report._result import Reportable, table, unit_of_time
+from radiokit.report._result import Reportable, table
 
 RATIOS = ("odds_ratio", "hazard_ratio")
 
@@ -111,5 +111,5 @@ def _effects(result: Reportable) -> Iterator[Figure]:
                 "Find the patient's value on each ruler, read the points above it, add them up, and read the predicted "
                 f"{read} below the total."
             )
-            display_nomogram = NomogramDisplay.from_frame(part, own, time_unit=unit_of_time(result)).plot()
+            display_nomogram = NomogramDisplay.from_frame(part, own, time_unit=result.spec.time_unit).plot()
             yield Figure("nomogram", "effects", "Nomogram", model, caption, display_nomogram)

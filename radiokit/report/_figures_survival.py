@@ -8,7 +8,7 @@ import pandas as pd
 
 from radiokit.plotting import CalibrationDisplay, DecisionCurveDisplay, KaplanMeierDisplay, TimeAucDisplay
 from radiokit.report._figure import Figure, by
-from radiokit.report._result import Reportable, is_baseline, main_models, table, unit_of_time
+from radiokit.report._result import Reportable, is_baseline, main_models, table
 
 MOST_CURVES = 4
 RISK_GROUPS = {"low": "low risk", "high": "high risk"}
@@ -42,7 +42,7 @@ def _kaplan_meier(result: Reportable) -> Iterator[Figure]:
         part = part.assign(group=part["group"].replace(RISK_GROUPS)).sort_values(
             "group", ascending=False, kind="stable"
         )
-        display = KaplanMeierDisplay.from_frame(part, p_value=p_value, time_unit=unit_of_time(result))
+        display = KaplanMeierDisplay.from_frame(part, p_value=p_value, time_unit=result.spec.time_unit)
         display.plot(band=bool(bands))
         yield Figure("kaplan_meier", "survival", "Kaplan-Meier", str(cohort), caption, display)
 
@@ -55,7 +55,7 @@ def _over_time(result: Reportable, colors: dict[str, str]) -> Iterator[Figure]:
         caption = (
             f"AUC of the risk for an event up to each time (cumulative/dynamic), with {result.facts.level} intervals."
         )
-        display = TimeAucDisplay.from_frame(part, time_unit=unit_of_time(result)).plot(colors=colors)
+        display = TimeAucDisplay.from_frame(part, time_unit=result.spec.time_unit).plot(colors=colors)
         yield Figure("time_auc", "survival", "AUC over time", cohort, caption, display)
 
 
@@ -89,4 +89,4 @@ def _at_horizon(result: Reportable, colors: dict[str, str]) -> Iterator[Figure]:
 def _horizon(result: Reportable, part: pd.DataFrame) -> str:
     if "time" not in part or not part["time"].notna().any():
         return "the horizon"
-    return f"{float(part['time'].iloc[0]):.4g} {unit_of_time(result)}".rstrip()
+    return f"{float(part['time'].iloc[0]):.4g} {result.spec.time_unit}".rstrip()

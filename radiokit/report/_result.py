@@ -117,8 +117,3 @@ def averaged(predictions: pd.DataFrame) -> pd.DataFrame:
     numbers = {c: "mean" for c in ("probability", "risk") if c in predictions}
     rest = {c: "first" for c in predictions.columns if c not in (*keys, *numbers)}
     return predictions.groupby(keys, sort=False).agg({**numbers, **rest}).reset_index()
-
-
-def unit_of_time(result: Reportable) -> str:
-    """Return the unit of follow-up, where the study names one."""
-    return result.spec.time_unit or str(result.spec.options.get("time_unit") or "")

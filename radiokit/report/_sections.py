@@ -12,7 +12,7 @@ from radiokit.report._checklists import TITLES, checklist, checklist_score
 from radiokit.report._contents import HEADINGS, TABLES, Entry
 from radiokit.report._facts import UNMET
 from radiokit.report._figure import Figure
-from radiokit.report._result import SOURCES, Reportable, endpoints, main_models, table, unit_of_time
+from radiokit.report._result import SOURCES, Reportable, endpoints, main_models, table
 from radiokit.report._view import TableView, csv_uri, method_note, performance_view, view, with_index
 from radiokit.stats import format_table_one
 from radiokit.validation.evidence import HONEST, StudyEndpoint
@@ -101,7 +101,7 @@ def _columns(frame: pd.DataFrame, entry: Entry) -> list[str]:
 
 def _unit(result: Reportable, frame: pd.DataFrame) -> list[str]:
     """Return the unit of the times of a table, where the study names one."""
-    unit = unit_of_time(result)
+    unit = result.spec.time_unit
     return [f"Times in {unit}."] if unit and set(TIMES) & set(map(str, frame.columns)) else []
 
 

@@ -11,7 +11,7 @@ from radiokit.stats._table_one import TABLE_ONE_COLUMNS
 
 
 def format_table_one(table: pd.DataFrame, *, decimals: int = 1, show_missing: bool = True) -> pd.DataFrame:
-    """Lay a table from `table_one` out as papers print it: one column a group, text in the cells.
+    """Lay a table from `table_one` out as papers print it: one column for each group, text in the cells.
 
     Parameters
     ----------

@@ -182,7 +182,7 @@ def aggregate(
         rows = cases.index
     else:
         rows = _representatives(group, volume, options.aggregate)
-        flow.add("one row a patient", group[rows], f"rule for several lesions: {options.aggregate}")
+        flow.add("one row for each patient", group[rows], f"rule for several lesions: {options.aggregate}")
         if options.aggregate == "mean":
             features = {name: _mean(table, group, rows) for name, table in features.items()}
             volume = None if volume is None else _mean(volume.to_frame(), group, rows).iloc[:, 0]

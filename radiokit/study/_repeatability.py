@@ -61,7 +61,7 @@ def training_repeats(
         if averaged:
             raise InputError(
                 f"signature {name!r} has repeated measurements, but features are means over the lesions of a patient; "
-                "required: one lesion a patient, options aggregate: largest."
+                "required: one lesion for each patient, options aggregate: largest."
             )
         prefix = f"{name}_" if len(sources) > 1 else ""
         training = data.X.index[data.training]

@@ -115,7 +115,7 @@ def _read(column: pd.Series) -> pd.Series:
 
 
 def prepared(features: Sequence[Feature], table: pd.DataFrame) -> NDArray[np.float64]:
-    """Return the features as a model sees them: gaps filled, tails clipped, scaled; a column a feature."""
+    """Return the features as a model sees them: gaps filled, tails clipped, scaled; one column for each feature."""
     x = table[[f.name for f in features]].to_numpy(dtype=float, copy=True)
     for j, f in enumerate(features):
         if f.log:
@@ -153,7 +153,7 @@ class Score(NumberScore):
     kind: ClassVar[str] = "linear"
 
     def terms(self, table: pd.DataFrame) -> NDArray[np.float64]:
-        """Return what each feature adds, a column a feature."""
+        """Return what each feature adds, one column for each."""
         return np.array([f.coef for f in self.features]) * prepared(self.features, table)
 
     def values(self, table: pd.DataFrame) -> list[float]:

@@ -353,7 +353,7 @@ def _in_words(value: Any) -> Any:
 
 
 def _prefixed(features: dict[str, pd.DataFrame], roles: Roles, cases: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """One name a column: of several signatures each feature carries the signature's name."""
+    """One name for each column: of several signatures each feature carries the signature's name."""
     if len(features) > 1:
         features = {k: t.add_prefix(f"{k}_") if holds_numbers(t) else t for k, t in features.items()}
     for name, table in features.items():

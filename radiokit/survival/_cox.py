@@ -258,7 +258,7 @@ class CoxModel(FormulaModel, OutcomeRequired, BaseEstimator):
         Returns
         -------
         matrix : ndarray of shape (n, p)
-            A column a coefficient.
+            One column for each coefficient.
         strata : ndarray of int, shape (n,)
             Numbers from 0, in the order of the training set's strata.
         """

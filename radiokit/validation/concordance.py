@@ -102,8 +102,8 @@ def _within_fold(models: Sequence[Predictions]) -> Concordances:
     .. math:: f_1 \sum_g P_g^2 + f_0 \sum_g Q_g^2 + 2 f \sum_g P_g Q_g - \sum_{g<h} e_{gh}^2,
 
     where :math:`e_{gh}` sums the deviations between g and h, and f = m/(m-1) with m the patients that have a case, a
-    control, or either. For one fold with one case a patient this is the unbiased variance of the U-statistic; DeLong's
-    is larger by AUC(1-AUC)/(m n).
+    control, or either. For one fold with one case for each patient this is the unbiased variance of the U-statistic;
+    DeLong's is larger by AUC(1-AUC)/(m n).
     """
     first = models[0]
     codes, patients = pd.factorize(first.groups)

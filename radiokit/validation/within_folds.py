@@ -36,7 +36,7 @@ def logrank_within_folds(predictions: Predictions, groups: ArrayLike) -> Test:
     Parameters
     ----------
     predictions : Predictions
-        Out-of-fold predictions of a survival outcome, one row a patient and repeat.
+        Out-of-fold predictions of a survival outcome, one row for each patient and repeat.
     groups : array-like of shape (n,)
         Group of each row: two. A patient's group comes from the model of its fold, with a cut that this model learnt.
 
@@ -97,7 +97,7 @@ def time_auc_within_folds(
     Parameters
     ----------
     predictions : Predictions
-        Out-of-fold predictions of a survival outcome, one row a patient and repeat.
+        Out-of-fold predictions of a survival outcome, one row for each patient and repeat.
     times : array-like of shape (m,)
         Times, in the unit of the outcome.
     confidence_level : float
@@ -189,7 +189,7 @@ def _require_survival(predictions: Predictions) -> None:
         repeated = pd.Series(predictions.groups[rows]).duplicated()
         if repeated.any():
             raise InputError(
-                f"{int(repeated.sum())} rows are of patients that have several; required: one row a patient and "
+                f"{int(repeated.sum())} rows are of patients that have several; required: one row for each patient and "
                 "repeat. Take one lesion, or the mean risk, of each."
             )
 

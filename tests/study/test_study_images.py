@@ -60,7 +60,7 @@ def test_planted_truth_is_found(cohort, features, result) -> None:
 def test_patients_with_two_lesions_count_once(cohort, result) -> None:
     assert len(cohort.cases) > cohort.cases["patient_id"].nunique() == 120
     assert result.predictions["group"].nunique() == result.predictions["case_id"].nunique() == 120
-    largest = result.tables["flow"].set_index("step").loc["one row a patient"]
+    largest = result.tables["flow"].set_index("step").loc["one row for each patient"]
     assert largest["n_cases"] == 120
 
 
