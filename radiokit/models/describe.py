@@ -60,6 +60,8 @@ class PipelineFacts:
         Steps that change features or take them out without looking at a penalty, in order.
     redundancy : str
         The step that takes out features that repeat each other.
+    chooses : bool
+        Whether a step looks at the outcome, or at other features, to take features out.
     selects : bool
         Whether the final model leaves features out.
     penalty : str
@@ -72,8 +74,6 @@ class PipelineFacts:
         What is set and not tuned.
     calibration : str
         How scores are recalibrated in training.
-    repeatable : bool
-        Whether features have to repeat in patients measured again.
     network : bool
         Whether it is a network that reads images itself.
     unknown : tuple of str
@@ -86,13 +86,13 @@ class PipelineFacts:
     clips: str = ""
     reduces: tuple[str, ...] = ()
     redundancy: str = ""
+    chooses: bool = False
     selects: bool = False
     penalty: str = ""
     tuned: str = "its penalty"
     tuning: str = ""
     fixed: str = ""
     calibration: str = ""
-    repeatable: bool = False
     network: bool = False
     unknown: tuple[str, ...] = ()
 
@@ -116,11 +116,6 @@ class PipelineFacts:
         how = f", recalibrated by {self.calibration}" if self.calibration else ""
         return f"{entered} {self.training}{how}"
 
-    @property
-    def sentence(self) -> str:
-        """Both as half a sentence of a methods section."""
-        return f"{self.before}, and {self.entry}" if self.before else self.entry
-
     def after(self, step: PipelineFacts) -> PipelineFacts:
         """Return these facts with those of the step before them."""
         return replace(
@@ -128,8 +123,8 @@ class PipelineFacts:
             imputes=step.imputes or self.imputes,
             clips=step.clips or self.clips,
             redundancy=step.redundancy or self.redundancy,
+            chooses=step.chooses or self.chooses,
             scales=step.scales or self.scales,
-            repeatable=step.repeatable or self.repeatable,
             reduces=(*step.reduces, *self.reduces),
             unknown=(*step.unknown, *self.unknown),
         )
@@ -181,8 +176,13 @@ def _facts(part: object, known: dict[type, Callable[[Any], PipelineFacts]], unkn
     return next((facts(part) for kind, facts in known.items() if isinstance(part, kind)), unknown)
 
 
-def _reduced(how: str, **more: Any) -> PipelineFacts:
-    return PipelineFacts(reduces=(how,), **more)
+def _reduced(how: str) -> PipelineFacts:
+    return PipelineFacts(reduces=(how,))
+
+
+def _chosen(how: str, redundancy: str = "") -> PipelineFacts:
+    """Return the facts of a step that takes features out for what the outcome or other features are."""
+    return PipelineFacts(reduces=(how,), redundancy=redundancy, chooses=True)
 
 
 def _imputer(step: SimpleImputer) -> PipelineFacts:
@@ -193,28 +193,28 @@ def _imputer(step: SimpleImputer) -> PipelineFacts:
 def _repeatability(step: RepeatabilitySelector) -> PipelineFacts:
     limit = f"whose lower {100 * step.confidence_level:.10g}% limit was" if step.use == "ci_low" else "that was"
     how = f"features with an intraclass correlation, {step.form}, {limit} below {step.threshold:g} were removed"
-    return _reduced(how, repeatable=True)
+    return _reduced(how)
 
 
 def _correlation(step: CorrelationSelector) -> PipelineFacts:
     redundancy = f"absolute {step.method.capitalize()} correlation above {step.threshold:g}"
     stays = "less relevant" if step.keep == "relevance" else "later"
-    return _reduced(f"of two features with an {redundancy} the {stays} was removed", redundancy=redundancy)
+    return _chosen(f"of two features with an {redundancy} the {stays} was removed", redundancy=redundancy)
 
 
 def _mrmr(step: MRMRSelector) -> PipelineFacts:
     how = "minimum redundancy and maximum relevance"
-    return _reduced(f"the {step.n_features} features of {how} were kept", redundancy=how)
+    return _chosen(f"the {step.n_features} features of {how} were kept", redundancy=how)
 
 
 def _univariate(step: UnivariateSelector) -> PipelineFacts:
     p = "univariable p" if step.adjust is None else f"univariable p, adjusted by {step.adjust},"
-    return _reduced(f"features with a {p} above {step.alpha:g} were removed")
+    return _chosen(f"features with a {p} above {step.alpha:g} were removed")
 
 
 def _recursive(step: RecursiveSelector) -> PipelineFacts:
     size = "of a size chosen by cross-validation" if step.n_features is None else f"of {step.n_features} features"
-    return _reduced(f"a set {size} was kept by recursive elimination")
+    return _chosen(f"a set {size} was kept by recursive elimination")
 
 
 def _scaler(step: StandardScaler) -> PipelineFacts:
@@ -243,12 +243,12 @@ STEPS: dict[type, Callable[[Any], PipelineFacts]] = {
     MRMRSelector: _mrmr,
     UnivariateSelector: _univariate,
     RecursiveSelector: _recursive,
-    LassoSelector: lambda step: _reduced(f"features without a weight in {_penalised(step).model} were removed"),
-    BorutaSelector: lambda step: _reduced("features no more important than shuffled ones were removed (Boruta)"),
-    StabilitySelector: lambda step: _reduced(
+    LassoSelector: lambda step: _chosen(f"features without a weight in {_penalised(step).model} were removed"),
+    BorutaSelector: lambda step: _chosen("features no more important than shuffled ones were removed (Boruta)"),
+    StabilitySelector: lambda step: _chosen(
         f"features chosen in fewer than {100 * step.threshold:g}% of subsamples were removed"
     ),
-    SelectKBest: lambda step: _reduced(f"the {step.k} features of the best univariable score were kept"),
+    SelectKBest: lambda step: _chosen(f"the {step.k} features of the best univariable score were kept"),
     ComBat: lambda step: _reduced(f"effects of {step.batch} were removed by ComBat"),
     Winsorizer: _winsorizer,
     StandardScaler: _scaler,

@@ -212,7 +212,7 @@ def _features(found: Assessment) -> Iterator[Found]:
 def chooses(estimator: object) -> bool:
     """Whether a pipeline looks at the outcome, or at other features, to leave features out."""
     facts = describe(estimator)
-    return facts.selects or len(facts.reduces) > 1
+    return facts.selects or facts.chooses
 
 
 def _size(here: Evidence) -> Found:

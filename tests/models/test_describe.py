@@ -23,6 +23,11 @@ from radiokit.study._pipelines import signature_pipeline as of_study
 from radiokit.survival import CoxElasticNet, CoxModel
 
 
+def sentence(facts: PipelineFacts) -> str:
+    """Both halves of what the methods text says of a pipeline."""
+    return ", and ".join(filter(None, [facts.before, facts.entry]))
+
+
 @pytest.mark.parametrize(("task", "kind"), [(task, kind) for task, kinds in KINDS.items() for kind in kinds])
 def test_every_kind_says_what_its_steps_do(task: str, kind: str) -> None:
     pipeline = signature_pipeline(kind, task)
@@ -37,8 +42,9 @@ def test_every_kind_says_what_its_steps_do(task: str, kind: str) -> None:
     assert facts.selects == (kind == "elastic_net")
     assert (facts.calibration == "Platt's method") == (kind in ("logistic", "svm_linear", "svm_rbf", "forest"))
     assert not facts.redundancy
-    assert ("penalty chosen" in facts.sentence) == path
-    assert ("standardised" in facts.sentence) != trees
+    assert not facts.chooses
+    assert ("penalty chosen" in sentence(facts)) == path
+    assert ("standardised" in sentence(facts)) != trees
 
 
 def test_the_pipeline_of_most_papers() -> None:
@@ -48,8 +54,8 @@ def test_the_pipeline_of_most_papers() -> None:
         True,
         "absolute Spearman correlation above 0.7",
     )
-    assert "within one standard error" in facts.sentence
-    assert "univariable p above 0.05" in facts.sentence
+    assert "within one standard error" in sentence(facts)
+    assert "univariable p above 0.05" in sentence(facts)
 
 
 def test_weights_are_followed_by_a_new_intercept() -> None:
@@ -58,7 +64,7 @@ def test_weights_are_followed_by_a_new_intercept() -> None:
 
 def test_an_unknown_step_is_named() -> None:
     facts = describe_pipeline(make_pipeline(PowerTransformer(), signature_pipeline("ridge").steps[-1][1]))
-    assert "PowerTransformer was applied" in facts.sentence
+    assert "PowerTransformer was applied" in sentence(facts)
     assert facts.unknown == ("PowerTransformer",)
 
 
@@ -70,10 +76,10 @@ def test_a_model_of_ones_own_is_named_or_describes_itself() -> None:
         def describe(self) -> PipelineFacts:
             return PipelineFacts("a model of our own", tuned="its depth", tuning="by 3-fold cross-validation")
 
-    assert describe_pipeline(Own()).sentence == "all features entered Own"
+    assert sentence(describe_pipeline(Own())) == "all features entered Own"
     assert describe_pipeline(Own()).unknown == ("Own",)
     facts = describe_pipeline(make_pipeline(StandardScaler(), Described()))
-    assert facts.sentence == (
+    assert sentence(facts) == (
         "all features were standardised and entered a model of our own, its depth chosen by 3-fold cross-validation"
     )
     assert not facts.unknown

@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import norm
+from sklearn.pipeline import make_pipeline
 
+from radiokit.selection import RepeatabilitySelector, UnivariateSelector
 from radiokit.study._assessment import Assessment
 from radiokit.study._cohort import Patients
 from radiokit.study._conclusions import (
@@ -457,6 +459,10 @@ def test_a_model_that_chooses_none_is_not_judged_by_its_choice() -> None:
     assert found[1:] == (UNKNOWN, "the model uses 1 of 2 features and chooses none; 100 events")
     for pipeline, choice in (("lasso", True), ("elastic_net", True), ("ridge", False), ("svm_rbf", False)):
         assert chooses(signature_pipeline(False, options=Options(pipeline=pipeline))) == choice, pipeline
+    ridge = signature_pipeline(False, options=Options(pipeline="ridge"))
+    measured_twice = pd.DataFrame(np.eye(4), index=list("abcd"))
+    assert not chooses(make_pipeline(RepeatabilitySelector(measured_twice), ridge.steps[1][1], ridge.steps[-1][1]))
+    assert chooses(make_pipeline(UnivariateSelector(), ridge.steps[-1][1]))
     assert list(_features(case())) == []
 
 
