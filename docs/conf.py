@@ -21,6 +21,7 @@ extensions = [
     "myst_parser",
 ]
 myst_enable_extensions = ["dollarmath", "deflist"]
+myst_heading_anchors = 3  # links such as start.md#the-command-line, as GitHub reads them
 source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
 autosummary_generate = True
 numpydoc_show_class_members = False

@@ -146,5 +146,5 @@ def test_probabilities_of_the_right_spread_may_still_be_too_low() -> None:
         verdict, reason = _calibrated(found.evidence())
         assert verdict == expected, reason
         endpoint = StudyEndpoint("y", False, (StudyModel("m", "signature", "y"),))
-        said = level_sentences(SimpleNamespace(tables={"calibration": table}), endpoint)
-        assert ("On the whole they are too low" in " ".join(said)) == (expected == NO)
+        said = level_sentences(SimpleNamespace(calibrations=(found.evidence(),)), endpoint)
+        assert ("On the whole its predicted risks are too low" in " ".join(said)) == (expected == NO)

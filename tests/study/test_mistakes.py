@@ -328,7 +328,7 @@ def test_a_centre_that_tells_the_outcome() -> None:
     cases, features = cohort()
     cases["center"] = np.where(cases["outcome"] == 1, "A", "B")
     done = study(cases, features, split=None).run()
-    assert any("The centre alone tells the outcome with an AUC of 1.00" in w for w in done.warnings)
+    assert any("The centre alone predicts the outcome with an AUC of 1.00" in w for w in done.warnings)
     fair = study(cohort()[0], features, split=None).run()
     assert not any("The centre alone" in w for w in fair.warnings)
 
