@@ -63,7 +63,7 @@ def nrrd_channels(path: Path) -> Channels:
     fields, behind = nrrd_fields(path)
     n_axes = _count(fields, "dimension", path)
     size = _sizes(fields, n_axes, path)
-    components = _component_axis(fields, n_axes, size, path)
+    components = _component_axis(fields, n_axes, path)
     flat = read_stored(_stored(fields, size, behind, path), path)
     array = flat.reshape(size[::-1])
     axes = [axis for axis in range(n_axes) if axis != components]
@@ -109,7 +109,7 @@ def _sizes(fields: Fields, n_axes: int, path: Path) -> tuple[int, ...]:
     return tuple(int(word) for word in words)
 
 
-def _component_axis(fields: Fields, n_axes: int, size: tuple[int, ...], path: Path) -> int | None:
+def _component_axis(fields: Fields, n_axes: int, path: Path) -> int | None:
     """Return the index of the axis of components, if there is one: by its kind, or because it has no direction."""
     kinds = [kind.lower() for kind in fields.get("kinds", "").split()]
     kinds = kinds if len(kinds) == n_axes else [""] * n_axes

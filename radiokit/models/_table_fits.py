@@ -55,7 +55,7 @@ class Binary:
         check_binary_target(self.y, name="y of these rows")
 
     def fit(self, X: pd.DataFrame, *, firth: bool | None = None) -> TableFit:
-        """Fit to a design with one term a column; what cannot be estimated is NaN rows of the table."""
+        """Fit to a design with one term for each column; what cannot be estimated is NaN rows of the table."""
         matrix = column_design(X).matrix(X)
         if matrix.shape[1] == 0:
             matrix = pd.DataFrame({"constant": np.zeros(len(X))})
@@ -95,7 +95,7 @@ class Survival:
             raise OutcomeError("The cases hold no event; required: one at least.")
 
     def fit(self, X: pd.DataFrame, *, firth: bool | None = None) -> TableFit:
-        """Fit to a design with one term a column; what cannot be estimated is NaN rows of the table."""
+        """Fit to a design with one term for each column; what cannot be estimated is NaN rows of the table."""
         design = column_design(X)
         matrix = check_magnitude(design.matrix(X).to_numpy(dtype=float), design.names)
         found = fit_cox(matrix, self.y["time"], self.y["event"])

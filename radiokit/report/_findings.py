@@ -27,7 +27,7 @@ def findings_of(result: Reportable, endpoint: StudyEndpoint) -> list[str]:
     if not found:
         return []
     worst = min(found, key=lambda e: e.estimate)
-    texts = [_lead(result, endpoint, worst, alone=len(found) == 1)]
+    texts = [_lead(endpoint, worst, alone=len(found) == 1)]
     texts += _others([e for e in found if e is not worst], endpoint)
     for kind in ("clinical", "volume"):
         other = endpoint.of_kind(kind)
@@ -36,7 +36,7 @@ def findings_of(result: Reportable, endpoint: StudyEndpoint) -> list[str]:
     return texts + _spread(result, endpoint) + level_sentences(result, endpoint)
 
 
-def _lead(result: Reportable, endpoint: StudyEndpoint, worst: Evidence, *, alone: bool) -> str:
+def _lead(endpoint: StudyEndpoint, worst: Evidence, *, alone: bool) -> str:
     have = "with the event" if endpoint.survival else "with the outcome"
     what = "a C-index" if endpoint.survival else "an AUC"
     worse = "has the event earlier" if endpoint.survival else "has the outcome"

@@ -51,7 +51,6 @@ class Source(ABC):
     """Where the features of one signature come from; `repeat` asks for features that come out the same again."""
 
     origin: ClassVar[Origin] = "table"
-    from_images: ClassVar[bool] = False
     packages: ClassVar[tuple[str, ...]] = ()
     repeat: RepeatabilityRule | None = field(default=None, kw_only=True)
 
@@ -127,7 +126,6 @@ class ImageSource(Source):
     """Features that an extractor measures in the images of one sequence ("" where the table has one only)."""
 
     origin: ClassVar[Origin] = "images"
-    from_images: ClassVar[bool] = True
     packages: ClassVar[tuple[str, ...]] = ("SimpleITK",)
     extractor: RadiomicsExtractor
     sequence: str = ""
@@ -165,7 +163,6 @@ class DeepFeatureSource(Source):
     """Features of a pretrained network, read from the images of one sequence."""
 
     origin: ClassVar[Origin] = "deep features"
-    from_images: ClassVar[bool] = True
     packages: ClassVar[tuple[str, ...]] = ("SimpleITK", "torch", "monai")
     extractor: DeepFeatureExtractor
     sequence: str = ""
@@ -194,7 +191,6 @@ class NetworkSource(Source):
     """A network that reads images itself, as the arguments of its estimator; its features are columns of paths."""
 
     origin: ClassVar[Origin] = "network"
-    from_images: ClassVar[bool] = True
     packages: ClassVar[tuple[str, ...]] = DeepFeatureSource.packages
     arguments: Mapping[str, Any]
 

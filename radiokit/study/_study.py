@@ -229,7 +229,7 @@ class Study:
         run = Run(self.random_state, split.by_center, n_jobs, cache, progress)
         measured = {name: source.measure(name, cases, run) for name, source in sources.items()}
         cases, features, failures = complete(cases, measured, roles, flow)
-        features = _prefixed(features, roles, cases)
+        features = _prefixed(features, roles)
         patients = copies_as_one(aggregate(cases, features, roles, options, flow))
         warn_of_torn_patients(cases, patient_of(cases, roles), split)
         data = replace(patients, cohort=divide(patients, split, self.random_state))
@@ -352,7 +352,7 @@ def _in_words(value: Any) -> Any:
     return value if isinstance(value, str | int | float) else str(value)
 
 
-def _prefixed(features: dict[str, pd.DataFrame], roles: Roles, cases: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def _prefixed(features: dict[str, pd.DataFrame], roles: Roles) -> dict[str, pd.DataFrame]:
     """One name for each column: of several signatures each feature carries the signature's name."""
     if len(features) > 1:
         features = {k: t.add_prefix(f"{k}_") if holds_numbers(t) else t for k, t in features.items()}

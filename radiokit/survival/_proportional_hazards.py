@@ -44,7 +44,7 @@ def proportional_hazards_test(
     DataFrame
         Index ``feature``: one row for each term and a last row ``GLOBAL``: ``statistic`` (chi-square), ``df``,
         ``p_value``. A factor or spline of a model from a formula is one term with a degree of freedom for each
-        coefficient; a model fitted to columns has one term a column.
+        coefficient; a model fitted to columns has one term for each column.
 
     Raises
     ------
