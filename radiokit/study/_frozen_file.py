@@ -8,7 +8,7 @@ import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -25,6 +25,10 @@ from radiokit.study._file_schema import check_content
 from radiokit.study._frozen import Clinical, Frozen  # noqa: F401  (Clinical: in the examples)
 from radiokit.utils import Table, as_table, cell_text, level_key, read_bytes, write_text
 from radiokit.utils.json import plain
+
+if TYPE_CHECKING:
+    from radiokit.deep import DeepFeatureExtractor
+    from radiokit.features import RadiomicsExtractor
 
 FORMAT = "radiokit signature"
 VERSION = 2
@@ -311,7 +315,7 @@ def _is_file(column: str) -> bool:
     return column.split("_")[0].lower() in ("image", "mask", "roi", "series", "suv")
 
 
-def _extractor(how: dict[str, Any]) -> Any:
+def _extractor(how: dict[str, Any]) -> RadiomicsExtractor | DeepFeatureExtractor:
     """Return the extractor that features of the model are computed with."""
     if "deep" not in how:
         from radiokit.features.params_file import extractor_of_text

@@ -16,6 +16,7 @@ from radiokit.utils import track
 from radiokit.validation.facts import NetworkFacts
 
 if TYPE_CHECKING:
+    from radiokit.deep import DeepFeatureExtractor
     from radiokit.deep.settings import Network
 
 
@@ -55,7 +56,7 @@ def deep_arguments(name: str, value: Any, base: Path) -> dict[str, Any]:
     return {**arguments, "training": training}
 
 
-def deep_extractor(values: Mapping[str, Any], base: Path) -> Any:
+def deep_extractor(values: Mapping[str, Any], base: Path) -> DeepFeatureExtractor:
     """Return the feature extractor of a mapping; a file of weights lies beside the study file."""
     from radiokit.deep.spec import extractor_of
 

@@ -12,6 +12,7 @@ from typing import Any, Self
 import pandas as pd
 
 from radiokit.exceptions import ParameterError
+from radiokit.utils._extraction import Extraction
 
 OUTPUTS = ("default", "pandas")
 
@@ -32,7 +33,7 @@ class CaseTransformer:
         """Return this object."""
         raise NotImplementedError
 
-    def extract(self, cases: Any) -> Any:
+    def extract(self, cases: Any) -> Extraction:
         """Return features, failures and provenance: what a subclass is for."""
         raise NotImplementedError
 
