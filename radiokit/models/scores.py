@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 
 from radiokit.engine.fusion import cox_weights, logistic_weights
 from radiokit.engine.inputs import FloatArray
-from radiokit.utils.estimators import Cases
+from radiokit.utils.estimators import Cases, has_decision, has_probabilities
 
 PROBABILITY_FLOOR = 1e-6
 
@@ -53,10 +53,9 @@ def case_scores(model: BaseEstimator, X: Cases) -> FloatArray:
     final = model.steps[-1][1] if isinstance(model, Pipeline) else model
     if isinstance(final, RandomForestClassifier):
         return np.asarray(model.predict_proba(X)[:, 1], dtype=float)
-    # scikit-learn's own test: a pipeline has the method only where its last step has it.
-    if hasattr(model, "decision_function"):
+    if has_decision(model):
         return np.asarray(model.decision_function(X), dtype=float).ravel()
-    if hasattr(model, "predict_proba"):
+    if has_probabilities(model):
         p = np.clip(model.predict_proba(X)[:, 1], PROBABILITY_FLOOR, 1 - PROBABILITY_FLOOR)
         return np.log(p / (1 - p))
     return np.asarray(model.predict(X), dtype=float).ravel()

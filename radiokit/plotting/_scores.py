@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from radiokit.exceptions import InputError
 from radiokit.utils import same_rows
-from radiokit.utils.estimators import Cases, Outcome, WithDecision, WithProbabilities
+from radiokit.utils.estimators import Cases, Outcome, has_decision, has_probabilities
 
 Scores: TypeAlias = ArrayLike | Mapping[str, ArrayLike] | pd.DataFrame
 
@@ -28,9 +28,9 @@ def named_scores(outcome: Outcome, scores: Scores) -> dict[str, NDArray[np.float
 
 def positive_score(estimator: object, X: Cases) -> NDArray[np.float64]:
     """Return the probability of the second class, or the decision function where there is none."""
-    if isinstance(estimator, WithProbabilities):
+    if has_probabilities(estimator):
         return np.asarray(estimator.predict_proba(X))[:, 1]
-    if isinstance(estimator, WithDecision):
+    if has_decision(estimator):
         return np.asarray(estimator.decision_function(X))
     raise InputError(
         f"{type(estimator).__name__} has neither predict_proba nor decision_function; required: a fitted classifier."
@@ -39,6 +39,6 @@ def positive_score(estimator: object, X: Cases) -> NDArray[np.float64]:
 
 def positive_probability(estimator: object, X: Cases) -> NDArray[np.float64]:
     """Return the probability of the second class; a score is no probability."""
-    if not isinstance(estimator, WithProbabilities):
+    if not has_probabilities(estimator):
         raise InputError(f"{type(estimator).__name__} has no predict_proba; required: a classifier with probabilities.")
     return np.asarray(estimator.predict_proba(X))[:, 1]

@@ -16,7 +16,17 @@ from radiokit.engine.inputs import FloatArray, Seed
 from radiokit.exceptions import ParameterError
 from radiokit.selection._base import Selector
 from radiokit.utils import is_survival_target
-from radiokit.utils.estimators import Cases, Count, Estimator, Folds, NotNegative, Outcome, ShareBetween
+from radiokit.utils.estimators import (
+    Cases,
+    Count,
+    Estimator,
+    Folds,
+    NotNegative,
+    Outcome,
+    ShareBetween,
+    has_decision,
+    has_probabilities,
+)
 
 
 class RecursiveSelector(Selector):
@@ -168,10 +178,9 @@ def _empty_path() -> pd.DataFrame:
 def _score(model: Any, X: FloatArray) -> FloatArray:
     if isinstance(model, np.ndarray):
         return X @ model
-    # scikit-learn's own test: a pipeline has the method only where its last step has it.
-    if hasattr(model, "decision_function"):
+    if has_decision(model):
         return np.ravel(model.decision_function(X))
-    if hasattr(model, "predict_proba"):
+    if has_probabilities(model):
         return model.predict_proba(X)[:, 1]
     return np.ravel(model.predict(X))
 

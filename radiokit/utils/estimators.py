@@ -14,6 +14,7 @@ from typing import (
     Literal,
     Protocol,
     Self,
+    TypeGuard,
     Union,
     get_args,
     get_origin,
@@ -54,7 +55,6 @@ class Estimator(Protocol):
         """Change parameters of the constructor."""
 
 
-@runtime_checkable
 class WithProbabilities(Protocol):
     """A fitted classifier that predicts the probability of each class."""
 
@@ -62,12 +62,23 @@ class WithProbabilities(Protocol):
         """Return an array of shape (n, 2)."""
 
 
-@runtime_checkable
 class WithDecision(Protocol):
     """A fitted classifier that predicts a score on the scale of its linear predictor."""
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Return an array of shape (n,)."""
+
+
+# By attribute, as scikit-learn itself asks: a pipeline, and a support vector machine, has a method only where its last
+# step, or its settings, have it, but their classes always define it, so that isinstance would be true of all.
+def has_probabilities(model: object) -> TypeGuard[WithProbabilities]:
+    """Whether a model predicts probabilities."""
+    return hasattr(model, "predict_proba")
+
+
+def has_decision(model: object) -> TypeGuard[WithDecision]:
+    """Whether a model has a decision function."""
+    return hasattr(model, "decision_function")
 
 
 Folds = int | Splitter | Sequence[tuple[ArrayLike, ArrayLike]] | None  # or the rows of each fold

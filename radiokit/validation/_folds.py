@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 
 from radiokit.exceptions import DataWarning, InputError, LeakageError, OutcomeError, RadiokitError
 from radiokit.utils import check_binary_target, check_survival_target, drop_warnings, is_survival_target, same_rows
-from radiokit.utils.estimators import Cases, Estimator, Outcome, Splitter, WithProbabilities
+from radiokit.utils.estimators import Cases, Estimator, Outcome, Splitter, has_probabilities
 from radiokit.utils.levels import cell_text
 from radiokit.utils.predictors import predictors
 from radiokit.validation._types import Fittable, OuterFolds, Target
@@ -231,7 +231,7 @@ def score(model: Any, X: pd.DataFrame, survival: bool) -> NDArray[np.float64]:
     """Return the probability of the positive class, or the predicted log risk."""
     if survival:
         return np.asarray(model.predict(X), dtype=float)
-    if not isinstance(model, WithProbabilities):
+    if not has_probabilities(model):
         raise InputError(
             f"{type(model).__name__} has no predict_proba; required: probabilities, so that calibration can be judged. "
             "Wrap it in scikit-learn's CalibratedClassifierCV."

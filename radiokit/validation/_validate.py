@@ -16,7 +16,7 @@ from radiokit.engine.formula import parse_formula
 from radiokit.engine.inputs import check_choice, check_count
 from radiokit.exceptions import DataWarning, InputError, OutcomeError, RadiokitError, SeparationWarning
 from radiokit.utils import as_survival_target, check_binary_target, spawn_seeds
-from radiokit.utils.estimators import Cases, Outcome, WithDecision, WithProbabilities
+from radiokit.utils.estimators import Cases, Outcome, has_decision, has_probabilities
 from radiokit.validation._folds import Rows, check_data, patient_folds
 from radiokit.validation._rms_indices import COX, LOGISTIC, cox_indices, largest_miscalibration, logistic_indices
 from radiokit.validation._types import Seed, Target
@@ -181,9 +181,9 @@ def _fitted(model: BaseEstimator, X: pd.DataFrame, y: Target) -> BaseEstimator:
 
 
 def _linear_predictor(model: Any, X: pd.DataFrame) -> FloatArray:
-    if isinstance(model, WithDecision):
+    if has_decision(model):
         return np.asarray(model.decision_function(X), dtype=float)
-    if isinstance(model, WithProbabilities):
+    if has_probabilities(model):
         return logit(np.clip(np.asarray(model.predict_proba(X), dtype=float)[:, 1], 1e-12, 1 - 1e-12))
     return np.asarray(model.predict(X), dtype=float)
 
