@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from radiokit.engine.design import Design, Linear, Product, column_design
 from radiokit.engine.inputs import FloatArray
 from radiokit.engine.logistic import expit
 from radiokit.exceptions import InputError, OutcomeError
+from radiokit.utils.estimators import has_all, has_probabilities
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,6 @@ class Source:
         return 1 - survival if self.incidence else survival
 
 
-@runtime_checkable
 class Classifier(Protocol):
     """A fitted linear classifier, ours or scikit-learn's."""
 
@@ -59,7 +59,6 @@ class Classifier(Protocol):
     classes_: Sequence[Any]
 
 
-@runtime_checkable
 class HazardModel(Protocol):
     """A fitted `CoxModel` or `FineGray`."""
 
@@ -68,7 +67,6 @@ class HazardModel(Protocol):
     baseline_: pd.DataFrame
 
 
-@runtime_checkable
 class LifelinesCox(Protocol):
     """A fitted CoxPHFitter of lifelines."""
 
@@ -84,12 +82,27 @@ class StatsmodelsModel(Protocol):
     exog_names: Sequence[str]
 
 
-@runtime_checkable
 class StatsmodelsResult(Protocol):
     """A result of statsmodels."""
 
     params: ArrayLike
     model: StatsmodelsModel
+
+
+def _is_classifier(model: object) -> TypeGuard[Classifier]:
+    return has_all(model, "coef_", "intercept_", "classes_")
+
+
+def _is_hazard_model(model: object) -> TypeGuard[HazardModel]:
+    return has_all(model, "coef_", "center_", "baseline_")
+
+
+def _is_lifelines_cox(model: object) -> TypeGuard[LifelinesCox]:
+    return has_all(model, "params_", "baseline_cumulative_hazard_", "_norm_mean")
+
+
+def _is_statsmodels_result(model: object) -> TypeGuard[StatsmodelsResult]:
+    return has_all(model, "params", "model")
 
 
 def read_model(model: object, scales: Mapping[Hashable, Sequence[Any]]) -> Source:
@@ -98,15 +111,15 @@ def read_model(model: object, scales: Mapping[Hashable, Sequence[Any]]) -> Sourc
         return model
     if isinstance(model, Pipeline):
         raise InputError("A Pipeline has no points; give the fitted model at its end, or one fitted to raw columns.")
-    if isinstance(model, LifelinesCox):
+    if _is_lifelines_cox(model):
         return _from_lifelines(model, scales)
-    if isinstance(model, StatsmodelsResult):
+    if _is_statsmodels_result(model):
         return _from_statsmodels(model)
     if isinstance(model, BaseEstimator):
         check_is_fitted(model)
-    if isinstance(model, HazardModel):
+    if _is_hazard_model(model):
         return _from_hazards(model, scales)
-    if isinstance(model, Classifier):
+    if _is_classifier(model):
         return _from_classifier(model, scales)
     raise InputError(
         f"A nomogram cannot be made from {type(model).__name__}; required: LogisticModel, CoxModel, FineGray, "
@@ -146,6 +159,8 @@ def _design(model: object, size: int, scales: Mapping[Hashable, Sequence[Any]]) 
 
 
 def _from_classifier(model: Classifier, scales: Mapping[Hashable, Sequence[Any]]) -> Source:
+    if not has_probabilities(model):  # its linear predictor is no log-odds
+        raise InputError(f"{type(model).__name__} predicts no probabilities; required: a model that does.")
     coef = np.asarray(model.coef_, dtype=float)
     if coef.ndim == 2 and coef.shape[0] != 1:
         raise OutcomeError(f"The model has {len(model.classes_)} classes; required: two.")

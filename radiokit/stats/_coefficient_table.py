@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -12,26 +12,24 @@ from numpy.typing import ArrayLike
 from radiokit.engine.design import Design, coefficient_columns
 from radiokit.engine.hazard_table import hazard_table
 from radiokit.exceptions import InputError
+from radiokit.utils.estimators import has_all
 
 INTERCEPTS = ("Intercept", "const")
 STATSMODELS = {"Logit": "odds_ratio", "GLM Binomial": "odds_ratio", "PHReg": "hazard_ratio"}
 
 
-@runtime_checkable
 class _ModelWithSummary(Protocol):
     """A model of radiokit."""
 
     summary_: pd.DataFrame
 
 
-@runtime_checkable
 class _ModelWithDesign(Protocol):
     """A model of radiokit that was given a formula, or columns of a table."""
 
     design_: Design
 
 
-@runtime_checkable
 class _LifelinesModel(Protocol):
     """A model of lifelines."""
 
@@ -39,22 +37,32 @@ class _LifelinesModel(Protocol):
     standard_errors_: pd.Series
 
 
-@runtime_checkable
-class _LifelinesCox(Protocol):
-    baseline_cumulative_hazard_: pd.DataFrame
-
-
 class _StatsmodelsModel(Protocol):
     exog_names: list[str]
 
 
-@runtime_checkable
 class _StatsmodelsResult(Protocol):
     """A fitted model of statsmodels."""
 
     params: ArrayLike
     bse: ArrayLike
     model: _StatsmodelsModel
+
+
+def _has_summary(model: object) -> TypeGuard[_ModelWithSummary]:
+    return has_all(model, "summary_")
+
+
+def _has_design(model: object) -> TypeGuard[_ModelWithDesign]:
+    return has_all(model, "design_")
+
+
+def _is_lifelines_model(model: object) -> TypeGuard[_LifelinesModel]:
+    return has_all(model, "params_", "standard_errors_")
+
+
+def _is_statsmodels_result(model: object) -> TypeGuard[_StatsmodelsResult]:
+    return has_all(model, "params", "bse", "model")
 
 
 def coefficient_table(model: object, *, confidence_level: float = 0.95) -> pd.DataFrame:
@@ -96,17 +104,17 @@ def coefficient_table(model: object, *, confidence_level: float = 0.95) -> pd.Da
     >>> coefficient_table(LogisticModel().fit(data[["age"]], data["y"])).index.tolist()
     ['age']
     """
-    if isinstance(model, _ModelWithSummary):
+    if _has_summary(model):
         table = model.summary_
-        if isinstance(model, _ModelWithDesign):
+        if _has_design(model):
             labels = coefficient_columns(model.design_)
             return table.drop(index="Intercept", errors="ignore").assign(**labels)
         return table.assign(variable=table.index.map(str), level="", reference="")
-    if isinstance(model, _LifelinesModel):
-        if not isinstance(model, _LifelinesCox):
+    if _is_lifelines_model(model):
+        if not has_all(model, "baseline_cumulative_hazard_"):
             raise InputError(f"A table cannot be made from lifelines' {type(model).__name__}; required: CoxPHFitter.")
         return _wald(model.params_, model.standard_errors_, model.params_.index, "hazard_ratio", confidence_level)
-    if isinstance(model, _StatsmodelsResult) and _statsmodels_kind(model) in STATSMODELS:
+    if _is_statsmodels_result(model) and _statsmodels_kind(model) in STATSMODELS:
         ratio = STATSMODELS[_statsmodels_kind(model)]
         return _wald(model.params, model.bse, model.model.exog_names, ratio, confidence_level)
     raise InputError(

@@ -70,7 +70,13 @@ class WithDecision(Protocol):
 
 
 # By attribute, as scikit-learn itself asks: a pipeline, and a support vector machine, has a method only where its last
-# step, or its settings, have it, but their classes always define it, so that isinstance would be true of all.
+# step, or its settings, have it, but their classes always define it, so that isinstance would be true of all. The other
+# way round, results of lifelines and statsmodels pass attributes on, which isinstance does not see from Python 3.12 on.
+def has_all(model: object, *attributes: str) -> bool:
+    """Whether a model, as it is now, has every one of these attributes."""
+    return all(hasattr(model, name) for name in attributes)
+
+
 def has_probabilities(model: object) -> TypeGuard[WithProbabilities]:
     """Whether a model predicts probabilities."""
     return hasattr(model, "predict_proba")

@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.linear_model import LogisticRegression
+from sklearn.base import BaseEstimator
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from sklearn.svm import SVC
 
 from radiokit.exceptions import FileError, InputError
 from radiokit.models import LogisticModel
@@ -189,6 +192,22 @@ def test_what_cannot_be_a_nomogram_is_refused(data: pd.DataFrame) -> None:
     stratified = CoxModel(strata="stage").fit(data[["age", "stage"]], as_target(data["event"], data["time"]))
     with pytest.raises(InputError, match="stratified"):
         Nomogram.from_model(stratified)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (SVC(kernel="rbf"), "cannot be made from SVC"),  # its class defines coef_, which only a linear kernel has
+        (GridSearchCV(SVC(), {"C": [1.0]}, cv=2), "cannot be made from GridSearchCV"),
+        (make_pipeline(SVC()), "Pipeline"),
+        (SVC(kernel="linear"), "SVC predicts no probabilities"),
+        (RidgeClassifier(), "RidgeClassifier predicts no probabilities"),
+    ],
+)
+def test_a_classifier_without_log_odds_is_refused(data: pd.DataFrame, model: BaseEstimator, message: str) -> None:
+    model.fit(data[["age"]], data["y"])
+    with pytest.raises(InputError, match=message):
+        Nomogram.from_model(model, scales={"age": [30, 90]})
 
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -84,6 +84,9 @@ def test_models_of_other_packages(data: pd.DataFrame) -> None:
     import statsmodels.api as sm
     from lifelines import CoxPHFitter
     from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.svm import SVC
 
     X = data[["age"]].assign(late=(data["stage"] == "III") * 1.0)
     X["age"] -= 60
@@ -103,5 +106,8 @@ def test_models_of_other_packages(data: pd.DataFrame) -> None:
         ForestDisplay.from_frame(coefficient_table(foreign)).plot().close()
     with pytest.raises(InputError, match="standard errors"):
         coefficient_table(LogisticRegression().fit(X, data["y"]))
+    for other in (SVC(), make_pipeline(SVC()), GridSearchCV(SVC(), {"C": [1.0]}, cv=2)):
+        with pytest.raises(InputError, match=f"cannot be made from {type(other).__name__}"):
+            coefficient_table(other.fit(X, data["y"]))
     with pytest.raises(InputError, match="required"):
         coefficient_table(sm.OLS(data["time"], X).fit())

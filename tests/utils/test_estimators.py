@@ -14,7 +14,7 @@ from sklearn.svm import SVC, LinearSVC
 from radiokit.datasets import make_feature_table
 from radiokit.exceptions import InputError
 from radiokit.plotting import RocDisplay
-from radiokit.utils.estimators import has_decision, has_probabilities
+from radiokit.utils.estimators import has_all, has_decision, has_probabilities
 from radiokit.validation import nested_cv, validate
 
 TABLE = make_feature_table(80, n_features=4, n_informative=2, block=2, effect=1.0, random_state=0)
@@ -32,6 +32,22 @@ TABLE = make_feature_table(80, n_features=4, n_informative=2, block=2, effect=1.
 def test_a_pipeline_can_do_what_its_last_step_can(model: BaseEstimator, decision: bool, probabilities: bool) -> None:
     for one in (model, make_pipeline(StandardScaler(), model)):
         assert (has_decision(one), has_probabilities(one)) == (decision, probabilities)
+
+
+class Delegating:
+    """What lifelines and statsmodels do: the attributes are those of an object inside."""
+
+    def __getattr__(self, name: str) -> object:
+        if name == "params":
+            return [1.0]
+        raise AttributeError(name)
+
+
+def test_attributes_are_those_of_the_object_as_it_is() -> None:
+    assert has_all(SVC(kernel="linear").fit(TABLE.X, TABLE.y), "coef_", "intercept_", "classes_")
+    assert not has_all(SVC(kernel="rbf").fit(TABLE.X, TABLE.y), "coef_")
+    assert has_all(Delegating(), "params")
+    assert not has_all(Delegating(), "params", "model")
 
 
 def test_a_forest_at_the_end_of_a_pipeline_is_validated() -> None:
