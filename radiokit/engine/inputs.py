@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
-from radiokit.exceptions import InputError
+from radiokit.exceptions import InputError, ParameterError
 from radiokit.utils import check_binary_target, same_rows
 
 FloatArray = NDArray[np.float64]
@@ -154,7 +154,7 @@ def check_count(value: object, least: int, *, name: str) -> int:
 def check_choice(value: object, choices: tuple[str, ...], *, name: str) -> str:
     """Return `value` if it is one of `choices`."""
     if value not in choices:
-        raise InputError(f"{name} is {value!r}; required: one of {', '.join(map(repr, choices))}.")
+        raise ParameterError(f"{name} is {value!r}; required: one of {', '.join(map(repr, choices))}.")
     return str(value)
 
 
