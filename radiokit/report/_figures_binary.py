@@ -62,12 +62,12 @@ def _binary_cohorts(result: Reportable) -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def _waterfall(result: Reportable, cohort: str, part: pd.DataFrame) -> Iterator[Figure]:
+    """Draw the risks of each main model; without a threshold there is nothing to measure them from."""
     for main in main_models(result):
         own = part[part["model"] == main]
-        if own.empty:
+        if own.empty or "threshold" not in own or own["threshold"].isna().any():
             continue
-        known = "threshold" in own and own["threshold"].notna().all()
-        threshold = float(own["threshold"].iloc[0]) if known else 0.5
+        threshold = float(own["threshold"].iloc[0])
         caption = f"Each bar is a patient: the risk that “{main}” predicts, measured from the frozen threshold."
         display = ScoreDisplay.from_predictions(own["y_true"], own["probability"], threshold=threshold)
         display.plot().ax_.set_ylabel("Predicted risk")

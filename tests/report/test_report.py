@@ -20,6 +20,7 @@ import pytest
 
 from radiokit.exceptions import FileError
 from radiokit.report import write_folder, write_report
+from radiokit.report._figures_binary import binary_figures
 from radiokit.report._headline import headline
 from radiokit.report._methods import methods_text
 from radiokit.report._view import interval_text, number, view
@@ -236,6 +237,20 @@ def test_ratios_without_any_interval_stand_in_the_table_only(result: Any, tmp_pa
     page = Page(write_report(empty(tables=tables), tmp_path).read_text())
     assert "Univariable analysis" in page.text and "2.00" in page.text
     assert not [tag for tag, _ in page.tags if tag == "img"]
+
+
+def test_risks_are_drawn_from_a_threshold_that_is_known_only(result: Any) -> None:
+    def captions(predictions: pd.DataFrame) -> list[str]:
+        known = SimpleNamespace(**{**vars(result), "predictions": predictions})
+        found = []
+        for figure in binary_figures(known, {}):
+            figure.display.close()
+            found += [figure.caption] * (figure.kind == "waterfall")
+        return found
+
+    external = result.predictions[result.predictions["cohort"] == "external"]
+    assert ["frozen threshold" in caption for caption in captions(external)] == [True]
+    assert captions(external.assign(threshold=np.nan)) == captions(external.drop(columns="threshold")) == []
 
 
 def test_methods_name_what_was_done(result: Any) -> None:
