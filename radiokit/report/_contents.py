@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from radiokit.report._result import Reportable, endpoints, table
 
@@ -85,22 +86,29 @@ SURVIVING = "Intervals: Kaplan-Meier with Greenwood's variance, on the log scale
 VOLUME = "Volume correlation (Spearman), with the tumour volume: near 1 or −1 it is volume in disguise."
 
 
+# What a table holds, where that decides how it is shown: the characteristics of groups of patients; columns with the
+# number of missing values in each; ratios of the models of several outcomes; coefficients of all models; a value of
+# every model.
+Kind = Literal["rows", "characteristics", "gaps", "ratios", "all models", "main models"]
+
+
 @dataclass(frozen=True)
 class Entry:
-    """A table of the page: heading, caption, the columns that are shown, and what a reader has to know."""
+    """A table of the page: heading, caption, the columns that are shown, what a reader has to know, and its kind."""
 
     section: str
     caption: str
     columns: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    kind: Kind = "rows"
 
 
 # In the order of the page.
 TABLES = {
-    "table_one_cohort": Entry("patients", "Characteristics by cohort", notes=(SMD,)),
-    "table_one_outcome": Entry("patients", "Characteristics by outcome", notes=(SMD,)),
-    "table_one_center": Entry("patients", "Characteristics by centre", notes=(SMD,)),
-    "missing": Entry("patients", "Missing values"),
+    "table_one_cohort": Entry("patients", "Characteristics by cohort", notes=(SMD,), kind="characteristics"),
+    "table_one_outcome": Entry("patients", "Characteristics by outcome", notes=(SMD,), kind="characteristics"),
+    "table_one_center": Entry("patients", "Characteristics by centre", notes=(SMD,), kind="characteristics"),
+    "missing": Entry("patients", "Missing values", kind="gaps"),
     "follow_up": Entry("patients", "Follow-up"),
     "failures": Entry("patients", "Cases that could not be measured, and why"),
     "selected": Entry("features", "Features in the signatures", SELECTED, (VOLUME,)),
@@ -125,12 +133,14 @@ TABLES = {
     "survival_calibration": Entry("survival", "Predicted and observed survival by group of risk", notes=(SURVIVING,)),
     "subgroups": Entry("subgroups", "The main model by subgroup", DIVIDED, (SUBGROUP,)),
     "performance_by_center": Entry("subgroups", "Performance by centre", BY_CENTRE),
-    "univariable": Entry("effects", "Univariable analysis", RATIOS, (RATIO, SCORES)),
-    "multivariable": Entry("effects", "Multivariable analysis", RATIOS, (RATIO, SCORES)),
-    "cox": Entry("effects", "Final Cox models", ("model", *RATIOS), ("Intervals: Wald.",)),
+    "univariable": Entry("effects", "Univariable analysis", RATIOS, (RATIO, SCORES), "ratios"),
+    "multivariable": Entry("effects", "Multivariable analysis", RATIOS, (RATIO, SCORES), "ratios"),
+    "cox": Entry("effects", "Final Cox models", ("model", *RATIOS), ("Intervals: Wald.",), "all models"),
     "proportional_hazards": Entry("effects", "Test of proportional hazards"),
     "nomogram": Entry("effects", "Points of the nomogram"),
-    "baseline_survival": Entry("effects", "Baseline survival S0(t), of a patient with log relative hazard 0"),
+    "baseline_survival": Entry(
+        "effects", "Baseline survival S0(t), of a patient with log relative hazard 0", kind="main models"
+    ),
     "leak_guards": Entry("safeguards", "Safeguards against leaks"),
     "confounding": Entry("safeguards", "Correlation of scores with volume and differences between centres"),
 }

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from radiokit.report._checklists import TITLES, checklist, checklist_score
-from radiokit.report._contents import HEADINGS, TABLES, Entry
+from radiokit.report._contents import HEADINGS, TABLES, Entry, Kind
 from radiokit.report._facts import UNMET
 from radiokit.report._figure import Figure
 from radiokit.report._result import SOURCES, Reportable, endpoints, main_models, table
@@ -74,21 +74,28 @@ def sections(result: Reportable, pictures: Sequence[Picture]) -> list[Section]:
 
 
 def _entry(result: Reportable, name: str, frame: pd.DataFrame, entry: Entry) -> list[TableView]:
-    if {"variable", "level", "group", "statistic"} <= set(frame.columns):
+    if entry.kind == "characteristics":
         return [_table_one(frame, name, entry)]
-    if name == "cox":
-        frame = _not_shown_yet(result, frame)
-    if name == "missing" and "n_missing" in frame:
-        frame = frame[frame["n_missing"] > 0]  # the file has every column
-    if name == "baseline_survival":
-        frame = frame[frame["model"].isin(main_models(result))] if "model" in frame else frame
+    frame = _shown_rows(result, frame, entry.kind)
     columns = _columns(frame, entry)
     return [
         _clipped(part, f"{name}_{model}" if model else name, f"{entry.caption}, {model}" if model else entry.caption,
                  [*entry.notes, *method_note(part), *_unit(result, part)], columns)
-        for model, part in by_model(frame)
+        for model, part in (by_model(frame) if entry.kind == "ratios" else [("", frame)])
         if len(part)
     ]  # fmt: skip
+
+
+def _shown_rows(result: Reportable, frame: pd.DataFrame, kind: Kind) -> pd.DataFrame:
+    """Return the rows that the page shows; the files of the study have all."""
+    if kind == "gaps":
+        return frame[frame["n_missing"] > 0]
+    if kind == "main models":
+        return frame[frame["model"].isin(main_models(result))]
+    if kind == "all models":
+        shown = table(result, "multivariable")  # it holds the main models
+        return frame if shown is None else frame[~frame["model"].isin(set(shown["model"]))]
+    return frame
 
 
 def _columns(frame: pd.DataFrame, entry: Entry) -> list[str]:
@@ -103,14 +110,6 @@ def _unit(result: Reportable, frame: pd.DataFrame) -> list[str]:
     """Return the unit of the times of a table, where the study names one."""
     unit = result.spec.time_unit
     return [f"Times in {unit}."] if unit and set(TIMES) & set(map(str, frame.columns)) else []
-
-
-def _not_shown_yet(result: Reportable, frame: pd.DataFrame) -> pd.DataFrame:
-    """Leave out the main model: the multivariable table holds it."""
-    shown = table(result, "multivariable")
-    if shown is None or not {"model"} <= set(shown.columns) & set(frame.columns):
-        return frame
-    return frame[~frame["model"].isin(set(shown["model"]))]
 
 
 def _table_one(frame: pd.DataFrame, name: str, entry: Entry) -> TableView:
@@ -165,8 +164,8 @@ def _checklists(result: Reportable, section: Section) -> None:
 
 
 def by_model(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """Divide a table of odds and hazard ratios, whose columns differ by model; leave others whole."""
-    if not {"model", "odds_ratio", "hazard_ratio"} <= set(frame.columns):
+    """Divide the ratios of several models, whose rows do not say which is theirs; leave those of one whole."""
+    if "model" not in frame or frame["model"].nunique() < 2:
         return [("", frame)]
     parts = frame.groupby(["model"], sort=False)
     return [(str(name), part.dropna(axis="columns", how="all")) for (name,), part in parts]

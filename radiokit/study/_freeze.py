@@ -71,12 +71,10 @@ def _with_units(frozen: Frozen, extraction: dict[str, Any], units: dict[str, tup
 
 
 def _with_unit(feature: Feature, prefix: str, units: dict[str, tuple[str, str]]) -> Feature:
-    plain = feature.name.removeprefix(prefix)
-    for key in (plain, "_".join(plain.split("_")[-2:]), plain.split("_")[-1]):
-        if key in units:
-            unit, ibsi_id = units[key]
-            return replace(feature, unit=unit, ibsi_id=ibsi_id)
-    return feature
+    # Names of pyradiomics are <image>_<class>_<feature>, and neither of the last two has an underscore.
+    key = "_".join(feature.name.removeprefix(prefix).split("_")[-2:])
+    unit, ibsi_id = units.get(key, (feature.unit, feature.ibsi_id))
+    return replace(feature, unit=unit, ibsi_id=ibsi_id)
 
 
 def _card(model: Modelled, found: Assessment) -> dict[str, Any]:
