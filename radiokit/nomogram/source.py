@@ -18,7 +18,7 @@ from radiokit.engine.design import Design, Linear, Product, column_design
 from radiokit.engine.inputs import FloatArray
 from radiokit.engine.logistic import expit
 from radiokit.exceptions import InputError, OutcomeError
-from radiokit.utils.estimators import has_all, has_probabilities
+from radiokit.utils.estimators import has_all
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +159,7 @@ def _design(model: object, size: int, scales: Mapping[Hashable, Sequence[Any]]) 
 
 
 def _from_classifier(model: Classifier, scales: Mapping[Hashable, Sequence[Any]]) -> Source:
-    if not has_probabilities(model):  # its linear predictor is no log-odds
+    if not has_all(model, "predict_proba"):  # its linear predictor is no log-odds
         raise InputError(f"{type(model).__name__} predicts no probabilities; required: a model that does.")
     coef = np.asarray(model.coef_, dtype=float)
     if coef.ndim == 2 and coef.shape[0] != 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pandas as pd
+import math
 
 from radiokit.report._contents import Place, places
 from radiokit.report._fact import Fact, author, met, out, partly, unmet
@@ -84,13 +84,12 @@ def calibration(result: Reportable) -> Fact:
     where = tuple(place for own in found.values() for place in own)
     if without:
         return partly(f"no calibration of {', '.join(without)}", where)
-    names = [c for e in found for c in ("slope", "o_e") if any(_has(result, t, c) for t in CALIBRATION[e.survival])]
-    return met(", ".join(dict.fromkeys(map(label, names))) or "predicted against observed", where)
-
-
-def _has(result: Reportable, name: str, column: str) -> bool:
-    frame = table(result, name)
-    return frame is not None and column in frame and bool(frame[column].notna().any())
+    measured = {
+        "slope": any(not math.isnan(own.slope) for own in result.calibrations),
+        "o_e": any(not math.isnan(own.ratio) for own in result.calibrations),
+    }
+    names = [label(name) for name, known in measured.items() if known]
+    return met(", ".join(names) or "predicted against observed", where)
 
 
 def uncertainty_and_calibration(result: Reportable) -> Fact:
@@ -143,23 +142,28 @@ def performance(result: Reportable) -> Fact:
     return met("; ".join(counted), places(result, "performance"), "no performance")
 
 
-def _divided(result: Reportable) -> pd.DataFrame:
+def _divided(result: Reportable) -> dict[str, list[str]]:
+    """Return the subgroups with an estimate, by variable."""
     frame = table(result, "subgroups")
-    return pd.DataFrame() if frame is None else frame[(frame["variable"] != "all") & frame["estimate"].notna()]
+    if frame is None:
+        return {}
+    known = frame[(frame["variable"] != "all") & frame["estimate"].notna()]
+    return {str(name): own["level"].unique().tolist() for (name,), own in known.groupby(["variable"], sort=False)}
 
 
 def subgroups(result: Reportable) -> Fact:
     """Show performance with intervals, and in subgroups."""
     found = _divided(result)
-    if found.empty:
+    if not found:
         return partly(f"{uncertainty(result).evidence}; no subgroups", places(result, "performance"))
-    variables = ", ".join(dict.fromkeys(map(str, found["variable"])))
-    return met(f"{result.facts.level} intervals; subgroups by {variables}", places(result, "performance", "subgroups"))
+    return met(
+        f"{result.facts.level} intervals; subgroups by {', '.join(found)}", places(result, "performance", "subgroups")
+    )
 
 
 def fairness(result: Reportable) -> Fact:
     """Show performance in subgroups; what was done about it, the author has to say."""
-    if _divided(result).empty:
+    if not _divided(result):
         return author()
     return partly("performance in subgroups; what was done about it: for the author", places(result, "subgroups"))
 
@@ -167,15 +171,13 @@ def fairness(result: Reportable) -> Fact:
 def centre_performance(result: Reportable) -> Fact:
     """Show performance in each centre, of at least two that could be judged."""
     frame = table(result, "performance_by_center")
-    if frame is not None and {"center", "estimate"} <= set(frame.columns):
+    if frame is not None:
         judged = frame.loc[frame["estimate"].notna(), "center"].nunique()
         if judged > 1:
             return met(f"{judged} centres", places(result, "performance_by_center"))
-    divided = _divided(result)
-    if len(divided) and (divided["variable"] == "centre").any():
-        return met(
-            f"{divided.loc[divided['variable'] == 'centre', 'level'].nunique()} centres", places(result, "subgroups")
-        )
+    centres = _divided(result).get("centre", [])
+    if centres:
+        return met(f"{len(centres)} centres", places(result, "subgroups"))
     return unmet("no performance by centre: one centre, none named, or too few patients in each")
 
 

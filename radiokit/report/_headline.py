@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 
 from radiokit.report._findings import WHERE, findings_of
-from radiokit.report._result import SOURCES, Reportable, endpoints, evidence, honest, table
+from radiokit.report._result import SOURCES, Reportable, endpoints, evidence, honest
 from radiokit.report._view import (
     METHODS,
     MISSING,
@@ -57,9 +58,9 @@ def headline(result: Reportable) -> Headline:
 
 def _verdicts(result: Reportable) -> list[TableView]:
     """Return what these data can show and what they cannot."""
-    frame = table(result, "conclusions")
-    if frame is None:
+    if not result.verdicts:
         return []
+    frame = pd.DataFrame(result.verdicts)
     notes = ["“Not supported” means that these data do not show it, not that it is wrong."]
     caption = "What can be concluded from these data, and what cannot"
     return [view(frame, name="conclusions", caption=caption, notes=notes)]

@@ -14,6 +14,7 @@ from radiokit.validation.evidence import (
     Comparison,
     Evidence,
     StudyEndpoint,
+    Verdict,
     select,
 )
 from radiokit.validation.facts import StudyFacts, StudySpec
@@ -66,6 +67,10 @@ class Reportable(Protocol):
     @property
     def calibrations(self) -> tuple[CalibrationEvidence, ...]:
         """Whether predictions are right in each cohort."""
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """What these data can show of the main models, and what they cannot."""
 
     @property
     def facts(self) -> StudyFacts:

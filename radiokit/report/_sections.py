@@ -165,7 +165,7 @@ def _checklists(result: Reportable, section: Section) -> None:
 
 def by_model(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Divide the ratios of several models, whose rows do not say which is theirs; leave those of one whole."""
-    if "model" not in frame or frame["model"].nunique() < 2:
+    if frame["model"].nunique() < 2:
         return [("", frame)]
     parts = frame.groupby(["model"], sort=False)
     return [(str(name), part.dropna(axis="columns", how="all")) for (name,), part in parts]

@@ -13,7 +13,7 @@ from radiokit.datasets import make_feature_table
 from radiokit.models import signature_pipeline
 from radiokit.models.describe import describe_pipeline
 from radiokit.stats import auc, calibration, compare_aucs, decision_curve, table_one, threshold_metrics
-from radiokit.validation.evidence import Comparison, StudyEndpoint, StudyModel, evidence_of
+from radiokit.validation.evidence import Comparison, StudyEndpoint, StudyModel, Verdict, evidence_of
 from radiokit.validation.facts import (
     CohortFacts,
     FlowStep,
@@ -130,7 +130,7 @@ def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
         "lasso_coefficients": coefficients,
         "performance": performance(frame),
         "delong": compare_aucs(y, scores).assign(cohort="external"),
-        "univariable": ratios,
+        "univariable": ratios.assign(model="combined"),
         "calibration": fit,
         "calibration_curve": pd.DataFrame(
             {
@@ -216,6 +216,7 @@ def result() -> Any:
         evidence=tuple(evidence_of(made["performance"].assign(method="delong"), 0.95)),
         comparisons=comparisons(made["delong"]),
         calibrations=(),
+        verdicts=(Verdict("combined", "It holds in other centres", "supported", "AUC 0.80 (0.70 to 0.90)"),),
         facts=facts(),
         tables=made,
         predictions=frame,

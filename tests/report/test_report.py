@@ -68,7 +68,9 @@ def empty(**changes: Any) -> SimpleNamespace:
     }  # fmt: skip
     made = {**fields, **changes}
     performance = made["tables"].get("performance", pd.DataFrame())
-    return SimpleNamespace(evidence=evidence_of(performance, 0.95), comparisons=(), calibrations=(), **made)
+    return SimpleNamespace(
+        evidence=evidence_of(performance, 0.95), comparisons=(), calibrations=(), verdicts=(), **made
+    )
 
 
 def test_every_section_is_there_and_linked(page: Page) -> None:
@@ -111,6 +113,7 @@ def test_summary_says_what_the_tables_say(page: Page, result: Any) -> None:
     for other in own["estimate"].drop(row.name):
         assert f"{other:.2f} (95% interval" in page.text
     assert "“clinical” alone" in page.text
+    assert "It holds in other centres" in page.text and "AUC 0.80 (0.70 to 0.90)" in page.text
     for warning in result.warnings:
         assert warning in page.text
 
