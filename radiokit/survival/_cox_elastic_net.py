@@ -63,6 +63,7 @@ class CoxElasticNet(TunedPenalty, OutcomeRequired, BaseEstimator):
 
     Examples
     --------
+    >>> import numpy as np
     >>> import pandas as pd
     >>> from radiokit.survival import CoxElasticNet, as_target
     >>> rng = np.random.default_rng(0)
