@@ -18,7 +18,7 @@ from radiokit.deep.case import Case, open_case, rows_of
 from radiokit.deep.reader import Cases, Reader
 from radiokit.exceptions import InputError
 from radiokit.io import Volume, from_sitk, to_sitk
-from radiokit.preprocessing.choices import check_choice
+from radiokit.preprocessing.choices import check_setting
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -85,7 +85,7 @@ def attribution_map(
     >>> FeatureMapDisplay.from_volumes(image, heat).plot_slices()  # doctest: +SKIP
     """
     require_torch("attribution_map")
-    check_choice("", "method", method, METHODS)
+    check_setting("", "method", method, METHODS)
     table = _one_case(case)
     inputs, _ = model._prepared(table)
     learnt = model._learnt
@@ -121,7 +121,7 @@ def _activation_map(
     """Return features of a stage times their gradients, summed over channels, where positive; and the stage."""
     torch = require_torch()
     names = list(network.trunk.layers)
-    check_choice("", "layer", layer, (None, *names))
+    check_setting("", "layer", layer, (None, *names))
     kept: dict[str, Tensor] = {}
     hooks = []
     for name in [layer] if layer else names:

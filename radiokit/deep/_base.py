@@ -31,7 +31,7 @@ from radiokit.deep.settings import Network, Training
 from radiokit.engine.clinical import ClinicalColumns, learn_clinical
 from radiokit.engine.inputs import FloatArray, Seed
 from radiokit.exceptions import FileError, InputError, ParameterError
-from radiokit.preprocessing.choices import check_choice
+from radiokit.preprocessing.choices import check_setting
 from radiokit.utils import same_rows, spawn_seeds
 from radiokit.utils.estimators import Folds, Outcome
 
@@ -145,7 +145,7 @@ class DeepModel(NestedSettings):
         for name, kind in (("crop", Crop), ("training", Training)):
             if not isinstance(getattr(self, name), kind):
                 raise ParameterError(f"{name} is {getattr(self, name)!r}; required: {kind.__name__}(...).")
-        check_choice("", "fusion", self.fusion, FUSIONS)
+        check_setting("", "fusion", self.fusion, FUSIONS)
         if isinstance(self.clinical, str):
             raise ParameterError(f"clinical is {self.clinical!r}; required: a list of columns.")
         return network

@@ -11,7 +11,7 @@ from radiokit.deep._checks import built
 from radiokit.deep._frames import CropShape
 from radiokit.deep._patches import Window, check_intensities
 from radiokit.exceptions import ParameterError
-from radiokit.preprocessing.choices import check_choice
+from radiokit.preprocessing.choices import check_setting
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Crop:
         shape = shape_of(self, "3D")
         for window in self.window.values() if isinstance(self.window, Mapping) else [self.window]:
             check_intensities(window)
-        check_choice("Crop", "missing", self.missing, ("raise", "zero"))
+        check_setting("Crop", "missing", self.missing, ("raise", "zero"))
         object.__setattr__(self, "size", shape.size)
         object.__setattr__(self, "spacing", shape.spacing)
 

@@ -14,7 +14,7 @@ from radiokit.deep.case import read_on_one_grid
 from radiokit.exceptions import DataWarning, MaskError, ParameterError
 from radiokit.io import Mask, Volume
 from radiokit.io.reading import Reading
-from radiokit.preprocessing.choices import check_choice
+from radiokit.preprocessing.choices import check_setting
 from radiokit.utils.one_case import Prepared
 
 
@@ -55,8 +55,8 @@ class DeepOptions:
     stride: int = 2
 
     def __post_init__(self) -> None:
-        check_choice("DeepOptions", "planes", self.planes, PLANES)
-        check_choice("DeepOptions", "too_large", self.too_large, TOO_LARGE)
+        check_setting("DeepOptions", "planes", self.planes, PLANES)
+        check_setting("DeepOptions", "too_large", self.too_large, TOO_LARGE)
         if (self.mean is None) != (self.sd is None):
             raise ParameterError("mean and sd belong together; required: both or neither.")
         mean, sd = self.mean or (0.0,), self.sd or (1.0,)

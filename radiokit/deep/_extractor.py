@@ -21,9 +21,9 @@ from radiokit.deep._torch import require_torch
 from radiokit.deep._weights import WeightsLike, as_weights
 from radiokit.deep.case import read_on_one_grid
 from radiokit.exceptions import DataWarning, ParameterError
-from radiokit.io.case_extractor import CaseExtractor, Job
+from radiokit.io.case_extractor import CaseExtractor, ExtractorWork
 from radiokit.io.reading import ImageLike, MaskLike, Reading
-from radiokit.preprocessing.choices import check_choice
+from radiokit.preprocessing.choices import check_setting
 from radiokit.utils import Limits
 
 POOLINGS = ("global", "masked")
@@ -177,11 +177,11 @@ class DeepFeatureExtractor(CaseExtractor):
         """
         return np.array(self._step().names, dtype=object)
 
-    def _job(self) -> Job:
+    def _work(self) -> ExtractorWork:
         step = self._step()
         require_torch(NEEDED_FOR)
         self._warn_if_random()
-        return Job(self._task(), step.names, self._settings(step), finish=step, description="Deep features")
+        return ExtractorWork(self._task(), step.names, self._settings(step), finish=step, description="Deep features")
 
     def extract_case(
         self, image: ImageLike, mask: MaskLike, *, label: int | None = None, spacing: Sequence[float] | None = None
@@ -236,9 +236,9 @@ class DeepFeatureExtractor(CaseExtractor):
         smallest = check_backbone(self.backbone, self.dimension).smallest
         layers = layer_names(self.backbone)
         layer = layers[-1] if self.layer is None else self.layer
-        check_choice("", "layer", layer, layers)
-        check_choice("", "pooling", self.pooling, POOLINGS)
-        check_choice("", "precision", self.precision, PRECISIONS)
+        check_setting("", "layer", layer, layers)
+        check_setting("", "pooling", self.pooling, POOLINGS)
+        check_setting("", "precision", self.precision, PRECISIONS)
         require_whole("batch_size", self.batch_size, least=1)
         require_whole("random_state", self.random_state, least=0)
         if min(shape.size if self.dimension == "3D" else shape.size[1:]) < smallest:

@@ -18,7 +18,7 @@ from radiokit.exceptions import MaskError, ParameterError
 from radiokit.io import Mask
 from radiokit.io.sitk import positions
 from radiokit.preprocessing import bounding_box
-from radiokit.preprocessing.choices import check_choice
+from radiokit.preprocessing.choices import check_setting
 
 DIMENSIONS = ("3D", "2.5D", "2D")
 PLANES = ("orthogonal", "adjacent")
@@ -64,9 +64,9 @@ class CropShape:
     too_large: str = "crop"
 
     def __post_init__(self) -> None:
-        check_choice("", "dimension", self.dimension, DIMENSIONS)
-        check_choice("", "planes", self.planes, PLANES)
-        check_choice("", "too_large", self.too_large, TOO_LARGE)
+        check_setting("", "dimension", self.dimension, DIMENSIONS)
+        check_setting("", "planes", self.planes, PLANES)
+        check_setting("", "too_large", self.too_large, TOO_LARGE)
         if np.shape(self.size) != (3,) or not all(isinstance(n, int | np.integer) and n > 0 for n in self.size):
             raise ParameterError(f"size={self.size!r}; required: 3 whole numbers of voxels from 1 on, (z, y, x).")
         if np.shape(self.spacing) != (3,) or not all(0 < float(s) < np.inf for s in self.spacing):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from radiokit.deep._torch import require_torch
 from radiokit.exceptions import OutcomeError
-from radiokit.preprocessing.choices import check_choice
+from radiokit.preprocessing.choices import check_setting
 
 if TYPE_CHECKING:
     import torch
@@ -34,7 +34,7 @@ def risk_weights(time: NDArray[Any], event: NDArray[np.bool_], ties: str = "efro
     Breslow's ties leave all tied deaths in the risk set; Efron's take from it, at the k-th of d tied deaths (from 0),
     the share k/d of each (doi:10.1080/01621459.1977.10480613). OutcomeError where there is no event.
     """
-    check_choice("", "ties", ties, TIES)
+    check_setting("", "ties", ties, TIES)
     deaths = np.flatnonzero(event)
     if not deaths.size:
         raise OutcomeError(f"none of {time.size} cases has an event; the partial likelihood needs one.")

@@ -12,7 +12,7 @@ from radiokit.deep._checks import require_whole
 from radiokit.deep._frames import DIMENSIONS
 from radiokit.deep._torch import require_monai, require_torch
 from radiokit.exceptions import ParameterError
-from radiokit.preprocessing.choices import check_choice
+from radiokit.preprocessing.choices import check_setting
 
 if TYPE_CHECKING:
     from torch import nn
@@ -73,9 +73,9 @@ def check_backbone(backbone: str, dimension: str = "3D", norm: str = "batch") ->
     >>> check_backbone("resnet50").n_features
     2048
     """
-    check_choice("", "backbone", backbone, tuple(BACKBONES))
-    check_choice("", "dimension", dimension, DIMENSIONS)
-    check_choice("", "norm", norm, NORMS)
+    check_setting("", "backbone", backbone, tuple(BACKBONES))
+    check_setting("", "dimension", dimension, DIMENSIONS)
+    check_setting("", "norm", norm, NORMS)
     if backbone == "foundation" and dimension != "3D":
         raise ParameterError(f"backbone='foundation' with dimension={dimension!r}; required: '3D'.")
     return BACKBONES[backbone]

@@ -10,7 +10,7 @@ from typing import Any
 from radiokit.deep._checks import built, require_whole
 from radiokit.deep._networks import check_backbone
 from radiokit.exceptions import ParameterError
-from radiokit.preprocessing.choices import check_choice
+from radiokit.preprocessing.choices import check_setting
 
 PRECISIONS = ("float32", "tf32", "bfloat16")
 
@@ -49,7 +49,7 @@ class Network:
 
     def __post_init__(self) -> None:
         check_backbone(self.backbone, self.dimension, self.norm)
-        check_choice("Network", "stride", self.stride, (1, 2))
+        check_setting("Network", "stride", self.stride, (1, 2))
 
 
 @dataclass(frozen=True)
@@ -187,9 +187,9 @@ class Training:
             )
         if not 0 < self.validation < 1:
             raise ParameterError(f"validation is {self.validation}; required: a share between 0 and 1.")
-        check_choice("Training", "class_weight", self.class_weight, ("balanced", None))
-        check_choice("Training", "ties", self.ties, ("efron", "breslow"))
-        check_choice("Training", "precision", self.precision, PRECISIONS)
+        check_setting("Training", "class_weight", self.class_weight, ("balanced", None))
+        check_setting("Training", "ties", self.ties, ("efron", "breslow"))
+        check_setting("Training", "precision", self.precision, PRECISIONS)
 
 
 def training_of(values: Mapping[str, Any]) -> Training:

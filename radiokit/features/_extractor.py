@@ -28,9 +28,9 @@ from radiokit.features._pyradiomics_written import params_of
 from radiokit.features._reference import ReferencePipeline
 from radiokit.features._settings import FixedBinWidth, Normalization, RegionRules, Resampling, Resegmentation
 from radiokit.io import Mask, Volume
-from radiokit.io.case_extractor import CaseExtractor, Job
+from radiokit.io.case_extractor import CaseExtractor, ExtractorWork
 from radiokit.io.reading import ImageLike, MaskLike, Reading
-from radiokit.preprocessing.choices import check_choice
+from radiokit.preprocessing.choices import check_setting
 from radiokit.utils import Limits
 
 STANDARDS = ("pyradiomics", "ibsi")
@@ -184,8 +184,8 @@ class RadiomicsExtractor(CaseExtractor):
 
     def _pipeline(self) -> StandardPipeline:
         """Return the pipeline of the standard: the place where settings are checked."""
-        check_choice("", "standard", self.standard, STANDARDS)
-        check_choice("", "engine", self.engine, ENGINES)
+        check_setting("", "standard", self.standard, STANDARDS)
+        check_setting("", "engine", self.engine, ENGINES)
         if self.standard == "pyradiomics":
             kind: type[StandardPipeline] = PyradiomicsPipeline
         else:
@@ -248,9 +248,9 @@ class RadiomicsExtractor(CaseExtractor):
         """
         return np.array(self.case_task().names, dtype=object)
 
-    def _job(self) -> Job:
+    def _work(self) -> ExtractorWork:
         task = self.case_task()
-        return Job(task, task.names, task.settings, label=task.rules.label)
+        return ExtractorWork(task, task.names, task.settings, label=task.rules.label)
 
     def extract_case(
         self, image: ImageLike, mask: MaskLike, *, label: int | None = None, spacing: Sequence[float] | None = None

@@ -27,7 +27,7 @@ from radiokit.filters import Original
 from radiokit.io import Mask, Volume
 from radiokit.preprocessing import bounding_box
 from radiokit.preprocessing.boxes import widen
-from radiokit.preprocessing.choices import check_choice
+from radiokit.preprocessing.choices import check_setting
 from radiokit.preprocessing.ibsi_grid import resample_centred
 from radiokit.utils import CaseResult
 
@@ -51,7 +51,7 @@ class IbsiPipeline(StandardPipeline):
 
     def __post_init__(self) -> None:
         if self.aggregation is not None:
-            check_choice("", "aggregation", self.aggregation, AGGREGATIONS)
+            check_setting("", "aggregation", self.aggregation, AGGREGATIONS)
         if self.texture.force2d or self.texture.weighting_norm or not self.texture.symmetrical_glcm:
             raise ParameterError(
                 "force2d, weighting_norm and symmetrical_glcm are settings of the pyradiomics standard; the IBSI "

@@ -26,6 +26,7 @@ from radiokit.features._settings import (
 from radiokit.filters import LBP2D, LBP3D, Filter, Gradient, LoG, Wavelet, as_filter
 from radiokit.preprocessing.choices import SITK_NAMES
 from radiokit.utils import read_yaml
+from radiokit.utils.json import is_number
 
 SECTIONS = ("setting", "imageType", "featureClass", "voxelSetting")
 SETTINGS = {  # name: what its value has to be
@@ -161,7 +162,7 @@ def _known(where: str, content: Any, known: Mapping[str, Any]) -> None:
 
 
 def _fits(value: Any, kind: str) -> bool:
-    number = _is_number(value)
+    number = is_number(value)
     if kind == "bool":
         return isinstance(value, bool)
     if kind == "int":
@@ -169,20 +170,9 @@ def _fits(value: Any, kind: str) -> bool:
     if kind == "number":
         return number
     if kind == "list":
-        return isinstance(value, list) and all(map(_is_number, value))
+        return isinstance(value, list) and all(map(is_number, value))
     if kind == "text":
         return isinstance(value, str)
-    return True
-
-
-def _is_number(value: Any) -> bool:
-    """Whether a value is a number that a float can hold: YAML writes integers of any length."""
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return False
-    try:
-        float(value)
-    except OverflowError:
-        return False
     return True
 
 

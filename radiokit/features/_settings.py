@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from radiokit.exceptions import ParameterError
-from radiokit.preprocessing.choices import SITK_NAMES, check_choice, check_positive
+from radiokit.preprocessing.choices import SITK_NAMES, check_positive, check_setting
 
 INTERPOLATORS = (*SITK_NAMES, "cubic")
 RESEGMENTATION_MODES = ("absolute", "relative", "sigma")
@@ -54,9 +54,9 @@ class Resampling:
             if value is not None:
                 check_positive("Resampling", "spacing", value)
         object.__setattr__(self, "spacing", tuple(None if v is None else float(v) for v in spacing))
-        check_choice("Resampling", "interpolator", self.interpolator, INTERPOLATORS)
+        check_setting("Resampling", "interpolator", self.interpolator, INTERPOLATORS)
         if self.mask_interpolator is not None:
-            check_choice("Resampling", "mask_interpolator", self.mask_interpolator, ("linear", "nearest"))
+            check_setting("Resampling", "mask_interpolator", self.mask_interpolator, ("linear", "nearest"))
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class Resegmentation:
             object.__setattr__(self, "range", bounds)
         if self.outlier_sigma is not None:
             check_positive("Resegmentation", "outlier_sigma", self.outlier_sigma)
-        check_choice("Resegmentation", "mode", self.mode, RESEGMENTATION_MODES)
+        check_setting("Resegmentation", "mode", self.mode, RESEGMENTATION_MODES)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from radiokit.exceptions import ParameterError
 from radiokit.io import Volume
 from radiokit.preprocessing.boxes import Box, grown, inside
 from radiokit.preprocessing.budget import by, require
-from radiokit.preprocessing.choices import check_choice
+from radiokit.preprocessing.choices import check_setting
 
 CHOICES = {  # of settings that several filters have
     "pooling": ("max", "mean", "min"),
@@ -101,7 +101,7 @@ class Filter(ABC):
         """Refuse values of shared settings that are not among the choices."""
         for name, known in CHOICES.items():
             if name in vars(self):
-                check_choice(type(self).__name__, name, vars(self)[name], known)
+                check_setting(type(self).__name__, name, vars(self)[name], known)
 
     def _reach(self, spacing: tuple[float, float, float]) -> tuple[int, int, int] | None:
         return None

@@ -13,7 +13,7 @@ from radiokit.exceptions import ParameterError
 from radiokit.filters._base import Filter
 from radiokit.io import Volume
 from radiokit.preprocessing.boxes import Box
-from radiokit.preprocessing.choices import check_choice, check_positive
+from radiokit.preprocessing.choices import check_positive, check_setting
 from radiokit.utils.jit import compiled
 
 METHODS = ("default", "ror", "uniform", "var")
@@ -105,7 +105,7 @@ class LBP2D(Filter):
     def __post_init__(self) -> None:
         check_positive("LBP2D", "radius", self.radius)
         check_positive("LBP2D", "samples", self.samples)
-        check_choice("LBP2D", "method", self.method, METHODS)
+        check_setting("LBP2D", "method", self.method, METHODS)
         if self.samples != int(self.samples) or self.samples > 62:
             raise ParameterError(f"LBP2D(samples={self.samples!r}); required: a whole number up to 62.")
 

@@ -14,7 +14,7 @@ from radiokit.filters._base import Filter
 from radiokit.filters._fourier import Transfer, apply_transfer, radius
 from radiokit.filters._separable import Array
 from radiokit.io import Volume
-from radiokit.preprocessing.choices import check_choice
+from radiokit.preprocessing.choices import check_setting
 
 MOST_LEVELS = 64
 FAMILIES = ("simoncelli",)
@@ -55,7 +55,7 @@ class NonSeparableWavelet(Filter):
     boundary: str = "periodic"
 
     def __post_init__(self) -> None:
-        check_choice("NonSeparableWavelet", "family", self.family, FAMILIES)
+        check_setting("NonSeparableWavelet", "family", self.family, FAMILIES)
         self._check_choices()
         if not 1 <= self.level <= MOST_LEVELS or self.level != int(self.level):
             raise ParameterError(

@@ -15,7 +15,7 @@ from radiokit.filters._base import Filter, require_taps
 from radiokit.filters._separable import Array, Rotation, centred, convolve, distinct, pool, rotations, turned
 from radiokit.filters._stationary import band_names
 from radiokit.io import Volume
-from radiokit.preprocessing.choices import check_choice, check_positive
+from radiokit.preprocessing.choices import check_positive, check_setting
 
 MOST_LEVELS = 64
 
@@ -98,7 +98,7 @@ class Wavelet(Filter):
         known = band_names(3 if self.dimension == "3D" else 2)
         if self.subband is None:
             return known
-        check_choice("Wavelet", "subband", self.subband, known)
+        check_setting("Wavelet", "subband", self.subband, known)
         return (self.subband,)
 
     @property

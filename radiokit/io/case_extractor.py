@@ -19,7 +19,7 @@ CaseTable: TypeAlias = pd.DataFrame | str | os.PathLike[str]
 
 
 @dataclass(frozen=True)
-class Job:
+class ExtractorWork:
     """The work of an extractor: what is computed for each case, the columns it gives, and what decides a value.
 
     `settings` and `label` are part of the name of a cached result; `finish` is a second step for several cases at once.
@@ -34,7 +34,7 @@ class Job:
 
 
 class CaseExtractor(CaseTransformer):
-    """Extractor of features of a case table; a subclass gives the work as a `Job`, and these parameters."""
+    """Extractor of features of a case table; a subclass gives the work as an `ExtractorWork`, and these parameters."""
 
     n_jobs: int | None
     on_error: str
@@ -42,7 +42,7 @@ class CaseExtractor(CaseTransformer):
     limits: Limits | None
     progress: bool
 
-    def _job(self) -> Job:
+    def _work(self) -> ExtractorWork:
         """Return the work, after all settings are checked."""
         raise NotImplementedError
 
@@ -79,8 +79,8 @@ class CaseExtractor(CaseTransformer):
         >>> RadiomicsExtractor(families=["firstorder"]).extract(cases)
         Extraction(1 cases, 18 features, 0 failures)
         """
-        job = self._job()
-        return run_cases(case_table(cases, on_error=self.on_error), **self._how(job))
+        work = self._work()
+        return run_cases(case_table(cases, on_error=self.on_error), **self._how(work))
 
     def extract_to(self, cases: CaseTable, path: str | os.PathLike[str]) -> ExtractionFile:
         """Extract the features of each case to a Parquet file, in memory that does not grow with their number.
@@ -124,23 +124,23 @@ class CaseExtractor(CaseTransformer):
         """
         if os.path.splitext(path)[1].lower() != ".parquet":
             raise FileError(f"{path}: rows can be written as they come to .parquet only.")
-        job = self._job()
+        work = self._work()
         table = table_of_files(cases, on_error=self.on_error)
-        return run_cases_to(table, path=path, settings=job.settings, **self._how(job))
+        return run_cases_to(table, path=path, settings=work.settings, **self._how(work))
 
-    def _how(self, job: Job) -> dict[str, Any]:
+    def _how(self, work: ExtractorWork) -> dict[str, Any]:
         """Return what to run for each case, and how."""
         return {
-            "compute": job.compute,
-            "columns": job.columns,
-            "key": partial(case_key, settings=job.settings, label=job.label),
-            "finish": job.finish,
+            "compute": work.compute,
+            "columns": work.columns,
+            "key": partial(case_key, settings=work.settings, label=work.label),
+            "finish": work.finish,
             "n_jobs": self.n_jobs,
             "on_error": self.on_error,
             "cache": self.cache,
             "limits": as_limits(self.limits),
             "progress": self.progress,
-            "description": job.description,
+            "description": work.description,
         }
 
 

@@ -15,7 +15,7 @@ from radiokit.engine.inputs import FloatArray
 from radiokit.exceptions import InputError
 from radiokit.nomogram._page import write_page
 from radiokit.nomogram._pretty import pretty
-from radiokit.nomogram.source import Source, read_model
+from radiokit.nomogram.source import ModelNumbers, read_model
 from radiokit.utils.notebook import notebook_table
 
 INTERVALS = 10
@@ -29,7 +29,7 @@ class Nomogram:
 
     Parameters
     ----------
-    source : Source
+    source : ModelNumbers
         The numbers of a fitted model.
     ticks : dict
         Variable to the values on its axis.
@@ -82,7 +82,11 @@ class Nomogram:
     """
 
     def __init__(
-        self, source: Source, ticks: Mapping[Hashable, Sequence[Any]], max_points: float, times: tuple[float, ...] = ()
+        self,
+        source: ModelNumbers,
+        ticks: Mapping[Hashable, Sequence[Any]],
+        max_points: float,
+        times: tuple[float, ...] = (),
     ) -> None:
         self._source = source
         self.times = times
@@ -293,7 +297,7 @@ class Nomogram:
         return notebook_table("Nomogram", ("variable", "0 points at", "most points at", "most points"), rows)
 
 
-def _checked_times(times: ArrayLike | None, source: Source) -> tuple[float, ...]:
+def _checked_times(times: ArrayLike | None, source: ModelNumbers) -> tuple[float, ...]:
     if times is not None and source.baseline is None:
         raise InputError("times is for survival models; this one predicts a probability.")
     if times is None and source.incidence:

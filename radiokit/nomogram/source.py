@@ -22,7 +22,7 @@ from radiokit.utils.estimators import has_all
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class ModelNumbers:
     """A model as numbers: ``eta = intercept + sum over terms``, and what a linear predictor predicts.
 
     Without a `baseline` that is the probability of a logistic model; with one, survival where it holds at eta = 0, or
@@ -105,9 +105,9 @@ def _is_statsmodels_result(model: object) -> TypeGuard[StatsmodelsResult]:
     return has_all(model, "params", "model")
 
 
-def read_model(model: object, scales: Mapping[Hashable, Sequence[Any]]) -> Source:
+def read_model(model: object, scales: Mapping[Hashable, Sequence[Any]]) -> ModelNumbers:
     """Take the numbers out of a fitted model of radiokit, scikit-learn, lifelines or statsmodels."""
-    if isinstance(model, Source):
+    if isinstance(model, ModelNumbers):
         return model
     if isinstance(model, Pipeline):
         raise InputError("A Pipeline has no points; give the fitted model at its end, or one fitted to raw columns.")
@@ -158,17 +158,17 @@ def _design(model: object, size: int, scales: Mapping[Hashable, Sequence[Any]]) 
     return _check_additive(design)
 
 
-def _from_classifier(model: Classifier, scales: Mapping[Hashable, Sequence[Any]]) -> Source:
+def _from_classifier(model: Classifier, scales: Mapping[Hashable, Sequence[Any]]) -> ModelNumbers:
     if not has_all(model, "predict_proba"):  # its linear predictor is no log-odds
         raise InputError(f"{type(model).__name__} predicts no probabilities; required: a model that does.")
     coef = np.asarray(model.coef_, dtype=float)
     if coef.ndim == 2 and coef.shape[0] != 1:
         raise OutcomeError(f"The model has {len(model.classes_)} classes; required: two.")
     coef = coef.ravel()
-    return Source(_design(model, coef.size, scales), coef, float(np.ravel(model.intercept_)[0]))
+    return ModelNumbers(_design(model, coef.size, scales), coef, float(np.ravel(model.intercept_)[0]))
 
 
-def _from_hazards(model: HazardModel, scales: Mapping[Hashable, Sequence[Any]]) -> Source:
+def _from_hazards(model: HazardModel, scales: Mapping[Hashable, Sequence[Any]]) -> ModelNumbers:
     if "stratum" in model.baseline_:
         raise InputError("The Cox model is stratified: survival depends on the stratum, which points cannot show.")
     coef = np.nan_to_num(np.asarray(model.coef_, dtype=float).ravel())
@@ -176,17 +176,17 @@ def _from_hazards(model: HazardModel, scales: Mapping[Hashable, Sequence[Any]]) 
     baseline = Baseline.from_table(model.baseline_, last_time)
     centre = -float(np.asarray(model.center_) @ coef)
     design = _design(model, coef.size, scales)
-    return Source(design, coef, centre, baseline, incidence="cumulative_incidence" in model.baseline_)
+    return ModelNumbers(design, coef, centre, baseline, incidence="cumulative_incidence" in model.baseline_)
 
 
-def _from_lifelines(model: LifelinesCox, scales: Mapping[Hashable, Sequence[Any]]) -> Source:
+def _from_lifelines(model: LifelinesCox, scales: Mapping[Hashable, Sequence[Any]]) -> ModelNumbers:
     if getattr(model, "strata", None):
         raise InputError("The Cox model is stratified: survival depends on the stratum, which points cannot show.")
     names = list(model.params_.index)
     hazard = model.baseline_cumulative_hazard_.iloc[:, 0]
     coef = model.params_.to_numpy(dtype=float)
     center = float(model._norm_mean.loc[names].to_numpy(dtype=float) @ coef)
-    return Source(_ranged(names, scales), coef, -center, _baseline(hazard.index, hazard))
+    return ModelNumbers(_ranged(names, scales), coef, -center, _baseline(hazard.index, hazard))
 
 
 def _baseline(time: ArrayLike, hazard: ArrayLike) -> Baseline:
@@ -195,7 +195,7 @@ def _baseline(time: ArrayLike, hazard: ArrayLike) -> Baseline:
     return Baseline.from_table(table.sort_values("time"), np.array([table["time"].max()]))
 
 
-def _from_statsmodels(result: StatsmodelsResult) -> Source:
+def _from_statsmodels(result: StatsmodelsResult) -> ModelNumbers:
     names = list(result.model.exog_names)
     exog = pd.DataFrame(np.asarray(result.model.exog, dtype=float), columns=names)
     params = pd.Series(np.asarray(result.params, dtype=float).ravel(), index=names)
@@ -210,8 +210,8 @@ def _from_statsmodels(result: StatsmodelsResult) -> Source:
     hazards = getattr(result, "baseline_cumulative_hazard", None)
     if hazards is not None:
         time, hazard, _ = hazards[0]
-        return Source(design, coef, 0.0, _baseline(time, hazard))
+        return ModelNumbers(design, coef, 0.0, _baseline(time, hazard))
     family = getattr(result.model, "family", None)
     if family is not None and type(family).__name__ != "Binomial":
         raise InputError(f"The family of the model is {type(family).__name__}; required: Binomial.")
-    return Source(design, coef, intercept)
+    return ModelNumbers(design, coef, intercept)

@@ -13,7 +13,7 @@ from radiokit.io import Grid, Mask, Volume, check_geometry, to_sitk
 from radiokit.io.geometry import on_grid_of as mask_on_grid_of
 from radiokit.preprocessing._grids import Grid as Places
 from radiokit.preprocessing._grids import resampler
-from radiokit.preprocessing.choices import check_choice, sitk_name
+from radiokit.preprocessing.choices import check_setting, sitk_name
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -196,7 +196,7 @@ def align(
     """
     import SimpleITK as sitk
 
-    check_choice("", "start", start, STARTS)
+    check_setting("", "start", start, STARTS)
     target, source = (sitk.Cast(to_sitk(image), sitk.sitkFloat32) for image in (fixed, moving))
     where = None if within is None else to_sitk(check_geometry(fixed, within))
     transform = _initial(target, source, start)
@@ -281,7 +281,7 @@ def _sampled(
 ) -> Volume:
     import SimpleITK as sitk
 
-    check_choice("", "interpolator", interpolator, INTERPOLATORS)
+    check_setting("", "interpolator", interpolator, INTERPOLATORS)
     grid = resampler(Places.of(reference))
     grid.SetTransform(transform)
     grid.SetInterpolator(getattr(sitk, sitk_name(interpolator)))

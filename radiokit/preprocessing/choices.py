@@ -28,7 +28,7 @@ def sitk_name(interpolator: str) -> str:
     return SITK_NAMES["bspline" if interpolator == "cubic" else interpolator]
 
 
-def check_choice(owner: str, name: str, value: object, known: Sequence[object]) -> None:
+def check_setting(owner: str, name: str, value: object, known: Sequence[object]) -> None:
     """Raise ParameterError unless `value` is one of `known`; `owner` is the class that has the setting, or empty."""
     if value not in known:
         raise ParameterError(f"{_setting(owner, name, value)}; required: one of {', '.join(map(repr, known))}.")

@@ -19,7 +19,8 @@ from radiokit.report._methods import methods_text, settings_rows
 from radiokit.report._result import Reportable, endpoints
 from radiokit.report._sections import Picture, picture, sections
 from radiokit.report._view import csv_uri
-from radiokit.utils import atomic_write, write_text
+from radiokit.utils import write_text
+from radiokit.utils.files import write_csv
 from radiokit.utils.json import plain
 
 HERE = Path(__file__).parent
@@ -114,22 +115,17 @@ def write_folder(result: Reportable, folder: str | os.PathLike[str]) -> Path:
         (root / "tables").mkdir(parents=True, exist_ok=True)
         for name, frame in result.tables.items():
             keep_index = not isinstance(frame.index, pd.RangeIndex)
-            _write_csv(frame, root / "tables" / f"{safe_name(name)}.csv", index=keep_index)
+            write_csv(frame, root / "tables" / f"{safe_name(name)}.csv", index=keep_index)
         if endpoints(result):
             (root / "checklists").mkdir(exist_ok=True)
             for name in TITLES:
-                _write_csv(checklist(result, name), root / "checklists" / f"{name}.csv")
-        _write_csv(result.predictions, root / "predictions.csv")
+                write_csv(checklist(result, name), root / "checklists" / f"{name}.csv")
+        write_csv(result.predictions, root / "predictions.csv")
         write_text(root / "provenance.json", json.dumps(plain(result.provenance), indent=2))
         write_text(root / "methods.txt", "\n\n".join(methods_text(result)) + "\n")
     except OSError as error:
         raise FileError(f"The results cannot be written to {root}: {error.strerror} ({error.filename}).") from error
     return write_report(result, root / "report.html", figures_folder=root / "figures")
-
-
-def _write_csv(frame: pd.DataFrame, path: Path, *, index: bool = False) -> None:
-    with atomic_write(path) as draft:
-        frame.to_csv(draft, index=index)
 
 
 def _draw(result: Reportable, folder: Path | None) -> list[Picture]:

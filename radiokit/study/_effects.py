@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from radiokit import nomogram as points
 from radiokit.models import LogisticModel
-from radiokit.nomogram.source import Source
+from radiokit.nomogram.source import ModelNumbers
 from radiokit.study._cohort import Patients
 from radiokit.study._endpoint import Endpoint, Modelled
 from radiokit.study._missing import present
@@ -108,7 +108,7 @@ def _points(model: Modelled) -> dict[str, pd.DataFrame]:
         return {}
     weights = dict(frozen.weights)
     coef = np.array([weights[name] for name in terms.names])
-    source = Source(terms, coef, frozen.intercept, model.baseline)
+    source = ModelNumbers(terms, coef, frozen.intercept, model.baseline)
     nomogram = points.Nomogram.from_model(source, times=list(frozen.horizon) or None)
     tables = {"nomogram": nomogram.table, "nomogram_scale": nomogram.scale}
     return {name: joined([table.assign(model=model.name)], "model") for name, table in tables.items()}

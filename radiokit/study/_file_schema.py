@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from radiokit.study._scores import KINDS
+from radiokit.utils.json import is_number
 
 Shape = str | list[Any] | tuple[Any, ...] | dict[str, Any] | Callable[[Any, str], None]
 
@@ -66,13 +67,8 @@ def or_null(item: Shape) -> Shape:
     return lambda value, place: None if value is None else check(value, item, place)
 
 
-def _is_number(value: Any) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    try:
-        return math.isfinite(float(value))
-    except OverflowError:
-        return False
+def _is_finite(value: Any) -> bool:
+    return is_number(value) and math.isfinite(value)
 
 
 def _require(good: bool, value: Any, place: str, what: str) -> None:
@@ -86,8 +82,8 @@ GAP = "a finite number or null"  # null where it is not known
 TYPES: dict[str, Callable[[Any], bool]] = {
     TEXT: lambda v: isinstance(v, str),
     LOGICAL: lambda v: isinstance(v, bool),
-    NUMBER: _is_number,
-    GAP: lambda v: v is None or _is_number(v),
+    NUMBER: _is_finite,
+    GAP: lambda v: v is None or _is_finite(v),
     WHOLE: lambda v: isinstance(v, int) and not isinstance(v, bool) and abs(v) < 2**53,
     MAPPING: lambda v: isinstance(v, dict),  # what it holds is checked by who reads it
 }

@@ -155,12 +155,12 @@ class FrozenSignature:
     def _extract(
         self, table: pd.DataFrame, *, n_jobs: int | None, progress: bool, lacking: list[str]
     ) -> tuple[pd.DataFrame, pd.Series]:
-        from radiokit.study._sources import image_columns
+        from radiokit.study._sources import sequence_columns
 
         parts = []
         unlike = pd.Series("", index=table.index)
         for name, how in self.extraction.items():
-            columns = image_columns(table, how["sequence"]) if "sequence" in how else pd.DataFrame()
+            columns = sequence_columns(table, how["sequence"]) if "sequence" in how else pd.DataFrame()
             if not {"image", "mask"} <= set(columns):
                 continue
             extractor = _extractor(how)

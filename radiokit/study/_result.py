@@ -13,7 +13,8 @@ import pandas as pd
 
 from radiokit.exceptions import FileError
 from radiokit.study._frozen_file import FrozenSignature
-from radiokit.utils import atomic_write, write_text
+from radiokit.utils import write_text
+from radiokit.utils.files import write_csv
 from radiokit.utils.json import plain
 from radiokit.utils.notebook import notebook_table
 from radiokit.validation.evidence import (
@@ -189,8 +190,8 @@ class StudyResult:
         try:
             (folder / "tables").mkdir(parents=True, exist_ok=True)
             for name, table in self.tables.items():
-                _write_csv(table, folder / "tables" / f"{name}.csv")
-            _write_csv(self.predictions, folder / "predictions.csv")
+                write_csv(table, folder / "tables" / f"{name}.csv")
+            write_csv(self.predictions, folder / "predictions.csv")
             origin = {"provenance": self.provenance, "study": asdict(self.spec)}
             write_text(folder / "provenance.json", json.dumps(origin, indent=1, default=str))
             write_text(folder / "warnings.txt", "".join(f"{w}\n" for w in self.warnings))
@@ -256,8 +257,3 @@ def file_names(models: dict[str, Any]) -> list[str]:
         taken.add(name.casefold())
         found.append(name)
     return found
-
-
-def _write_csv(table: pd.DataFrame, path: Path) -> None:
-    with atomic_write(path) as draft:
-        table.to_csv(draft, index=False)

@@ -136,7 +136,7 @@ class ImageSource(Source):
 
     def measure_again(self, cases: pd.DataFrame, perturbations: Mapping[str, Any], run: Run) -> Repeats:
         """Return the features after each perturbation of the images, and the measurements that failed."""
-        images = image_columns(cases, self.sequence)
+        images = sequence_columns(cases, self.sequence)
         return remeasure(running(self.extractor, run), images, perturbations, random_state=run.random_state)
 
     def settings(self) -> dict[str, Any]:
@@ -207,7 +207,7 @@ class NetworkSource(Source):
         return network_facts(self.arguments)
 
 
-def image_columns(cases: pd.DataFrame, sequence: str) -> pd.DataFrame:
+def sequence_columns(cases: pd.DataFrame, sequence: str) -> pd.DataFrame:
     """Return the columns of one sequence as `image`, `mask` and how they are read; the plain ones where it has none."""
     found = sequences_of(cases)
     return found.get(sequence, found.get("", pd.DataFrame(index=cases.index)))
@@ -222,7 +222,7 @@ def running(extractor: E, run: Run) -> E:
 
 
 def _extract(name: str, extractor: CaseTransformer, cases: pd.DataFrame, sequence: str) -> Measured:
-    done = extractor.extract(image_columns(cases, sequence))
+    done = extractor.extract(sequence_columns(cases, sequence))
     refuse_mixed_units(name, done.provenance)
     return Measured(done.features, done.failures[list(FAILURES)], done.provenance)
 

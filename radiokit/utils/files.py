@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pandas as pd
+
 from radiokit.exceptions import FileError
 
 DRAFT = ".draft-"  # how the name of the folder of an unfinished file begins
@@ -121,6 +123,12 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
     """
     with atomic_write(path) as draft:
         draft.write_bytes(content)
+
+
+def write_csv(frame: pd.DataFrame, path: str | os.PathLike[str], *, index: bool = False) -> None:
+    """Write a table as CSV at full precision, whole or not at all; see `atomic_write`."""
+    with atomic_write(path) as draft:
+        frame.to_csv(draft, index=index)
 
 
 def ready_folder(folder: str | os.PathLike[str], what: str) -> Path:

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import TypeGuard
 
 import numpy as np
 import pandas as pd
 
 Plain = dict[str, "Plain"] | list["Plain"] | str | int | float | bool | None
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether a value of a JSON or YAML file is a number that a float can hold: integers there have any length."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        float(value)
+    except OverflowError:
+        return False
+    return True
 
 
 def plain(value: object) -> Plain:
