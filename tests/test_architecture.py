@@ -65,7 +65,7 @@ def test_deep_loads_no_torch_before_it_computes() -> None:
 
 def test_import_leaves_the_process_as_it_was() -> None:
     code = (
-        "import warnings, logging, os\n"
+        "import warnings, logging, os, sklearn\n"  # scikit-learn sets variables of OpenMP itself
         "before = (list(warnings.filters), logging.getLogger().handlers[:], dict(os.environ))\n"
         "import radiokit.study, radiokit.plotting, radiokit.features, radiokit.validation, radiokit.deep\n"
         "ours = [f for f in warnings.filters if f not in before[0] and 'radiokit' in str(f)]\n"
