@@ -54,6 +54,9 @@ def test_smoothers_are_rs(name: str) -> None:
     x, y = part["x"].to_numpy(), part["y"].to_numpy(float)
     np.testing.assert_allclose(lowess(x, y), part["lowess"], atol=1e-12)
     np.testing.assert_allclose(fit_loess(x, y)(x), part["loess"], atol=1e-12)
+    with pytest.MonkeyPatch.context() as few:
+        few.setattr("radiokit.engine.lowess.AT_ONCE", 3 * x.size)  # as of many points: three windows at a time
+        np.testing.assert_allclose(lowess(x, y), part["lowess"], atol=1e-12)
 
 
 def test_calibration_is_val_prob(oracle: dict[str, Any], part: tuple[str, np.ndarray, np.ndarray]) -> None:
