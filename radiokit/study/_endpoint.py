@@ -155,7 +155,7 @@ def _model(stack: Stack, endpoint: Endpoint, data: Patients, options: Options, r
     except RadiokitError as error:
         raise type(error)(f"model {stack.name!r}: {error}") from error
     frozen, baseline = _with_cutoffs(fitted, cv.predictions, X, y, options)
-    optimism, curve = _optimism(stack, X, y, groups, options, run)
+    optimism, curve = _optimism(stack, fitted, X, y, groups, options, run)
     predictions, flags = _predict(frozen, endpoint, data, cv.predictions)
     return Modelled(
         name=stack.name,
@@ -206,7 +206,13 @@ def _with_cutoffs(
 
 
 def _optimism(
-    stack: Stack, X: pd.DataFrame, y: NDArray[Any], groups: NDArray[Any], options: Options, run: Run
+    stack: Stack,
+    fitted: Stack,
+    X: pd.DataFrame,
+    y: NDArray[Any],
+    groups: NDArray[Any],
+    options: Options,
+    run: Run,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Optimism-corrected accuracy and calibration curve, from one bootstrap."""
     # A network for each resample would take days; the cross-validation stands.
@@ -214,10 +220,7 @@ def _optimism(
         return pd.DataFrame(), pd.DataFrame()
     survival = bool(y.dtype.names)
     names = list(metric_names(survival))
-    grid = np.array([])
-    if not survival:
-        fitted = Stack(**stack.get_params(deep=False)).fit(X, y.astype(int))
-        grid = default_grid(fitted.predict_proba(X)[:, 1])
+    grid = np.array([]) if survival else default_grid(fitted.predict_proba(X)[:, 1])
     result = bootstrap_statistic(
         stack, X, y, AccuracyAndCurve(tuple(grid.tolist())),
         n_bootstraps=options.bootstraps, groups=groups, random_state=run.random_state,

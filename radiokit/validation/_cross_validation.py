@@ -22,6 +22,7 @@ from radiokit.validation._folds import (
     fit,
     outer_splits,
     prepare,
+    refuse_fitted,
     refuse_shared_patients,
     score,
 )
@@ -244,6 +245,7 @@ def _run(
     inner: int | Splitter | None,
     running: Running,
 ) -> list[Replicate]:
+    refuse_fitted(estimator)
     data = (rows.frame, rows.target, rows.patients)
     key = "" if running.cache is None else data_key(method, estimator, *data, inner, seeds, splits)
     task = partial(_predict_fold, estimator=estimator, rows=rows, inner=inner)

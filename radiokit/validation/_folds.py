@@ -172,13 +172,12 @@ def refuse_shared_patients(train: NDArray[Any], test: NDArray[Any]) -> None:
 def prepare(
     estimator: BaseEstimator, y: Target, groups: NDArray[Any], inner: int | Splitter | None, seed: int
 ) -> BaseEstimator:
-    """Return a clone of the estimator with its seeds set and its inner folds made by patient.
+    """Return a clone of the estimator (see `refuse_fitted`) with its seeds set and its inner folds made by patient.
 
     The parameter `cv` of the estimator, or of the steps of a pipeline, becomes folds of whole patients of this training
     set wherever it counts folds and either `inner` is given or a patient has several rows (a bootstrap repeats them).
     """
     model = clone(estimator)
-    _refuse_fitted(model)
     unset = [k for k, v in model.get_params().items() if k.split("__")[-1] == "random_state" and v is None]
     model.set_params(**dict.fromkeys(unset, seed))
     repeated = len(np.unique(groups)) < len(groups)
@@ -195,8 +194,9 @@ def prepare(
     return model
 
 
-def _refuse_fitted(model: BaseEstimator) -> None:
+def refuse_fitted(estimator: BaseEstimator) -> None:
     """Raise LeakageError where a part keeps what it learnt before: it would have seen the test cases of every fold."""
+    model = clone(estimator)
     for name, part in {"": model, **model.get_params()}.items():
         if isinstance(part, Estimator) and not isinstance(part, type) and clone(part, safe=False) is part:
             raise LeakageError(

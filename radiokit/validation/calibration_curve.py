@@ -14,7 +14,7 @@ from radiokit.engine.lowess import lowess
 from radiokit.exceptions import DataWarning, OutcomeError
 from radiokit.utils import drop_warnings, is_survival_target, spawn_seeds
 from radiokit.utils.estimators import Cases
-from radiokit.validation._folds import check_data, fit, prepare, score
+from radiokit.validation._folds import check_data, fit, prepare, refuse_fitted, score
 from radiokit.validation._types import Seed
 from radiokit.validation.optimism import bootstrap_statistic
 
@@ -99,6 +99,7 @@ def _grid(
     with drop_warnings(DataWarning):  # the bootstrap looks at the same rows and warns
         rows = check_data(X, y, groups)
     seed = spawn_seeds(random_state, 1)[0] if not isinstance(random_state, np.random.Generator) else 0
+    refuse_fitted(estimator)
     model = prepare(estimator, rows.target, rows.patients, None, seed)
     return default_grid(score(fit(model, rows.frame, rows.target), rows.frame, False))
 

@@ -18,7 +18,7 @@ from radiokit.exceptions import DataWarning, OutcomeError, ParameterError, Radio
 from radiokit.utils import is_survival_target, spawn_seeds
 from radiokit.utils.estimators import Cases, Outcome
 from radiokit.utils.marks import refuse_chosen
-from radiokit.validation._folds import Rows, check_data, events_of, fit, prepare, score
+from radiokit.validation._folds import Rows, check_data, events_of, fit, prepare, refuse_fitted, score
 from radiokit.validation._predictions import Predictions
 from radiokit.validation._resume import Running, data_key, replicate_map, summarise_warnings
 from radiokit.validation._types import Seed
@@ -207,6 +207,7 @@ def bootstrap_statistic(
     rows = check_data(X, y, groups)
     frame, target, patients = rows.frame, rows.target, rows.patients
     refuse_chosen(frame, "a bootstrap")
+    refuse_fitted(estimator)
     first, *seeds = spawn_seeds(random_state, 1 + n_bootstraps)
     whole = fit(prepare(estimator, target, patients, None, first), frame, target)
     apparent = statistic(target, score(whole, frame, bool(target.dtype.names)))

@@ -13,7 +13,13 @@ from sklearn.pipeline import make_pipeline
 from radiokit.exceptions import DataWarning, InputError, LeakageError, OutcomeError
 from radiokit.selection import MRMRSelector
 from radiokit.study import Options, Study
-from radiokit.validation import evaluate, leave_one_center_out, nested_cv, optimism_bootstrap
+from radiokit.validation import (
+    calibration_curve_corrected,
+    evaluate,
+    leave_one_center_out,
+    nested_cv,
+    optimism_bootstrap,
+)
 from radiokit.validation.copies import one_patient
 
 FAST = Options(pipeline="lasso", folds=3, repeats=1, bootstraps=0, penalty_folds=3, subsamples=2)
@@ -125,6 +131,10 @@ def test_a_part_that_keeps_its_fit_is_refused() -> None:
         nested_cv(make_pipeline(seen, LogisticRegression()), X, y)
     with pytest.raises(LeakageError, match="the estimator"):
         optimism_bootstrap(FrozenEstimator(LogisticRegression().fit(X, y)), X, y, n_bootstraps=2)
+    with pytest.raises(LeakageError, match="the estimator"):
+        calibration_curve_corrected(FrozenEstimator(LogisticRegression().fit(X, y)), X, y, n_bootstraps=2)
+    with pytest.raises(LeakageError, match="the estimator"):
+        leave_one_center_out(FrozenEstimator(LogisticRegression().fit(X, y)), X, y, np.repeat(["a", "b"], 30))
 
 
 def test_cases_that_nobody_called_new() -> None:
