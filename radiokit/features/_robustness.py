@@ -20,6 +20,7 @@ from radiokit.io.case_rows import HOW, case_key, case_table
 from radiokit.io.reading import Reading
 from radiokit.preprocessing import Perturbation
 from radiokit.utils import CaseResult, one_thread, run_cases, spawn_seeds
+from radiokit.utils.notebook import failures_table, notebook_table
 
 ORIGINAL = "original"
 Perturbations = Sequence[Perturbation] | Mapping[str, Any]
@@ -60,6 +61,11 @@ class Repeats(Mapping[str, pd.DataFrame]):
         return (
             f"Repeats({len(self)} perturbations of {cases} cases, {features} features, {len(self.failures)} failures)"
         )
+
+    def _repr_html_(self) -> str:
+        """Show a notebook the perturbations with the cases that could be measured, and the first failures."""
+        rows = [(description, int(table.notna().any(axis="columns").sum())) for description, table in self.items()]
+        return notebook_table(repr(self), ("perturbation", "cases measured"), rows) + failures_table(self.failures)
 
 
 def robustness(

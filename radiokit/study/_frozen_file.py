@@ -25,6 +25,7 @@ from radiokit.study._file_schema import check_content
 from radiokit.study._frozen import Clinical, Frozen  # noqa: F401  (Clinical: in the examples)
 from radiokit.utils import Table, as_table, cell_text, level_key, read_bytes, write_text
 from radiokit.utils.json import plain
+from radiokit.utils.notebook import notebook_table
 
 if TYPE_CHECKING:
     from radiokit.deep import DeepFeatureExtractor
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 FORMAT = "radiokit signature"
 VERSION = 2
 MOST_BYTES = 2**28
+SHOWN = ("cohort", "source", "metric", "estimate", "ci_low", "ci_high", "n", "n_events")  # of its card, in a notebook
+SHOWN_COLUMNS = 8
 READS = (1, 2)  # of version 1, every score was a weighted sum
 
 
@@ -66,6 +69,20 @@ class FrozenSignature:
     card: dict[str, Any] = field(default_factory=dict)
     nomogram: list[dict[str, Any]] = field(default_factory=list)
     domain: dict[str, Any] = field(default_factory=dict)
+
+    def _repr_html_(self) -> str:
+        """Show a notebook what the model weighs, what it reads of a case, and how good it was."""
+        model = self.model
+        reads = {"features": model.feature_names, "clinical": model.clinical_names, "images": model.column_names}
+        weights = [("intercept", model.intercept), *model.weights]
+        performance = [[row.get(name) for name in SHOWN] for row in self.card.get("performance", ())]
+        needed = [(kind, len(names), ", ".join(names[:SHOWN_COLUMNS])) for kind, names in reads.items() if names]
+        tables = (
+            (f"{model.name}: {model.kind} model", ("score or column", "weight"), weights),
+            ("What it reads of a case", ("kind", "columns", f"the first {SHOWN_COLUMNS}"), needed),
+            ("Performance", SHOWN, performance),
+        )
+        return "".join(notebook_table(title, columns, rows) for title, columns, rows in tables if rows)
 
     @property
     def name(self) -> str:

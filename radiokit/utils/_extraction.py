@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from radiokit.exceptions import CaseTableError
-from radiokit.utils.notebook import notebook_table
+from radiokit.utils.notebook import SHOWN_ROWS, failures_table, notebook_table
 
-# Rows and columns that a notebook shows.
-SHOWN_ROWS, SHOWN_COLUMNS = 5, 6
+SHOWN_COLUMNS = 6  # in a notebook
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -47,10 +46,7 @@ class Extraction:
         """Show a notebook the corner of the table, and the first failures."""
         corner = self.features.iloc[:SHOWN_ROWS, :SHOWN_COLUMNS]
         page = notebook_table(repr(self), ["case_id", *corner.columns], corner.itertuples())
-        if len(self.failures):
-            failed = self.failures.head(SHOWN_ROWS)
-            page += notebook_table("failures", failed.columns, failed.itertuples(index=False))
-        return page
+        return page + failures_table(self.failures)
 
     def join(self, other: Extraction) -> Extraction:
         """Put the features of another extractor beside these, by case id.

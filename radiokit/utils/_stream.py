@@ -25,6 +25,7 @@ from radiokit.utils._lock import alone_in
 from radiokit.utils._parallel import parallel_map, track
 from radiokit.utils._parts import Part, join_parts, parts_of
 from radiokit.utils._runner import WarningsOfCases, accepted, check_cases, opened, outcomes_of
+from radiokit.utils.notebook import failures_table, notebook_table
 from radiokit.utils.one_case import Compute, Job
 
 PART_SIZE = 1000
@@ -59,6 +60,12 @@ class ExtractionFile:
     n_features: int
     failures: pd.DataFrame
     provenance: Path
+
+    def _repr_html_(self) -> str:
+        """Show a notebook where the rows are, and the first failures."""
+        rows = [(self.path, self.n_cases, self.n_features, len(self.failures), self.provenance)]
+        columns = ("path", "cases", "features", "failures", "provenance")
+        return notebook_table("ExtractionFile", columns, rows) + failures_table(self.failures)
 
 
 def run_cases_to(

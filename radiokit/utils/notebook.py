@@ -6,6 +6,10 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from numbers import Integral, Real
 
+import pandas as pd
+
+SHOWN_ROWS = 5  # of a long table
+
 
 def notebook_table(title: str, columns: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
     """Return an HTML table under a title, for `_repr_html_`.
@@ -36,6 +40,13 @@ def notebook_table(title: str, columns: Sequence[object], rows: Iterable[Sequenc
         f'<p><b>{escape(title)}</b></p><table class="dataframe"><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table>"
     )
+
+
+def failures_table(failures: pd.DataFrame) -> str:
+    """Return the first failures as such a table; nothing where there are none."""
+    if failures.empty:
+        return ""
+    return notebook_table("failures", failures.columns, failures.head(SHOWN_ROWS).itertuples(index=False))
 
 
 def cell_text(value: object) -> str:

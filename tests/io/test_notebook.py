@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import re
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
+from radiokit.features import Repeats
 from radiokit.io import Mask, Volume
-from radiokit.utils import run_cases
+from radiokit.utils import ExtractionFile, run_cases
 
 
 def picture_in(page: str) -> np.ndarray:
@@ -56,3 +58,14 @@ def test_an_extraction_shows_the_corner_of_its_table_and_what_failed() -> None:
     assert "Extraction(3 cases, 8 features, 1 failures)" in page
     assert "<td>a</td><td>0.125</td><td>0.0625</td>" in page and "root6" in page and "root7" not in page
     assert "&lt;c&gt;" in page and "<c>" not in page and "below &lt;zero&gt;" in page
+
+
+def test_a_file_of_features_and_repeated_measurements_show_their_sizes_and_what_failed() -> None:
+    failures = pd.DataFrame({"case_id": ["<c>"], "error": ["MaskError"], "message": ["empty"]})
+    file = ExtractionFile(Path("x.parquet"), 3, 107, failures, Path("x.provenance.csv"))._repr_html_()
+    assert "<td>x.parquet</td><td>3</td><td>107</td><td>1</td>" in file and "<td>&lt;c&gt;</td>" in file
+    table = pd.DataFrame({"mean": [1.0, np.nan]}, index=["P1", "<c>"])
+    again = Repeats({"rotation 5°": table, "growth <1>": table.fillna(2.0)}, failures)._repr_html_()
+    assert "<td>rotation 5°</td><td>1</td>" in again and "<td>growth &lt;1&gt;</td><td>2</td>" in again
+    assert "<td>MaskError</td>" in again
+    assert "MaskError" not in Repeats({"none": table}, failures.iloc[:0])._repr_html_()

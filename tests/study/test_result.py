@@ -71,6 +71,11 @@ def test_a_notebook_shows_names_as_text(result: StudyResult) -> None:
     assert "&lt;b&gt;ct&lt;/b&gt;" in page
     assert "90% interval" in page
     assert StudyResult({}, pd.DataFrame())._repr_html_()
+    model = result.models["combined"]._repr_html_()
+    assert HOSTILE not in model and "&lt;b&gt;ct&lt;/b&gt;" in model
+    assert "combined: logistic model" in model and "<td>clinical</td><td>1</td><td>age</td>" in model
+    (auc,) = result.performance(model="combined", source="test", metric="auc")
+    assert f"<td>test</td><td>auc</td><td>{auc.estimate:.4g}</td>" in model
 
 
 def test_models_whose_file_names_are_one_have_two_files(tmp_path: Path, result: StudyResult) -> None:
