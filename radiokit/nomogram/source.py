@@ -51,7 +51,7 @@ class ModelNumbers:
         return 1 - survival if self.incidence else survival
 
 
-class Classifier(Protocol):
+class LinearClassifier(Protocol):
     """A fitted linear classifier, ours or scikit-learn's."""
 
     coef_: ArrayLike
@@ -89,7 +89,7 @@ class StatsmodelsResult(Protocol):
     model: StatsmodelsModel
 
 
-def _is_classifier(model: object) -> TypeGuard[Classifier]:
+def _is_linear_classifier(model: object) -> TypeGuard[LinearClassifier]:
     return has_all(model, "coef_", "intercept_", "classes_")
 
 
@@ -119,7 +119,7 @@ def read_model(model: object, scales: Mapping[Hashable, Sequence[Any]]) -> Model
         check_is_fitted(model)
     if _is_hazard_model(model):
         return _from_hazards(model, scales)
-    if _is_classifier(model):
+    if _is_linear_classifier(model):
         return _from_classifier(model, scales)
     raise InputError(
         f"A nomogram cannot be made from {type(model).__name__}; required: LogisticModel, CoxModel, FineGray, "
@@ -158,7 +158,7 @@ def _design(model: object, size: int, scales: Mapping[Hashable, Sequence[Any]]) 
     return _check_additive(design)
 
 
-def _from_classifier(model: Classifier, scales: Mapping[Hashable, Sequence[Any]]) -> ModelNumbers:
+def _from_classifier(model: LinearClassifier, scales: Mapping[Hashable, Sequence[Any]]) -> ModelNumbers:
     if not has_all(model, "predict_proba"):  # its linear predictor is no log-odds
         raise InputError(f"{type(model).__name__} predicts no probabilities; required: a model that does.")
     coef = np.asarray(model.coef_, dtype=float)

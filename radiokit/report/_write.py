@@ -20,7 +20,7 @@ from radiokit.report._result import Reportable, endpoints
 from radiokit.report._sections import Picture, picture, sections
 from radiokit.report._view import csv_uri
 from radiokit.utils import write_text
-from radiokit.utils.files import write_csv
+from radiokit.utils.files import unused_name, write_csv
 from radiokit.utils.json import plain
 
 HERE = Path(__file__).parent
@@ -133,12 +133,13 @@ def _draw(result: Reportable, folder: Path | None) -> list[Picture]:
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     pictures = []
+    taken: set[str] = set()
     for figure in figures(result):
         try:
             svg = figure.display.svg()
             pictures.append(picture(figure, svg))
             if folder is not None:
-                name = safe_name(figure.name)
+                name = unused_name(safe_name(figure.name), taken)
                 write_text(folder / f"{name}.svg", svg)
                 figure.display.save(folder / f"{name}.png", dpi=200)
         finally:

@@ -14,7 +14,7 @@ import pandas as pd
 from radiokit.exceptions import FileError
 from radiokit.study._frozen_file import FrozenSignature
 from radiokit.utils import write_text
-from radiokit.utils.files import write_csv
+from radiokit.utils.files import unused_name, write_csv
 from radiokit.utils.json import plain
 from radiokit.utils.notebook import notebook_table
 from radiokit.validation.evidence import (
@@ -248,12 +248,4 @@ def file_names(models: dict[str, Any]) -> list[str]:
     ['CT_1', 'CT_1_2']
     """
     taken: set[str] = set()
-    found = []
-    for stem in map(file_name, models):
-        name, count = stem, 1
-        while name.casefold() in taken:
-            count += 1
-            name = f"{stem}_{count}"
-        taken.add(name.casefold())
-        found.append(name)
-    return found
+    return [unused_name(file_name(model), taken) for model in models]

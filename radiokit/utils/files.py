@@ -131,6 +131,23 @@ def write_csv(frame: pd.DataFrame, path: str | os.PathLike[str], *, index: bool 
         frame.to_csv(draft, index=index)
 
 
+def unused_name(stem: str, taken: set[str]) -> str:
+    """Return a file name, with a number where it is taken (in capitals or not), and add it to those taken.
+
+    Examples
+    --------
+    >>> taken: set[str] = set()
+    >>> [unused_name(stem, taken) for stem in ("CT_1", "ct_1", "PET")]
+    ['CT_1', 'ct_1_2', 'PET']
+    """
+    name, count = stem, 1
+    while name.casefold() in taken:
+        count += 1
+        name = f"{stem}_{count}"
+    taken.add(name.casefold())
+    return name
+
+
 def ready_folder(folder: str | os.PathLike[str], what: str) -> Path:
     """Make a folder that files can be written into, and remove the unfinished ones that a killed run left in it.
 

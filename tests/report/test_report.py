@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,7 +20,9 @@ import pandas as pd
 import pytest
 
 from radiokit.exceptions import FileError
+from radiokit.plotting import FlowDisplay
 from radiokit.report import write_folder, write_report
+from radiokit.report._figure import Figure
 from radiokit.report._figures_binary import binary_figures
 from radiokit.report._headline import headline
 from radiokit.report._methods import methods_text
@@ -291,6 +294,19 @@ def test_folder_holds_everything(result: Any, tmp_path: Path) -> None:
     back = pd.read_csv(root / "predictions.csv", float_precision="round_trip")
     np.testing.assert_array_equal(back["probability"], result.predictions["probability"])
     assert not list(tmp_path.parent.glob("odd*"))
+
+
+def test_figures_whose_file_names_are_one_have_two_files(
+    result: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def figures(result: Any) -> Iterator[Figure]:
+        for cohort in ("Lyon 1", "lyon/1"):
+            display = FlowDisplay.from_frame(result.tables["flow"]).plot()
+            yield Figure("flow", "patients", "Patient flow", cohort, "", display)
+
+    monkeypatch.setattr("radiokit.report._write.figures", figures)
+    write_report(result, tmp_path / "report.html", figures_folder=tmp_path / "figures")
+    assert sorted(p.name for p in (tmp_path / "figures").glob("*.svg")) == ["flow_Lyon_1.svg", "flow_lyon_1_2.svg"]
 
 
 def test_a_path_that_cannot_be_written_says_so(result: Any, tmp_path: Path) -> None:
