@@ -12,7 +12,7 @@ from estimators import ESTIMATORS, Entry
 
 from radiokit.exceptions import ParameterError
 from radiokit.utils import as_survival_target
-from radiokit.utils.estimators import declared_parameters
+from radiokit.utils.parameters import declared_parameters
 
 TABLES = [e for e in ESTIMATORS if e.name.split(".")[0] in ("models", "selection", "survival")]
 WRONG: tuple[Any, ...] = ("three", [1, 2], object(), np.nan)

@@ -17,11 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 from radiokit.engine._distinct_cases import distinct_cases
 from radiokit.engine._elastic_net_kernel import Binomial, Loss, cox_loss, fit_path, plain
 from radiokit.engine._ridge_path import ridge_path
-from radiokit.engine.inputs import FloatArray, as_floats, check_choice, check_magnitude
+from radiokit.engine.inputs import FloatArray, Target, as_floats, check_choice, check_magnitude
 from radiokit.exceptions import OutcomeError, ParameterError
 from radiokit.utils import check_binary_target, check_survival_target, is_survival_target
-
-Target = NDArray[Any]  # binary, or structured with `event` and `time`
 
 TOLERANCE = 1e-14  # squared length of the last Newton step in the metric of the loss, a mean over cases
 PROBABILITY_FLOOR = 1e-5  # predicted probabilities are held this far from 0 and 1 in the deviance, as cv.glmnet does

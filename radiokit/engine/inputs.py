@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from radiokit.utils import check_binary_target, same_rows
 FloatArray = NDArray[np.float64]
 SurvivalOutcome = NDArray[np.void] | pd.DataFrame
 Seed = int | np.random.RandomState | np.random.Generator | None
+Target = NDArray[Any]  # a checked outcome: binary, or structured with `event` and `time`
 
 TINY = 1e-120  # smallest, and its inverse largest, magnitude of a covariate
 

@@ -24,8 +24,9 @@ from radiokit.harmonization._empirical_bayes import (
 from radiokit.harmonization._levels import Levels, learn_factor, refuse_gaps
 from radiokit.harmonization._outcome import refuse_outcome
 from radiokit.utils import same_rows
-from radiokit.utils.estimators import Cases, Outcome, check_parameters
+from radiokit.utils.estimators import Cases, Outcome
 from radiokit.utils.feature_checks import check_features, refuse_repeats
+from radiokit.utils.parameters import check_parameters
 from radiokit.utils.predictors import predictors
 
 LEFT = 0.1  # share of the differences between batches that may be left without a warning

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from radiokit.engine.inputs import FloatArray
 
 TOLERANCE = 1e-12  # sva stops at 1e-4; a fixed point should not depend on where one stops
 MAX_ITERATIONS = 10_000

@@ -15,17 +15,8 @@ from radiokit.engine.classifier import Classifier
 from radiokit.engine.inputs import FloatArray, Seed
 from radiokit.models.trees import TreeEnsemble, from_booster
 from radiokit.utils import as_random_state, feature_values, same_rows
-from radiokit.utils.estimators import (
-    Cases,
-    Count,
-    NotNegative,
-    Outcome,
-    OutcomeRequired,
-    Positive,
-    check_parameters,
-    feature_names,
-    survival_target,
-)
+from radiokit.utils.estimators import Cases, Outcome, OutcomeRequired, feature_names, survival_target
+from radiokit.utils.parameters import Count, NotNegative, Positive, check_parameters
 
 if TYPE_CHECKING:
     from xgboost import Booster

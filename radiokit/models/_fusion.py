@@ -23,17 +23,10 @@ from radiokit.models._signature import RadiomicsSignature, SurvivalSignature
 from radiokit.models.cross_fitting import by_patient, cross_fitted_scores, fit_part
 from radiokit.models.scores import CoxWeights, case_scores
 from radiokit.utils import same_rows, spawn_seeds
-from radiokit.utils.estimators import (
-    Cases,
-    Estimator,
-    Folds,
-    Outcome,
-    OutcomeRequired,
-    check_parameters,
-    survival_target,
-)
+from radiokit.utils.estimators import Cases, Estimator, Folds, Outcome, OutcomeRequired, survival_target
 from radiokit.utils.feature_checks import refuse_repeats
 from radiokit.utils.marks import refuse_chosen
+from radiokit.utils.parameters import check_parameters
 
 # Name to an unfitted estimator, or to it and the columns that it may use.
 Signatures = Mapping[str, Estimator | tuple[Estimator, Sequence[Hashable]]]
@@ -83,6 +76,7 @@ class _Fusion(BaseEstimator):
         self.final_estimator_ = fit_part(final, self.design_, y, seeds[-2])
 
     def _final(self, design: pd.DataFrame, y: NDArray[Any]) -> Estimator:
+        """Return the model of the scores where the user gives none; each kind of outcome has its own."""
         raise NotImplementedError
 
     def _with_clinical(self, design: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:

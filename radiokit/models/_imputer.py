@@ -33,7 +33,22 @@ class MedianImputer(GapsAllowed, OneToOneFeatureMixin, TransformerMixin, BaseEst
     """
 
     def fit(self, X: Cases, y: Outcome | None = None) -> Self:
-        """Learn the medians of the training cases."""
+        """Learn the medians of the training cases.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, p)
+            Features, NaN where a value is missing.
+        y : ignored
+            For pipelines.
+
+        {returns_itself}
+
+        Raises
+        ------
+        ValueError
+            If a feature is infinite, or holds text.
+        """
         values = feature_values(self, X, ensure_all_finite="allow-nan")
         gaps = np.isnan(values)
         incomplete = gaps.any(axis=0) & ~gaps.all(axis=0)
@@ -43,7 +58,18 @@ class MedianImputer(GapsAllowed, OneToOneFeatureMixin, TransformerMixin, BaseEst
         return self
 
     def transform(self, X: Cases) -> FloatArray:
-        """Return the features without gaps."""
+        """Return the features without gaps.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, p)
+            Features of any cases, with the columns of `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n, p)
+            The features, in their own units; a DataFrame after ``set_output(transform="pandas")``.
+        """
         check_is_fitted(self)
         values = feature_values(self, X, reset=False, ensure_all_finite="allow-nan")
         return np.where(np.isnan(values), self.statistics_, values)

@@ -35,7 +35,8 @@ from radiokit.engine.logistic import (
 from radiokit.engine.training_cases import TrainingCases
 from radiokit.exceptions import InputError, ParameterError, SeparationWarning
 from radiokit.utils import same_rows
-from radiokit.utils.estimators import Cases, Outcome, check_parameters
+from radiokit.utils.estimators import Cases, Outcome
+from radiokit.utils.parameters import check_parameters
 
 
 class LogisticModel(FormulaModel, Classifier, BaseEstimator):

@@ -17,17 +17,8 @@ from radiokit.engine.penalty_path import TunedPenalty
 from radiokit.engine.ridge_left_out import ridge_left_out
 from radiokit.exceptions import ParameterError
 from radiokit.utils import feature_values, same_rows
-from radiokit.utils.estimators import (
-    Cases,
-    Folds,
-    Outcome,
-    OutcomeRequired,
-    PathLength,
-    Share,
-    check_parameters,
-    feature_names,
-    survival_target,
-)
+from radiokit.utils.estimators import Cases, Folds, Outcome, OutcomeRequired, feature_names, survival_target
+from radiokit.utils.parameters import PathLength, Share, check_parameters
 
 
 class _Signature(TunedPenalty, TransformerMixin, BaseEstimator):

@@ -11,7 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from radiokit.engine.inputs import FloatArray
 from radiokit.utils import feature_values
-from radiokit.utils.estimators import Cases, GapsAllowed, Outcome, Positive, check_parameters
+from radiokit.utils.estimators import Cases, GapsAllowed, Outcome
+from radiokit.utils.parameters import Positive, check_parameters
 
 QUARTILES = (0.25, 0.5, 0.75)
 NORMAL_IQR = 1.3489795003921634  # interquartile range of a standard normal variable

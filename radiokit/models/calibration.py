@@ -24,8 +24,9 @@ from radiokit.engine.recalibrate import recalibrate_intercept
 from radiokit.models.cross_fitting import cross_fitted_scores, fit_part
 from radiokit.models.scores import case_scores
 from radiokit.utils import same_rows, spawn_seeds
-from radiokit.utils.estimators import Cases, Estimator, Folds, check_parameters
+from radiokit.utils.estimators import Cases, Estimator, Folds
 from radiokit.utils.feature_checks import refuse_repeats
+from radiokit.utils.parameters import check_parameters
 
 METHODS = ("intercept", "platt", "beta", "isotonic")
 

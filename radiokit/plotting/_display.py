@@ -68,6 +68,7 @@ class Display:
         return self._inches
 
     def _draw(self, ax: Axes) -> None:
+        """Draw on the axes; each display has its own."""
         raise NotImplementedError
 
     def _open(self, ax: Axes | None, width: float, height: float, *, layout: str | None = "constrained") -> Axes:

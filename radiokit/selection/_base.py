@@ -17,9 +17,10 @@ from radiokit.engine.classes import binary_classes
 from radiokit.engine.inputs import FloatArray
 from radiokit.exceptions import InputError, OutcomeError
 from radiokit.utils import check_survival_target, feature_values, is_survival_target, same_rows
-from radiokit.utils.estimators import Cases, Outcome, check_parameters, feature_names
+from radiokit.utils.estimators import Cases, Outcome, feature_names
 from radiokit.utils.feature_checks import same_columns
 from radiokit.utils.marks import mark
+from radiokit.utils.parameters import check_parameters
 
 
 class Selector(SelectorMixin, BaseEstimator):

@@ -13,7 +13,8 @@ from radiokit.engine.inputs import FloatArray, Seed
 from radiokit.selection._base import Selector, at_least
 from radiokit.selection._relevance import residuals
 from radiokit.utils import as_random_state, is_survival_target
-from radiokit.utils.estimators import Cases, Count, CountOrZero, Outcome, ShareBetween
+from radiokit.utils.estimators import Cases, Outcome
+from radiokit.utils.parameters import Count, CountOrZero, ShareBetween
 
 MIN_SHADOWS = 5
 

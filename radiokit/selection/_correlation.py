@@ -11,7 +11,8 @@ from radiokit.engine.inputs import FloatArray
 from radiokit.selection._base import Selector
 from radiokit.selection._relevance import relevance
 from radiokit.utils import feature_values
-from radiokit.utils.estimators import Cases, Outcome, ShareAboveZero, check_parameters, feature_names
+from radiokit.utils.estimators import Cases, Outcome, feature_names
+from radiokit.utils.parameters import ShareAboveZero, check_parameters
 
 
 class CorrelationSelector(Selector):

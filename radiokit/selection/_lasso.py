@@ -12,7 +12,8 @@ from radiokit.engine.penalty_path import TunedPenalty
 from radiokit.selection._base import Selector, at_least
 from radiokit.selection._relevance import score_z
 from radiokit.utils import is_survival_target
-from radiokit.utils.estimators import Cases, CountOrZero, Folds, Outcome, ShareAboveZero
+from radiokit.utils.estimators import Cases, Folds, Outcome
+from radiokit.utils.parameters import CountOrZero, ShareAboveZero
 
 
 class LassoSelector(TunedPenalty, Selector):

@@ -10,7 +10,8 @@ from radiokit.engine.inputs import FloatArray
 from radiokit.selection._base import Selector
 from radiokit.selection._correlation import unit_columns
 from radiokit.selection._relevance import residuals
-from radiokit.utils.estimators import Cases, Count, Outcome
+from radiokit.utils.estimators import Cases, Outcome
+from radiokit.utils.parameters import Count
 
 MAX_SQUARED = 1 - 1e-12  # keeps the information of identical features finite
 

@@ -16,17 +16,8 @@ from radiokit.engine.inputs import FloatArray, Seed
 from radiokit.exceptions import ParameterError
 from radiokit.selection._base import Selector
 from radiokit.utils import is_survival_target
-from radiokit.utils.estimators import (
-    Cases,
-    Count,
-    Estimator,
-    Folds,
-    NotNegative,
-    Outcome,
-    ShareBetween,
-    has_decision,
-    has_probabilities,
-)
+from radiokit.utils.estimators import Cases, Estimator, Folds, Outcome, has_decision, has_probabilities
+from radiokit.utils.parameters import Count, NotNegative, ShareBetween
 
 
 class RecursiveSelector(Selector):

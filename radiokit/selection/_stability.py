@@ -13,7 +13,8 @@ from radiokit.engine.elastic_net import elastic_net_path
 from radiokit.engine.inputs import FloatArray, Seed
 from radiokit.selection._base import Selector, at_least
 from radiokit.utils import is_survival_target, parallel_map, spawn_seeds
-from radiokit.utils.estimators import Cases, Count, CountOrZero, Estimator, Outcome, ShareAboveZero, ShareBetween
+from radiokit.utils.estimators import Cases, Estimator, Outcome
+from radiokit.utils.parameters import Count, CountOrZero, ShareAboveZero, ShareBetween
 
 
 class StabilitySelector(Selector):

@@ -13,7 +13,8 @@ from radiokit.exceptions import ParameterError, SeparationWarning
 from radiokit.selection._base import Selector, at_least
 from radiokit.stats import adjust_pvalues, cox_univariable
 from radiokit.utils import drop_warnings, is_survival_target
-from radiokit.utils.estimators import Cases, CountOrZero, Outcome, ShareAboveZero
+from radiokit.utils.estimators import Cases, Outcome
+from radiokit.utils.parameters import CountOrZero, ShareAboveZero
 
 TESTS = {
     "auto": univariable.by_normality,

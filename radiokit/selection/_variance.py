@@ -9,7 +9,8 @@ import numpy as np
 from radiokit.exceptions import ParameterError
 from radiokit.selection._base import Selector
 from radiokit.utils import feature_values
-from radiokit.utils.estimators import Cases, GapsAllowed, NotNegative, Outcome, check_parameters
+from radiokit.utils.estimators import Cases, GapsAllowed, Outcome
+from radiokit.utils.parameters import NotNegative, check_parameters
 
 ROUNDING = 1e-12  # a range below this share of the largest absolute value is rounding, not variation
 

@@ -13,7 +13,8 @@ from radiokit.exceptions import InputError, ParameterError
 from radiokit.selection._base import Selector
 from radiokit.stats import icc
 from radiokit.utils import as_table, feature_values
-from radiokit.utils.estimators import GapsAllowed, Outcome, check_parameters
+from radiokit.utils.estimators import GapsAllowed, Outcome
+from radiokit.utils.parameters import check_parameters
 from radiokit.utils.table import row_ids
 
 MIN_SUBJECTS = 3

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 from radiokit.engine.inputs import check_choice
 from radiokit.exceptions import ParameterError
 from radiokit.models.kinds import KINDS
-from radiokit.utils.estimators import Count, CountOrZero, Range, ShareAboveZero, ShareBetween, check_parameters
+from radiokit.utils.parameters import Count, CountOrZero, Range, ShareAboveZero, ShareBetween, check_parameters
 
 PIPELINES = ("default", "lasso", *dict.fromkeys(kind for kinds in KINDS.values() for kind in kinds))
 Calibration = Literal["none", "platt", "beta", "isotonic"]

@@ -23,7 +23,8 @@ from radiokit.exceptions import InputError, ParameterError
 from radiokit.stats import concordance_index
 from radiokit.survival._inputs import check_outcome
 from radiokit.utils import same_rows
-from radiokit.utils.estimators import Cases, Outcome, OutcomeRequired, check_parameters
+from radiokit.utils.estimators import Cases, Outcome, OutcomeRequired
+from radiokit.utils.parameters import check_parameters
 
 
 class CoxModel(FormulaModel, OutcomeRequired, BaseEstimator):

@@ -14,16 +14,8 @@ from radiokit.engine.penalty_path import TunedPenalty
 from radiokit.stats import concordance_index
 from radiokit.survival._inputs import check_outcome
 from radiokit.utils import as_survival_target, feature_values, same_rows
-from radiokit.utils.estimators import (
-    Cases,
-    Folds,
-    Outcome,
-    OutcomeRequired,
-    PathLength,
-    Share,
-    check_parameters,
-    feature_names,
-)
+from radiokit.utils.estimators import Cases, Folds, Outcome, OutcomeRequired, feature_names
+from radiokit.utils.parameters import PathLength, Share, check_parameters
 
 
 class CoxElasticNet(TunedPenalty, OutcomeRequired, BaseEstimator):

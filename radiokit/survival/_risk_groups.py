@@ -17,7 +17,8 @@ from radiokit.exceptions import DataWarning
 from radiokit.survival._cutpoint import optimal_cutpoint
 from radiokit.survival._inputs import check_outcome
 from radiokit.utils import same_rows
-from radiokit.utils.estimators import Cases, Estimator, Outcome, OutcomeRequired, Range, check_parameters
+from radiokit.utils.estimators import Cases, Estimator, Outcome, OutcomeRequired
+from radiokit.utils.parameters import Range, check_parameters
 
 LABELS = {1: ("low", "high"), 2: ("low", "intermediate", "high")}
 

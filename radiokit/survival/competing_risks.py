@@ -20,7 +20,8 @@ from radiokit.engine.training_cases import TrainingCases
 from radiokit.exceptions import InputError, OutcomeError
 from radiokit.utils import same_rows
 from radiokit.utils.docs import fill_docstrings
-from radiokit.utils.estimators import Cases, Outcome, OutcomeRequired, check_parameters
+from radiokit.utils.estimators import Cases, Outcome, OutcomeRequired
+from radiokit.utils.parameters import check_parameters
 
 __all__ = ["FineGray"]
 

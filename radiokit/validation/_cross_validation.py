@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
+from radiokit.engine.inputs import Seed
 from radiokit.exceptions import InputError, OutcomeError, RadiokitError
 from radiokit.utils import one_spelling, same_rows, spawn_seeds
 from radiokit.utils.estimators import Cases, Outcome, Splitter
@@ -28,7 +29,7 @@ from radiokit.validation._folds import (
 )
 from radiokit.validation._result import CrossValidation, cross_validation, of_centers
 from radiokit.validation._resume import Replicate, Running, data_key, replicate_map
-from radiokit.validation._types import OuterFolds, Seed
+from radiokit.validation._types import OuterFolds
 
 
 def nested_cv(

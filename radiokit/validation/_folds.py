@@ -13,12 +13,13 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import PredefinedSplit
 from sklearn.pipeline import Pipeline
 
+from radiokit.engine.inputs import Target
 from radiokit.exceptions import DataWarning, InputError, LeakageError, OutcomeError, RadiokitError
 from radiokit.utils import check_binary_target, check_survival_target, drop_warnings, is_survival_target, same_rows
 from radiokit.utils.estimators import Cases, Estimator, Outcome, Splitter, has_probabilities
 from radiokit.utils.levels import cell_text
 from radiokit.utils.predictors import predictors
-from radiokit.validation._types import Fittable, OuterFolds, Target
+from radiokit.validation._types import Fittable, OuterFolds
 from radiokit.validation.copies import one_patient
 from radiokit.validation.lesion_ids import suspected_lesions
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from radiokit.engine.inputs import Target
 from radiokit.exceptions import InputError, LeakageError, ParameterError
 from radiokit.utils import check_binary_target, check_survival_target, is_survival_target, same_rows
 from radiokit.utils.notebook import notebook_table
-from radiokit.validation._types import Target
 
 SOURCES = ("train", "out-of-fold", "test", "external")
 MOST_ROWS = 10  # shown in a notebook

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
+from radiokit.engine.inputs import Target
 from radiokit.utils.notebook import notebook_table
 from radiokit.validation._folds import Rows, Split, events_of
 from radiokit.validation._predictions import Predictions
 from radiokit.validation._resume import Replicate, summarise_warnings
-from radiokit.validation._types import Target
 from radiokit.validation.concordance import concordances
 from radiokit.validation.metrics import accuracy, metric_names
 from radiokit.validation.within_folds import slope_within

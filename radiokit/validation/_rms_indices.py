@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from scipy.special import expit, xlogy
 
 from radiokit.engine.cox import fit_cox, partial_likelihood, risk_sets
+from radiokit.engine.inputs import FloatArray
 from radiokit.engine.recalibrate import deviance, recalibrate
 from radiokit.validation.metrics import harrell_c, rank_auc
 
-FloatArray = NDArray[np.float64]
 LOGISTIC = ("dxy", "r2", "intercept", "slope", "d", "u", "q", "brier", "g", "g_p")
 COX = ("dxy", "r2", "slope", "d", "u", "q", "g")
 

@@ -1,19 +1,16 @@
-"""What users may give: estimators, seeds and folds, as types."""
+"""What validation takes, as types: models to fit, and folds."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol, Self, TypeAlias
+from typing import Protocol, Self, TypeAlias
 
-import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from radiokit.engine.inputs import Target
 from radiokit.utils.estimators import Splitter
 
-Seed: TypeAlias = int | np.random.RandomState | np.random.Generator | None
-# A checked outcome: booleans, or a structured array with `event` and `time`.
-Target: TypeAlias = NDArray[Any]
 OuterFolds: TypeAlias = int | Splitter | Iterable[tuple[ArrayLike, ArrayLike]]
 
 

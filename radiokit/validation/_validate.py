@@ -13,16 +13,14 @@ from sklearn.base import BaseEstimator, clone
 
 from radiokit.engine.design import model_frame
 from radiokit.engine.formula import parse_formula
-from radiokit.engine.inputs import check_choice, check_count
+from radiokit.engine.inputs import FloatArray, Seed, Target, check_choice, check_count
 from radiokit.exceptions import DataWarning, InputError, OutcomeError, RadiokitError, SeparationWarning
 from radiokit.utils import as_survival_target, check_binary_target, spawn_seeds
 from radiokit.utils.estimators import Cases, Outcome, has_decision, has_probabilities
 from radiokit.validation._folds import Rows, check_data, patient_folds
 from radiokit.validation._rms_indices import COX, LOGISTIC, cox_indices, largest_miscalibration, logistic_indices
-from radiokit.validation._types import Seed, Target
 from radiokit.validation.metrics import resample_patients
 
-FloatArray = NDArray[np.float64]
 FOLDS = 10
 
 

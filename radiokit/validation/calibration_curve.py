@@ -10,12 +10,12 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
+from radiokit.engine.inputs import Seed
 from radiokit.engine.lowess import lowess
 from radiokit.exceptions import DataWarning, OutcomeError
 from radiokit.utils import drop_warnings, is_survival_target, spawn_seeds
 from radiokit.utils.estimators import Cases
 from radiokit.validation._folds import check_data, fit, prepare, refuse_fitted, score
-from radiokit.validation._types import Seed
 from radiokit.validation.optimism import bootstrap_statistic
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
+from radiokit.engine.inputs import Seed
 from radiokit.exceptions import DataWarning, OutcomeError, ParameterError, RadiokitError
 from radiokit.utils import is_survival_target, spawn_seeds
 from radiokit.utils.estimators import Cases, Outcome
@@ -21,7 +22,6 @@ from radiokit.utils.marks import refuse_chosen
 from radiokit.validation._folds import Rows, check_data, events_of, fit, prepare, refuse_fitted, score
 from radiokit.validation._predictions import Predictions
 from radiokit.validation._resume import Running, data_key, replicate_map, summarise_warnings
-from radiokit.validation._types import Seed
 from radiokit.validation.concordance import Concordances, concordances
 from radiokit.validation.metrics import accuracy, metric_names, resample_patients
 
